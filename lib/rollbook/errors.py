@@ -1,0 +1,135 @@
+"""
+Every error that Rollbook raises, one tree.
+
+RollbookError
+├── SourceError          a YAML file cannot be read: every problem of it at once
+├── SchemaError          plain content does not fit a type: every problem at once
+├── ExpressionError      a {{ }} or when: cannot be evaluated
+├── NotFoundError        no such runbook, environment, run, step or action
+├── UsageError           the command line was misused (exit 64)
+├── RefusedError         nothing was started, and why (exit 4)
+│   ├── PreflightError   a target, tool, right or secret is missing
+│   ├── PlanDrift        the world, the runbook or the inputs are not as planned
+│   ├── LockHeld         somebody else holds the lock
+│   └── UndoRefused      a change of the run cannot be taken back
+├── SecretError          a secret cannot be looked up, or is too short to be one
+├── TargetError          a target answered wrongly
+│   ├── Unreachable      it did not answer at all
+│   ├── CommandFailed    a command ended otherwise than wanted
+│   ├── CommandTimeout   a command was stopped for its time limit
+│   └── ConflictError    a compare-and-set found something else: somebody else wrote
+├── StepFailed           an assertion did not hold, a verify did not show the change
+├── JournalError         the journal cannot be written, or is not as it was written
+└── Interrupted          Ctrl-C or SIGTERM (exit 130)
+"""
+
+from collections.abc import Sequence
+
+
+class RollbookError(Exception):
+    """Anything an operator should be told in words; *advice* says what to do now."""
+
+    def __init__(self, message: str, *, advice: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.advice}" if self.advice else self.message
+
+
+class _Problems(RollbookError):
+    """Carries every problem found in one input."""
+
+    def __init__(self, problems: Sequence[object], *, advice: str = "") -> None:
+        super().__init__("\n".join(str(problem) for problem in problems), advice=advice)
+        self.problems = tuple(problems)
+
+
+class SourceError(_Problems):
+    """A YAML file cannot be used; *problems* are `source.Problem`s."""
+
+
+class SchemaError(_Problems):
+    """Content does not fit its type; *problems* name the path of each misfit."""
+
+
+class ExpressionError(RollbookError):
+    """A template or condition cannot be evaluated."""
+
+
+class NotFoundError(RollbookError):
+    """The thing named does not exist."""
+
+
+class UsageError(RollbookError):
+    """The command line asks for something that makes no sense."""
+
+
+class RefusedError(RollbookError):
+    """Nothing was written: the run may not start or go on."""
+
+
+class PreflightError(RefusedError):
+    """Something the run needs is not there."""
+
+
+class PlanDrift(RefusedError):
+    """The world is not as planned; *differences* name each field."""
+
+    def __init__(self, message: str, *, differences: Sequence[str] = (), advice: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.differences = tuple(differences)
+
+
+class LockHeld(RefusedError):
+    """Another run holds the lock; *holder* says who, as far as that is known."""
+
+    def __init__(self, message: str, *, holder: str = "", advice: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.holder = holder
+
+
+class UndoRefused(RefusedError):
+    """A change between here and the wanted state cannot be taken back."""
+
+
+class SecretError(RollbookError):
+    """A secret's reference leads to nothing usable; never holds the value."""
+
+
+class TargetError(RollbookError):
+    """A target was reached and could not do what was asked."""
+
+
+class Unreachable(TargetError):
+    """A target did not answer; nothing is known about what it did."""
+
+
+class CommandFailed(TargetError):
+    """A command ended with another exit code than wanted; *exited* and *tail* are the evidence."""
+
+    def __init__(self, message: str, *, exited: int, tail: str = "", advice: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.exited = exited
+        self.tail = tail
+
+
+class CommandTimeout(TargetError):
+    """A command ran past its time limit and its process group was killed."""
+
+
+class ConflictError(TargetError):
+    """A compare-and-set did not match: the thing was changed by somebody else since it was read."""
+
+
+class StepFailed(RollbookError):
+    """A step did not reach the state it promises."""
+
+
+class JournalError(RollbookError):
+    """The journal could not be written or does not verify."""
+
+
+class Interrupted(RollbookError):
+    """The operator or the system asked the run to stop."""

@@ -1,0 +1,227 @@
+"""
+What a target is: a reader to probe with, and a target that carries out ops.
+
+Two capabilities, two types. A probe gets readers and has no method to write with; only the
+engine holds targets. Kinds of target: local, ssh, command (hosts: things commands run on),
+sql, mongo, http, smtp.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar, Literal, Protocol, runtime_checkable
+
+from ..ops import Execution, Op, OpResult
+from ..values import Plain
+
+Severity = Literal["ok", "warning", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of a preflight: what was looked at, how it stands, and what to do when it is missing."""
+
+    target: str
+    subject: str
+    severity: Severity
+    message: str
+    advice: str = ""
+
+
+class Reader(Protocol):
+    """The side of a target that only reads. *kinds* are the inventory kinds that give such a reader."""
+
+    kinds: ClassVar[tuple[str, ...]]
+
+    @property
+    def name(self) -> str:
+        """The target's name in the inventory."""
+
+    @property
+    def kind(self) -> str:
+        """The target's kind in the inventory."""
+
+    def identity(self) -> Mapping[str, str]:
+        """
+        Read which system this is, for `expect:` (system_identifier, server_uuid, set name, host key …).
+
+        Raises `Unreachable` when it does not answer.
+        """
+
+
+class Target(Protocol):
+    """A target that can be written to; the engine alone calls `execute`."""
+
+    @property
+    def name(self) -> str:
+        """The name in the inventory."""
+
+    @property
+    def kind(self) -> str:
+        """The kind in the inventory."""
+
+    def reader(self) -> Reader:
+        """Give the read-only side; the same object each time."""
+
+    def execute(self, op: Op, execution: Execution) -> OpResult:
+        """
+        Carry out one op whose Unknowns are all bound.
+
+        Raises `ConflictError`, `CommandFailed`, `CommandTimeout`, `Unreachable` or `TargetError`;
+        a refused op has written nothing, except where the error says so.
+        """
+
+    def check(self) -> tuple[Finding, ...]:
+        """Look at what a run needs of this target (reachable, identity, tools, rights); writes nothing."""
+
+    def lock(self, name: str) -> "AbstractContextManager[None] | None":
+        """
+        Give a lock that excludes other machines too, or None where this kind has none.
+
+        Entering raises `LockHeld` at once when somebody else holds it; the lock dies with the connection.
+        """
+
+    def close(self) -> None:
+        """Close connections; may be called twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """How a probing command ended; *stdout* and *stderr* are redacted text."""
+
+    exited: int
+    stdout: str
+    stderr: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileStat:
+    """A file or folder on a host; *size* in bytes, *mode* as octal text such as 0644."""
+
+    kind: Literal["file", "folder", "link", "other"]
+    size: int
+    mode: str
+    modified: datetime
+
+
+@runtime_checkable
+class HostReader(Reader, Protocol):
+    """Probes a host: this machine, one over ssh, or one behind a command prefix."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("local", "ssh", "command")
+
+    def run(self, argv: tuple[str, ...], *, timeout: float = 60.0, directory: str | None = None) -> CommandResult:
+        """
+        Run a command that only reads; nothing can hold it to that, so *argv* must be constant but for names.
+
+        Never raises for an exit code. Raises `Unreachable` or `CommandTimeout`.
+        """
+
+    def stat(self, path: str) -> FileStat | None:
+        """Look at a path without following a link; None when nothing is there."""
+
+    def read_file(self, path: str, *, limit: int = 1_000_000) -> bytes | None:
+        """Read a file of at most *limit* bytes; None when it is not there. Raises `TargetError` when it is larger."""
+
+    def sha256(self, path: str) -> str | None:
+        """Hash a file where it is; None when it is not there."""
+
+    def list_folder(self, path: str) -> tuple[str, ...]:
+        """Name the files of a folder, sorted; empty when it is not there."""
+
+
+@runtime_checkable
+class SqlReader(Reader, Protocol):
+    """Queries a SQL database inside read-only transactions."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("sql", "postgres")
+
+    @property
+    def dialect(self) -> Literal["mysql", "postgresql", "sqlite"]:
+        """The database's family; MariaDB is mysql."""
+
+    def rows(self, query: str, parameters: Mapping[str, Plain] | None = None) -> Iterator[dict[str, Plain]]:
+        """
+        Stream a query's rows; `:name` parameters, `{"$date": …}` for times.
+
+        Times come back as aware UTC datetimes where the column is one (SQLite: ISO text columns too
+        when declared datetime).
+        """
+
+    def tables(self) -> frozenset[str]:
+        """Name the tables of the database's default schema."""
+
+
+@runtime_checkable
+class MongoReader(Reader, Protocol):
+    """Queries a MongoDB database on the primary with majority read concern."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("mongo",)
+
+    def find(
+        self,
+        collection: str,
+        wanted: Mapping[str, Plain],
+        *,
+        fields: Mapping[str, Plain] | None = None,
+        order: tuple[tuple[str, int], ...] = (),
+        limit: int = 0,
+    ) -> Iterator[dict[str, Plain]]:
+        """Stream documents; *wanted* is Extended JSON; documents come as pymongo gives them (ObjectId, aware datetime)."""
+
+    def count(self, collection: str, wanted: Mapping[str, Plain]) -> int:
+        """Count matching documents."""
+
+    def collections(self) -> frozenset[str]:
+        """Name the database's collections."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """An answer; *seconds* is the time to the last byte, *body* at most 1 MB of it, redacted."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+    seconds: float
+
+
+@runtime_checkable
+class HttpReader(Reader, Protocol):
+    """Asks a site with GET and HEAD."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("http",)
+
+    def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 10.0,
+        redirects: int = 0,
+        method: Literal["GET", "HEAD"] = "GET",
+    ) -> HttpResponse:
+        """Ask *url*, relative to the target's or absolute below it. Raises `Unreachable` when nothing answers."""
+
+
+@runtime_checkable
+class MailReader(Reader, Protocol):
+    """Knows an smtp server; reading from one means asking whether it answers."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("smtp",)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSpec:
+    """
+    One entry under `targets:` of an inventory.
+
+    *settings* are the kind's own keys, strictly converted by the kind; secrets are `values.Secret`.
+    """
+
+    name: str
+    kind: str
+    settings: Mapping[str, Plain] = field(default_factory=dict)
+    expect: Mapping[str, str] = field(default_factory=dict)
+    reader: Mapping[str, Plain] | None = None

@@ -1,0 +1,122 @@
+"""Plain values, and the two that are not there yet: a secret and an unknown."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self, TypeAlias
+
+Plain: TypeAlias = Any  # JSON's values; a recursive alias would only move the Any into every caller
+
+SECRET_KEY: Final = "secret"
+UNKNOWN_KEY: Final = "$unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """
+    A reference to a secret: `env:NAME`, `file:PATH` or `command:ARGV`.
+
+    Written in YAML as `{secret: "env:NAME"}`. Holds no value; only targets look it up.
+    """
+
+    reference: str
+
+    def __str__(self) -> str:
+        return f"‹secret {self.reference}›"
+
+    @classmethod
+    def __convert__(cls, content: object) -> Self:
+        """Take `{secret: REFERENCE}`; raise ValueError for anything else."""
+        match content:
+            case Secret():
+                return cls(content.reference)
+            case {"secret": str(reference), **rest} if not rest:
+                scheme, _, name = reference.partition(":")
+                if scheme in ("env", "file", "command") and name.strip():
+                    return cls(reference)
+                raise ValueError('expected a secret reference such as "env:NAME", "file:PATH" or "command:ARGV"')
+        raise ValueError('expected {secret: "env:NAME"}; a secret is given by reference, never by value')
+
+    def __encode__(self) -> Plain:
+        """Give the YAML form back."""
+        return {SECRET_KEY: self.reference}
+
+    @classmethod
+    def __json_schema__(cls) -> dict[str, Plain]:
+        """Describe the YAML form."""
+        return {
+            "type": "object",
+            "properties": {"secret": {"type": "string", "pattern": "^(env|file|command):"}},
+            "required": ["secret"],
+            "additionalProperties": False,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """
+    A value that is known only later: after the step, or in the run, named by *source*.
+
+    Sources are expression paths: `steps.choice.outputs.value`, `run.id`, `run.now`.
+    """
+
+    source: str
+
+    def __str__(self) -> str:
+        parts = self.source.split(".")
+        if parts[0] == "run":
+            return f"‹run {parts[-1]}›"
+        return f"‹known after step {parts[1]}›" if len(parts) > 1 else f"‹{self.source}›"
+
+    @classmethod
+    def __convert__(cls, content: object) -> Self:
+        """Take the JSON form or an Unknown; raise ValueError for anything else."""
+        match content:
+            case Unknown():
+                return cls(content.source)
+            case {"$unknown": str(source), **rest} if not rest:
+                return cls(source)
+        raise ValueError("expected a value that is not known yet")
+
+    def __encode__(self) -> Plain:
+        """Give the JSON form."""
+        return {UNKNOWN_KEY: self.source}
+
+    @classmethod
+    def __json_schema__(cls) -> dict[str, Plain]:
+        """Describe the JSON form; people never write it."""
+        return {"type": "object", "properties": {UNKNOWN_KEY: {"type": "string"}}, "required": [UNKNOWN_KEY]}
+
+
+RUN_ID: Final = Unknown("run.id")
+NOW: Final = Unknown("run.now")
+
+
+def unknowns(value: object) -> Iterator[Unknown]:
+    """Yield every Unknown inside plain *value*, in either form."""
+    match value:
+        case Unknown():
+            yield value
+        case {"$unknown": str(source)} if len(value) == 1:
+            yield Unknown(source)
+        case Mapping():
+            for part in value.values():
+                yield from unknowns(part)
+        case str() | bytes():
+            return
+        case Sequence():
+            for part in value:
+                yield from unknowns(part)
+
+
+def bind(value: Plain, known: Mapping[str, Plain]) -> Plain:
+    """Return JSON *value* with each Unknown whose source is in *known* replaced by its plain value."""
+    match value:
+        case Unknown(source=source):
+            return known.get(source, value)
+        case {"$unknown": str(source)} if len(value) == 1:
+            return known.get(source, value)
+        case dict():
+            return {key: bind(part, known) for key, part in value.items()}
+        case list() | tuple():
+            return [bind(part, known) for part in value]
+    return value
