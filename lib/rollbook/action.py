@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final, Generic, Literal, Protocol, Self, TypeV
 from .ops import Op, OpResult
 from .schema import encode
 from .targets.base import Reader
-from .values import Plain, Unknown
+from .values import Plain
 
 S = TypeVar("S")
 R = TypeVar("R", bound=Reader, covariant=True)
@@ -203,6 +203,10 @@ class Action(Generic[S]):
         """Say what a resume may do with a step that began and did not end."""
         return "idempotent"
 
+    def details(self, change: Change[S]) -> tuple[str, ...]:  # noqa: ARG002  # most changes are told by their fields
+        """Give lines that the plan and the report show below the change; made from the states only."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class Fact(Action[S]):
@@ -331,8 +335,3 @@ def reader_types(action: type[Action[Any]]) -> Mapping[str, type[Reader]]:
             if getattr(part, "__origin__", None) is Ref:
                 found[name] = get_args(part)[0]
     return found
-
-
-def has_unknown(value: object) -> bool:
-    """Tell whether an action's argument or a state's field is not known yet."""
-    return isinstance(value, Unknown)

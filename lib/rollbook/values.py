@@ -96,7 +96,7 @@ def unknowns(value: object) -> Iterator[Unknown]:
     match value:
         case Unknown():
             yield value
-        case {"$unknown": str(source)} if len(value) == 1:
+        case {"$unknown": str(source), **rest} if not rest:
             yield Unknown(source)
         case Mapping():
             for part in value.values():
@@ -109,14 +109,21 @@ def unknowns(value: object) -> Iterator[Unknown]:
 
 
 def bind(value: Plain, known: Mapping[str, Plain]) -> Plain:
-    """Return JSON *value* with each Unknown whose source is in *known* replaced by its plain value."""
+    """
+    Return JSON *value* with each Unknown whose source is in *known* replaced by its plain value.
+
+    Inside a text, the way an Unknown of the run prints (`‹run id›`) stands for it.
+    """
     match value:
         case Unknown(source=source):
             return known.get(source, value)
-        case {"$unknown": str(source)} if len(value) == 1:
+        case {"$unknown": str(source), **rest} if not rest:
             return known.get(source, value)
         case dict():
             return {key: bind(part, known) for key, part in value.items()}
         case list() | tuple():
             return [bind(part, known) for part in value]
+        case str() if "‹run " in value:
+            for source, plain in known.items():
+                value = value.replace(str(Unknown(source)), str(plain))
     return value

@@ -1,0 +1,232 @@
+"""
+The journal: the append-only account of a run.
+
+JSON lines. Each record carries its number, its time and the SHA-256 of the line before; an
+append returns only once the record would survive a power cut. A torn last line (a kill in the
+middle of a write) is cut off before the next append.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal, Self, get_args
+
+from .errors import JournalError, LockHeld
+from .schema import encode
+from .values import Plain
+
+RecordType = Literal[
+    "run_started",
+    "run_resumed",
+    "replanned",
+    "step_started",
+    "op_started",
+    "op_finished",
+    "step_finished",
+    "step_failed",
+    "step_skipped",
+    "attempt",
+    "drift",
+    "in_doubt",
+    "recovered",
+    "unreachable",
+    "waiting",
+    "answered",
+    "note",
+    "lock_taken",
+    "lock_lost",
+    "downtime_began",
+    "downtime_ended",
+    "interrupted",
+    "warning",
+    "run_finished",
+]
+TYPES: Final = frozenset(get_args(RecordType))
+GENESIS: Final = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One entry: its number from 1, its time (ISO 8601 UTC, milliseconds), its type and what it tells."""
+
+    number: int
+    at: str
+    type: RecordType
+    content: Mapping[str, Plain]
+    digest: str
+
+    def __getitem__(self, key: str) -> Plain:
+        return self.content[key]
+
+    def get(self, key: str, default: Plain = None) -> Plain:
+        """Give a part of the content, or *default*."""
+        return self.content.get(key, default)
+
+
+def utc_now() -> datetime:
+    """Read the clock."""
+    return datetime.now(UTC)
+
+
+class Journal:
+    """
+    A journal open for appending; holds its lock until closed.
+
+    Use as a context manager. *clock* gives aware times. Safe to append to from several threads.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], datetime] = utc_now) -> None:
+        self.path = path
+        self._clock = clock
+        self._guard = threading.Lock()
+        self._failed = ""
+        self._file = self._open()
+        try:
+            self._lock()
+            self.records = self._repair()
+        except BaseException:
+            os.close(self._file)
+            raise
+        self._number = len(self.records)
+        self.head = self.records[-1].digest if self.records else GENESIS
+
+    def _open(self) -> int:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            new = not self.path.exists()
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            if new:
+                sync_folder(self.path.parent)
+                sync_folder(self.path.parent.parent)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        return file
+
+    def _lock(self) -> None:
+        holder = self.path.with_name("holder")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            who = holder.read_text(errors="replace").strip() if holder.exists() else "another process"
+            raise LockHeld(
+                f"Run {self.path.parent.name} is being carried out by {who}.",
+                holder=who,
+                advice="Wait for it, or stop it there with Ctrl-C or `pause`; then `resume`.",
+            ) from error
+        try:
+            holder.write_text(f"{os.environ.get('USER') or os.getuid()}@{os.uname().nodename}, process {os.getpid()}\n")
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _repair(self) -> list[Record]:
+        records, good = [], 0
+        raw = self.path.read_bytes()
+        for record, end in _parse(raw, self.path):
+            records.append(record)
+            good = end
+        if good < len(raw):
+            os.ftruncate(self._file, good)
+            os.fsync(self._file)
+        return records
+
+    def append(self, type: RecordType, **content: Plain) -> Record:  # noqa: A002  # the record's own word
+        """
+        Write a record and force it to disk.
+
+        Returns only once the record would survive a power cut, so an effect may rely on it. Raises
+        `JournalError` and leaves the file as it was; from then on every append is refused, for a run
+        that cannot be journalled must stop.
+        """
+        with self._guard:
+            if self._failed:
+                raise JournalError(self._failed)
+            number = self._number + 1
+            at = self._clock().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            head = {"n": number, "at": at, "type": type, "prev": self.head}
+            line = json.dumps({**head, **content}, ensure_ascii=False, separators=(",", ":"), default=encode).encode()
+            self._write(line + b"\n")
+            record = Record(number, at, type, content, hashlib.sha256(line).hexdigest())
+            self._number, self.head = number, record.digest
+            self.records.append(record)
+            return record
+
+    def _write(self, line: bytes) -> None:
+        size = os.fstat(self._file).st_size
+        try:
+            written = os.write(self._file, line)
+            if written != len(line):
+                raise OSError(28, "the disk is full")
+            os.fdatasync(self._file)
+        except OSError as error:
+            failure = self._unwritable(error)
+            self._failed = str(failure)
+            os.ftruncate(self._file, size)
+            raise failure from error
+
+    def _unwritable(self, error: OSError) -> JournalError:
+        return JournalError(
+            f"The journal {self.path} cannot be written: {error.strerror or error}. The run stops here.",
+            advice="Make room or fix the rights, then resume the run; nothing that was journalled is lost.",
+        )
+
+    def close(self) -> None:
+        """Give the lock back; may be called twice."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def replay(path: Path) -> tuple[Record, ...]:
+    """Read a journal without its lock; a torn last line is left out. Raises `JournalError` where the chain breaks."""
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError as error:
+        raise JournalError(f"There is no journal at {path}.", advice="`runs` lists the runs there are.") from error
+    except OSError as error:
+        raise JournalError(f"The journal {path} cannot be read: {error.strerror}.") from error
+    return tuple(record for record, _ in _parse(raw, path))
+
+
+def _parse(raw: bytes, path: Path) -> Iterator[tuple[Record, int]]:
+    previous, start, number = GENESIS, 0, 0
+    while (end := raw.find(b"\n", start)) >= 0:
+        line, number = raw[start:end], number + 1
+        try:
+            content = json.loads(line)
+            head = content.pop("n"), content.pop("prev")
+            record = Record(number, content.pop("at"), content.pop("type"), content, hashlib.sha256(line).hexdigest())
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            raise JournalError(f"{path}:{number}: this line is not a record: {error}.", advice=_TAMPERED) from error
+        if head != (number, previous) or record.type not in TYPES:
+            raise JournalError(
+                f"{path}:{number}: the chain breaks here: the line before it was changed, added or removed.",
+                advice=_TAMPERED,
+            )
+        previous, start = record.digest, end + 1
+        yield record, start
+
+
+_TAMPERED: Final = (
+    "The journal was changed after it was written. Keep it as it is, and compare with a copy of its head hash."
+)
+
+
+def sync_folder(folder: Path) -> None:
+    """Force a folder's entries to disk, so that a new name in it survives a power cut."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

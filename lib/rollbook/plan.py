@@ -1,0 +1,277 @@
+"""The Plan: every change of a runbook in order, as data, with a digest."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, Literal
+
+from .action import Verdict
+from .errors import RefusedError
+from .schema import build, encode
+from .values import Plain, Unknown
+
+FORMAT: Final = 1
+SYMBOLS: Final[Mapping[Verdict, str]] = {
+    "read": "?",
+    "noop": "=",
+    "create": "+",
+    "update": "~",
+    "delete": "-",
+    "run": "!",
+    "ask": "@",
+    "unknown": "*",
+    "skip": "·",
+}
+WRITING: Final[frozenset[Verdict]] = frozenset({"create", "update", "delete", "run", "unknown"})
+
+UndoKind = Literal["reverse", "leave", "refuse"]
+Section = Literal["steps", "finally"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """
+    One step as it will be carried out.
+
+    *arguments*, *before*, *after* and *ops* are JSON forms; *compared* names the fields of the state
+    that bind (the others are evidence). *goal* is set in an undo: the state to bring about. *place*
+    is the path of the step in the runbook's own text, for errors.
+    """
+
+    address: str
+    id: str
+    name: str
+    kind: str
+    verdict: Verdict
+    section: Section = "steps"
+    phase: str = ""
+    reason: str = ""
+    targets: tuple[str, ...] = ()
+    arguments: Plain = None
+    before: Plain = None
+    after: Plain = None
+    compared: tuple[str, ...] = ()
+    ops: tuple[Plain, ...] = ()
+    shown: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
+    outputs: Plain = None
+    undo: UndoKind = "leave"
+    undo_reason: str = ""
+    prompt: Plain = None
+    assumed: bool = False
+    approvers: tuple[str, ...] = ()
+    quorum: int = 0
+    downtime: Literal["", "begins", "ends"] = ""
+    estimate: float | None = None
+    goal: Plain = None
+    undo_of: str = ""
+    group: str = ""
+    effect: Literal["read", "idempotent", "once"] = "idempotent"
+    place: str = ""
+
+    @property
+    def writes(self) -> bool:
+        """Tell whether the step will, or may, write."""
+        return self.verdict in WRITING
+
+    def binding(self) -> Plain:
+        """Give what must still hold when the step is carried out: all but evidence, times and texts."""
+        return {
+            "address": self.address,
+            "kind": self.kind,
+            "verdict": self.verdict,
+            "arguments": self.arguments,
+            "before": self.bound_fields(self.before),
+            "after": self.bound_fields(self.after),
+            "ops": list(self.ops),
+            "undo": self.undo,
+            "prompt": self.prompt,
+            "goal": self.goal,
+            "approvers": list(self.approvers),
+            "quorum": self.quorum,
+        }
+
+    def bound_fields(self, state: Plain) -> Plain:
+        """Give the fields of *state* that bind."""
+        if not isinstance(state, dict):
+            return state
+        return {name: state[name] for name in self.compared if name in state}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    What a run will do. A dry run prints it, a run executes it, a journal's first record holds it.
+
+    *sources* are the texts of the runbook and all it includes, by path, the runbook's first: a run
+    goes on from them even when the files have changed since. *identities* are what the targets said
+    they are while planning.
+    """
+
+    runbook: str
+    title: str
+    environment: str
+    steps: tuple[PlannedStep, ...]
+    owner: str = ""
+    protected: bool = False
+    inputs: Plain = field(default_factory=dict)
+    answers: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    identities: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    lock: str = ""
+    lock_scope: str = ""
+    made_at: str = ""
+    made_by: str = ""
+    undo_of: str = ""
+    until: str = ""
+    format: int = FORMAT
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over what binds: the same runbook, inputs and world give the same digest."""
+        binding = {
+            "runbook": self.runbook,
+            "environment": self.environment,
+            "inputs": self.inputs,
+            "answers": dict(self.answers),
+            "sources": dict(self.sources),
+            "identities": {name: dict(who) for name, who in self.identities.items()},
+            "lock": self.lock,
+            "undo_of": self.undo_of,
+            "until": self.until,
+            "steps": [step.binding() for step in self.steps],
+        }
+        return hashlib.sha256(canonical(binding)).hexdigest()
+
+    @property
+    def writes(self) -> bool:
+        """Tell whether carrying it out may write anything."""
+        return any(step.writes for step in self.steps)
+
+    def step(self, address: str) -> PlannedStep | None:
+        """Find a step by its address."""
+        return next((step for step in self.steps if step.address == address), None)
+
+    def counts(self) -> Mapping[Verdict, int]:
+        """Count the steps by verdict, in the order of SYMBOLS."""
+        return {verdict: count for verdict in SYMBOLS if (count := sum(step.verdict == verdict for step in self.steps))}
+
+    def with_tail(self, steps: tuple[PlannedStep, ...]) -> "Plan":
+        """Give the same plan with each step replaced by the one of *steps* at its address; new ones take its place."""
+        fresh = {step.address: step for step in steps}
+        return replace(self, steps=tuple(fresh.get(step.address, step) for step in self.steps))
+
+
+def canonical(value: Plain) -> bytes:
+    """Write plain *value* as the one JSON text that digests are taken of."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=encode).encode()
+
+
+def save(plan: Plan, path: Path) -> None:
+    """Write *plan* to *path*, readable by its owner only; a half-written plan never has the name."""
+    part = path.with_name(path.name + ".part")
+    part.touch(mode=0o600)
+    part.write_text(json.dumps({"digest": plan.digest, "plan": encode(plan)}, ensure_ascii=False, indent=1) + "\n")
+    part.replace(path)
+
+
+def load(path: Path) -> Plan:
+    """Read a saved plan. Raises `RefusedError` when it is not one, or was changed by hand."""
+    try:
+        content = json.loads(path.read_bytes())
+        plan = build(Plan, content["plan"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise RefusedError(
+            f"{path} is not a saved plan: {error}", advice="Make one with `plan NAME --out FILE`."
+        ) from error
+    if plan.digest != content.get("digest"):
+        raise RefusedError(
+            f"{path} was changed after it was saved.", advice="Plan again; plans are not edited by hand."
+        )
+    return plan
+
+
+def differences(planned: Plan, found: Plan) -> tuple[str, ...]:
+    """Name each difference that makes *planned* unfit to be carried out where *found* is planned now."""
+    return tuple(_differences(planned, found))
+
+
+def _differences(planned: Plan, found: Plan) -> Iterator[str]:
+    for path in sorted({*planned.sources, *found.sources}):
+        if planned.sources.get(path) != found.sources.get(path):
+            yield f"runbook: {path} changed since the plan was made"
+    for part in ("runbook", "environment", "undo_of", "lock", "until"):
+        yield from _compare(part, getattr(planned, part), getattr(found, part))
+    yield from _compare("inputs", planned.inputs, found.inputs)
+    yield from _compare("answers", dict(planned.answers), dict(found.answers))
+    yield from _compare("target", encode(planned.identities), encode(found.identities))
+    now = {step.address: step for step in found.steps}
+    for step in planned.steps:
+        if step.address not in now:
+            yield f"step {step.address}: no longer part of the plan"
+        else:
+            yield from _compare(f"step {step.address}", step.binding(), now.pop(step.address).binding())
+    yield from (f"step {address}: was not part of the plan" for address in now)
+
+
+def _compare(path: str, planned: Plain, found: Plain) -> Iterator[str]:
+    if planned == found:
+        return
+    if isinstance(planned, dict) and isinstance(found, dict):
+        for key in sorted({*planned, *found}):
+            yield from _compare(
+                f"{path}: {key}" if ":" not in path else f"{path}.{key}", planned.get(key), found.get(key)
+            )
+        return
+    yield f"{path}: planned {shown(planned)}, now {shown(found)}"
+
+
+def completes(planned: Plain, found: Plain) -> bool:
+    """Tell whether *found* is a legal completion of *planned*: equal but where planned was not known yet."""
+    match planned:
+        case {"$unknown": _, **rest} if not rest:
+            return True
+        case dict():
+            return (
+                isinstance(found, dict)
+                and planned.keys() == found.keys()
+                and all(completes(part, found[key]) for key, part in planned.items())
+            )
+        case list():
+            return isinstance(found, list) and len(planned) == len(found) and all(map(completes, planned, found))
+        case str() if "‹run " in planned:
+            return isinstance(found, str)
+    return bool(planned == found)
+
+
+def changed_fields(planned: Plain, found: Plain) -> tuple[str, ...]:
+    """Name the fields in which two states differ, as `name: planned -> found`."""
+    if not (isinstance(planned, dict) and isinstance(found, dict)):
+        return () if completes(planned, found) else (f"{shown(planned)} -> {shown(found)}",)
+    return tuple(
+        f"{name}: {shown(planned.get(name))} -> {shown(found.get(name))}"
+        for name in planned
+        if not completes(planned.get(name), found.get(name))
+    )
+
+
+def shown(value: Plain, *, limit: int = 160) -> str:
+    """Print a plain value for people, shortened to about *limit* characters."""
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case str():
+            text = value or "''"
+        case {"$unknown": str(source), **rest} if not rest:
+            text = str(Unknown(source))
+        case {"secret": str(reference), **rest} if not rest:
+            text = f"‹secret {reference}›"
+        case list() if all(isinstance(part, str | int | float) for part in value):
+            text = ", ".join(map(str, value)) or "none"
+        case _:
+            text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -1,0 +1,386 @@
+"""What a journal says happened: a pure fold of its records."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal
+
+from .errors import JournalError
+from .journal import Record
+from .ops import OutputRecord, WrittenFile
+from .plan import Plan, PlannedStep
+from .schema import build
+from .values import Plain
+
+RunStatus = Literal["planned", "running", "waiting", "stopped", "failed", "succeeded", "undone", "abandoned"]
+StepStatus = Literal[
+    "pending",
+    "running",
+    "ok",
+    "changed",
+    "skipped",
+    "failed",
+    "unreachable",
+    "waiting",
+    "in_doubt",
+    "recovered",
+    "undone",
+]
+DONE: frozenset[StepStatus] = frozenset({"ok", "changed", "skipped", "recovered"})
+
+
+@dataclass(frozen=True, slots=True)
+class StepRun:
+    """
+    What happened to one step so far.
+
+    *before*, *after* and *ops* are those last started, with every Unknown bound. *ops_done* counts
+    the ops known to have been carried out. *error* is the last failure's text. Times are aware UTC.
+    """
+
+    planned: PlannedStep
+    status: StepStatus = "pending"
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    attempts: int = 0
+    before: Plain = None
+    after: Plain = None
+    arguments: Plain = None
+    ops: tuple[Plain, ...] = ()
+    shown: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
+    ops_done: int = 0
+    known: Mapping[str, Plain] = field(default_factory=dict)
+    outputs: Plain = None
+    output: OutputRecord | None = None
+    files: tuple[WrittenFile, ...] = ()
+    error: str = ""
+    reason: str = ""
+    by: str = ""
+
+    @property
+    def address(self) -> str:
+        """The step's address in the run."""
+        return self.planned.address
+
+    @property
+    def done(self) -> bool:
+        """Tell whether a resume passes over it."""
+        return self.status in DONE
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds from its first start to its end, None while it has not ended."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return (self.ended_at - self.started_at).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class GivenAnswer:
+    """An answer to a question: what, by whom, when; *how* is terminal, option, default or inbox."""
+
+    address: str
+    value: Plain
+    by: str
+    at: datetime
+    how: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Evidence that a person added, in a *section* such as root-cause, lessons or actions."""
+
+    section: str
+    text: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Downtime:
+    """A stretch of downtime; *ended_at* None: still open. *began_by* and *ended_by* are addresses."""
+
+    began_at: datetime
+    began_by: str
+    ended_at: datetime | None = None
+    ended_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something in the run's life that belongs to no single state: a lock, a drift, a signal, a warning."""
+
+    at: datetime
+    type: str
+    text: str
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """
+    A run as its journal tells it. *head* is the journal's head hash, *waiting_for* the address of an
+    open question, *operator* who started it (`user@host`), *operators* all who carried it on.
+    """
+
+    id: str
+    plan: Plan
+    status: RunStatus
+    started_at: datetime
+    operator: str
+    reason: str = ""
+    digest: str = ""
+    version: str = ""
+    steps: tuple[StepRun, ...] = ()
+    operators: tuple[str, ...] = ()
+    ended_at: datetime | None = None
+    last_at: datetime | None = None
+    answers: tuple[GivenAnswer, ...] = ()
+    notes: tuple[Note, ...] = ()
+    downtimes: tuple[Downtime, ...] = ()
+    events: tuple[Event, ...] = ()
+    waiting_for: str = ""
+    records: int = 0
+    head: str = ""
+
+    @property
+    def resumable(self) -> bool:
+        """Tell whether `resume` may go on with it."""
+        return self.status in ("running", "waiting", "stopped", "failed")
+
+    def step(self, address: str) -> StepRun | None:
+        """Find a step by its address."""
+        return next((step for step in self.steps if step.address == address), None)
+
+
+def fold(records: Iterable[Record]) -> Run:
+    """Tell the run of a journal's records. Raises `JournalError` when they do not begin with a run's start."""
+    rest = iter(records)
+    first = next(rest, None)
+    if first is None or first.type != "run_started":
+        raise JournalError("The journal is empty: the run was stopped before it began.", advice="Start a new run.")
+    run = _start(first)
+    steps = {step.address: step for step in run.steps}
+    for record in rest:
+        run = _take(run, steps, record)
+    return replace(run, steps=tuple(steps.values()))
+
+
+def moment(text: str) -> datetime:
+    """Read a record's time."""
+    return datetime.fromisoformat(text)
+
+
+def _start(record: Record) -> Run:
+    plan = build(Plan, record["plan"])
+    return Run(
+        id=record["run"],
+        plan=plan,
+        status="running",
+        started_at=moment(record.at),
+        operator=record["operator"],
+        operators=(record["operator"],),
+        reason=record.get("reason", ""),
+        digest=record["digest"],
+        version=record.get("version", ""),
+        steps=tuple(StepRun(step) for step in plan.steps),
+        last_at=moment(record.at),
+        records=record.number,
+        head=record.digest,
+    )
+
+
+def _take(run: Run, steps: dict[str, StepRun], record: Record) -> Run:
+    run = replace(run, last_at=moment(record.at), records=record.number, head=record.digest)
+    if record.type == "replanned":
+        return _replanned(run, steps, record)
+    if record.type not in _STEP:
+        return _RUN.get(record.type, _event)(run, record)
+    address = record["step"]
+    if address not in steps:
+        raise JournalError(f"Record {record.number} tells of step {address}, which the plan does not have.")
+    steps[address] = _STEP[record.type](steps[address], record)
+    return _after_step(run, record, address)
+
+
+def _after_step(run: Run, record: Record, address: str) -> Run:
+    match record.type:
+        case "waiting":
+            return replace(run, status="waiting", waiting_for=address)
+        case "answered":
+            return replace(run, status="running", waiting_for="", answers=(*run.answers, _answer(record)))
+        case "drift" | "in_doubt" | "unreachable" | "recovered" | "attempt":
+            return _event(run, record)
+    return run
+
+
+def _answer(record: Record) -> GivenAnswer:
+    return GivenAnswer(
+        record["step"],
+        record["value"],
+        record["by"],
+        moment(record.at),
+        record.get("how", ""),
+        record.get("reason", ""),
+    )
+
+
+def _step_started(step: StepRun, record: Record) -> StepRun:
+    at = moment(record.at)
+    return replace(
+        step,
+        status="running",
+        started_at=step.started_at or at,
+        ended_at=None,
+        attempts=record.get("attempt", 1),
+        before=record.get("before"),
+        after=record.get("after"),
+        arguments=record.get("arguments"),
+        ops=tuple(record.get("ops", ())),
+        shown=tuple(record.get("shown", ())),
+        details=tuple(record.get("details", ())),
+        known=record.get("known", {}),
+        ops_done=0,
+        error="",
+    )
+
+
+def _op_finished(step: StepRun, record: Record) -> StepRun:
+    return replace(step, ops_done=record["index"] + 1)
+
+
+def _step_finished(step: StepRun, record: Record) -> StepRun:
+    at = moment(record.at)
+    step = replace(
+        step,
+        status=record["status"],
+        started_at=step.started_at or at,
+        ended_at=at,
+        attempts=max(step.attempts, 1),
+        before=record.get("before", step.before),
+        after=record.get("after", step.after),
+        arguments=record.get("arguments", step.arguments),
+        details=tuple(record.get("details", step.details)),
+        outputs=record.get("outputs"),
+        ops_done=len(step.ops),
+        reason=record.get("reason", ""),
+        by=record.get("by", ""),
+        error="",
+    )
+    return _with_output(step, record)
+
+
+def _with_output(step: StepRun, record: Record) -> StepRun:
+    output = record.get("output")
+    files = record.get("files", ())
+    return replace(
+        step,
+        output=build(OutputRecord, output) if output else step.output,
+        files=tuple(build(WrittenFile, file) for file in files) or step.files,
+    )
+
+
+def _step_failed(step: StepRun, record: Record) -> StepRun:
+    at = moment(record.at)
+    status: StepStatus = "unreachable" if record.type == "unreachable" else "failed"
+    step = replace(step, status=status, started_at=step.started_at or at, ended_at=at, error=record.get("error", ""))
+    return _with_output(step, record)
+
+
+def _step_skipped(step: StepRun, record: Record) -> StepRun:
+    at = moment(record.at)
+    return replace(step, status="skipped", ended_at=at, reason=record.get("reason", ""), by=record.get("by", ""))
+
+
+_StepFold = Callable[[StepRun, Record], StepRun]
+
+
+def _status(status: StepStatus) -> _StepFold:
+    def take(step: StepRun, record: Record) -> StepRun:
+        return replace(step, status=status, started_at=step.started_at or moment(record.at))
+
+    return take
+
+
+def _same(step: StepRun, record: Record) -> StepRun:
+    return replace(step, attempts=record.get("attempt", step.attempts))
+
+
+def _failed_drift(step: StepRun, record: Record) -> StepRun:
+    return replace(step, error="; ".join(record.get("differences", ())), ended_at=moment(record.at))
+
+
+def _event(run: Run, record: Record) -> Run:
+    text = (
+        record.get("text") or record.get("error") or "; ".join(record.get("differences", ())) or record.get("name", "")
+    )
+    return replace(run, events=(*run.events, Event(moment(record.at), record.type, str(text), record.get("step", ""))))
+
+
+def _resumed(run: Run, record: Record) -> Run:
+    run = _event(run, record)
+    operators = (*run.operators, record["operator"]) if record["operator"] not in run.operators else run.operators
+    return replace(run, status="running", operators=operators, ended_at=None)
+
+
+def _replanned(run: Run, steps: dict[str, StepRun], record: Record) -> Run:
+    plan = build(Plan, record["plan"])
+    known = dict(steps)
+    steps.clear()
+    for step in plan.steps:
+        steps[step.address] = replace(known[step.address], planned=step) if step.address in known else StepRun(step)
+    return replace(_event(run, record), plan=plan, digest=record["digest"])
+
+
+def _note(run: Run, record: Record) -> Run:
+    note = Note(record.get("section", ""), record["text"], record["by"], moment(record.at))
+    return replace(run, notes=(*run.notes, note))
+
+
+def _downtime_began(run: Run, record: Record) -> Run:
+    if run.downtimes and run.downtimes[-1].ended_at is None:
+        return run
+    return replace(run, downtimes=(*run.downtimes, Downtime(moment(record.at), record["by"])))
+
+
+def _downtime_ended(run: Run, record: Record) -> Run:
+    if not run.downtimes or run.downtimes[-1].ended_at is not None:
+        return run
+    ended = replace(run.downtimes[-1], ended_at=moment(record.at), ended_by=record["by"])
+    return replace(run, downtimes=(*run.downtimes[:-1], ended))
+
+
+def _interrupted(run: Run, record: Record) -> Run:
+    return replace(_event(run, record), status="stopped")
+
+
+def _finished(run: Run, record: Record) -> Run:
+    at = moment(record.at)
+    return replace(run, status=record["status"], ended_at=at, reason=record.get("reason") or run.reason)
+
+
+_STEP: Mapping[str, _StepFold] = {
+    "step_started": _step_started,
+    "op_started": _same,
+    "op_finished": _op_finished,
+    "step_finished": _step_finished,
+    "step_failed": _step_failed,
+    "unreachable": _step_failed,
+    "step_skipped": _step_skipped,
+    "attempt": _same,
+    "drift": _failed_drift,
+    "in_doubt": _status("in_doubt"),
+    "recovered": _same,
+    "waiting": _status("waiting"),
+    "answered": _same,
+}
+_RUN: Mapping[str, Callable[[Run, Record], Run]] = {
+    "run_resumed": _resumed,
+    "note": _note,
+    "downtime_began": _downtime_began,
+    "downtime_ended": _downtime_ended,
+    "interrupted": _interrupted,
+    "run_finished": _finished,
+}
