@@ -1,0 +1,125 @@
+"""A YAML file that was read: its plain content, and where each part of it stands."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from ..values import Plain
+
+Path: TypeAlias = tuple[str | int, ...]
+
+# YAML 1.1 breaks lines at all of these, and libyaml counts lines by them.
+_LINE_BREAK: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_WIDTH: Final = 100
+_INDENT: Final = "    "
+
+
+class Mark(NamedTuple):
+    """A place in a file; line and column count from 1, columns in characters."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """
+    Something wrong at one place of a file.
+
+    *line* is 0 where the file as a whole is meant. *excerpt* is the source line and, below it, the caret.
+    """
+
+    file: str
+    line: int
+    column: int
+    message: str
+    excerpt: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{place}: {self.message}\n{self.excerpt}" if self.excerpt else f"{place}: {self.message}"
+
+
+@lru_cache(maxsize=8)
+def source_lines(text: str) -> Sequence[str]:
+    """Split *text* where YAML does, so that a mark's line is an index."""
+    return _LINE_BREAK.split(text)
+
+
+def problem_at(file: str, text: str, mark: Mark, message: str) -> Problem:
+    """Describe a problem at *mark* of *text*, with its line and a caret."""
+    lines = source_lines(text)
+    line = lines[mark.line - 1] if mark.line <= len(lines) else ""
+    return Problem(file, mark.line, mark.column, message, _excerpt(line, mark.column - 1))
+
+
+def _excerpt(line: str, column: int) -> str:
+    """Show *line* with a caret below *column* (from 0); of a long line only what surrounds it."""
+    column = min(column, len(line))
+    start = max(0, min(column - _WIDTH // 2, len(line) - _WIDTH))
+    before, after = line[start:column], line[column : start + _WIDTH]
+    head = "…" if start else ""
+    tail = "…" if start + _WIDTH < len(line) else ""
+    # A tab stays a tab below a tab, whatever the terminal makes of it.
+    gap = "".join("\t" if char == "\t" else " " * _cells(char) for char in head + before)
+    return f"{_INDENT}{head}{before}{after}{tail}\n{_INDENT}{gap}^"
+
+
+def _cells(char: str) -> int:
+    """Count the terminal cells of a character."""
+    if char.isascii():
+        return 1
+    from unicodedata import category, east_asian_width
+
+    if category(char) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if east_asian_width(char) in "WF" else 1
+
+
+# What the reader keeps of a part: the parser's event of a scalar, or that of a list or mapping with its parts.
+# Events are the yaml library's, which has no types for their marks.
+Node: TypeAlias = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file's plain content; *path*s below are keys and list indexes from the top."""
+
+    content: dict[str, Plain]
+    file: str
+    text: str = field(repr=False)
+    root: Node = field(repr=False, compare=False)
+
+    def mark(self, path: Path) -> Mark:
+        """Say where the value at *path* begins; for a path that is not there, its nearest parent."""
+        _, value = self._find(path)
+        return _start(value[0] if type(value) is tuple else value)
+
+    def key_mark(self, path: Path) -> Mark:
+        """Say where the key of *path* stands; the value, for an item of a list and the top."""
+        key, _ = self._find(path)
+        return self.mark(path) if key is None else _start(key)
+
+    def problem(self, path: Path, message: str, *, at_key: bool = False) -> Problem:
+        """Describe a problem with the value at *path*, or with its key."""
+        return problem_at(self.file, self.text, self.key_mark(path) if at_key else self.mark(path), message)
+
+    def _find(self, path: Path) -> tuple[Node, Node]:
+        """Return the key's event (None for an item or the top) and the node nearest to *path*."""
+        key, node = None, self.root
+        for part in path:
+            parts = node[1] if type(node) is tuple else None
+            if isinstance(parts, dict) and part in parts:
+                key, node = parts[part]
+            elif isinstance(parts, list) and isinstance(part, int) and 0 <= part < len(parts):
+                key, node = None, parts[part]
+            else:
+                break
+        return key, node
+
+
+def _start(event: Any) -> Mark:  # noqa: ANN401  # an event of the yaml library
+    mark = event.start_mark
+    return Mark(mark.line + 1, mark.column + 1)

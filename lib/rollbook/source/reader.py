@@ -1,0 +1,76 @@
+"""The rim of reading: files and bytes in, text that is worth parsing out."""
+
+import codecs
+import re
+from pathlib import Path as FilePath
+from typing import Final
+
+from ..errors import SourceError
+from .document import Document, Mark, Problem, source_lines
+
+MAX_BYTES: Final = 1_000_000
+
+_FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+
+
+def read_yaml(path: FilePath) -> Document:
+    """Read the YAML file at *path*; raises SourceError with every problem of it."""
+    file = str(path)
+    try:
+        if path.exists() and not path.is_file():
+            raise _refusal(file, "this is a folder, not a file" if path.is_dir() else "this is not a regular file")
+        with path.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise _refusal(file, "there is no such file") from None
+    except PermissionError:
+        raise _refusal(
+            file, "the file may not be read by this user: check the rights of the file and its folders"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise _refusal(file, f"the file cannot be read: {error}") from error
+    return load_yaml(content, file)
+
+
+def load_yaml(text: bytes | str, file: str) -> Document:
+    """Read YAML *text*; *file* is its name in messages. Raises SourceError with every problem of it."""
+    if len(text) > MAX_BYTES:
+        raise _refusal(
+            file, f"the file is larger than {MAX_BYTES // 1_000_000} MB, which is no runbook: is it the right file?"
+        )
+    decoded = _decode(text, file) if isinstance(text, bytes) else text
+    decoded = decoded.removeprefix("\ufeff")
+    if forbidden := _FORBIDDEN.search(decoded):
+        raise SourceError([_forbidden_character(file, decoded, forbidden.start())])
+    from .walk import read_events  # the yaml library is loaded when there is YAML to read
+
+    return read_events(decoded, file)
+
+
+def _refusal(file: str, message: str) -> SourceError:
+    return SourceError([Problem(file, 0, 0, message)])
+
+
+def _decode(content: bytes, file: str) -> str:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise _refusal(file, "the file is UTF-16: save it as UTF-8")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode()
+        mark = _mark_at(before, len(before))
+        message = f"the file is not UTF-8: byte {error.start} is 0x{content[error.start]:02x}: save the file as UTF-8"
+        raise SourceError([Problem(file, mark.line, mark.column, message)]) from None
+
+
+def _mark_at(text: str, index: int) -> Mark:
+    lines = source_lines(text[:index])
+    return Mark(len(lines), len(lines[-1]) + 1)
+
+
+def _forbidden_character(file: str, text: str, index: int) -> Problem:
+    char = text[index]
+    name = "a NUL byte: is it a text file?" if char == "\0" else f"the control character U+{ord(char):04X}: take it out"
+    mark = _mark_at(text, index)
+    # No excerpt: the line would send the character to the terminal.
+    return Problem(file, mark.line, mark.column, f"the file holds {name}")
