@@ -1,0 +1,122 @@
+"""The folder of runs: `.rollbook/runs/<run id>/` with journal, outputs, inbox and reports."""
+
+import getpass
+import os
+import secrets
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from .errors import JournalError, NotFoundError
+from .journal import replay
+from .run import Run, fold
+
+FOLDER: Final = Path(".rollbook")
+_RECENT: Final = 20
+
+
+def new_run_id(at: datetime) -> str:
+    """Make an id that sorts by time: `20260102T030405Z-1a2b3c`."""
+    return f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def operator() -> str:
+    """Name who is typing, as `user@host`; who stands behind sudo is shown."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = f"uid {os.getuid()}"
+    behind = os.environ.get("SUDO_USER", "")
+    who = f"{behind} as {user}" if behind and behind != user else user
+    return f"{who}@{socket.gethostname()}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """One run's folder (0700)."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.path.name
+
+    @property
+    def journal(self) -> Path:
+        """The journal's file."""
+        return self.path / "journal.jsonl"
+
+    @property
+    def inbox(self) -> Path:
+        """Where other processes put notes, answers and the wish to pause."""
+        return self.path / "inbox"
+
+    def output(self, address: str) -> Path:
+        """Give the file for a step's output; the address is made safe as a file name."""
+        safe = "".join(letter if letter.isalnum() or letter in "._-@#[]" else "+" for letter in address)
+        return self.path / "output" / f"{safe[:180]}.log"
+
+    def read(self) -> Run:
+        """Fold the journal. Raises `JournalError`."""
+        return fold(replay(self.journal))
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """All runs below one `.rollbook` folder."""
+
+    root: Path = FOLDER
+
+    @property
+    def folder(self) -> Path:
+        """The folder that holds a folder a run."""
+        return self.root / "runs"
+
+    def create(self, run_id: str) -> RunFolder:
+        """Make the folder of a new run, with rights for its owner only."""
+        for folder in (self.root, self.folder, self.folder / run_id):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=folder != self.folder / run_id)
+        return RunFolder(self.folder / run_id)
+
+    def all(self) -> tuple[RunFolder, ...]:
+        """List the runs, newest last."""
+        if not self.folder.is_dir():
+            return ()
+        return tuple(RunFolder(path) for path in sorted(self.folder.iterdir()) if (path / "journal.jsonl").exists())
+
+    def find(self, name: str) -> RunFolder:
+        """Find a run by its id, an unambiguous beginning or end of it, or `last`. Raises `NotFoundError`."""
+        runs = self.all()
+        if name == "last" and runs:
+            return runs[-1]
+        matching = [run for run in runs if run.id == name] or [
+            run for run in runs if name and (run.id.startswith(name) or run.id.endswith(name))
+        ]
+        if len(matching) == 1:
+            return matching[0]
+        known = ", ".join(run.id for run in runs[-5:]) or "none yet"
+        what = f"{len(matching)} runs match {name!r}" if matching else f"There is no run {name!r}"
+        raise NotFoundError(f"{what} in {self.folder}.", advice=f"The newest runs: {known}. `runs` lists all.")
+
+    def readable(self) -> Iterator[tuple[RunFolder, Run]]:
+        """Yield each run whose journal can be read, newest first."""
+        for folder in reversed(self.all()):
+            try:
+                yield folder, folder.read()
+            except JournalError:
+                continue
+
+    def estimates(self, runbook: str) -> Mapping[str, float]:
+        """Give each step's median seconds over the newest runs of *runbook*, by address."""
+        seen: dict[str, list[float]] = {}
+        runs = (run for _, run in self.readable() if run.plan.runbook == runbook)
+        for run, _ in zip(runs, range(_RECENT), strict=False):
+            for step in run.steps:
+                if step.seconds is not None and step.status in ("ok", "changed"):
+                    seen.setdefault(step.address, []).append(step.seconds)
+        return {address: round(median(seconds), 3) for address, seconds in seen.items()}
