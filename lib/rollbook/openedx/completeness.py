@@ -1,0 +1,89 @@
+"""Whether a version can be gone back to: it exists, can be read, and everything reachable in it is there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from rollbook.openedx.keys import Branch
+from rollbook.openedx.structure import BranchKind, Outline, StructureError
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """
+    One version in short: enough to list it, judge it and compare it with many others.
+
+    A version that *exists* is not None-like: pruning takes whole structures, so one that is gone has no other field.
+    """
+
+    version: str
+    exists: bool
+    name: str = ""
+    kind: BranchKind = BranchKind.UNCLEAR
+    counts: Mapping[str, int] | None = None
+    missing_blocks: tuple[str, ...] = ()
+    missing_definitions: int = 0
+    damage: str = ""
+    edited_by: int | None = None
+    edited_on: datetime | None = None
+    previous_version: str = ""
+    original_version: str = ""
+    marks: frozenset[int] = frozenset()
+
+    @classmethod
+    def gone(cls, version: str) -> Self:
+        """Tell of a version that is not in modulestore.structures: pruning took it, or it never was."""
+        return cls(version, exists=False)
+
+    @classmethod
+    def damaged(cls, version: str, error: StructureError) -> Self:
+        """Tell of a version whose document cannot be read."""
+        return cls(version, exists=True, damage=error.message)
+
+    @classmethod
+    def of(cls, outline: Outline, *, missing_definitions: int) -> Self:
+        """Sketch an outline, of whose definitions so many are not in modulestore.definitions."""
+        return cls(
+            version=outline.version,
+            exists=True,
+            name=outline.name,
+            kind=outline.kind,
+            counts=outline.counts,
+            missing_blocks=tuple(str(key) for key in outline.missing),
+            missing_definitions=missing_definitions + len(outline.without_definition),
+            edited_by=outline.edited_by,
+            edited_on=outline.edited_on,
+            previous_version=outline.previous_version,
+            original_version=outline.original_version,
+            marks=outline.marks,
+        )
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether a course can stand on it."""
+        return not self.problems
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Say everything that stands against it, in words for people."""
+        if not self.exists:
+            return ("pruned: its structure is gone",)
+        found = [self.damage] if self.damage else []
+        if self.missing_blocks:
+            sample = ", ".join(self.missing_blocks[:3]) + (" …" if len(self.missing_blocks) > 3 else "")
+            found.append(f"{_many(len(self.missing_blocks), 'block')} named as children missing ({sample})")
+        if self.missing_definitions:
+            found.append(f"{_many(self.missing_definitions, 'definition')} missing")
+        return tuple(found)
+
+
+def misplaced(sketch: Sketch, branch: Branch) -> str:
+    """Say why a version looks as if it was written for another branch than *branch*, or nothing."""
+    if sketch.kind is BranchKind.UNCLEAR or sketch.kind.value == branch.word:
+        return ""
+    return f"its blocks say that it was written for the {sketch.kind.value} branch, not for {branch.word}"
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
