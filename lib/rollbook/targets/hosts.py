@@ -1,0 +1,184 @@
+"""Things that commands run on: what this machine, a host over ssh and a command prefix do alike."""
+
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Final, Protocol, TypeVar
+
+from ..errors import CommandFailed, TargetError
+from ..ops import Command, Execution, FileCopy, FileRemove, FileWrite, Op, OpResult
+from ..values import Secret
+from .base import CommandResult, FileStat, HostReader
+from .output import CommandOutput
+from .process import Launch, Sink, never
+from .surroundings import BaseTarget
+
+KEPT: Final = 1 << 16
+PROBED: Final = 1 << 23
+_NOT_FOUND: Final = 127
+
+C = TypeVar("C")
+
+
+class Files(Protocol):
+    """The files of a host."""
+
+    def stat(self, path: str) -> FileStat | None:
+        """Look at a path without following a link; None when nothing is there."""
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Read a file; None when it is not there. Raises `TargetError` above *limit* bytes."""
+
+    def sha256(self, path: str) -> str | None:
+        """Hash a file; None when it is not there."""
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """Name what a folder holds, sorted; nothing when it is not there."""
+
+    def write(self, path: str, content: bytes, mode: str) -> None:
+        """Put a file in place: written beside, fsynced, renamed; parents are made."""
+
+    def copy(self, source: str, path: str, mode: str | None) -> None:
+        """Copy a file: written beside, fsynced, renamed; None keeps the source's mode."""
+
+    def remove(self, path: str) -> None:
+        """Remove a file; one that is gone already is fine. Never a folder."""
+
+
+class HostTarget(BaseTarget[C]):
+    """A target on which commands run and files lie; subclasses start programs and name the host."""
+
+    files: Files
+
+    @abstractmethod
+    def launch(self, launch: Launch, sink: Sink, stopping: Callable[[], bool] = never) -> int:
+        """
+        Run a program to its end and return its exit code; 127 when there is no such program.
+
+        Raises `CommandTimeout`, `Interrupted` (both after ending its process group) or `Unreachable`.
+        """
+
+    @abstractmethod
+    def identity(self) -> Mapping[str, str]:
+        """Read which system this is."""
+
+    def reader(self) -> "HostProbe":
+        """Give the side that only reads."""
+        return HostProbe(self)
+
+    def execute(self, op: Op, execution: Execution) -> OpResult:
+        """Run a command, or write, copy or remove a file."""
+        match op:
+            case Command():
+                return self._command(op, execution)
+            case FileWrite():
+                self.files.write(op.path, op.content.encode(), op.mode)
+                return OpResult()
+            case FileCopy():
+                self.files.copy(op.source, op.path, op.mode)
+                return OpResult()
+            case FileRemove():
+                self.files.remove(op.path)
+                return OpResult()
+        raise self.misplaced(op)
+
+    def _command(self, op: Command, execution: Execution) -> OpResult:
+        launch = self._prepared(op, execution.timeout)
+        output = CommandOutput(self.redactor, execution.write_output, keep=KEPT, hidden=op.no_log)
+        started = time.monotonic()
+        exited = self.launch(launch, output, execution.stopping)
+        output.end()
+        if exited not in op.ok:
+            raise self._failed(op, exited, output)
+        outputs: dict[str, object] = {"exited": exited, "seconds": round(time.monotonic() - started, 3)}
+        if not op.no_log:
+            outputs["stdout"] = output.kept.decode(errors="replace")
+            if output.truncated:
+                outputs["truncated"] = True
+        return OpResult(outputs=outputs, output=output.record())
+
+    def _prepared(self, op: Command, left: float | None) -> Launch:
+        limits = [limit for limit in (op.timeout, left) if limit is not None]
+        return Launch(
+            argv=("sh", "-c", op.argv[0]) if op.shell else op.argv,
+            directory=op.directory,
+            environment={name: self.secrets.resolve(value) for name, value in op.environment.items()},
+            confidential=any(isinstance(value, Secret) for value in op.environment.values()),
+            stdin=None if op.stdin is None else op.stdin.encode(),
+            timeout=min(limits) if limits else None,
+            run_as=op.run_as,
+        )
+
+    def _failed(self, op: Command, exited: int, output: CommandOutput) -> CommandFailed:
+        line = op.render()[0]
+        wanted = " or ".join(str(code) for code in op.ok)
+        ended = f"was ended by signal {-exited}" if exited < 0 else f"ended with exit code {exited}, not {wanted}"
+        missing = exited == _NOT_FOUND
+        tail = "" if op.no_log else output.tail
+        return CommandFailed(
+            f"{self.safe(line)} on {self.name} {ended}",
+            exited=exited,
+            tail=tail,
+            advice=f"Is the program installed on {self.name} and on its PATH?" if missing else _last_line(tail),
+        )
+
+
+def _last_line(tail: str) -> str:
+    lines = tail.strip().splitlines()
+    return f"It said last: {lines[-1][:300]}" if lines else "It printed nothing."
+
+
+class HostProbe(HostReader):
+    """The reading side of a host."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("local", "ssh", "command")
+
+    def __init__(self, host: "HostTarget[C]") -> None:
+        self._launch = host.launch
+        self._files = host.files
+        self._redactor = host.redactor
+        self._identity = host.identity
+        self._name = host.name
+        self._kind = host.kind
+
+    @property
+    def name(self) -> str:
+        """The target's name in the inventory."""
+        return self._name
+
+    @property
+    def kind(self) -> str:
+        """The target's kind in the inventory."""
+        return self._kind
+
+    def identity(self) -> Mapping[str, str]:
+        """Read which system this is; raises `Unreachable` when it does not answer."""
+        return self._identity()
+
+    def run(self, argv: tuple[str, ...], *, timeout: float = 60.0, directory: str | None = None) -> CommandResult:
+        """Run a command that only reads, never raising for an exit code; 8 MB of each stream are kept."""
+        output = CommandOutput(self._redactor, keep=PROBED)
+        exited = self._launch(Launch(argv, directory=directory, timeout=timeout), output)
+        output.end()
+        return CommandResult(exited, output.kept.decode(errors="replace"), output.errors.decode(errors="replace"))
+
+    def stat(self, path: str) -> FileStat | None:
+        """Look at a path without following a link; None when nothing is there."""
+        return self._files.stat(path)
+
+    def read_file(self, path: str, *, limit: int = 1_000_000) -> bytes | None:
+        """Read a file of at most *limit* bytes; None when it is not there. Raises `TargetError` when it is larger."""
+        return self._files.read(path, limit)
+
+    def sha256(self, path: str) -> str | None:
+        """Hash a file where it is; None when it is not there."""
+        return self._files.sha256(path)
+
+    def list_folder(self, path: str) -> tuple[str, ...]:
+        """Name the files of a folder, sorted; empty when it is not there."""
+        return self._files.names(path)
+
+
+def too_large(path: str, limit: int) -> TargetError:
+    """Make the error of a file that is larger than what may be read of it."""
+    return TargetError(f"{path} is larger than {limit} bytes", advice="Is this the file that was meant?")

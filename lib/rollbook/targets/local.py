@@ -1,0 +1,64 @@
+"""This machine."""
+
+import os
+import platform
+import pwd
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import ClassVar
+
+from ..errors import TargetError
+from .base import TargetSpec
+from .hosts import HostTarget
+from .local_files import LocalFiles
+from .process import Launch, Sink, as_user, never, run_process
+from .surroundings import Surroundings
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSettings:
+    """The settings of `kind: local`."""
+
+    directory: str | None = field(
+        default=None, metadata={"help": "folder in which commands run, unless a step names one"}
+    )
+
+
+class LocalTarget(HostTarget[LocalSettings]):
+    """Runs programs and keeps files on this machine, with the operator's own rights."""
+
+    kind_name: ClassVar[str] = "local"
+
+    def __init__(self, spec: TargetSpec, settings: LocalSettings, surroundings: Surroundings) -> None:
+        super().__init__(spec, settings, surroundings)
+        self.files = LocalFiles()
+
+    def identity(self) -> Mapping[str, str]:
+        """Give the host name and the machine's id where it has one."""
+        found = {"hostname": platform.node()}
+        machine = Path("/etc/machine-id")
+        if machine.is_file() and (text := machine.read_text().strip()):
+            found["machine_id"] = text
+        return found
+
+    def launch(self, launch: Launch, sink: Sink, stopping: Callable[[], bool] = never) -> int:
+        """Run a program; 127 when there is no such program, 126 when it may not be run."""
+        launch = self._placed(launch)
+        try:
+            return run_process(launch, sink, stopping)
+        except OSError as error:
+            if launch.directory is not None and error.filename == launch.directory:
+                raise TargetError(
+                    f"cannot run {launch.argv[0]} in {launch.directory}: {error.strerror}",
+                    advice="Create the folder, or correct directory:.",
+                ) from error
+            sink.stderr(f"{launch.argv[0]}: {error.strerror}\n".encode())
+            return 127 if isinstance(error, FileNotFoundError) else 126
+
+    def _placed(self, launch: Launch) -> Launch:
+        if launch.directory is None and self.settings.directory is not None:
+            launch = replace(launch, directory=self.settings.directory)
+        if launch.run_as is None or launch.run_as == pwd.getpwuid(os.geteuid()).pw_name:
+            return launch
+        return replace(launch, argv=as_user(launch.run_as, launch.argv, tuple(launch.environment)))

@@ -1,0 +1,133 @@
+"""The files of this machine."""
+
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Literal
+
+from ..errors import TargetError
+from .base import FileStat
+from .hosts import too_large
+
+
+def _kind(mode: int) -> Literal["file", "folder", "link", "other"]:
+    if stat.S_ISREG(mode):
+        return "file"
+    if stat.S_ISDIR(mode):
+        return "folder"
+    return "link" if stat.S_ISLNK(mode) else "other"
+
+
+def _refused(what: str, path: str | Path, error: OSError) -> TargetError:
+    return TargetError(
+        f"cannot {what} {path}: {error.strerror or error}", advice="Look at the path, its owner and the space left."
+    )
+
+
+@contextmanager
+def written_beside(path: Path, mode: int) -> Iterator[IO[bytes]]:
+    """Give a file that takes the place of *path* once it is written and fsynced; on an error nothing is left."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Force a folder's names to disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class LocalFiles:
+    """Reads and writes files with the operator's own rights."""
+
+    def stat(self, path: str) -> FileStat | None:
+        """Look at a path without following a link; None when nothing is there."""
+        try:
+            found = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise _refused("look at", path, error) from error
+        modified = datetime.fromtimestamp(found.st_mtime, UTC)
+        return FileStat(_kind(found.st_mode), found.st_size, f"{stat.S_IMODE(found.st_mode):04o}", modified)
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Read a file; None when it is not there. Raises `TargetError` above *limit* bytes."""
+        try:
+            with Path(path).open("rb") as file:
+                content = file.read(limit + 1)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise _refused("read", path, error) from error
+        if len(content) > limit:
+            raise too_large(path, limit)
+        return content
+
+    def sha256(self, path: str) -> str | None:
+        """Hash a file; None when it is not there."""
+        try:
+            with Path(path).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise _refused("read", path, error) from error
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """Name what a folder holds, sorted; nothing when it is not there."""
+        try:
+            return tuple(sorted(entry.name for entry in Path(path).iterdir()))
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+        except OSError as error:
+            raise _refused("list", path, error) from error
+
+    def write(self, path: str, content: bytes, mode: str) -> None:
+        """Put a file in place: written beside, fsynced, renamed; parents are made."""
+        place = Path(path)
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with written_beside(place, int(mode, 8)) as file:
+                file.write(content)
+        except OSError as error:
+            raise _refused("write", path, error) from error
+
+    def copy(self, source: str, path: str, mode: str | None) -> None:
+        """Copy a file: written beside, fsynced, renamed; None keeps the source's mode."""
+        place = Path(path)
+        try:
+            with Path(source).open("rb") as opened:
+                wanted = stat.S_IMODE(os.fstat(opened.fileno()).st_mode) if mode is None else int(mode, 8)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                with written_beside(place, wanted) as file:
+                    shutil.copyfileobj(opened, file, 1 << 20)
+        except OSError as error:
+            raise _refused(f"copy {source} to", path, error) from error
+
+    def remove(self, path: str) -> None:
+        """Remove a file; one that is gone already is fine. Never a folder."""
+        try:
+            with suppress(FileNotFoundError):
+                Path(path).unlink()
+        except OSError as error:
+            raise _refused("remove", path, error) from error

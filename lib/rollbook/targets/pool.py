@@ -1,0 +1,97 @@
+"""The targets of one environment, opened when first used."""
+
+from collections.abc import Mapping
+from threading import RLock
+
+from ..errors import NotFoundError, RollbookError
+from ..ops import Execution, Op, OpResult
+from .base import Reader, Target, TargetSpec
+from .kinds import settings_of, target_class
+from .redaction import Redactor
+from .secrets import SecretStore
+from .surroundings import Surroundings, secrets_in
+
+
+class TargetPool:
+    """
+    Gives targets and readers by name, one object each; nothing connects before it is used.
+
+    May be used by several threads. *label* is how servers see the connections (`rollbook <run>`).
+    """
+
+    def __init__(
+        self, specs: Mapping[str, TargetSpec], secrets: SecretStore, redactor: Redactor, *, label: str = "rollbook"
+    ) -> None:
+        self._specs = dict(specs)
+        self._redactor = redactor
+        self._surroundings = Surroundings(secrets, redactor, self, label)
+        self._open: dict[str, Target] = {}
+        self._lock = RLock()
+        # A command may print a database's password before anything has connected with it.
+        for spec in specs.values():
+            secrets.prime(secrets_in(dict(spec.settings)) + secrets_in(dict(spec.reader or {})))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all targets, sorted."""
+        return tuple(sorted(self._specs))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._specs
+
+    def spec(self, name: str) -> TargetSpec:
+        """Give a target's entry; raises `NotFoundError` naming those there are."""
+        found = self._specs.get(name)
+        if found is None:
+            raise NotFoundError(
+                f"this environment has no target named {name!r}",
+                advice=f"It has: {', '.join(self.names) or 'none'}. Add it to the inventory, or correct the name.",
+            )
+        return found
+
+    def target(self, name: str) -> Target:
+        """Give a target, able to write; raises `NotFoundError`, or `SchemaError` for settings that do not fit."""
+        with self._lock:
+            found = self._open.get(name)
+            if found is None:
+                found = self._open[name] = self._make(self.spec(name))
+            return found
+
+    def reader(self, name: str) -> Reader:
+        """Give the side of a target that only reads."""
+        return self.target(name).reader()
+
+    def execute(self, op: Op, execution: Execution) -> OpResult:
+        """Hand *op* to the target that it names; errors come out without secrets."""
+        try:
+            return self.target(op.target).execute(op, execution)
+        except RollbookError as error:
+            redact(error, self._redactor)
+            raise
+
+    def close(self) -> None:
+        """Close everything that was opened; may be called twice."""
+        with self._lock:
+            opened = tuple(self._open.values())
+            self._open.clear()
+        for target in reversed(opened):
+            target.close()
+
+    def _make(self, spec: TargetSpec) -> Target:
+        from ..schema import build
+
+        made = target_class(spec.kind)
+        settings = build(settings_of(made), spec.settings)
+        return made(spec, settings, self._surroundings)
+
+
+def redact(error: RollbookError, redactor: Redactor) -> None:
+    """Take secrets out of an error's texts, in place."""
+    if redactor.empty:
+        return
+    error.message = redactor.text(error.message)
+    error.advice = redactor.text(error.advice)
+    error.args = tuple(redactor.plain(list(error.args)))
+    tail = getattr(error, "tail", None)
+    if isinstance(tail, str):
+        error.tail = redactor.text(tail)  # type: ignore[attr-defined]  # of those errors that carry one

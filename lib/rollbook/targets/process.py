@@ -1,0 +1,219 @@
+"""Runs one program on this machine in a process group of its own, which a time limit or a stop ends whole."""
+
+import os
+import select
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import IO, Final, Protocol, Self
+
+from ..errors import CommandTimeout, Interrupted
+
+GRACE: Final = 5.0
+_LOOK: Final = 0.2
+_CHUNK: Final = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """
+    A program to run: *argv* as it is, never through a shell of ours; *timeout* in seconds.
+
+    *environment* is added to what is there. *confidential* says that it holds secrets, which must not
+    show in a list of processes.
+    """
+
+    argv: tuple[str, ...]
+    directory: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    confidential: bool = False
+    stdin: bytes | None = None
+    timeout: float | None = None
+    run_as: str | None = None
+
+
+class Sink(Protocol):
+    """Where the output of a program goes."""
+
+    def stdout(self, chunk: bytes) -> None:
+        """Take a chunk of stdout."""
+
+    def stderr(self, chunk: bytes) -> None:
+        """Take a chunk of stderr."""
+
+
+def never() -> bool:
+    """Say that nobody asked to stop."""
+    return False
+
+
+def run_process(launch: Launch, sink: Sink, stopping: Callable[[], bool] = never) -> int:
+    """
+    Run a program to its end and return its exit code, minus the signal's number when one ended it.
+
+    Returns when the program itself ends, also when a child of it still holds its output.
+    Raises `CommandTimeout` or `Interrupted` after the process group was ended (TERM, 5 s, KILL),
+    and OSError when it cannot be started.
+    """
+    limit = None if launch.timeout is None else time.monotonic() + launch.timeout
+    environment = {**os.environ, **launch.environment} if launch.environment else None
+    with _Group(launch, environment) as group:
+        while not group.read(sink, _LOOK if limit is None else min(_LOOK, max(limit - time.monotonic(), 0.0))):
+            if limit is not None and time.monotonic() >= limit:
+                group.end(sink)
+                raise timed_out(launch)
+            if stopping():
+                group.end(sink)
+                raise Interrupted(f"{launch.argv[0]} was stopped: the run was asked to stop")
+        return group.exited
+
+
+def timed_out(launch: Launch) -> CommandTimeout:
+    """Make the error of a program that ran past its time limit."""
+    return CommandTimeout(
+        f"{launch.argv[0]} ran past its time limit of {launch.timeout:g} s; its process group was ended",
+        advice="What it did until then stands. Look at its output, then give it more time or find what it waits for.",
+    )
+
+
+class _Group:
+    """A started program with its process group, output pipes and, where the system has them, a pidfd."""
+
+    def __init__(self, launch: Launch, environment: Mapping[str, str] | None) -> None:
+        self._launch = launch
+        self._environment = environment
+
+    def __enter__(self) -> Self:
+        stdin = _file_with(self._launch.stdin) if self._launch.stdin is not None else None
+        try:
+            self._process = subprocess.Popen(
+                self._launch.argv,
+                bufsize=0,
+                stdin=stdin if stdin is not None else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=self._launch.directory,
+                env=self._environment,
+                start_new_session=True,
+            )
+        finally:
+            if stdin is not None:
+                stdin.close()
+        pipes = (self._process.stdout, self._process.stderr)
+        self._pipes: dict[int, tuple[IO[bytes], bool]] = {
+            pipe.fileno(): (pipe, pipe is self._process.stdout) for pipe in pipes if pipe is not None
+        }
+        self._poll = select.poll()
+        for descriptor in self._pipes:
+            self._poll.register(descriptor, select.POLLIN)
+        self._pid_descriptor = _pid_descriptor(self._process.pid)
+        if self._pid_descriptor is not None:
+            self._poll.register(self._pid_descriptor, select.POLLIN)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.returncode is None:
+            self._signal(signal.SIGKILL)
+            self._process.wait()
+        for pipe, _is_stdout in tuple(self._pipes.values()):
+            pipe.close()
+        if self._pid_descriptor is not None:
+            os.close(self._pid_descriptor)
+
+    @property
+    def exited(self) -> int:
+        """The exit code."""
+        return self._process.wait()
+
+    @property
+    def _waitable(self) -> bool:
+        return bool(self._pipes) or self._pid_descriptor is not None
+
+    def read(self, sink: Sink, seconds: float) -> bool:
+        """Wait for output or the end for at most *seconds*; tell whether the program ended."""
+        if not self._pipes and self._pid_descriptor is None:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(seconds)
+        for descriptor, _ in self._poll.poll(seconds * 1000) if self._waitable else ():
+            if descriptor != self._pid_descriptor:
+                self._read_one(descriptor, sink)
+        # The leader is reaped only here, so its number stays the group's until then.
+        if self._process.poll() is None:
+            return False
+        for descriptor in tuple(self._pipes):
+            os.set_blocking(descriptor, False)
+            while self._read_one(descriptor, sink):
+                pass
+        return True
+
+    def _read_one(self, descriptor: int, sink: Sink) -> bool:
+        try:
+            chunk = os.read(descriptor, _CHUNK)
+        except BlockingIOError:
+            return False
+        pipe, is_stdout = self._pipes[descriptor]
+        if not chunk:
+            self._poll.unregister(descriptor)
+            del self._pipes[descriptor]
+            pipe.close()
+            return False
+        (sink.stdout if is_stdout else sink.stderr)(chunk)
+        return True
+
+    def end(self, sink: Sink) -> None:
+        """End the whole group: TERM, and KILL for what is left of it after the grace time."""
+        self._signal(signal.SIGTERM)
+        limit = time.monotonic() + GRACE
+        while time.monotonic() < limit and not (self._ended(sink) and not self._signal(0)):
+            pass
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+
+    def _ended(self, sink: Sink) -> bool:
+        if self._process.returncode is None:
+            return self.read(sink, _LOOK)
+        time.sleep(_LOOK / 4)
+        return True
+
+    def _signal(self, number: int) -> bool:
+        """Signal the group; tell whether anything of it is left."""
+        try:
+            os.killpg(self._process.pid, number)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return self._signal_as_user(number)
+        return True
+
+    def _signal_as_user(self, number: int) -> bool:
+        # The group runs as somebody else: only they, or root, may signal it.
+        if self._launch.run_as is None:
+            return False
+        argv = as_user(self._launch.run_as, ("kill", f"-{number}", "--", f"-{self._process.pid}"), ())
+        return subprocess.run(argv, check=False, capture_output=True, stdin=subprocess.DEVNULL).returncode == 0
+
+
+def _pid_descriptor(pid: int) -> int | None:
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):  # not Linux, or an old kernel: the end is looked for at intervals
+        return None
+
+
+def _file_with(content: bytes) -> IO[bytes]:
+    file = tempfile.TemporaryFile()  # noqa: SIM115  # closed by the caller once the program has it
+    file.write(content)
+    file.seek(0)
+    return file
+
+
+def as_user(user: str, argv: tuple[str, ...], keep: tuple[str, ...]) -> tuple[str, ...]:
+    """Put before *argv* what runs it as another user without a password; *keep* names variables to hand on."""
+    if os.geteuid() == 0:
+        return ("runuser", "-u", user, "--", *argv)
+    kept = (f"--preserve-env={','.join(keep)}",) if keep else ()
+    return ("sudo", "-n", *kept, "-u", user, "--", *argv)

@@ -1,0 +1,237 @@
+"""Takes secret values out of whatever leaves a target: text, plain values, and output as it streams."""
+
+import base64
+import json
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from threading import Lock
+from typing import Final
+
+from ..values import Plain, Secret
+
+SHORTEST: Final = 6
+_LINE_BREAK: Final = b"(?:\r?\n)?"
+_LONGEST_HOLD: Final = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """One secret: its label, the forms its value takes, and a pattern for all of them."""
+
+    label: bytes
+    exact: tuple[bytes, ...]
+    wrapped: tuple[bytes, ...]  # base64, which programs break into lines
+    pattern: re.Pattern[bytes]
+
+
+def _printed_forms(value: str) -> Iterator[str]:
+    # Not imported before there is a secret.
+    from html import escape
+    from urllib.parse import quote, quote_plus
+
+    yield value
+    yield from (line.strip() for line in value.splitlines())
+    for ascii_only in (True, False):
+        quoted = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
+        yield from (quoted, quoted.replace("/", "\\/"))
+    yield repr(value)[1:-1]
+    yield shlex.quote(value).removeprefix("'").removesuffix("'")
+    yield value.replace("'", "'\\''")
+    yield re.sub(r"([^A-Za-z0-9_./:=@%+,\n-])", r"\\\1", value)
+    for encoded in (quote(value), quote(value, safe=""), quote_plus(value), quote_plus(value, safe="/")):
+        yield from (encoded, re.sub("%[0-9A-F]{2}", lambda part: part[0].lower(), encoded))
+    yield escape(value)
+
+
+def _base64_forms(value: bytes) -> Iterator[bytes]:
+    for offset, start in ((0, 0), (1, 2), (2, 3)):
+        # Only these characters depend on the value alone, whatever stands before and after it.
+        end = (offset + len(value)) * 8 // 6
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            yield encode(bytes(offset) + value)[start:end]
+
+
+def _long_enough(forms: Iterable[bytes]) -> tuple[bytes, ...]:
+    return tuple(sorted({form for form in forms if len(form) >= SHORTEST}, key=len, reverse=True))
+
+
+def _known(secret: Secret, value: str) -> _Known:
+    raw = value.encode("utf-8", "surrogateescape")
+    exact = [form.encode("utf-8", "surrogateescape") for form in _printed_forms(value)]
+    exact += [raw.hex().encode(), raw.hex().upper().encode()]
+    wrapped = _long_enough(_base64_forms(raw))
+    alternatives = [re.escape(form) for form in _long_enough(exact)]
+    alternatives += [_LINE_BREAK.join(re.escape(bytes((byte,))) for byte in form) for form in wrapped]
+    pattern = re.compile(b"|".join(alternatives))
+    return _Known(str(secret).encode(), _long_enough(exact), wrapped, pattern)
+
+
+class Redactor:
+    """
+    Replaces every value it was told by `‹secret env:NAME›`.
+
+    Finds a value raw, each of its lines, JSON-, url-, shell- and HTML-escaped, in hex, and in base64
+    wherever it stands in a longer text, line breaks included. Costs nothing while no value is known.
+    Safe to use from several threads.
+    """
+
+    def __init__(self) -> None:
+        self._known: tuple[_Known, ...] = ()
+        self._values: set[tuple[str, str]] = set()
+        self._labels = re.compile(rb"(?!)")
+        self._lock = Lock()
+
+    def add(self, secret: Secret, value: str) -> None:
+        """Learn that *value* is what *secret* refers to; values under six characters are left. May be called again."""
+        if len(value) < SHORTEST:
+            return
+        with self._lock:
+            if (secret.reference, value) in self._values:
+                return
+            self._values.add((secret.reference, value))
+            known = (*self._known, _known(secret, value))
+            self._labels = re.compile(b"|".join(re.escape(one.label) for one in known))
+            self._known = known
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether no value is known yet."""
+        return not self._known
+
+    def text(self, text: str) -> str:
+        """Return *text* without secret values; the same object when there was none."""
+        if not self._known:
+            return text
+        raw = text.encode("utf-8", "surrogateescape")
+        spans = self._spans(raw)
+        return _replaced(raw, spans).decode("utf-8", "surrogateescape") if spans else text
+
+    def content(self, content: bytes) -> bytes:
+        """Return *content* without secret values."""
+        return _replaced(content, self._spans(content)) if self._known else content
+
+    def plain(self, value: Plain) -> Plain:
+        """Return JSON *value* with every text in it redacted, keys too."""
+        return self._plain(value) if self._known else value
+
+    def stream(self) -> "Stream":
+        """Start redacting output that comes in chunks."""
+        return Stream(self)
+
+    def _plain(self, value: Plain) -> Plain:
+        match value:
+            case str():
+                return self.text(value)
+            case bytes():
+                return self.content(value)
+            case bool() | None:
+                return value
+            case int() | float():
+                shown = str(value)
+                found = self.text(shown)
+                return value if found is shown else found
+            case dict():
+                return {self._plain(key): self._plain(part) for key, part in value.items()}
+            case list():
+                return [self._plain(part) for part in value]
+            case tuple():
+                return tuple(self._plain(part) for part in value)
+        return value
+
+    def _spans(self, content: bytes) -> list[tuple[int, int, bytes]]:
+        """Find what to replace, in order, overlaps merged; labels that stand there already are left."""
+        found = [(*match.span(), known.label) for known in self._known for match in known.pattern.finditer(content)]
+        if not found:
+            return []
+        labels = [match.span() for match in self._labels.finditer(content)]
+        found = [one for one in found if not any(start <= one[0] and one[1] <= end for start, end in labels)]
+        found.sort(key=lambda one: (one[0], -one[1]))
+        merged: list[tuple[int, int, bytes]] = []
+        for start, end, label in found:
+            if merged and start < merged[-1][1]:
+                before = merged[-1]
+                merged[-1] = (before[0], max(before[1], end), before[2])
+            else:
+                merged.append((start, end, label))
+        return merged
+
+    def _settled(self, content: bytes) -> int:
+        """Say how much of *content* no later chunk can turn into part of a value."""
+        held = 0
+        squeezed: bytes | None = None
+        for known in self._known:
+            for form in known.exact:
+                held = max(held, _begun(content, form))
+            if squeezed is None:
+                squeezed = content.replace(b"\n", b"").replace(b"\r", b"")
+            for form in known.wrapped:
+                if kept := _begun(squeezed, form):
+                    held = max(held, _with_breaks(content, kept))
+        return len(content) - held
+
+
+def _begun(content: bytes, form: bytes) -> int:
+    """Give the length of the longest end of *content* with which *form* begins, but not all of it."""
+    window = content[-(len(form) - 1) :]
+    first = form[:1]
+    at = window.find(first)
+    while at >= 0:
+        if form.startswith(window[at:]):
+            return len(window) - at
+        at = window.find(first, at + 1)
+    return 0
+
+
+def _with_breaks(content: bytes, kept: int) -> int:
+    """Count the bytes at the end of *content* that hold *kept* bytes besides line breaks."""
+    at = len(content)
+    while kept and at:
+        at -= 1
+        kept -= content[at] not in b"\r\n"
+    return len(content) - at
+
+
+def _replaced(content: bytes, spans: Iterable[tuple[int, int, bytes]]) -> bytes:
+    parts: list[bytes] = []
+    at = 0
+    for start, end, label in spans:
+        parts += (content[at:start], label)
+        at = end
+    parts.append(content[at:])
+    return b"".join(parts)
+
+
+class Stream:
+    """
+    Redacts one stream of bytes, values split across chunks included.
+
+    Holds back only an end that may be the beginning of a value. Not for several threads at once.
+    """
+
+    __slots__ = ("_held", "_redactor")
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._held = b""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take a chunk; return what may be shown now."""
+        if self._redactor.empty:
+            return chunk
+        content = self._held + chunk
+        spans = self._redactor._spans(content)  # noqa: SLF001  # two halves of one thing
+        cut = self._redactor._settled(content)  # noqa: SLF001
+        for start, end, _ in reversed(spans):
+            if start < cut < end:
+                cut = start
+        if len(content) - cut > _LONGEST_HOLD:
+            cut = len(content)
+        self._held = content[cut:]
+        return _replaced(content[:cut], (span for span in spans if span[1] <= cut))
+
+    def end(self) -> bytes:
+        """Return what was held back, redacted; the stream may be used again."""
+        held, self._held = self._held, b""
+        return self._redactor.content(held)

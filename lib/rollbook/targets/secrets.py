@@ -1,0 +1,153 @@
+"""Looks up secrets at use, keeps them in this process only, and tells the redactor each value."""
+
+import os
+import shlex
+import stat
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from threading import RLock
+from typing import Final
+
+from ..errors import SecretError
+from ..values import Secret
+from .redaction import SHORTEST, Redactor
+
+_LARGEST: Final = 1 << 16
+_SECONDS: Final = 30.0
+
+
+class SecretStore:
+    """Gives the values of secrets; every value given was told to *redactor* before."""
+
+    def __init__(self, environ: Mapping[str, str], redactor: Redactor, *, seconds: float = _SECONDS) -> None:
+        self._environ = environ
+        self._redactor = redactor
+        self._seconds = seconds
+        self._values: dict[str, str] = {}
+        self._lock = RLock()
+
+    def value(self, secret: Secret) -> str:
+        """
+        Look up *secret*; the second time from memory.
+
+        Raises `SecretError` where nothing usable is there, or it is under six characters long.
+        """
+        with self._lock:
+            found = self._values.get(secret.reference)
+            if found is None:
+                found = self._look_up(secret)
+                self._redactor.add(secret, found)
+                self._values[secret.reference] = found
+            return found
+
+    def resolve(self, text: str | Secret) -> str:
+        """Give *text* itself, or the value of a secret."""
+        return self.value(text) if isinstance(text, Secret) else text
+
+    def prime(self, secrets: Iterable[Secret]) -> None:
+        """
+        Tell the redactor the values that are cheap to have (env, file), so that they are hidden before their first use.
+
+        What cannot be looked up is left for its first use to complain about.
+        """
+        for secret in secrets:
+            if secret.reference.startswith("command:"):
+                continue
+            try:
+                self.value(secret)
+            except SecretError:
+                continue
+
+    def _look_up(self, secret: Secret) -> str:
+        scheme, _, name = secret.reference.partition(":")
+        readers: dict[str, Callable[[str], str]] = {"env": self._env, "file": self._file, "command": self._command}
+        if scheme not in readers:
+            raise SecretError(
+                f"{secret.reference!r} is not a reference to a secret",
+                advice='Write {secret: "env:NAME"}, "file:PATH" or "command:ARGV".',
+            )
+        found = readers[scheme](name.strip())
+        if len(found) < SHORTEST:
+            raise SecretError(
+                f"secret {secret.reference} is {len(found)} characters long, and at least {SHORTEST} are needed",
+                advice="A shorter one could not be kept out of output and reports. Set a longer secret.",
+            )
+        return found
+
+    def _env(self, name: str) -> str:
+        found = self._environ.get(name)
+        if found is None:
+            raise SecretError(
+                f"secret env:{name}: the environment variable {name} is not set",
+                advice=f"Set it for this shell only: read -rs {name} && export {name}",
+            )
+        return found
+
+    def _file(self, name: str) -> str:
+        path = Path(name).expanduser()
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            raise SecretError(
+                f"secret file:{name}: {error.strerror}", advice=f"Create {path} with mode 0600 and the value in it."
+            ) from None
+        try:
+            _refuse_open_to_others(name, os.fstat(descriptor))
+            content = os.read(descriptor, _LARGEST + 1)
+        finally:
+            os.close(descriptor)
+        return _one_value(f"file:{name}", content)
+
+    def _command(self, line: str) -> str:
+        import subprocess  # most runs have no such secret
+
+        reference = f"command:{line}"
+        try:
+            argv = shlex.split(line)
+            ended = subprocess.run(
+                argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=self._seconds, check=False
+            )
+        except ValueError:
+            raise SecretError(f"secret {reference}: its quotes do not match", advice="Correct the quoting.") from None
+        except OSError as error:
+            raise SecretError(
+                f"secret {reference}: cannot start it: {error.strerror}", advice="Is the program installed and on PATH?"
+            ) from None
+        except subprocess.TimeoutExpired:
+            raise SecretError(
+                f"secret {reference}: no answer within {self._seconds:g} s",
+                advice="Does it wait for a passphrase or a login? Run it by hand first.",
+            ) from None
+        if ended.returncode:
+            self._redactor.add(Secret(reference), ended.stdout.decode(errors="replace").strip())
+            said = self._redactor.text(ended.stderr.decode(errors="replace")[-1000:].strip())
+            raise SecretError(
+                f"secret {reference}: exit code {ended.returncode}" + (f", it said: {said}" if said else ""),
+                advice="Run the command by hand and see what it needs.",
+            )
+        return _one_value(reference, ended.stdout)
+
+
+def _refuse_open_to_others(name: str, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise SecretError(f"secret file:{name}: not a file", advice="Name a plain file that holds the value.")
+    if found.st_uid not in (os.geteuid(), 0):
+        raise SecretError(
+            f"secret file:{name}: belongs to user id {found.st_uid}, not to you",
+            advice=f"Copy it, or: chown {os.geteuid()} {shlex.quote(name)}",
+        )
+    if found.st_mode & 0o077:
+        raise SecretError(
+            f"secret file:{name}: mode {stat.S_IMODE(found.st_mode):04o} lets others read it",
+            advice=f"chmod 600 {shlex.quote(name)}, and change the secret if others could have read it.",
+        )
+
+
+def _one_value(reference: str, content: bytes) -> str:
+    if len(content) > _LARGEST:
+        raise SecretError(f"secret {reference}: larger than {_LARGEST} bytes", advice="Is this the right one?")
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        raise SecretError(f"secret {reference}: not UTF-8 text", advice="Store it as text.") from None
+    return text.removesuffix("\n").removesuffix("\r")

@@ -1,0 +1,144 @@
+"""Laws of redaction: whatever a value looks like on its way out, it does not get out."""
+
+import base64
+import html
+import json
+import shlex
+from itertools import pairwise
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rollbook.targets.redaction import Redactor
+from rollbook.values import Secret
+
+SECRET = Secret("env:TOKEN")
+LABEL = "‹secret env:TOKEN›"
+# Letters of the label would make "the value is gone" false by themselves.
+values = st.text(st.characters(codec="utf-8", exclude_characters="‹secrtnv:TOKEN› "), min_size=6, max_size=60).filter(
+    lambda text: text.strip() == text
+)
+paddings = st.binary(max_size=40)
+
+
+def knowing(*values: str) -> Redactor:
+    redactor = Redactor()
+    for number, value in enumerate(values):
+        redactor.add(Secret(f"env:TOKEN{number or ''}"), value)
+    return redactor
+
+
+@given(value=values, before=paddings, after=paddings, cuts=st.lists(st.integers(0, 200), max_size=12))
+def test_a_value_split_across_chunks_is_found(value: str, before: bytes, after: bytes, cuts: list[int]) -> None:
+    """However output is cut into chunks, the value never shows, and the stream equals redaction of the whole."""
+    content = before + value.encode() + after
+    redactor = knowing(value)
+    stream = redactor.stream()
+    places = [0, *sorted(cut for cut in cuts if cut < len(content)), len(content)]
+
+    shown = b"".join(stream.feed(content[start:end]) for start, end in pairwise(places))
+    shown += stream.end()
+
+    assert value.encode() not in shown
+    assert LABEL.encode() in shown
+
+
+@given(value=values, before=paddings, after=paddings, step=st.integers(1, 9))
+def test_a_value_inside_base64_is_found(value: str, before: bytes, after: bytes, step: int) -> None:
+    """The value does not show in base64 of a longer text, at any offset, standard or url-safe, in chunks."""
+    for encode in (base64.b64encode, base64.urlsafe_b64encode, base64.encodebytes):
+        content = encode(before + value.encode() + after)
+        stream = knowing(value).stream()
+
+        parts = [stream.feed(content[at : at + step]) for at in range(0, len(content), step)]
+        shown = b"".join((*parts, stream.end()))
+
+        assert LABEL.encode() in shown
+
+
+@given(value=values)
+@pytest.mark.parametrize(
+    "form",
+    [
+        str,
+        json.dumps,
+        lambda value: json.dumps(value, ensure_ascii=False),
+        lambda value: quote(value, safe=""),
+        quote,
+        quote_plus,
+        shlex.quote,
+        html.escape,
+        lambda value: value.encode().hex(),
+        repr,
+    ],
+)
+def test_every_escaped_form_is_found(form: object, value: str) -> None:
+    """JSON-, url-, shell-, HTML-escaped, in hex or in a Python message: the value is replaced."""
+    assert callable(form)
+    text = f"error near {form(value)}!"
+
+    shown = knowing(value).text(text)
+
+    assert LABEL in shown
+    assert form(value) not in shown
+
+
+@given(value=values)
+def test_redaction_twice_is_redaction_once(value: str) -> None:
+    """Text that was redacted already stays as it is, also when the label itself holds the value."""
+    redactor = knowing(value, "secret")
+
+    once = redactor.text(f"<{value}> secret")
+
+    assert redactor.text(once) == once
+
+
+def test_each_line_of_a_key_is_found() -> None:
+    """Of a value of several lines each line is hidden, wherever it turns up alone."""
+    redactor = knowing("-----BEGIN-----\nMIIEpAIBAAKC\nAQEA7bq8Xg==\n-----END-----\n")
+
+    assert redactor.text("got AQEA7bq8Xg== here") == f"got {LABEL} here"
+
+
+def test_keys_values_and_numbers_of_plain_content_are_redacted() -> None:
+    """Plain content is redacted to any depth, in keys too, and as a number."""
+    redactor = knowing("12345678")
+
+    assert redactor.plain({"a": [{"12345678": ("x 12345678", 12345678, 7, None, True)}]}) == {
+        "a": [{LABEL: (f"x {LABEL}", LABEL, 7, None, True)}]
+    }
+
+
+def test_nothing_known_costs_nothing() -> None:
+    """Without values everything comes back as the same object, and no chunk is held back."""
+    redactor = Redactor()
+    text, content, chunk = "text" * 10, {"a": 1}, b"abc"
+
+    assert redactor.text(text) is text
+    assert redactor.plain(content) is content
+    assert redactor.stream().feed(chunk) is chunk
+
+
+def test_output_is_held_back_only_where_a_value_may_begin() -> None:
+    """A chunk that cannot be the beginning of a value is shown at once."""
+    stream = knowing("hunter2hunter2").stream()
+
+    assert stream.feed(b"all is well\n") == b"all is well\n"
+    assert stream.feed(b"the word is hunter2h") == b"the word is "
+    assert stream.feed(b"appy") == b"hunter2happy"
+
+
+def test_overlapping_values_are_both_hidden() -> None:
+    """Where two values overlap in a text, nothing of either is left."""
+    assert knowing("abcdefgh", "efghijkl").text("abcdefghijkl") == LABEL
+
+
+def test_a_long_run_of_beginnings_is_not_held_for_ever() -> None:
+    """Endless output that always may go on as a value is still let through in pieces."""
+    stream = knowing("aaaaaa", "aaaaaaa").stream()
+
+    shown = sum(len(stream.feed(b"a" * 65536)) for _ in range(8))
+
+    assert shown > 0
