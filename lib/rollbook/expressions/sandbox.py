@@ -1,0 +1,200 @@
+"""The sandbox that expressions run in; imports jinja2, so it is itself imported when first needed."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, UndefinedError, nodes
+from jinja2.environment import TemplateExpression
+from jinja2.exceptions import SecurityError
+from jinja2.parser import Parser
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from ..errors import ExpressionError
+from ..values import Plain
+from .filters import MAX_TEXT, all_filters, all_tests
+from .shield import Shield, touch
+
+MAX_RANGE: Final = 10_000
+MAX_POWER_BITS: Final = 10_000
+
+Path = tuple[str, ...]
+
+_TEXT_METHODS: Final = frozenset(("startswith", "endswith", "split", "strip", "removeprefix", "removesuffix"))
+_GLOBALS: Final = frozenset(("range",))
+
+__all__ = ["Expression", "Path", "Undefined", "UndefinedError", "compile_expression", "split_template"]
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """Attributes are keys of mappings, and a few methods of texts; operations have limits."""
+
+    intercepted_binops = frozenset(("*", "**", "%"))
+
+    def getattr(self, obj: Plain, attribute: str) -> Plain:
+        """Look up `obj.attribute`: a key, never a method of a mapping."""
+        _refuse_undefined(obj)
+        touch_only(obj)
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]
+        if isinstance(obj, str) and attribute in _TEXT_METHODS:
+            return getattr(obj, attribute)
+        return self.undefined(obj=obj, name=attribute)
+
+    def getitem(self, obj: Plain, argument: Plain) -> Plain:
+        """Look up `obj[argument]`: a key, or the place of an item."""
+        _refuse_undefined(obj)
+        touch_only(obj)
+        touch_only(argument)
+        if isinstance(obj, Mapping):
+            return obj[argument] if argument in obj else self.undefined(obj=obj, name=argument)
+        if isinstance(obj, list | tuple | str) and isinstance(argument, int) and -len(obj) <= argument < len(obj):
+            return obj[argument]
+        return self.undefined(obj=obj, name=argument)
+
+    def call(self, context: Context, called: Plain, /, *arguments: Plain, **named: Plain) -> Plain:
+        """Call a method of a text, or range."""
+        touch(*arguments, *named.values())
+        return super().call(context, called, *arguments, **named)
+
+    def call_binop(self, context: Context, operator: str, left: Plain, right: Plain) -> Plain:
+        """Compute `*`, `**` and `%` unless the result would be huge."""
+        touch_only(left)
+        touch_only(right)
+        if operator == "%" and isinstance(left, str):
+            raise SecurityError("texts are not formatted with %: put the {{ }} where the value belongs")
+        if operator == "**" and abs(right) * max(int(abs(left)).bit_length(), 1) > MAX_POWER_BITS:
+            raise SecurityError("the number would be too large")
+        for many, count in ((left, right), (right, left)):
+            if operator == "*" and isinstance(many, str | list) and len(many) * count > MAX_TEXT:
+                raise SecurityError(f"the value would be longer than {MAX_TEXT}")
+        return super().call_binop(context, operator, left, right)
+
+
+def touch_only(value: Plain) -> None:
+    """Raise TouchedError if *value* itself is shielded."""
+    if isinstance(value, Shield):
+        touch(value)
+
+
+def _refuse_undefined(value: Plain) -> None:
+    if isinstance(value, Undefined):
+        bool(value)
+
+
+def _range(*bounds: int) -> list[int]:
+    numbers = range(*bounds)
+    if len(numbers) > MAX_RANGE:
+        raise SecurityError(f"range is limited to {MAX_RANGE} numbers")
+    return list(numbers)
+
+
+def _make_environment() -> _Environment:
+    # Control characters cannot stand in a YAML file, so blocks and comments cannot be written.
+    environment = _Environment(
+        block_start_string="\x01{%",
+        block_end_string="%}\x01",
+        comment_start_string="\x01{#",
+        comment_end_string="#}\x01",
+        undefined=StrictUndefined,
+        autoescape=False,  # values go to systems and Markdown, not into a page
+        keep_trailing_newline=True,
+        cache_size=0,
+    )
+    environment.filters.clear()
+    environment.filters.update(all_filters())
+    environment.tests.clear()
+    environment.tests.update(all_tests())
+    environment.globals = {"range": _range}
+    return environment
+
+
+_ENVIRONMENT: Final = _make_environment()
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """An expression ready to be evaluated, and the *paths* of the names it uses."""
+
+    text: str
+    paths: frozenset[Path]
+    evaluate: Callable[[Mapping[str, Plain]], Plain]
+
+
+def split_template(template: str) -> tuple[tuple[bool, str], ...]:
+    """Cut a template into (is an expression, text) parts; raises ExpressionError."""
+    parts: list[tuple[bool, str]] = []
+    expression: list[str] | None = None
+    try:
+        for _, sort, text in _ENVIRONMENT.lexer.tokeniter(template, None):
+            if sort == "variable_begin":
+                expression = []
+            elif sort == "variable_end":
+                parts.append((True, "".join(expression or ()).strip()))
+                expression = None
+            elif expression is not None:
+                expression.append(text)
+            else:
+                parts.append((False, text))
+    except TemplateSyntaxError as error:
+        raise _syntax_error(template, error) from error
+    if expression is not None:
+        raise ExpressionError(f"{_short(template)}: a {{{{ is opened and never closed with }}}}.")
+    return tuple(parts)
+
+
+def compile_expression(text: str) -> Expression:
+    """Compile an expression without its braces; raises ExpressionError."""
+    try:
+        parser = Parser(_ENVIRONMENT, text, state="variable")
+        tree = parser.parse_expression()
+        if not parser.stream.eos:
+            found = parser.stream.current.value
+            raise ExpressionError(f"{{{{ {_short(text)} }}}}: {found!r} does not fit in here.")
+        tree.set_environment(_ENVIRONMENT)
+        paths = frozenset(_paths(tree))
+        body = [nodes.Assign(nodes.Name("result", "store"), tree, lineno=1)]
+        template = _ENVIRONMENT.from_string(nodes.Template(body, lineno=1))
+    except TemplateSyntaxError as error:
+        raise _syntax_error(f"{{{{ {text} }}}}", error) from error
+    return Expression(text, paths, TemplateExpression(template, undefined_to_none=False))
+
+
+def _paths(tree: nodes.Node) -> "list[Path]":
+    """Collect the dotted paths of names in *tree*, each as far as it is written out."""
+    path = _path(tree)
+    if path:
+        return [path] if path[0] not in _GLOBALS else []
+    if isinstance(tree, nodes.Call) and isinstance(tree.node, nodes.Getattr):
+        # A method belongs to the call, not to the path of the value.
+        rest = [child for child in tree.iter_child_nodes() if child is not tree.node]
+        return [found for child in (tree.node.node, *rest) for found in _paths(child)]
+    return [found for child in tree.iter_child_nodes() for found in _paths(child)]
+
+
+def _path(tree: nodes.Node) -> Path:
+    match tree:
+        case nodes.Name():
+            return (tree.name,)
+        case nodes.Getattr():
+            above = _path(tree.node)
+            return (*above, tree.attr) if above else ()
+        case nodes.Getitem(arg=nodes.Const(value=str(key))):
+            above = _path(tree.node)
+            return (*above, key) if above else ()
+    return ()
+
+
+def _syntax_error(text: str, error: TemplateSyntaxError) -> ExpressionError:
+    message = str(error.message or "").rstrip(".")
+    advice = ""
+    if "{{." in text or "{{ ." in text:
+        advice = "A {{ }} meant for another program is written as {{ '{{.Name}}' }}."
+    if message.startswith("No filter named"):
+        advice = f"The filters are: {', '.join(sorted(_ENVIRONMENT.filters))}."
+    return ExpressionError(f"{_short(text)}: {message}.", advice=advice)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 120 else f"{text[:119]}…"
