@@ -265,7 +265,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A question to people, as data; *names* may answer it (anybody when empty), *quorum* of them must."""
+    """
+    A question to people, as data; *names* may answer it (anybody when empty), *quorum* of them must.
+
+    *not_operator*: whoever runs the runbook may not be one of them.
+    """
 
     kind: PromptKind
     text: str
@@ -275,6 +279,7 @@ class Prompt:
     items: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     quorum: int = 1
+    not_operator: bool = False
 
 
 @dataclass(frozen=True, slots=True)

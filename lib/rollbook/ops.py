@@ -336,6 +336,20 @@ class Mail(Op):
 
 
 @dataclass(frozen=True, slots=True)
+class ChatMessage(Op):
+    """One message through an apprise target, which knows the address."""
+
+    op: ClassVar[str] = "chat.message"
+    target: str
+    title: str
+    text: str
+
+    def render(self) -> tuple[str, ...]:
+        """Give title and text."""
+        return (f"message to {self.target}: {self.title}" if self.title else f"message to {self.target}", self.text)
+
+
+@dataclass(frozen=True, slots=True)
 class Clock:
     """The two values that an op may leave to the run."""
 

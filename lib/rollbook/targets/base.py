@@ -212,6 +212,13 @@ class MailReader(Reader, Protocol):
     kinds: ClassVar[tuple[str, ...]] = ("smtp",)
 
 
+@runtime_checkable
+class ChannelReader(Reader, Protocol):
+    """Knows a way to tell people something, of any kind that can; there is nothing to read from one."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("http", "smtp", "apprise")
+
+
 @dataclass(frozen=True, slots=True)
 class TargetSpec:
     """

@@ -1,0 +1,1 @@
+"""Kinds that need no system of their own: values, assertions, waiting."""

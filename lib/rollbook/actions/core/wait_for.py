@@ -1,0 +1,179 @@
+"""`wait.for`: until something is there, or gone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import ClassVar, Final, Protocol
+
+from ...action import Assertion, Outcome, Readers, Ref, Subject
+from ...errors import CommandTimeout, RefusedError, TargetError, Unreachable
+from ...targets.base import HostReader, HttpReader, Reader, SqlReader
+from ...values import Plain
+
+# Asked from the host itself, which may see other ports than this machine; $0 and $1 are its arguments.
+_PORT_SCRIPT: Final = (
+    "if command -v bash >/dev/null 2>&1; "
+    'then exec bash -c \'exec 3<>"/dev/tcp/$0/$1"\' "$0" "$1" 2>/dev/null; '
+    'else exec nc -z -w 5 "$0" "$1"; fi'
+)
+
+
+class Watched(Reader, Protocol):
+    """Anything that can be waited for."""
+
+    kinds: ClassVar[tuple[str, ...]] = (*HostReader.kinds, *HttpReader.kinds, *SqlReader.kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A TCP port that accepts connections, as seen from the host `target`."""
+
+    port: int
+    host: str = "127.0.0.1"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.port < 65536:  # what a port is
+            raise ValueError("expected a port between 1 and 65535")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An address that answers with this status."""
+
+    url: str
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query whose first value is this one; without `equals`, one that is neither empty, 0, false nor null."""
+
+    query: str
+    parameters: Mapping[str, Plain] = field(default_factory=dict)
+    equals: Plain = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One look: there, not there, or None when it could not be told; and what was seen."""
+
+    there: bool | None
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitFor(Assertion):
+    """
+    Wait until a port, file, command, page or query says so; with `gone: true`, until it no longer does.
+
+    Exactly one of `port`, `file`, `command`, `http` and `sql` is looked at, every so often, until
+    `timeout`; `http` and `sql` need their `target`. What cannot be told, because a host or a database
+    does not answer, is neither there nor gone; a page that does not answer is gone.
+    """
+
+    kind: ClassVar[str] = "wait.for"
+    example: ClassVar[Mapping[str, Plain]] = {"port": {"port": 5432}, "timeout": "2m"}
+
+    port: Port | None = None
+    file: str | None = field(default=None, metadata={"help": "a path on the host"})
+    command: tuple[str, ...] = field(default=(), metadata={"help": "a looking command; exit code 0 means there"})
+    http: Page | None = None
+    sql: Query | None = None
+    target: Ref[Watched] = field(default=Ref("local"), metadata={"help": "a host; an http or sql target for those"})
+    gone: bool = False
+    timeout: timedelta = timedelta(minutes=1)
+    every: timedelta = timedelta(seconds=1)
+
+    def __post_init__(self) -> None:
+        given = [name for name in ("port", "file", "command", "http", "sql") if getattr(self, name)]
+        if len(given) != 1:
+            named = f", not {' and '.join(given)}" if given else ""
+            raise ValueError(f"expected exactly one of port, file, command, http and sql{named}")
+        if (self.http or self.sql) and self.target.name == "local":
+            raise ValueError(f"target: {given[0]} needs the name of {'an http' if self.http else 'a sql'} target")
+        if self.every <= timedelta(0) or self.timeout < timedelta(0):
+            raise ValueError("every: expected more than 0 s, and timeout no less")
+
+    def subjects(self) -> frozenset[Subject]:
+        """Name what is waited for."""
+        return frozenset({Subject(self.target.name, self.kind, self._thing())})
+
+    def describe(self) -> str:
+        """Say what is waited for, and how long."""
+        end = "is gone" if self.gone else "is there"
+        return f"until {self._thing()} {end}, at most {self.timeout.total_seconds():g} s"
+
+    def _thing(self) -> str:
+        if self.port:
+            return f"port {self.port.host}:{self.port.port}"
+        if self.file:
+            return f"file {self.file}"
+        if self.http:
+            return f"{self.http.url} answering {self.http.status}"
+        return f"query {self.sql.query}" if self.sql else f"command {' '.join(self.command)}"
+
+    def probe(self, read: Readers) -> Outcome:
+        """Look until it is so, or time is up."""
+        started = read.monotonic()
+        looks = 0
+        while True:
+            left = self.timeout.total_seconds() - (read.monotonic() - started)
+            look = self._look(read, max(left, 1.0))
+            looks += 1
+            waited = read.monotonic() - started
+            seen: Mapping[str, Plain] = {"waited": round(waited, 3), "looks": looks, "last": look.seen}
+            if look.there is (not self.gone):
+                return Outcome(True, f"{self._thing()}: {look.seen} after {waited:.1f} s", seen)
+            left = self.timeout.total_seconds() - waited
+            if left <= 0:
+                wanted = "still" if self.gone else "not"
+                message = f"{self._thing()} {wanted} there after {waited:.1f} s and {looks} looks: {look.seen}"
+                return Outcome(False, message, seen)
+            read.pause(min(self.every.total_seconds(), left))
+
+    def _look(self, read: Readers, left: float) -> _Look:
+        try:
+            match read[self.target]:
+                case HttpReader() as site if self.http:
+                    return _look_page(site, self.http, min(left, 10.0))
+                case SqlReader() as database if self.sql:
+                    return _look_query(database, self.sql)
+                case HostReader() as host if not (self.http or self.sql):
+                    return self._look_host(host, min(left, 30.0))
+                case other:
+                    raise RefusedError(
+                        f"wait.for cannot look for {self._thing()} through {other.name}, which is {other.kind}.",
+                        advice="Name a target of the right kind: a host, an http or a sql target.",
+                    )
+        except CommandTimeout:
+            return _Look(None, "the look itself took too long")
+        except Unreachable as error:
+            return _Look(None if not self.http else False, error.message)
+
+    def _look_host(self, host: HostReader, seconds: float) -> _Look:
+        if self.file:
+            found = host.stat(self.file)
+            return _Look(found is not None, f"a {found.kind} of {found.size} bytes" if found else "nothing is there")
+        if self.port:
+            argv: tuple[str, ...] = ("sh", "-c", _PORT_SCRIPT, self.port.host, str(self.port.port))
+            exited = host.run(argv, timeout=min(seconds, 5.0)).exited
+            return _Look(exited == 0, "accepts connections" if exited == 0 else "accepts no connection")
+        exited = host.run(self.command, timeout=seconds).exited
+        return _Look(exited == 0, f"exit code {exited}")
+
+
+def _look_page(site: HttpReader, page: Page, seconds: float) -> _Look:
+    answer = site.get(page.url, timeout=seconds)
+    return _Look(answer.status == page.status, f"status {answer.status}")
+
+
+def _look_query(database: SqlReader, look: Query) -> _Look:
+    try:
+        row = next(iter(database.rows(look.query, look.parameters)), None)
+    except Unreachable:
+        raise
+    except TargetError as error:
+        return _Look(None, error.message)
+    value = next(iter(row.values()), None) if row else None
+    there = bool(value) if look.equals is None else type(value) is type(look.equals) and value == look.equals
+    return _Look(there, "no row" if row is None else f"value {value!r}")

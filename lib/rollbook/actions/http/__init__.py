@@ -1,0 +1,1 @@
+"""Kinds that ask sites over HTTP."""

@@ -1,0 +1,107 @@
+"""
+Regular expressions against text that somebody else wrote, within a time limit.
+
+Python's matcher can take longer than the universe is old (`(a+)+$` on thirty letters) and holds the
+interpreter's lock meanwhile, so neither a thread nor a signal outside the main thread can stop it.
+A pattern that repeats anything is therefore matched by a Python of its own, which an alarm of the
+kernel ends: also when this process was killed in the meantime.
+"""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from .errors import StepFailed
+
+LIMIT_SECONDS: Final = 2.0
+
+_REPEATS: Final = re.compile(r"(?<!\\)(?:\\\\)*[*+?{|(]")
+_CHILD: Final = """
+import json, re, signal, sys
+seconds, pattern, text = json.load(sys.stdin)
+signal.setitimer(signal.ITIMER_REAL, seconds)
+match = re.search(pattern, text, re.MULTILINE)
+json.dump(match and [match.group(0), match.groups(), match.groupdict()], sys.stdout)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Where a pattern fitted: the whole text of the match, its groups in order, and those with names."""
+
+    text: str
+    groups: tuple[str | None, ...] = ()
+    names: Mapping[str, str | None] = field(default_factory=dict)
+
+
+def check_pattern(pattern: str) -> None:
+    """Raise ValueError, saying where, when *pattern* is not a regular expression."""
+    try:
+        re.compile(pattern, re.MULTILINE)
+    except re.error as error:
+        where = "" if error.pos is None else f" at character {error.pos + 1}"
+        raise ValueError(f"{pattern!r} is not a regular expression: {error.msg}{where}") from error
+
+
+def search(pattern: str, text: str, *, seconds: float = LIMIT_SECONDS) -> Match | None:
+    """
+    Find *pattern* anywhere in *text* (`^` and `$` fit at each line); None where it does not fit.
+
+    Raises `StepFailed` when that takes longer than *seconds*.
+    """
+    if not _REPEATS.search(pattern):
+        found = re.search(pattern, text, re.MULTILINE)
+        return Match(found.group(0)) if found else None
+    status, answer = _ask_child(json.dumps([seconds, pattern, text]).encode())
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
+        raise StepFailed(
+            f"The pattern {pattern!r} took longer than {seconds:g} s on a text of {len(text)} characters.",
+            advice="Repeats inside repeats, such as (a+)+, do that. Write it more narrowly, or look for a fixed text.",
+        )
+    if status != 0:
+        raise StepFailed(
+            f"The Python that matches {pattern!r} ended with status {status}.",
+            advice="Try again; if it happens again, look for a lack of memory on this machine.",
+        )
+    content = json.loads(answer)
+    return Match(content[0], tuple(content[1]), content[2]) if content else None
+
+
+def _ask_child(question: bytes) -> tuple[int, bytes]:
+    """Run a bare Python that reads all of *question* before it answers; give its wait status and the answer."""
+    child_in, ours_out = os.pipe()
+    ours_in, child_out = os.pipe()
+    try:
+        child = os.posix_spawn(
+            sys.executable,
+            (sys.executable, "-I", "-S", "-c", _CHILD),
+            os.environ,
+            file_actions=((os.POSIX_SPAWN_DUP2, child_in, 0), (os.POSIX_SPAWN_DUP2, child_out, 1)),
+            setsigmask=(),
+            setsigdef=(signal.SIGALRM,),
+        )
+    except OSError:
+        for descriptor in (ours_out, ours_in):
+            os.close(descriptor)
+        raise
+    finally:
+        os.close(child_in)
+        os.close(child_out)
+    with os.fdopen(ours_in, "rb") as stream:
+        _write(ours_out, question)
+        answer = stream.read()
+    return os.waitpid(child, 0)[1], answer
+
+
+def _write(descriptor: int, question: bytes) -> None:
+    # A child that ended early is told by its wait status, which says more than a broken pipe.
+    with contextlib.suppress(BrokenPipeError), os.fdopen(descriptor, "wb", buffering=0) as stream:
+        rest = memoryview(question)
+        while rest:
+            rest = rest[stream.write(rest) or 0 :]

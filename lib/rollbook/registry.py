@@ -1,0 +1,115 @@
+"""From the name of a kind to its class: built-in kinds and those of other packages, through the same door."""
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Final
+
+from .action import Action
+from .errors import NotFoundError, RefusedError
+
+GROUP: Final = "rollbook.actions"
+
+BUILTINS: Final[Mapping[str, str]] = {
+    "assert.that": "rollbook.actions.core.assert_that:AssertThat",
+    "file.absent": "rollbook.actions.file.absent:FileAbsent",
+    "file.copy": "rollbook.actions.file.copy:FileCopied",
+    "file.present": "rollbook.actions.file.present:FilePresent",
+    "http.check": "rollbook.actions.http.check:HttpCheck",
+    "human.approve": "rollbook.actions.human.approve:HumanApprove",
+    "human.checklist": "rollbook.actions.human.checklist:HumanChecklist",
+    "human.choose": "rollbook.actions.human.choose:HumanChoose",
+    "human.confirm": "rollbook.actions.human.confirm:HumanConfirm",
+    "human.input": "rollbook.actions.human.input:HumanInput",
+    "human.task": "rollbook.actions.human.task:HumanTask",
+    "notify.send": "rollbook.actions.notify.send:NotifySend",
+    "shell.run": "rollbook.actions.shell.run:ShellRun",
+    "value.set": "rollbook.actions.core.value_set:ValueSet",
+    "wait.for": "rollbook.actions.core.wait_for:WaitFor",
+}
+
+
+@cache
+def action_type(kind: str) -> type[Action[Any]]:
+    """
+    Import and give the class of a kind.
+
+    Raises `NotFoundError`, with the nearest names, for an unknown kind, and `RefusedError` when the
+    package that offers it cannot be used.
+    """
+    # Built-in kinds cannot be shadowed, so most runs need not search the installed packages.
+    if kind in BUILTINS:
+        return _checked(kind, EntryPoint(kind, BUILTINS[kind], GROUP), "rollbook")
+    offered = _offered()
+    if kind not in offered:
+        raise NotFoundError(f"There is no action {kind!r}.", advice=_advice(kind))
+    entry = offered[kind]
+    return _checked(kind, entry, _package(entry))
+
+
+def kinds() -> tuple[str, ...]:
+    """Name every kind, sorted; none of them is imported."""
+    return tuple(sorted({*BUILTINS, *_offered()}))
+
+
+def forget() -> None:
+    """Look for installed packages again; for tests and long-lived processes."""
+    importlib.invalidate_caches()
+    action_type.cache_clear()
+    _offered.cache_clear()
+
+
+@cache
+def _offered() -> Mapping[str, EntryPoint]:
+    """Collect the kinds of other packages; two packages may not offer the same, nor one of Rollbook's."""
+    found: dict[str, EntryPoint] = {}
+    for entry in entry_points(group=GROUP):
+        other = "rollbook itself" if entry.name in BUILTINS else None
+        if entry.name in found and found[entry.name].value != entry.value:
+            other = _package(found[entry.name])
+        if other is not None:
+            raise RefusedError(
+                f"The action {entry.name!r} is offered twice: by {other} and by {_package(entry)} ({entry.value}).",
+                advice="A runbook must mean the same everywhere: rename that action, or uninstall its package.",
+            )
+        found[entry.name] = entry
+    return found
+
+
+def _package(entry: EntryPoint) -> str:
+    distribution = entry.dist
+    return f"the package {distribution.name} {distribution.version}" if distribution else "a package"
+
+
+def _checked(kind: str, entry: EntryPoint, package: str) -> type[Action[Any]]:
+    try:
+        found = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise RefusedError(
+            f"The action {kind!r} of {package} cannot be loaded from {entry.value}: {error}",
+            advice="Install the package again, or take its steps out of the runbook.",
+        ) from error
+    if not (inspect.isclass(found) and issubclass(found, Action)):
+        raise RefusedError(
+            f"{entry.value} of {package} is not an action: it does not derive from rollbook.action.Action.",
+            advice="Tell its authors; CONTRIBUTING.md shows what an action is.",
+        )
+    said = getattr(found, "kind", None)
+    if said != kind:
+        raise RefusedError(
+            f"{entry.value} of {package} says its kind is {said!r}, but it is offered as {kind!r}.",
+            advice="The entry point's name and the class's `kind` must be the same.",
+        )
+    return found
+
+
+def _advice(kind: str) -> str:
+    near = difflib.get_close_matches(kind, kinds(), n=3, cutoff=0.6)
+    noun = kind.rpartition(".")[2]
+    near += [name for name in kinds() if name.rpartition(".")[2] == noun and name not in near]
+    if near:
+        return f"Did you mean {' or '.join(near[:3])}?"
+    return f"Known actions: {', '.join(kinds())}."
