@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 DURATION_PATTERN: Final = r"^(?=.)([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$"
-_DURATION: Final = re.compile(
+_DURATION: Final = (
     r"(?=.)(?:(?P<weeks>\d{1,9})w)?(?:(?P<days>\d{1,9})d)?(?:(?P<hours>\d{1,9})h)?"
-    r"(?:(?P<minutes>\d{1,9})m)?(?:(?P<seconds>\d{1,9})s)?(?:(?P<milliseconds>\d{1,12})ms)?",
-    re.ASCII,
+    r"(?:(?P<minutes>\d{1,9})m)?(?:(?P<seconds>\d{1,9})s)?(?:(?P<milliseconds>\d{1,12})ms)?"
 )
 _UNITS: Final = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 _EXPECTED_DURATION: Final = "expected a duration such as 90s, 5m, 1h30m or a number of seconds"
@@ -26,7 +25,7 @@ def parse_duration(content: object) -> timedelta:
         return content
     if isinstance(content, int | float) and not isinstance(content, bool) and math.isfinite(content):
         return _duration(seconds=content)
-    if isinstance(content, str) and (match := _DURATION.fullmatch(content)):
+    if isinstance(content, str) and (match := re.fullmatch(_DURATION, content, re.ASCII)):
         return _duration(**{unit: int(number) for unit, number in match.groupdict().items() if number})
     raise ValueError(_EXPECTED_DURATION)
 

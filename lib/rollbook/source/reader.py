@@ -10,7 +10,9 @@ from .document import Document, Mark, Problem, source_lines
 
 MAX_BYTES: Final = 1_000_000
 
-_FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_CONTROL: Final = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]"
+_FORBIDDEN_ASCII: Final = re.compile(_CONTROL)
+_FORBIDDEN: Final = _CONTROL[:-1] + r"\ud800-\udfff\ufeff\ufffe\uffff]"  # compiled only for a text beyond ASCII
 
 
 def read_yaml(path: FilePath) -> Document:
@@ -40,7 +42,8 @@ def load_yaml(text: bytes | str, file: str) -> Document:
         )
     decoded = _decode(text, file) if isinstance(text, bytes) else text
     decoded = decoded.removeprefix("\ufeff")
-    if forbidden := _FORBIDDEN.search(decoded):
+    forbidden = _FORBIDDEN_ASCII.search(decoded) if decoded.isascii() else re.search(_FORBIDDEN, decoded)
+    if forbidden:
         raise SourceError([_forbidden_character(file, decoded, forbidden.start())])
     from .walk import read_events  # the yaml library is loaded when there is YAML to read
 

@@ -16,18 +16,19 @@ class Trap:
 
 _WORDS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None, "~": None, "": None}
 _SWITCHES: Final = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
-_SPECIAL_FLOAT: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 # Anything else than a word that begins otherwise is text, which keeps most scalars off the patterns.
 _NUMBER_STARTS: Final = frozenset("0123456789+-.")
 _INT: Final = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _MAX_DIGITS: Final = 100
-_LEADING_ZERO: Final = re.compile(r"([-+]?)0+([0-9][0-9_]*(\.[0-9]*)?([eE][-+]?[0-9]+)?)")
-_SEXAGESIMAL: Final = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
-_OTHER_BASE: Final = re.compile(r"[-+]?0([xX][0-9a-fA-F_]+|[oO][0-7_]+|[bB][01_]+)")
-_UNDERSCORES: Final = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?")
-_DATE: Final = re.compile(
+# Patterns of the traps are compiled when first needed: most files hold none.
+_SPECIAL_FLOAT: Final = r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+_LEADING_ZERO: Final = r"([-+]?)0+([0-9][0-9_]*(\.[0-9]*)?([eE][-+]?[0-9]+)?)"
+_SEXAGESIMAL: Final = r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"
+_OTHER_BASE: Final = r"[-+]?0([xX][0-9a-fA-F_]+|[oO][0-7_]+|[bB][01_]+)"
+_UNDERSCORES: Final = r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?"
+_DATE: Final = (
     r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
     r"(([Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]*)?)?[ \t]*(Z|[-+][0-9]{1,2}(:?[0-9]{2})?)?)?"
 )
@@ -64,21 +65,21 @@ def _resolve_word(scalar: str) -> Scalar | Trap:
 
 
 def _number_trap(scalar: str) -> Trap | None:
-    if _SPECIAL_FLOAT.fullmatch(scalar):
+    if re.fullmatch(_SPECIAL_FLOAT, scalar):
         return Trap(f"{scalar} is not a number that can be worked with: write a finite number, or {quoted(scalar)}")
-    if leading := _LEADING_ZERO.fullmatch(scalar):
+    if leading := re.fullmatch(_LEADING_ZERO, scalar):
         decimal = leading[1] + leading[2].replace("_", "")
         return Trap(
             f"{scalar} begins with 0 and is read as octal by some: write {decimal} for the number, "
             f"or {quoted(scalar)} for the text"
         )
-    if _SEXAGESIMAL.fullmatch(scalar):
+    if re.fullmatch(_SEXAGESIMAL, scalar):
         return Trap(f"{scalar} is read as a number in base 60 by some: quote it: {quoted(scalar)}")
-    if _DATE.fullmatch(scalar):
+    if re.fullmatch(_DATE, scalar):
         return Trap(f"{scalar} is read as a date by some and as text by others: quote it: {quoted(scalar)}")
-    if _OTHER_BASE.fullmatch(scalar):
+    if re.fullmatch(_OTHER_BASE, scalar):
         return Trap(f"{scalar} is read as a number in another base by some: write it in decimal, or {quoted(scalar)}")
-    if "_" in scalar and _UNDERSCORES.fullmatch(scalar):
+    if "_" in scalar and re.fullmatch(_UNDERSCORES, scalar):
         plain = scalar.replace("_", "")
         return Trap(f"{scalar} is read as a number by some and as text by others: write {plain}, or {quoted(scalar)}")
     return None
