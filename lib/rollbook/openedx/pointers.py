@@ -72,6 +72,11 @@ def version_id(text: str) -> str:
     return lowered
 
 
+def is_version(value: object) -> bool:
+    """Tell whether *value* is a version id just as the stores write it."""
+    return isinstance(value, str) and bool(_HEX.match(value))
+
+
 def check_fit(pointers: Pointers, key: CourseKey, *, allow_same: bool = False) -> None:
     """
     Refuse pointers that a course, or a library, cannot live with.

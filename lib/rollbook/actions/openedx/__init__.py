@@ -1,0 +1,1 @@
+"""Open edX: course runs and libraries in the split modulestore."""

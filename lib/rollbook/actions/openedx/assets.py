@@ -1,0 +1,110 @@
+"""`openedx.assets`: the course files that were uploaded since the damage, and will not come back."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar
+
+from ...action import Change, Fact, Readers, Ref, Subject
+from ...openedx.instants import text, to_utc
+from ...openedx.keys import CourseKey
+from ...targets.base import MongoReader
+from ...values import Plain
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """One course file: its name as authors see it, when it was uploaded, its size in bytes."""
+
+    name: str
+    uploaded: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class AssetsState:
+    """The files in the window; *total* counts all, *files* may name fewer."""
+
+    total: int = 0
+    files: tuple[Uploaded, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AssetsFact(Fact[AssetsState]):
+    """
+    List the course's files (GridFS) that were uploaded between `since` and `until`.
+
+    The store keeps one version of each: an upload under a name that exists deletes the earlier file. So each of
+    these is new or has replaced one that is gone; only a backup of GridFS has it.
+    """
+
+    kind: ClassVar[str] = "openedx.assets"
+    example: ClassVar[Mapping[str, Plain]] = {
+        "course_id": "course-v1:DemoOrg+RB101+2024_T1",
+        "since": "2024-05-01T12:00:00Z",
+    }
+
+    course_id: str
+    since: datetime | None = field(default=None, metadata={"help": "when the damage began; nothing is listed without"})
+    until: datetime | None = None
+    sample: int = field(default=200, metadata={"help": "how many files to name"})
+    bucket: str = field(default="fs", metadata={"help": "the GridFS bucket"})
+    modulestore: Ref[MongoReader] = Ref("modulestore")
+
+    def subjects(self) -> frozenset[Subject]:
+        """Name the course's files."""
+        return frozenset({Subject(self.modulestore.name, self.kind, self.course_id)})
+
+    def probe(self, read: Readers) -> AssetsState:
+        """Look for the files, the newest first."""
+        if self.since is None:
+            return AssetsState()
+        mongo, wanted = read[self.modulestore], self._wanted(self.since)
+        collection = f"{self.bucket}.files"
+        found = mongo.find(
+            collection,
+            wanted,
+            fields={"displayname": 1, "content_son.name": 1, "uploadDate": 1, "length": 1},
+            order=(("uploadDate", -1),),
+            limit=self.sample,
+        )
+        return AssetsState(total=mongo.count(collection, wanted), files=tuple(_uploaded(found)))
+
+    def _wanted(self, since: datetime) -> dict[str, Plain]:
+        key = CourseKey.parse(self.course_id)
+        window: dict[str, Plain] = {"$gte": {"$date": _exact(since)}}
+        if self.until is not None:
+            window["$lt"] = {"$date": _exact(self.until)}
+        return {
+            "content_son.tag": "c4x",
+            "content_son.org": key.org,
+            "content_son.course": key.course,
+            "content_son.run": key.run,
+            "content_son.category": "asset",
+            "uploadDate": window,
+        }
+
+    def details(self, change: Change[AssetsState]) -> tuple[str, ...]:
+        """Name the files."""
+        state = change.before
+        if self.since is None:
+            return ("no time of the damage is given, so the course's files were not looked at",)
+        lines = [f"{item.uploaded} {item.name} ({item.size} bytes)" for item in state.files]
+        more = [f"and {state.total - len(lines)} more"] if state.total > len(lines) else []
+        head = f"{state.total} course files were uploaded since; what they replaced will not come back"
+        return (head, *lines, *more)
+
+
+def _uploaded(documents: Iterator[dict[str, Plain]]) -> Iterator[Uploaded]:
+    for document in documents:
+        son = document.get("content_son") or {}
+        when = document.get("uploadDate")
+        yield Uploaded(
+            name=str(document.get("displayname") or son.get("name") or document.get("_id")),
+            uploaded=text(when) if isinstance(when, datetime) else "",
+            size=int(document.get("length") or 0),
+        )
+
+
+def _exact(when: datetime) -> str:
+    return to_utc(when).isoformat(timespec="milliseconds").replace("+00:00", "Z")

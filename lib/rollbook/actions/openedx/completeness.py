@@ -1,0 +1,104 @@
+"""`openedx.completeness`: is everything of a version still there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from ...action import Change, Fact, Readers, Ref, Subject, identity
+from ...errors import RefusedError
+from ...openedx.completeness import Sketch, misplaced
+from ...openedx.keys import CourseKey
+from ...openedx.pointers import Pointers, check_fit
+from ...openedx.versions import check_mix
+from ...targets.base import MongoReader, SqlReader
+from ...values import Plain
+from .reading import read_course, read_pairs, read_sketches
+
+
+@dataclass(frozen=True, slots=True)
+class CompletenessState:
+    """What was looked at in a version, by branch, and everything that stands against going back to it."""
+
+    complete: bool = identity()
+    problems: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    blocks: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CompletenessFact(Fact[CompletenessState]):
+    """
+    Check that a version can be gone back to, and refuse the run when it cannot.
+
+    For each branch: its structure exists and has its root, every child that is reachable is there, every block's
+    definition exists, and the blocks were written for that branch (ids that were swapped are found by that). For
+    both: they fit the course, are not one version, and were in force together; `allow_same` and `allow_mix` lift the
+    last two. MongoDB is asked, never the site: its caches may still show what was pruned.
+    """
+
+    kind: ClassVar[str] = "openedx.completeness"
+    example: ClassVar[Mapping[str, Plain]] = {
+        "course_id": "course-v1:DemoOrg+RB101+2024_T1",
+        "version": "draft:663200000000000000000001,published:663200000000000000000002",
+    }
+
+    course_id: str
+    version: str = field(metadata={"help": "draft:ID,published:ID, or library:ID"})
+    allow_same: bool = False
+    allow_mix: bool = False
+    ledger: Ref[SqlReader] = Ref("ledger")
+    modulestore: Ref[MongoReader] = Ref("modulestore")
+
+    def subjects(self) -> frozenset[Subject]:
+        """Name the structures; they never change, so no planned step of another kind writes them."""
+        return frozenset({Subject(self.modulestore.name, "openedx.structures", self.version)})
+
+    def probe(self, read: Readers) -> CompletenessState:
+        """Read both structures and look their definitions up."""
+        sql, mongo = read[self.ledger], read[self.modulestore]
+        wanted = Pointers.parse(self.version)
+        course = read_course(sql, mongo, self.course_id)
+        known = [pair.pointers for pair in read_pairs(sql, mongo, course)]
+        sketches = read_sketches(mongo, wanted.versions)
+        problems = (*self._unfit(course.key, wanted, known), *self._damage(wanted, sketches))
+        found = [(branch.word, sketches[version]) for branch, version in wanted.present]
+        return CompletenessState(
+            complete=not problems,
+            problems=problems,
+            names={word: sketch.name for word, sketch in found},
+            blocks={word: dict(sketch.counts) for word, sketch in found if sketch.counts is not None},
+        )
+
+    def _unfit(self, key: CourseKey, wanted: Pointers, known: list[Pointers]) -> tuple[str, ...]:
+        try:
+            check_fit(wanted, key, allow_same=self.allow_same)
+            check_mix(wanted, known, allowed=self.allow_mix)
+        except RefusedError as error:
+            return (f"{error.message}; {error.advice}",)
+        return ()
+
+    def _damage(self, wanted: Pointers, sketches: Mapping[str, Sketch]) -> tuple[str, ...]:
+        same = self.allow_same and wanted.draft == wanted.published
+        return tuple(
+            f"{branch.word} {version}: {problem}"
+            for branch, version in wanted.present
+            for problem in (*sketches[version].problems, "" if same else misplaced(sketches[version], branch))
+            if problem
+        )
+
+    def refusal(self, state: CompletenessState) -> str | None:
+        """Refuse a version that is not whole."""
+        if state.complete:
+            return None
+        return (
+            f"{self.course_id} cannot go back to {self.version}: {' | '.join(state.problems)}. Choose another pair, or "
+            "bring back what is missing with openedx.structures_restore from a MongoDB dump"
+        )
+
+    def details(self, change: Change[CompletenessState]) -> tuple[str, ...]:
+        """Tell how much was looked at."""
+        return tuple(
+            f"{word}: {sum(counts.values())} reachable blocks and their definitions are there"
+            for word, counts in change.before.blocks.items()
+            if change.before.complete
+        )

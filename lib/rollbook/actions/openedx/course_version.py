@@ -1,0 +1,199 @@
+"""`openedx.course_version`: a course at a version, in the ledger and in the modulestore."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+from ...action import Action, Change, Readers, Ref, Reverse, Subject, Undo, evidence
+from ...errors import RefusedError
+from ...openedx import ledger as statements
+from ...openedx.instants import text
+from ...openedx.keys import BRANCHES, CourseKey
+from ...openedx.pointers import Pointers, check_fit
+from ...openedx.versions import check_mix
+from ...ops import MongoWrite, Op, Sql, Statement, instant, object_id
+from ...targets.base import MongoReader, SqlReader
+from ...values import NOW, RUN_ID, Plain, Unknown
+from .course_key import course_subjects
+from .reading import ACTIVE_VERSIONS, Course, Trust, disagreement, read_course, read_pairs, read_sketches
+
+
+@dataclass(frozen=True, slots=True)
+class CourseVersionState:
+    """
+    Where both stores point.
+
+    *broken* names, of the versions that a change could lead to, those that are pruned or incomplete, and why; *whole*
+    those that are complete. *known* are the pairs that the course has had.
+    """
+
+    ledger: Pointers
+    modulestore: Pointers
+    row: int
+    objectid: str
+    ledger_update: str | Unknown = evidence()
+    modulestore_update: str | Unknown = evidence()
+    whole: tuple[str, ...] = evidence()
+    broken: Mapping[str, str] = evidence()
+    known: tuple[str, ...] = evidence()
+
+
+@dataclass(frozen=True, slots=True)
+class CourseVersion(Action[CourseVersionState]):
+    """
+    Point a course run or library at a version, first in the ledger, then in the modulestore.
+
+    The ledger's row and its history entry are written in one transaction, only if nobody saved since it was read;
+    the entry's reason is the run's id. Then active_versions is written with majority write concern, only if it still
+    holds what was read: pruning reads nothing else, so without that write it would take the restored version.
+    Refused: versions that are not complete, draft and published as one version, a mix of different saves, and stores
+    that disagree, each unless its input allows it. An undo brings the pointers back that each store had.
+    """
+
+    kind: ClassVar[str] = "openedx.course_version"
+    example: ClassVar[Mapping[str, Plain]] = {
+        "course_id": "course-v1:DemoOrg+RB101+2024_T1",
+        "version": "draft:663200000000000000000001,published:663200000000000000000002",
+    }
+
+    course_id: str
+    version: str = field(metadata={"help": "draft:ID,published:ID, or library:ID"})
+    allow_same: bool = field(default=False, metadata={"help": "draft and published may be one version"})
+    allow_mix: bool = field(default=False, metadata={"help": "draft and published may come from different saves"})
+    trust: Trust = field(default="", metadata={"help": "which store is true where they disagree"})
+    ledger: Ref[SqlReader] = Ref("ledger")
+    modulestore: Ref[MongoReader] = Ref("modulestore")
+
+    def subjects(self) -> frozenset[Subject]:
+        """Name the course in both stores."""
+        return course_subjects(self.ledger, self.modulestore, self.course_id)
+
+    def probe(self, read: Readers) -> CourseVersionState:
+        """Read both stores, and whether the versions are whole that this, or its undo, would lead to."""
+        sql, mongo = read[self.ledger], read[self.modulestore]
+        course = read_course(sql, mongo, self.course_id)
+        known = tuple(dict.fromkeys(pair.pointers for pair in read_pairs(sql, mongo, course)))
+        sketches = read_sketches(mongo, self._reachable(course, known))
+        return CourseVersionState(
+            ledger=course.row.pointers,
+            modulestore=course.active.pointers,
+            row=course.row.id,
+            objectid=course.row.objectid,
+            ledger_update=text_exact(course),
+            modulestore_update=text(course.active.last_update),
+            whole=tuple(version for version, sketch in sketches.items() if sketch.complete),
+            broken={version: "; ".join(sketch.problems) for version, sketch in sketches.items() if not sketch.complete},
+            known=tuple(str(pointers) for pointers in known if pointers.present),
+        )
+
+    def _reachable(self, course: Course, known: tuple[Pointers, ...]) -> tuple[str, ...]:
+        """Name the versions wanted, those in force, and those in force shortly before: where an undo leads."""
+        ways = (Pointers.parse(self.version), course.row.pointers, course.active.pointers, *known[:_EARLIER])
+        return tuple(version for pointers in ways for version in pointers.versions)
+
+    def desired(self, before: CourseVersionState) -> CourseVersionState:
+        """Want both stores at the version. Raises RefusedError where that must not be."""
+        wanted = Pointers.parse(self.version)
+        check_fit(wanted, CourseKey.parse(self.course_id), allow_same=self.allow_same)
+        check_mix(wanted, [Pointers.parse(pair) for pair in before.known], allowed=self.allow_mix)
+        if problem := disagreement(before.ledger, before.modulestore, self.trust):
+            raise RefusedError(f"{self.course_id}: {problem}")
+        moved = before.ledger != wanted
+        return replace(
+            before,
+            ledger=wanted,
+            modulestore=wanted,
+            ledger_update=NOW if moved else before.ledger_update,
+            modulestore_update=NOW if before.modulestore != wanted else before.modulestore_update,
+        )
+
+    def ops(self, old: CourseVersionState, new: CourseVersionState) -> tuple[Op, ...]:
+        """Give the ledger's write, then the modulestore's; after a crash between them, the second alone."""
+        self._check_whole(old, new)
+        ledger = (self._move_ledger(old, new),) if old.ledger != new.ledger else ()
+        modulestore = (self._move_modulestore(old, new),) if old.modulestore != new.modulestore else ()
+        return (*ledger, *modulestore)
+
+    def _check_whole(self, old: CourseVersionState, new: CourseVersionState) -> None:
+        """Refuse to lead to a version that is not known to be complete, in an undo too."""
+        moved = [(old.ledger, new.ledger), (old.modulestore, new.modulestore)]
+        wanted = dict.fromkeys(version for was, to in moved if was != to for version in to.versions)
+        bad = [
+            f"{version}: {old.broken.get(version, 'not looked at')}" for version in wanted if version not in old.whole
+        ]
+        if bad:
+            raise RefusedError(
+                f"{self.course_id} cannot be pointed at versions that are not complete: {' | '.join(bad)}",
+                advice="choose another pair; or bring them back with openedx.structures_restore from a MongoDB dump",
+            )
+
+    def _move_ledger(self, old: CourseVersionState, new: CourseVersionState) -> Sql:
+        now = instant(NOW)
+        move = statements.move(old.row, old.ledger, {"$date": old.ledger_update}, new.ledger, now)
+        remember = statements.remember(old.row, RUN_ID, now)
+        return Sql(
+            self.ledger.name, tuple(Statement(query.text, dict(query.params), rows=1) for query in (move, remember))
+        )
+
+    def _move_modulestore(self, old: CourseVersionState, new: CourseVersionState) -> MongoWrite:
+        """
+        Write the pointers and last_update; compare every branch as seen.
+
+        A branch that is absent is compared with null, which in MongoDB matches an absent field too.
+        """
+        seen = {_field(name): _id(old.modulestore.of(name)) for name in _NAMES}
+        wanted = {_field(name): _id(new.modulestore.of(name)) for name in _NAMES if new.modulestore.of(name)}
+        gone = {_field(name): "" for name in _NAMES if old.modulestore.of(name) and not new.modulestore.of(name)}
+        document: dict[str, Plain] = {"$set": {**wanted, "last_update": instant(NOW)}}
+        if gone:
+            document["$unset"] = gone
+        return MongoWrite(
+            self.modulestore.name,
+            ACTIVE_VERSIONS,
+            "update_one",
+            filter={"_id": object_id(old.objectid), **seen},
+            document=document,
+        )
+
+    def undo(self, change: Change[CourseVersionState]) -> Undo[CourseVersionState]:
+        """Bring back the pointers of each store; how long that holds depends on pruning."""
+        return Reverse(
+            change.before,
+            f"both stores go back to {change.before.ledger.short()}, with a history entry of its own, if nobody saved "
+            "since; holds until the next pruning, which takes versions that no branch leads back to",
+        )
+
+    def details(self, change: Change[CourseVersionState]) -> tuple[str, ...]:
+        """Tell both moves in words, and what stays as it is."""
+        if not change.ops:
+            return (f"both stores are at {change.after.ledger} already",)
+        lines = [
+            f"{name}: {was.short()} -> {to.short()}"
+            for name, was, to in (
+                ("ledger", change.before.ledger, change.after.ledger),
+                ("modulestore", change.before.modulestore, change.after.modulestore),
+            )
+        ]
+        return (*lines, NOT_RESTORED)
+
+
+NOT_RESTORED = (
+    "will NOT come back: files and images that were overwritten (GridFS keeps no versions). Not touched: enrolments, "
+    "grades and learner state; what learners did in blocks that go away stays stored, and shows again if they return"
+)
+
+_EARLIER = 4  # pairs: an undo may come after one or two later saves
+_NAMES = tuple(branch.name for branch in BRANCHES)
+
+
+def text_exact(course: Course) -> str:
+    """Write the ledger's last_update to the microsecond, for it is compared."""
+    return course.row.last_update.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _field(name: str) -> str:
+    return f"versions.{name}"
+
+
+def _id(version: str) -> Plain:
+    return object_id(version) if version else None

@@ -1,0 +1,95 @@
+"""`openedx.prune_plans`: would a pruning plan that was made already take the version."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Final
+
+from ...action import Change, Fact, Readers, Ref, Subject, identity
+from ...errors import RefusedError
+from ...openedx.pointers import Pointers
+from ...openedx.pruning import PruningPlan, read_plan
+from ...targets.base import HostReader
+from ...values import Plain
+
+_LARGEST: Final = 512 * 1024 * 1024  # bytes; a plan has 28 for each structure
+
+
+@dataclass(frozen=True, slots=True)
+class PrunePlansState:
+    """The plan files that were read, and which of them would take which of the versions."""
+
+    takes: Mapping[str, tuple[str, ...]] = identity()
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PrunePlansFact(Fact[PrunePlansState]):
+    """
+    Read the plan files of the pruning tool, and refuse a version that one of them lists for deletion.
+
+    Such a plan was made before the restore and would take the restored version after it, whatever the stores say by
+    then. Named files must be there and must be plans; of a folder every `*.json` is read.
+    """
+
+    kind: ClassVar[str] = "openedx.prune_plans"
+    example: ClassVar[Mapping[str, Plain]] = {
+        "version": "draft:663200000000000000000001,published:663200000000000000000002",
+        "folder": "/var/lib/pruning",
+    }
+
+    version: str = field(metadata={"help": "draft:ID,published:ID, or library:ID"})
+    files: tuple[str, ...] = ()
+    folder: str | None = None
+    target: Ref[HostReader] = Ref("local")
+
+    def subjects(self) -> frozenset[Subject]:
+        """Name the files."""
+        return frozenset({Subject(self.target.name, self.kind, "\0".join((*self.files, self.folder or "")))})
+
+    def probe(self, read: Readers) -> PrunePlansState:
+        """Read every plan."""
+        versions = Pointers.parse(self.version).versions
+        plans = tuple(self._plans(read[self.target]))
+        return PrunePlansState(
+            files=tuple(plan.name for plan in plans),
+            takes={plan.name: plan.takes(versions) for plan in plans if plan.takes(versions)},
+        )
+
+    def _plans(self, host: HostReader) -> Iterator[PruningPlan]:
+        for path in self._paths(host):
+            content = host.read_file(path, limit=_LARGEST)
+            if content is None:
+                raise RefusedError(
+                    f"there is no pruning plan {path} on {host.name}",
+                    advice="name the plans that are pending, or none; a plan that was carried out does no more harm",
+                )
+            yield read_plan(path, content)
+
+    def _paths(self, host: HostReader) -> tuple[str, ...]:
+        if self.folder is None:
+            return self.files
+        found = host.stat(self.folder)
+        if found is None or found.kind not in ("folder", "link"):
+            raise RefusedError(
+                f"there is no folder {self.folder} on {host.name}",
+                advice="name the folder in which pruning keeps its plans, or leave it out",
+            )
+        names = host.list_folder(self.folder)
+        return (*self.files, *(f"{self.folder.rstrip('/')}/{name}" for name in names if name.endswith(".json")))
+
+    def refusal(self, state: PrunePlansState) -> str | None:
+        """Refuse a version that a pending plan takes."""
+        if not state.takes:
+            return None
+        found = "; ".join(f"{name} deletes {', '.join(versions)}" for name, versions in state.takes.items())
+        return (
+            f"a pruning plan that is not carried out yet would take the version: {found}. Delete that plan or move it "
+            "away, make sure that no prune is running with it, then try again; it will be made anew"
+        )
+
+    def details(self, change: Change[PrunePlansState]) -> tuple[str, ...]:
+        """Say what was read, and plainly when it was nothing."""
+        files = change.before.files
+        if not files:
+            return ("no pending pruning plan was named or found, so none was looked at",)
+        return (f"{len(files)} pruning plans read, none of them takes the version: {', '.join(files)}",)

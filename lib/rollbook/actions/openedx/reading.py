@@ -1,0 +1,229 @@
+"""What the kinds of this folder read from the ledger and the modulestore."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Final, Literal
+
+from ...errors import RefusedError
+from ...openedx import ledger as statements
+from ...openedx.completeness import Sketch
+from ...openedx.instants import to_utc
+from ...openedx.keys import CourseKey
+from ...openedx.ledger import HISTORY, TABLE, HistoryRow, LedgerRow, Query
+from ...openedx.pointers import Pointers, is_version, version_id
+from ...openedx.structure import Document, Outline, StructureError, outline
+from ...openedx.versions import Link, Pair, chain_pairs, history_pairs, reaches_creation
+from ...targets.base import MongoReader, SqlReader
+from ...values import Plain
+
+ACTIVE_VERSIONS: Final = "modulestore.active_versions"
+STRUCTURES: Final = "modulestore.structures"
+DEFINITIONS: Final = "modulestore.definitions"
+CHAIN_LENGTH: Final = 50  # versions looked up below the oldest history row
+_AT_ONCE: Final = 2000  # ids in one query
+
+Trust = Literal["", "ledger", "modulestore"]
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveVersions:
+    """A course's document of modulestore.active_versions."""
+
+    pointers: Pointers
+    last_update: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A course as both stores have it now."""
+
+    key: CourseKey
+    row: LedgerRow
+    active: ActiveVersions
+
+    @property
+    def agree(self) -> bool:
+        """Tell whether both stores point at the same versions."""
+        return self.row.pointers == self.active.pointers
+
+    def present(self, trust: Trust) -> Pointers:
+        """Give the pointers that count: those of the store that is trusted; the platform reads the ledger."""
+        return self.active.pointers if trust == "modulestore" else self.row.pointers
+
+
+def read_course(sql: SqlReader, mongo: MongoReader, course_id: str) -> Course:
+    """
+    Read a course from both stores.
+
+    Raises RefusedError, with what to do instead, for a key without versions, a database that is no ledger, and a
+    course that either store does not have.
+    """
+    key = CourseKey.parse(course_id)
+    row = _read_row(sql, key)
+    return Course(key, row, _read_active(mongo, key, row))
+
+
+def disagreement(ledger: Pointers, modulestore: Pointers, trust: Trust) -> str:
+    """Say that the stores disagree and nobody said which is true, or nothing."""
+    if ledger == modulestore or trust:
+        return ""
+    return (
+        f"ledger and modulestore do not agree. The ledger says {ledger or 'nothing'}; active_versions says "
+        f"{modulestore or 'nothing'}. After a revert in the Django admin the ledger is true (learners see it); "
+        "set trust: ledger, or trust: modulestore if the ledger was damaged"
+    )
+
+
+def read_query(sql: SqlReader, query: Query) -> Iterator[dict[str, Plain]]:
+    """Run one of the ledger's reading statements."""
+    return sql.rows(query.text, dict(query.params))
+
+
+def read_history(sql: SqlReader, key: CourseKey) -> tuple[HistoryRow, ...]:
+    """Read what the ledger remembers, the newest first."""
+    return tuple(HistoryRow.from_row(row) for row in read_query(sql, statements.read_history(str(key))))
+
+
+def read_pairs(sql: SqlReader, mongo: MongoReader, course: Course) -> tuple[Pair, ...]:
+    """Give every pair that is known, the newest first: from the history, and below it from the chains of versions."""
+    history = read_history(sql, course.key)
+    pairs = history_pairs(course.row, history)
+    if reaches_creation(history) or not pairs:
+        return pairs
+    links = {link.version: link for link in read_chains(mongo, pairs[-1].pointers.versions, CHAIN_LENGTH)}
+    return (*pairs, *chain_pairs(pairs[-1], links, limit=CHAIN_LENGTH))
+
+
+def read_chains(mongo: MongoReader, versions: Iterable[str], length: int) -> Iterator[Link]:
+    """Yield each of *versions* and up to *length* of its previous versions, as far as they are still there."""
+    for version in versions:
+        yield from islice(_chain(mongo, version), length + 1)
+
+
+def read_outline(mongo: MongoReader, version: str) -> Outline | None:
+    """Read one version whole; None when it is gone. Raises StructureError when it cannot be read."""
+    if not is_version(version):
+        return None
+    document = _one(mongo, STRUCTURES, version)
+    return outline(document) if document is not None else None
+
+
+def read_sketches(mongo: MongoReader, versions: Iterable[str]) -> dict[str, Sketch]:
+    """Sketch *versions*, one document in memory at a time; a definition that many share is looked up once."""
+    definitions = _Definitions(mongo)
+    return {version: _sketch(mongo, version, definitions) for version in dict.fromkeys(versions)}
+
+
+def read_shared(sql: SqlReader, key: CourseKey, versions: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Give, for each of *versions*, the other runs whose ledger rows point at it now."""
+    found: dict[str, list[str]] = {}
+    for chunk in _chunks(versions):
+        for row in read_query(sql, statements.read_shared(str(key), chunk)):
+            for version in {str(row[column]) for column in ("draft_version", "published_version", "library_version")}:
+                if version in chunk:
+                    found.setdefault(version, []).append(str(row["course_id"]))
+    return {version: tuple(runs) for version, runs in found.items()}
+
+
+def count_definitions(mongo: MongoReader, ids: Sequence[object]) -> int:
+    """Count how many of these definitions are there."""
+    chunks = _chunks([str(value) for value in ids if is_version(str(value))])
+    return sum(mongo.count(DEFINITIONS, {"_id": {"$in": [{"$oid": value} for value in chunk]}}) for chunk in chunks)
+
+
+def _read_row(sql: SqlReader, key: CourseKey) -> LedgerRow:
+    absent = {TABLE, HISTORY} - sql.tables()
+    if absent:
+        raise RefusedError(
+            f"{sql.name} has no table {' and no '.join(sorted(absent))}: it is not the platform's database, or of a "
+            "release before the ledger (2021)",
+            advice="point the target at the LMS/Studio database; older releases keep pointers in MongoDB only",
+        )
+    if not any(read_query(sql, statements.read_migration())):
+        raise RefusedError(
+            f"the ledger in {sql.name} was never filled: migration {statements.APP}.{statements.DATA_MIGRATION} is not "
+            "applied, so the platform still reads active_versions",
+            advice="migrate the platform first, or restore the pointers in MongoDB by hand",
+        )
+    rows = [LedgerRow.from_row(row) for row in read_query(sql, statements.read_row(str(key)))]
+    if rows:
+        return rows[0]
+    history = read_history(sql, key)
+    if history and history[0].type == "-":
+        raise RefusedError(
+            f"{key} was deleted on {history[0].date:%Y-%m-%d %H:%M} UTC: it has no ledger row any more",
+            advice="its structures may still exist; bringing a deleted course back is another procedure",
+        )
+    raise RefusedError(
+        f"the ledger in {sql.name} has no course {key}", advice="check org, course and run, in their case"
+    )
+
+
+def _read_active(mongo: MongoReader, key: CourseKey, row: LedgerRow) -> ActiveVersions:
+    document = _one(mongo, ACTIVE_VERSIONS, version_id(row.objectid))
+    if document is None:
+        same = list(mongo.find(ACTIVE_VERSIONS, {"org": key.org, "course": key.course, "run": key.run}, limit=1))
+        other = f"; the one of its key has the _id {same[0]['_id']}" if same else ""
+        raise RefusedError(
+            f"{ACTIVE_VERSIONS} in {mongo.name} has no document {row.objectid} for {key}{other}",
+            advice="check that ledger and modulestore targets belong to one site; else insert the document again first",
+        )
+    versions, updated = document.get("versions"), document.get("last_update")
+    return ActiveVersions(
+        pointers=Pointers.of_versions(versions if isinstance(versions, dict) else {}),
+        last_update=to_utc(updated) if isinstance(updated, datetime) else None,
+    )
+
+
+def _one(mongo: MongoReader, collection: str, version: str) -> Document | None:
+    return next(iter(mongo.find(collection, {"_id": {"$oid": version}}, limit=1)), None)
+
+
+def _chain(mongo: MongoReader, version: str) -> Iterator[Link]:
+    """Walk back by previous_version, reading no blocks; ends in a circle too, which only damage can make."""
+    fields = {"previous_version": 1, "original_version": 1, "edited_on": 1}
+    seen: set[str] = set()
+    while is_version(version) and version not in seen:
+        seen.add(version)
+        document = next(iter(mongo.find(STRUCTURES, {"_id": {"$oid": version}}, fields=fields, limit=1)), None)
+        if document is None or not isinstance(document.get("edited_on"), datetime):
+            return
+        previous = str(document.get("previous_version") or "")
+        original = str(document.get("original_version") or "")
+        yield Link(version, previous, original, to_utc(document["edited_on"]))
+        version = previous
+
+
+class _Definitions:
+    """Tells how many definitions are missing, and asks the database about each only once."""
+
+    def __init__(self, mongo: MongoReader) -> None:
+        self._mongo = mongo
+        self._there: set[str] = set()
+        self._gone: set[str] = set()
+
+    def missing(self, ids: Iterable[object]) -> int:
+        wanted = {str(value) for value in ids}
+        for chunk in _chunks([value for value in wanted - self._there - self._gone if is_version(value)]):
+            asked = {"_id": {"$in": [{"$oid": value} for value in chunk]}}
+            found = {str(document["_id"]) for document in self._mongo.find(DEFINITIONS, asked, fields={"_id": 1})}
+            self._there |= found
+            self._gone |= set(chunk) - found
+        return len(wanted - self._there)
+
+
+def _sketch(mongo: MongoReader, version: str, definitions: _Definitions) -> Sketch:
+    try:
+        found = read_outline(mongo, version)
+    except StructureError as error:
+        return Sketch.damaged(version, error)
+    return (
+        Sketch.of(found, missing_definitions=definitions.missing(found.definitions)) if found else Sketch.gone(version)
+    )
+
+
+def _chunks(values: Sequence[str]) -> Iterator[list[str]]:
+    for start in range(0, len(values), _AT_ONCE):
+        yield list(values[start : start + _AT_ONCE])

@@ -1,0 +1,94 @@
+"""`openedx.refreshed`: the site's copies of a course are newer than its ledger row."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import ClassVar, Final
+
+from ...action import Assertion, Outcome, Readers, Ref, Subject
+from ...openedx.instants import instant, text
+from ...openedx.keys import CourseKey
+from ...openedx.ledger import LedgerRow, read_row
+from ...targets.base import SqlReader
+from ...values import Plain
+from .reading import read_query
+
+# Of each: what people call it, the table, and the columns of its course key and of its last change.
+_COPIES: Final = (
+    ("overview", "course_overviews_courseoverview", "id"),
+    ("outline", "learning_sequences_learningcontext", "context_key"),
+)
+_QUERY: Final = "SELECT modified FROM {table} WHERE {column} = :course_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed(Assertion):
+    """
+    Wait until the course's overview and outline were made again after its ledger row was last written.
+
+    Publishing goes through queues, and the command that simulates it swallows the errors of its receivers: only the
+    tables tell. A site without one of the tables is not asked about it; libraries have neither copy.
+    """
+
+    kind: ClassVar[str] = "openedx.refreshed"
+    example: ClassVar[Mapping[str, Plain]] = {"course_id": "course-v1:DemoOrg+RB101+2024_T1", "within": "10m"}
+
+    course_id: str
+    within: timedelta = field(default=timedelta(minutes=10), metadata={"help": "how long to wait"})
+    every: timedelta = timedelta(seconds=5)
+    skew: timedelta = field(
+        default=timedelta(seconds=2), metadata={"help": "how far the site's clock may be behind this machine's"}
+    )
+    ledger: Ref[SqlReader] = Ref("ledger")
+
+    def __post_init__(self) -> None:
+        if self.every <= timedelta(0):
+            raise ValueError("every: expected more than 0 s")
+
+    def subjects(self) -> frozenset[Subject]:
+        """Name the look itself."""
+        return frozenset({Subject(self.ledger.name, self.kind, self.course_id)})
+
+    def describe(self) -> str:
+        """Say what is waited for."""
+        return f"overview and outline newer than the ledger row, within {self.within.total_seconds():g} s"
+
+    def probe(self, read: Readers) -> Outcome:
+        """Look until both are newer, or time is up."""
+        key = CourseKey.parse(self.course_id)
+        if key.is_library:
+            return Outcome(passed=True, message="a library has neither overview nor outline")
+        sql = read[self.ledger]
+        started = read.monotonic()
+        since = self._since(sql, key)
+        while True:
+            found = _look(sql, key)
+            stale = [name for name, when in found.items() if when is None or when < since - self.skew]
+            waited = read.monotonic() - started
+            seen: dict[str, Plain] = {"since": text(since), "waited": round(waited, 1)}
+            seen |= {name: text(when) for name, when in found.items()}
+            if not stale:
+                return Outcome(passed=True, message=_told(found, since), seen=seen)
+            if waited >= self.within.total_seconds():
+                message = f"not refreshed after {waited:.0f} s: {', '.join(stale)}; {_told(found, since)}"
+                return Outcome(passed=False, message=f"{message}. Is Celery running? See its log", seen=seen)
+            read.pause(min(self.every.total_seconds(), self.within.total_seconds() - waited))
+
+    def _since(self, sql: SqlReader, key: CourseKey) -> datetime:
+        (row,) = (LedgerRow.from_row(row) for row in read_query(sql, read_row(str(key))))
+        return row.last_update
+
+
+def _look(sql: SqlReader, key: CourseKey) -> dict[str, datetime | None]:
+    tables = sql.tables()
+    return {name: _modified(sql, table, column, key) for name, table, column in _COPIES if table in tables}
+
+
+def _modified(sql: SqlReader, table: str, column: str, key: CourseKey) -> datetime | None:
+    rows = sql.rows(_QUERY.format(table=table, column=column), {"course_id": str(key)})
+    return next((instant(row["modified"], f"{table}.modified") for row in rows), None)
+
+
+def _told(found: Mapping[str, datetime | None], since: datetime) -> str:
+    parts = [f"{name} {text(when) or 'not there'}" for name, when in found.items()]
+    return f"ledger {text(since)}, {', '.join(parts) or 'and this site has no such tables'}"

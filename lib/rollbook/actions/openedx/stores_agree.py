@@ -1,0 +1,55 @@
+"""`openedx.stores_agree`: ledger and modulestore point at the same versions, which are whole."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from ...action import Assertion, Outcome, Readers, Ref, Subject
+from ...openedx.pointers import Pointers
+from ...targets.base import MongoReader, SqlReader
+from ...values import Plain
+from .reading import read_course, read_sketches
+
+
+@dataclass(frozen=True, slots=True)
+class StoresAgree(Assertion):
+    """
+    Read both stores again, and pass only if they agree, and the versions they point at are complete.
+
+    Pruning may only go on while this holds. With `version`, they must also be at just that one.
+    """
+
+    kind: ClassVar[str] = "openedx.stores_agree"
+    example: ClassVar[Mapping[str, Plain]] = {"course_id": "course-v1:DemoOrg+RB101+2024_T1"}
+
+    course_id: str
+    version: str = field(default="", metadata={"help": "the version they must be at"})
+    ledger: Ref[SqlReader] = Ref("ledger")
+    modulestore: Ref[MongoReader] = Ref("modulestore")
+
+    def subjects(self) -> frozenset[Subject]:
+        """Name the look itself."""
+        return frozenset({Subject(self.ledger.name, self.kind, self.course_id)})
+
+    def describe(self) -> str:
+        """Say what must hold."""
+        at = f" at {self.version}" if self.version else ""
+        return f"{self.ledger} and {self.modulestore} agree on {self.course_id}{at}, and all of it is there"
+
+    def probe(self, read: Readers) -> Outcome:
+        """Read both stores and the versions they point at."""
+        mongo = read[self.modulestore]
+        course = read_course(read[self.ledger], mongo, self.course_id)
+        ledger, active = course.row.pointers, course.active.pointers
+        sketches = read_sketches(mongo, (*ledger.versions, *active.versions))
+        problems = [
+            *([] if ledger == active else [f"the ledger is at {ledger}, the modulestore at {active}"]),
+            *([f"the ledger is at {ledger}, not at {self.version}"] if self._elsewhere(ledger) else []),
+            *(f"{version}: {problem}" for version, sketch in sketches.items() for problem in sketch.problems),
+        ]
+        seen: dict[str, Plain] = {"ledger": str(ledger), "modulestore": str(active)}
+        message = "; ".join(problems) or f"both stores are at {ledger}, and all of it is there"
+        return Outcome(not problems, message, seen)
+
+    def _elsewhere(self, pointers: Pointers) -> bool:
+        return bool(self.version) and Pointers.parse(self.version) != pointers

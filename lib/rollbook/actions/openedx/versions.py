@@ -1,0 +1,141 @@
+"""`openedx.versions`: what a course can be gone back to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar
+
+from ...action import Change, Fact, Readers, Ref, Subject, identity
+from ...openedx.completeness import Sketch
+from ...openedx.pointers import Pointers
+from ...openedx.pruning import saves_left, tell_saves_left
+from ...openedx.versions import Candidate, Pair, judge, suggest, window
+from ...targets.base import MongoReader, SqlReader
+from ...values import Plain
+from .course_key import course_subjects
+from .reading import Trust, read_chains, read_course, read_pairs, read_shared, read_sketches
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One candidate as people choose it; *value* is its pointers."""
+
+    value: str
+    label: str
+    detail: str
+    good: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VersionsState:
+    """The pairs that are known, the newest first, and the one to go back to as far as it can be told."""
+
+    current: str = identity()
+    suggested: str | None = None
+    reason: str = ""
+    candidates: tuple[Line, ...] = ()
+    older: int = 0  # known pairs that were not looked at
+
+
+@dataclass(frozen=True, slots=True)
+class VersionsFact(Fact[VersionsState]):
+    """
+    List what the ledger remembers of a course, one line per history entry, and suggest what to go back to.
+
+    Each line says when, who (from the structure; the ledger's own column is the creator), why, the versions, how
+    many blocks are reachable, whether all of it is still there, which other runs share it, and how many more saves
+    pruning leaves it. Courses without history are put together from their chains of previous versions. Suggested is
+    the last good pair before `before`; without it the pair before the last save that replaced most of the blocks.
+    """
+
+    kind: ClassVar[str] = "openedx.versions"
+    example: ClassVar[Mapping[str, Plain]] = {
+        "course_id": "course-v1:DemoOrg+RB101+2024_T1",
+        "before": "2024-05-01T12:00:00Z",
+    }
+
+    course_id: str
+    before: datetime | None = field(default=None, metadata={"help": "when the damage was done, with its zone"})
+    retain: int = field(default=2, metadata={"help": "how many ancestors pruning keeps per branch"})
+    limit: int = field(default=40, metadata={"help": "how many pairs to look at"})
+    trust: Trust = ""
+    ledger: Ref[SqlReader] = Ref("ledger")
+    modulestore: Ref[MongoReader] = Ref("modulestore")
+
+    def __post_init__(self) -> None:
+        if self.retain < 0 or self.limit < 1:
+            raise ValueError("expected retain of 0 or more, and limit of 1 or more")
+
+    def subjects(self) -> frozenset[Subject]:
+        """Name the course in both stores."""
+        return course_subjects(self.ledger, self.modulestore, self.course_id)
+
+    def probe(self, read: Readers) -> VersionsState:
+        """Read history, structures and definitions."""
+        sql, mongo = read[self.ledger], read[self.modulestore]
+        course = read_course(sql, mongo, self.course_id)
+        known = read_pairs(sql, mongo, course)
+        pairs = window(known, self.before, self.limit)
+        versions = tuple(dict.fromkeys(version for pair in pairs for version in pair.pointers.versions))
+        sketches = read_sketches(mongo, versions)
+        shared = read_shared(sql, course.key, versions)
+        present = course.present(self.trust)
+        candidates = judge(
+            pairs,
+            sketches,
+            course.key,
+            now=present,
+            shared=shared,
+            left=self._left(mongo, course.active.pointers, sketches, shared),
+        )
+        return self._state(present, candidates, len(known) - len(pairs))
+
+    def _left(
+        self, mongo: MongoReader, heads: Pointers, sketches: Mapping[str, Sketch], shared: Mapping[str, Sequence[str]]
+    ) -> dict[str, int | None]:
+        """Count saves from what active_versions says, for pruning reads nothing else."""
+        chains = [[link.version for link in read_chains(mongo, [version], self.retain)] for version in heads.versions]
+        kept = {sketches[v].original_version for v in heads.versions if v in sketches} | set(shared)
+        return {version: saves_left(version, chains, retain=self.retain, kept=kept) for version in sketches}
+
+    def _state(self, present: Pointers, candidates: Sequence[Candidate], older: int) -> VersionsState:
+        suggestion = suggest(candidates, self.before)
+        return VersionsState(
+            current=str(present),
+            suggested=str(suggestion.candidate.pair.pointers) if suggestion.candidate else None,
+            reason=suggestion.reason,
+            candidates=tuple(_line(candidate) for candidate in _distinct(candidates)),
+            older=older,
+        )
+
+    def details(self, change: Change[VersionsState]) -> tuple[str, ...]:
+        """Show every line, the suggested one marked, and why it is."""
+        state = change.before
+        lines = [
+            f"{'>' if line.value == state.suggested else ' '} {line.label}; {line.detail}" for line in state.candidates
+        ]
+        more = (
+            [f"  and {state.older} more that were not looked at; give `before`, or a larger limit"]
+            if state.older
+            else []
+        )
+        return (*lines, *more, f"suggested: {state.reason}" if state.suggested else f"no suggestion: {state.reason}")
+
+
+def _distinct(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Leave out an entry that changed no pointer: it shows the same versions as the one right before it."""
+    return tuple(
+        candidate
+        for place, candidate in enumerate(candidates)
+        if place + 1 == len(candidates) or candidates[place + 1].pair.pointers != candidate.pair.pointers
+    )
+
+
+def _line(candidate: Candidate) -> Line:
+    pair: Pair = candidate.pair
+    return Line(
+        value=str(pair.pointers),
+        label=candidate.label,
+        detail=tell_saves_left(candidate.saves_left),
+        good=candidate.good,
+    )
