@@ -1,0 +1,159 @@
+"""Puts the engine's questions to the person at the terminal."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, cast
+
+from ..action import Choice, Prompt
+from ..engine.ports import Asker, Decision, Given, Nobody, OnDoubt, OnFailure
+from ..plan import SYMBOLS, Plan, PlannedStep, shown
+from ..report.wording import visible
+from ..values import Plain
+from .boundary import Site
+from .keyboard import Keyboard
+from .planview import step_lines
+from .screen import write
+
+_HOW: Final[Mapping[str, str]] = {
+    "confirm": "yes or no",
+    "approve": "yes or no",
+    "choose": "a number or a label",
+    "input": "your answer",
+    "checklist": "all, none, or the numbers of those that hold",
+    "task": "done, or failed if it could not be done",
+}
+_FAILURE: Final = {
+    "retry": "carry the step out again",
+    "skip": "go on without it, and say why",
+    "done": "it was done by hand: go on, and say how",
+    "undo": "take back what this run changed",
+    "stop": "stop here; `resume` goes on later",
+}
+_DOUBT: Final = {
+    "done": "it took effect: go on after it",
+    "redo": "it did not take effect: carry it out again",
+    "abort": "leave it in doubt and stop here",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalAsker(Asker):
+    """Asks at the *keyboard* what the *sheet* of prepared answers does not hold; *by* is who sits there."""
+
+    keyboard: Keyboard
+    sheet: Nobody
+    by: str
+    run_id: str = ""
+    sites: Mapping[str, Site] | None = None
+
+    def answer(self, step: PlannedStep, prompt: Prompt, problem: str) -> Given | None:
+        """Ask *prompt*; Ctrl-D leaves it for later."""
+        prepared = self.sheet.answer(step, prompt, problem)
+        if prepared is not None:
+            return prepared
+        with self.keyboard.open():
+            self._show(step, prompt, problem)
+            return self._read(prompt)
+
+    def _show(self, step: PlannedStep, prompt: Prompt, problem: str) -> None:
+        if problem:
+            self.keyboard.say(f"Not accepted: {visible(problem)}", "red")
+            return
+        self._title(SYMBOLS["ask"], step)
+        for line in prompt.text.splitlines():
+            self.keyboard.say(visible(line))
+        for line in self._choices(prompt):
+            write(line)
+        if prompt.names:
+            who = f"{prompt.quorum} of " if prompt.quorum < len(prompt.names) else ""
+            self.keyboard.say(f"To be answered by {who}{', '.join(prompt.names)}; you are {self.by}.", "dim")
+        default = "; Enter takes the default" if prompt.has_default else ""
+        self.keyboard.say(f"Type {_HOW[prompt.kind]}{default}. Ctrl-D: answer later.", "dim")
+
+    def _title(self, symbol: str, step: PlannedStep) -> None:
+        write()
+        paint = self.keyboard.screen.paint
+        write(f"{paint(symbol, 'magenta', 'bold')} {paint(visible(step.address), 'bold')}  {visible(step.name)}")
+
+    def _choices(self, prompt: Prompt) -> Iterator[str]:
+        screen = self.keyboard.screen
+        for number, item in enumerate(prompt.items, 1):
+            yield from screen.wrap(visible(item), first=f"  {number:>3}. [ ] ", rest=" " * 11)
+        for number, choice in enumerate(prompt.choices, 1):
+            mark = "  (default)" if prompt.has_default and choice.value == prompt.default else ""
+            yield from screen.wrap(visible(f"{_told(choice)}{mark}"), first=f"  {number:>3}. ", rest=" " * 7)
+        if prompt.has_default and not prompt.choices:
+            yield f"    default: {visible(shown(prompt.default))}"
+
+    def _read(self, prompt: Prompt) -> Given | None:
+        while (typed := self.keyboard.line()) == "" and not prompt.has_default:
+            self.keyboard.say(f"Type {_HOW[prompt.kind]}. Ctrl-D: answer later.", "dim")
+        if typed is None:
+            return None
+        return Given(typed, self.by, "terminal") if typed else Given(default_text(prompt), self.by, "default")
+
+    def agree(self, plan: Plan, steps: tuple[PlannedStep, ...], why: str) -> bool | None:
+        """Show the newly planned *steps* and ask whether to go on."""
+        with self.keyboard.open():
+            write()
+            self.keyboard.say(f"The plan has changed: {visible(why)}", "bold", indent="")
+            for line in step_lines(steps, plan, self.keyboard.screen, sites=self.sites):
+                write(line)
+            write()
+            if self.sheet.agrees:
+                self.keyboard.say("Agreed beforehand with --yes.", "dim")
+                return True
+            self.keyboard.say("Go on with these steps?")
+            word = self.keyboard.one_of({"yes": "go on as shown", "no": "stop here; nothing of this is carried out"})
+        return None if word is None else word == "yes"
+
+    def after_failure(self, step: PlannedStep, error: str) -> Decision | None:
+        """Ask what to do with a step that failed; Ctrl-D: as its on_failure says."""
+        with self.keyboard.open():
+            self._title(self.keyboard.screen.paint("✕", "red", "bold"), step)
+            for line in error.splitlines():
+                self.keyboard.say(visible(line))
+            write()
+            self.keyboard.say("What now?", "bold")
+            while True:
+                word = self.keyboard.one_of(_FAILURE)
+                if word is None:
+                    return None
+                reason = self.keyboard.reason() if word in ("skip", "done") else ""
+                if reason is not None:
+                    return Decision(cast("OnFailure", word), reason)
+
+    def in_doubt(self, step: PlannedStep, found: Plain, why: str) -> OnDoubt | None:
+        """Show what a probe *found* and ask what became of the step."""
+        prepared = self.sheet.in_doubt(step, found, why)
+        if prepared is not None:
+            return prepared
+        with self.keyboard.open():
+            self._title("?", step)
+            self.keyboard.say("This step began and its end was not recorded: nobody knows whether it took effect.")
+            if why:
+                self.keyboard.say(visible(why))
+            for label, state in (("found", found), ("before", step.before), ("wanted", step.after)):
+                if state is not None:
+                    self.keyboard.say(visible(f"{label:<7} {shown(state, limit=600)}"), indent="    ")
+            for line in step.shown:
+                self.keyboard.say(visible(f"sent    {line}"), indent="    ")
+            self.keyboard.say("Look at the target yourself, then say:", "bold")
+            return cast("OnDoubt | None", self.keyboard.one_of(_DOUBT))
+
+
+def _told(choice: Choice) -> str:
+    return f"{choice.label}  {choice.detail}" if choice.detail else choice.label
+
+
+def default_text(prompt: Prompt) -> str:
+    """Write a prompt's default as a person would type it."""
+    match prompt.default:
+        case bool():
+            return "yes" if prompt.default else "no"
+        case str() | int() | float():
+            return str(prompt.default)
+    for choice in prompt.choices:
+        if choice.value == prompt.default:
+            return choice.label
+    return ""

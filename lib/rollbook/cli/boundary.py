@@ -1,0 +1,91 @@
+"""What holds between two steps of a plan: how the site is, whether one may stop there, what the way back is."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ..plan import PlannedStep
+from ..runbook import Runbook, Step
+from .words import count
+
+Site = Literal["up", "read-only", "down"]
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """
+    The place after a step.
+
+    *reversible* is how many changes an undo from there takes back, *refused_by* the address of the
+    last step that it cannot pass.
+    """
+
+    site: Site
+    reversible: int
+    refused_by: str = ""
+
+    @property
+    def calm(self) -> bool:
+        """Tell whether the run may rest there without anybody noticing."""
+        return self.site == "up"
+
+    def stopping(self) -> str:
+        """Say whether one may stop here."""
+        if self.calm:
+            return "you may stop here"
+        return f"stopping here leaves it {self.site}"
+
+    def way_back(self) -> str:
+        """Say what an undo from here does."""
+        if self.reversible:
+            back = f"undo takes back {count(self.reversible, 'change')}"
+            return f"{back}, down to {self.refused_by}" if self.refused_by else back
+        return f"undo cannot go back past {self.refused_by}" if self.refused_by else "nothing to take back"
+
+    def __str__(self) -> str:
+        return f"site {self.site}; {self.stopping()}; {self.way_back()}"
+
+
+def sites(runbook: Runbook) -> Mapping[str, Site]:
+    """Give the site's state that the runbook's steps declare, by address without loop items and members."""
+    return dict(_sites(runbook, ""))
+
+
+def _sites(runbook: Runbook, prefix: str) -> Iterator[tuple[str, Site]]:
+    steps: Iterable[Step] = (*runbook.steps, *runbook.finally_)
+    for step in steps:
+        address = f"{prefix}{step.id}"
+        if step.include in runbook.includes:
+            yield from _sites(runbook.includes[step.include], f"{address}/")
+        if step.site:
+            yield address, step.site
+
+
+def boundaries(steps: Iterable[PlannedStep], declared: Mapping[str, Site]) -> Mapping[str, Boundary]:
+    """Give the boundary after each step, by its address."""
+    found: dict[str, Boundary] = {}
+    here = Boundary("up", 0)
+    for step in steps:
+        here = _after(here, step, declared)
+        found[step.address] = here
+    return found
+
+
+def _after(here: Boundary, step: PlannedStep, declared: Mapping[str, Site]) -> Boundary:
+    if step.verdict == "skip":
+        return here
+    site = here.site
+    if step.downtime:
+        site = "down" if step.downtime == "begins" else "up"
+    site = declared.get(plain_address(step.address), site)
+    if not step.writes:
+        return Boundary(site, here.reversible, here.refused_by)
+    if step.undo == "refuse":
+        return Boundary(site, 0, step.address)
+    return Boundary(site, here.reversible + (step.undo == "reverse"), here.refused_by)
+
+
+def plain_address(address: str) -> str:
+    """Take a loop's item, a group's member and an attempt off each part of an address."""
+    parts = (part.partition("#")[0].partition("@")[0].partition("[")[0] for part in address.split("/"))
+    return "/".join(parts)

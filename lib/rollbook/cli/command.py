@@ -1,0 +1,203 @@
+"""
+What every command shares: how it becomes an invoke task, and how it ends.
+
+A command is a plain function that returns its exit code. Nothing but words reaches an operator:
+a traceback is shown with `--debug` or `ROLLBOOK_DEBUG=1` only.
+"""
+
+import inspect
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import Task, task
+
+from ..errors import Interrupted, JournalError, NotFoundError, RollbookError, StepFailed, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Body: TypeAlias = Callable[..., int]
+
+OK: Final = 0
+FAILED: Final = 1
+CHANGES: Final = 2
+WAITING: Final = 3
+REFUSED: Final = 4
+USAGE: Final = 64
+UNEXPECTED: Final = 70
+INTERRUPTED: Final = 130
+
+_DEBUG_HELP: Final = "Show the Python traceback of an error."
+
+
+class Started:
+    """Remembers the run that this process carries out, so that an error can say where its journal is."""
+
+    journal: "Path | None" = None
+
+
+def command(name: str, *, help: Mapping[str, str], iterable: tuple[str, ...] = ()) -> Callable[[Body], "Task[Body]"]:  # noqa: A002  # invoke's word
+    """
+    Make an invoke task of a function that returns its exit code.
+
+    Options named in *iterable* may be repeated and reach the function as tuples.
+    """
+
+    def make(body: Body) -> "Task[Body]":
+        @wraps(body)
+        def guarded(context: Context, *args: object, debug: bool = False, **options: object) -> None:
+            for option in iterable:
+                given = options.get(option)
+                options[option] = tuple(given) if isinstance(given, list) else ()
+            code = guard(lambda: body(*args, **options), dry=bool(context.config.run.dry), debug=debug)
+            if code:
+                raise Exit(code=code)
+
+        guarded.__signature__ = _signature(body, iterable)  # type: ignore[attr-defined]  # read by inspect
+        made: Task[Body] = task(
+            name=name, help={**help, "debug": _DEBUG_HELP}, iterable=iterable, auto_shortflags=False
+        )(guarded)
+        return made
+
+    return make
+
+
+def _signature(body: Body, iterable: tuple[str, ...]) -> inspect.Signature:
+    own = [
+        # invoke takes an option's type from its default; for a repeated one it must be None.
+        part.replace(default=None) if part.name in iterable else part
+        for part in inspect.signature(body).parameters.values()
+    ]
+    context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    debug = inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False)
+    return inspect.Signature([context, *own, debug])
+
+
+def guard(body: Callable[[], int], *, dry: bool = False, debug: bool = False) -> int:
+    """Run *body* and give its exit code; tell every error in words on stderr."""
+    debug = debug or os.environ.get("ROLLBOOK_DEBUG", "") not in ("", "0") or _invoke_debugs()
+    forgive_encoding()
+    Started.journal = None
+    try:
+        code = _not_dry() if dry else body()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of a pipe (`| head`) went away, which is no error; Python must not flush into it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except KeyboardInterrupt:
+        tell(_interrupted())
+        return INTERRUPTED
+    except RollbookError as error:
+        if debug:
+            raise
+        tell(describe(error))
+        return exit_code(error)
+    except Exception as error:  # the one place where a defect is turned into words
+        if debug:
+            raise
+        tell(_unexpected(error))
+        return UNEXPECTED
+    return code
+
+
+def _not_dry() -> int:
+    raise UsageError("invoke's own --dry is not known here.", advice="Use --dry-run after the command's name.")
+
+
+def _invoke_debugs() -> bool:
+    return logging.getLogger("invoke").isEnabledFor(logging.DEBUG)
+
+
+def forgive_encoding() -> None:
+    """Let a terminal that knows ASCII only show question marks instead of stopping a run."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+
+
+def tell(text: str) -> None:
+    """Print *text* on stderr, after what stdout holds back."""
+    from ..report.wording import visible  # both are kept out of the start of `--list`
+    from .screen import error_screen
+
+    if not sys.stdout.closed:
+        sys.stdout.flush()
+    screen = error_screen()
+    head, _, rest = visible(text).partition(": ")
+    print(f"{screen.paint(head, 'red', 'bold')}: {rest}" if rest else head, file=sys.stderr, flush=True)
+
+
+def describe(error: RollbookError) -> str:
+    """Say in words what went wrong and what to do now."""
+    text = f"{_heading(error)}: {error.message}"
+    differences = getattr(error, "differences", ())
+    text += "".join(f"\n  - {difference}" for difference in differences if difference not in error.message)
+    return f"{text}\nWhat now: {error.advice}" if error.advice else text
+
+
+def _heading(error: RollbookError) -> str:
+    for kind in type(error).__mro__:
+        if kind.__name__ in _HEADINGS:
+            return _HEADINGS[kind.__name__]
+    return "Error"
+
+
+_HEADINGS: Final[Mapping[str, str]] = {
+    "UsageError": "Not understood",
+    "NotFoundError": "Not found",
+    "RefusedError": "Refused",
+    "SourceError": "The files cannot be used",
+    "SchemaError": "Not as expected",
+    "ExpressionError": "An expression cannot be evaluated",
+    "SecretError": "A secret is missing",
+    "Unreachable": "Unreachable",
+    "TargetError": "A target did not do it",
+    "StepFailed": "A step failed",
+    "JournalError": "The journal",
+    "Interrupted": "Stopped",
+}
+
+
+def exit_code(error: RollbookError) -> int:
+    """Give the exit code of an error that ended a command; nothing was started unless it says so."""
+    match error:
+        case UsageError() | NotFoundError():
+            return USAGE
+        case Interrupted():
+            return INTERRUPTED
+        case JournalError() | StepFailed():
+            return FAILED
+    return REFUSED
+
+
+def _interrupted() -> str:
+    if Started.journal is None:
+        return "Stopped: nothing was started."
+    run = Started.journal.parent.name
+    return f"Stopped: run {run} is journalled in {Started.journal}.\nWhat now: {program()} resume {run}"
+
+
+def _unexpected(error: Exception) -> str:
+    where = (
+        f"The run's journal is safe in {Started.journal}; `{program()} status {Started.journal.parent.name}` reads it."
+        if Started.journal
+        else "No run was started by this command."
+    )
+    return (
+        f"Unexpected: Rollbook met something it was not written for ({type(error).__name__}: {error}).\n{where}\n"
+        "What now: the same command with --debug (or ROLLBOOK_DEBUG=1) shows the traceback; please report it with that."
+    )
+
+
+def program() -> str:
+    """Give the word that the operator typed, so that hints can be typed as they are printed."""
+    name = os.path.basename(sys.argv[0]) if sys.argv else ""  # noqa: PTH119  # pathlib would be imported for this alone
+    return "invoke" if name in ("invoke", "inv") else "rollbook"

@@ -1,0 +1,91 @@
+"""Lines typed by a person: Ctrl-D answers nothing, Ctrl-C stops."""
+
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from ..errors import Interrupted
+from .screen import Screen, write
+
+Pause = Callable[[], "contextlib.AbstractContextManager[None]"]
+
+
+@dataclass(slots=True)
+class Keyboard:
+    """
+    Asks in a terminal. *pause* puts a live display aside meanwhile; *read* is `input` but in tests.
+
+    Steps of a group run in parallel, so questions wait for one another.
+    """
+
+    screen: Screen
+    pause: Pause = contextlib.nullcontext
+    read: Callable[[str], str] = input
+    _turn: threading.RLock = field(default_factory=threading.RLock)
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[None]:
+        """Keep the screen for a question and what belongs to it."""
+        with self._turn, self.pause(), _interruptible():
+            yield
+
+    def line(self, prompt: str = "> ") -> str | None:
+        """Read a line; None for Ctrl-D. Raises `Interrupted` for Ctrl-C."""
+        try:
+            return self.read(self.screen.paint(prompt, "bold")).strip()
+        except EOFError:
+            write()
+            return None
+        except KeyboardInterrupt:
+            write()
+            raise Interrupted("Stopped at a question.") from None
+
+    def one_of(self, choices: dict[str, str], prompt: str = "> ") -> str | None:
+        """Offer words with what they mean and read one; any beginning of it will do. None for Ctrl-D."""
+        width = max(map(len, choices))
+        for word, meaning in choices.items():
+            indent = " " * (width + 6)
+            for text in self.screen.wrap(meaning, first=f"    {word:<{width}}  ", rest=indent):
+                write(text)
+        while True:
+            typed = self.line(prompt)
+            if typed is None:
+                return None
+            matching = [word for word in choices if typed and word.startswith(typed.casefold())]
+            if len(matching) == 1:
+                return matching[0]
+            write(f"  Please type one of: {', '.join(choices)}. Ctrl-D: nobody can answer now.")
+
+    def reason(self) -> str | None:
+        """Ask why until something is said; None for Ctrl-D."""
+        while (text := self.line("  Why? (goes into the report) ")) == "":
+            write("  A reason is needed, so that others understand it later.")
+        return text
+
+    def say(self, text: str, *styles: str, indent: str = "  ") -> None:
+        """Print *text*, broken into lines that fit."""
+        for line in self.screen.wrap(text, first=indent, rest=indent):
+            write(self.screen.paint(line, *styles) if styles else line)
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end a question: while a run is on, the engine only takes note of it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def edit_lines() -> None:
+    """Switch on line editing and history for typed answers, where Python has it."""
+    if sys.stdin.isatty():
+        with contextlib.suppress(ImportError):
+            import readline  # noqa: F401  # importing it is what switches it on

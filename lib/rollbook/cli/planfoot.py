@@ -1,0 +1,103 @@
+"""The end of a plan: its summary in a few lines, and what may be typed next."""
+
+import shlex
+from collections.abc import Iterator
+
+from ..action import Verdict
+from ..plan import SYMBOLS, Plan, PlannedStep
+from ..report.wording import VERDICT_WORDS, duration
+from .command import program
+from .screen import Screen
+from .words import about, count
+
+
+def verdict_word(verdict: Verdict) -> str:
+    """Give the word for a verdict; a mail is no command, and what is not known now will be."""
+    return {"run": "run", "unknown": "not known yet"}.get(verdict, VERDICT_WORDS[verdict])
+
+
+def summary(plan: Plan, screen: Screen) -> Iterator[str]:
+    """Yield the summary: verdicts, undo, downtime, time."""
+    yield ""
+    yield screen.paint("Summary", "bold")
+    counts = [f"{SYMBOLS[verdict]} {number} {verdict_word(verdict)}" for verdict, number in plan.counts().items()]
+    rows = (
+        ("steps", f"{count(len(plan.steps), 'step')}: {', '.join(counts)}" if counts else "no steps"),
+        ("undo", _undo(plan)),
+        ("downtime", _downtime(plan)),
+        ("time", _time(plan)),
+    )
+    for label, text in rows:
+        yield from screen.wrap(text, first=f"  {label:<11}", rest=" " * 13)
+    if not plan.writes:
+        yield "  Nothing will be written."
+
+
+def _undo(plan: Plan) -> str:
+    writing = [step for step in plan.steps if step.writes]
+    back = [step for step in writing if step.undo == "reverse"]
+    left = [step for step in writing if step.undo == "leave"]
+    refused = [step.address for step in writing if step.undo == "refuse"]
+    if not writing:
+        return "nothing to take back; no refusals"
+    parts = [f"{count(len(back), 'change')} can be taken back"]
+    if left:
+        parts.append(f"{len(left)} {'stays' if len(left) == 1 else 'stay'}")
+    refusals = f"{count(len(refused), 'refusal')}: {', '.join(refused)}" if refused else "no refusals"
+    return f"{', '.join(parts)}; {refusals}"
+
+
+def _downtime(plan: Plan) -> str:
+    if not any(step.downtime for step in plan.steps):
+        return "none expected"
+    down: list[PlannedStep] = []
+    open_since = ""
+    for step in plan.steps:
+        if step.verdict == "skip":
+            continue
+        if step.downtime == "begins":
+            open_since = open_since or step.address
+        if open_since:
+            down.append(step)
+        if step.downtime == "ends":
+            open_since = ""
+    known = [step.estimate for step in down if step.estimate is not None]
+    length = about(sum(known)) if known else "of unknown length"
+    part = f" ({len(known)} of {len(down)} steps timed before)" if known and len(known) < len(down) else ""
+    never = f"; it begins at {open_since} and no step ends it" if open_since else ""
+    return f"{length}{part}{never}"
+
+
+def _time(plan: Plan) -> str:
+    working = [step for step in plan.steps if step.verdict not in ("skip",)]
+    known = [step.estimate for step in working if step.estimate is not None]
+    if not known:
+        return "not known: no earlier run tells"
+    missing = len(working) - len(known)
+    text = f"{about(sum(known))}, as in earlier runs"
+    return f"{text}; {count(missing, 'step')} never timed" if missing else text
+
+
+def estimate(plan: Plan) -> float | None:
+    """Give the seconds that earlier runs took for these steps; None when none was timed."""
+    known = [step.estimate for step in plan.steps if step.estimate is not None and step.verdict != "skip"]
+    return sum(known) if known else None
+
+
+def spent(seconds: float) -> str:
+    """Say how long something took."""
+    return duration(seconds)
+
+
+def typed(command: str, *words: str, **options: str | tuple[str, ...] | bool) -> str:
+    """Write a command line as the operator would type it; empty options are left out."""
+    parts = [program(), command, *(shlex.quote(word) for word in words)]
+    for name, value in options.items():
+        option = f"--{name.rstrip('_').replace('_', '-')}"
+        if value is True:
+            parts.append(option)
+        elif isinstance(value, tuple):
+            parts += [part for one in value for part in (option, shlex.quote(one))]
+        elif value:
+            parts += [option, shlex.quote(str(value))]
+    return " ".join(parts)

@@ -1,0 +1,193 @@
+"""The plan as an operator reads it: the same text for `plan`, for `--dry-run` and before a run is agreed to."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from itertools import groupby
+from typing import Final
+
+from ..action import Verdict
+from ..plan import SYMBOLS, Plan, PlannedStep, shown
+from ..report.wording import visible
+from ..values import Plain
+from .boundary import Boundary, Site, boundaries
+from .changeview import change_lines, fields
+from .planfoot import summary, verdict_word
+from .screen import Screen
+from .words import about, instant
+
+_STYLES: Final[Mapping[Verdict, tuple[str, ...]]] = {
+    "read": ("cyan",),
+    "noop": ("dim",),
+    "create": ("green", "bold"),
+    "update": ("yellow", "bold"),
+    "delete": ("red", "bold"),
+    "run": ("yellow", "bold"),
+    "ask": ("magenta", "bold"),
+    "unknown": ("blue", "bold"),
+    "skip": ("dim",),
+}
+_LABEL: Final = 11
+_FACTS: Final = 8
+
+
+def plan_lines(plan: Plan, screen: Screen, *, sites: Mapping[str, Site] | None = None) -> Iterator[str]:
+    """Yield the whole plan, without a trailing newline on any line."""
+    yield from _heading(plan, screen)
+    yield from step_lines(plan.steps, plan, screen, sites=sites)
+    yield from summary(plan, screen)
+
+
+def _heading(plan: Plan, screen: Screen) -> Iterator[str]:
+    word = "Undo" if plan.undo_of else "Plan"
+    yield from screen.wrap(screen.paint(visible(f"{word}: {plan.title or plan.runbook}"), "bold"))
+    yield screen.paint("─" * screen.width, "dim")
+    for label, value in _facts(plan):
+        if label == "environment" and plan.protected:
+            yield f"{label:<13}{visible(value)}  {screen.paint('PROTECTED', 'red', 'bold')}"
+            continue
+        yield from screen.wrap(visible(value), first=f"{label:<13}", rest=" " * 13)
+
+
+def _facts(plan: Plan) -> Iterator[tuple[str, str]]:
+    yield "runbook", plan.runbook + (f" (owner: {plan.owner})" if plan.owner else "")
+    if plan.undo_of:
+        yield "takes back", f"run {plan.undo_of}"
+    yield "environment", plan.environment
+    for index, (name, value) in enumerate(dict(plan.inputs or {}).items()):
+        yield ("" if index else "inputs"), f"{name} = {shown(value)}"
+    for index, (name, answer) in enumerate(plan.answers.items()):
+        yield ("" if index else "answers"), f"{name} = {answer}"
+    if plan.lock:
+        yield "lock", plan.lock + (f" ({plan.lock_scope})" if plan.lock_scope else "")
+    for index, (name, identity) in enumerate(plan.identities.items()):
+        yield ("" if index else "systems"), f"{name}: " + ", ".join(f"{key} {value}" for key, value in identity.items())
+    if plan.until:
+        yield "until", f"stops after step {plan.until}"
+    yield "planned", " by ".join(part for part in (_when(plan.made_at), plan.made_by) if part) or "now"
+    yield "digest", plan.digest[:12]
+
+
+def _when(text: str) -> str:
+    return instant(datetime.fromisoformat(text)) if text else ""
+
+
+def step_lines(
+    steps: tuple[PlannedStep, ...], plan: Plan, screen: Screen, *, sites: Mapping[str, Site] | None = None
+) -> Iterator[str]:
+    """Yield the steps under their phases; *plan* tells what comes before the first of them."""
+    after = boundaries(plan.steps, sites or {})
+    for (section, phase), group in groupby(steps, key=lambda step: (step.section, step.phase)):
+        title = phase or ("At the end, however it ends" if section == "finally" else "")
+        yield ""
+        if title:
+            yield screen.paint(visible(title), "bold")
+        for step in group:
+            yield from one_step(step, screen, after.get(step.address))
+
+
+def one_step(step: PlannedStep, screen: Screen, after: Boundary | None = None) -> Iterator[str]:
+    """Yield the lines of one step."""
+    symbol = screen.paint(SYMBOLS[step.verdict], *_STYLES[step.verdict])
+    address = screen.paint(visible(step.address), "bold" if step.verdict != "skip" else "dim")
+    title = visible(step.name) if step.name != step.id else ""
+    yield from screen.wrap(title, first=f"  {symbol} {address}  " if title else f"  {symbol} {address}", rest=" " * 6)
+    for label, lines in _parts(step, screen, after):
+        for index, line in enumerate(lines):
+            yield f"      {screen.paint(f'{label:<{_LABEL}}', 'dim') if not index else ' ' * _LABEL}{line}"
+
+
+def _parts(step: PlannedStep, screen: Screen, after: Boundary | None) -> Iterator[tuple[str, tuple[str, ...]]]:
+    yield "does", _wrapped(screen, _does(step))
+    if step.reason:
+        yield "why", _wrapped(screen, step.reason)
+    if step.verdict == "skip":
+        return
+    yield "change", tuple(change_lines(step, _narrower(screen)))
+    if step.prompt is not None:
+        yield "asks", tuple(_question(step, screen))
+    yield _details_label(step), tuple(_details(step, screen))
+    yield "sends", tuple(part for line in step.shown for part in _sent(line, screen))
+    if step.approvers or step.quorum:
+        yield "approval", _wrapped(screen, _approval(step.approvers, step.quorum))
+    if step.downtime:
+        yield "downtime", (f"{step.downtime} here",)
+    if step.writes:
+        yield "undo", _wrapped(screen, _undo(step))
+    if step.estimate is not None:
+        yield "takes", (f"{about(step.estimate)}, as in earlier runs",)
+    if after is not None and (step.writes or step.downtime or not after.calm):
+        yield "afterwards", _wrapped(screen, str(after))
+
+
+def _does(step: PlannedStep) -> str:
+    on = f" on {', '.join(step.targets)}" if step.targets else ""
+    word = verdict_word(step.verdict)
+    once = "; may be run once only" if step.effect == "once" and step.writes else ""
+    return f"{step.kind or 'asks'}{on}: {word}{once}"
+
+
+def _narrower(screen: Screen) -> Screen:
+    return Screen(max(40, screen.width - 6 - _LABEL), screen.colour, screen.terminal)
+
+
+def _wrapped(screen: Screen, text: str) -> tuple[str, ...]:
+    return tuple(_narrower(screen).wrap(visible(text)))
+
+
+def _details_label(step: PlannedStep) -> str:
+    if step.verdict != "read":
+        return "detail"
+    return "found" if step.before is not None else "looks at"
+
+
+def _details(step: PlannedStep, screen: Screen) -> Iterator[str]:
+    for line in step.details:
+        indent = " " * (len(line) - len(line.lstrip()))
+        yield from _narrower(screen).wrap(visible(line.strip()), first=indent, rest=f"{indent}  ")
+    if step.details or step.verdict != "read":
+        return
+    found = [(name, value) for name, value in fields(step.before) if value not in (None, "", [], {})]
+    for name, value in found[:_FACTS]:
+        yield from _narrower(screen).wrap(visible(f"{name}: {shown(value)}"), rest="  ")
+    if len(found) > _FACTS:
+        yield f"and {len(found) - _FACTS} more fields"
+
+
+def _sent(text: str, screen: Screen) -> Iterator[str]:
+    for line in visible(text).splitlines() or [""]:
+        indent = " " * (len(line) - len(line.lstrip()))
+        yield from _narrower(screen).wrap(line.strip(), first=indent, rest=f"{indent}    ", exact=True)
+
+
+def _undo(step: PlannedStep) -> str:
+    match step.undo:
+        case "reverse":
+            return step.undo_reason or "puts back what was there before"
+        case "leave":
+            return f"leaves it: {step.undo_reason or 'nothing to take back'}"
+    return f"REFUSED, cannot be taken back: {step.undo_reason}"
+
+
+def _approval(names: tuple[str, ...], quorum: int) -> str:
+    who = ", ".join(names) or "anybody"
+    return f"{max(quorum, 1)} of {who}" if names and quorum < len(names) else who
+
+
+def _question(step: PlannedStep, screen: Screen) -> Iterator[str]:
+    prompt: Plain = step.prompt
+    yield from _wrapped(screen, shown(prompt.get("text", ""), limit=2000))
+    names = tuple(prompt.get("names") or ())
+    if names or prompt.get("kind") == "approve":
+        yield from _wrapped(screen, f"answered by {_approval(names, prompt.get('quorum', 1))}")
+    for item in prompt.get("items") or ():
+        yield from _narrower(screen).wrap(visible(shown(item)), first="[ ] ", rest="    ")
+    choices = prompt.get("choices") or ()
+    if isinstance(choices, dict):
+        choices = ()
+    for number, choice in enumerate(choices, 1):
+        detail = f"  ({choice['detail']})" if choice.get("detail") else ""
+        yield from _narrower(screen).wrap(visible(f"{choice['label']}{detail}"), first=f"{number}. ", rest="   ")
+    if step.assumed and isinstance(step.outputs, dict):
+        yield from _wrapped(screen, f"planned on {shown(step.outputs.get('value'))} (assumed; asked again in the run)")
+    elif prompt.get("has_default"):
+        yield from _wrapped(screen, f"default: {shown(prompt.get('default'))}")

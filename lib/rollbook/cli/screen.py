@@ -1,0 +1,89 @@
+"""Where text goes: how wide it is, whether it has colours, whether a person sits there."""
+
+import os
+import shutil
+import sys
+import textwrap
+from dataclasses import dataclass
+from typing import Final, TextIO
+
+_NARROW: Final = 60
+_WIDE: Final = 120
+_PIPE: Final = 100
+_CODES: Final = {
+    "bold": "1",
+    "dim": "2",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "blue": "34",
+    "magenta": "35",
+    "cyan": "36",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Something to print on; *answers* tells whether a person can also type there."""
+
+    width: int = _PIPE
+    colour: bool = False
+    terminal: bool = False
+    answers: bool = False
+
+    def paint(self, text: str, *styles: str) -> str:
+        """Give *text* in colour where the screen has colours."""
+        if not self.colour or not text:
+            return text
+        return f"\033[{';'.join(_CODES[style] for style in styles)}m{text}\033[0m"
+
+    def wrap(self, text: str, *, first: str = "", rest: str = "", exact: bool = False) -> list[str]:
+        """
+        Break *text* into lines that fit, the first after *first*, the others after *rest*.
+
+        An *exact* text (a command) is broken only where a person looks at it, never in a pipe or a file.
+        """
+        if exact and not self.terminal:
+            return [first + text]
+        lines: list[str] = []
+        for part in text.splitlines() or [""]:
+            lead = rest if lines else first
+            lines += textwrap.wrap(
+                part, self.width, initial_indent=lead, subsequent_indent=rest, break_on_hyphens=False
+            ) or [lead.rstrip()]
+        return lines
+
+
+def screen() -> Screen:
+    """Look at standard output and input."""
+    terminal = _is_terminal(sys.stdout)
+    return _screen(terminal, terminal and _is_terminal(sys.stdin))
+
+
+def error_screen() -> Screen:
+    """Look at standard error."""
+    return _screen(_is_terminal(sys.stderr), False)
+
+
+def _screen(terminal: bool, answers: bool) -> Screen:
+    width = shutil.get_terminal_size((_PIPE, 24)).columns if terminal or "COLUMNS" in os.environ else _PIPE
+    colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return Screen(max(_NARROW, min(width, _WIDE)), colour, terminal, answers)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+def write(text: str = "") -> None:
+    """Print a line at once; a run goes on when nobody reads any more (a closed pipe, a terminal that hung up)."""
+    try:
+        print(text, flush=True)
+    except (BrokenPipeError, OSError):
+        _deaf()
+
+
+def _deaf() -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

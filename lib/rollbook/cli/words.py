@@ -1,0 +1,40 @@
+"""How numbers and times read on a screen; durations and sizes are those of the report."""
+
+from datetime import UTC, datetime
+
+from ..report.wording import duration, size
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Say a number of things: `1 step`, `2 steps`, `no steps`."""
+    return f"{number or 'no'} {noun if number == 1 else plural or noun + 's'}"
+
+
+def about(seconds: float) -> str:
+    """Say an estimate."""
+    if seconds < 1:
+        return "under 1 s"
+    return f"about {round(seconds)} s" if seconds < 60 else f"about {duration(round(seconds))}"
+
+
+def amount(number: int, unit: str) -> str:
+    """Say how much was done: bytes in binary units, all else counted."""
+    return size(number) if unit == "B" else f"{number:,} {unit}"
+
+
+def instant(at: datetime) -> str:
+    """Say a time in UTC, and what the clock on the wall says where that differs."""
+    here = at.astimezone()
+    utc = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return utc if not here.utcoffset() else f"{utc} ({here:%H:%M:%S %Z} here)"
+
+
+def clock(at: datetime) -> str:
+    """Say a time of day in UTC."""
+    return f"{at.astimezone(UTC):%H:%M:%S}"
+
+
+def one_line(text: str, limit: int = 160) -> str:
+    """Put *text* on one line of at most *limit* characters."""
+    text = " ".join(text.split())
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
