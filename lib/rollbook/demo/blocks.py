@@ -215,10 +215,21 @@ class Structure:
             edit_info = self._edited(self.blocks.get(key), published_from)
             self.blocks[key] = {**source, "fields": fields, "edit_info": edit_info}
 
+    def publish_units(self, draft: "Structure", keys: Iterable[Key]) -> None:
+        """Publish *keys*, and show those that are new under their published parents, in the draft's order."""
+        wanted = tuple(keys)
+        self.publish(draft, wanted)
+        for parent in tuple(self.blocks):
+            children = tuple(child for child in draft.children(parent) if child in self.blocks)
+            if parent not in wanted and children != self.children(parent) and set(children) & set(wanted):
+                self.set_children(parent, children)
+
     def _touch(self, key: Key) -> Block:
         old = self.blocks[key]
-        touched = old["edit_info"]["update_version"] == self.id
-        block: Block = {**old, "edit_info": old["edit_info"] if touched else self._edited(old)}
+        edit_info = old["edit_info"]
+        if edit_info["update_version"] != self.id:
+            edit_info = self._edited(old, edit_info["source_version"])
+        block: Block = {**old, "edit_info": edit_info}
         self.blocks[key] = block
         return block
 

@@ -51,7 +51,7 @@ class CourseRun:
     def publish(self, edit: Edit, keys: Iterable[Key]) -> Entry:
         """Publish units: the ledger's published pointer moves, the draft's stays."""
         self.begin(edit, "published-branch")
-        self.published.publish(self.draft, keys)
+        self.published.publish_units(self.draft, keys)
         return self.commit("published-branch")
 
     def units(self) -> tuple[Key, ...]:

@@ -1,0 +1,183 @@
+"""
+Servers and samples for every test: servers once a session, databases once a test.
+
+A server that this machine cannot give skips the tests that want it; ROLLBOOK_REQUIRE_SERVERS=1 makes them fail.
+"""
+
+import datetime as dt
+import itertools
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import pymongo
+import pytest
+import sqlalchemy as sa
+
+sys.path.insert(0, str(Path(__file__).parent))  # so that `servers` is found wherever pytest was started
+
+from servers import SqlServer, SshServer, Unavailable, start_mariadb, start_postgres, start_sshd
+
+from rollbook.demo.errors import DemoError
+from rollbook.demo.mongod import MongoServer, open_mongo, start_mongod
+from rollbook.demo.sample import Sample, build_sample
+
+S = TypeVar("S")
+NOW = dt.datetime.now(dt.UTC)
+SQLS = ("sqlite", "mariadb", "postgres")
+_numbers = itertools.count(1)
+_missing = pytest.StashKey[dict[str, str]]()
+
+
+class SampleFactory(Protocol):
+    """Builds a sample in a MongoDB database of its own."""
+
+    def __call__(self, sql_url: str, *, blocks: int = 60) -> Sample: ...
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_missing] = {}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name the servers that could not be had, so that a green run does not hide what it did not test."""
+    for server, reason in config.stash[_missing].items():
+        terminalreporter.write_line(f"NOT TESTED, no {server}: {reason}", yellow=True)
+
+
+def _give(request: pytest.FixtureRequest, name: str, start: Callable[[], S]) -> S:
+    """Start a server, or skip or fail the test that wants it."""
+    try:
+        return start()
+    except (Unavailable, DemoError) as error:
+        request.config.stash[_missing][name] = str(error)
+        if os.environ.get("ROLLBOOK_REQUIRE_SERVERS") == "1":
+            pytest.fail(f"{name} is required (ROLLBOOK_REQUIRE_SERVERS=1): {error}", pytrace=False)
+        pytest.skip(f"no {name}: {error}")
+
+
+@pytest.fixture(scope="session")
+def server_folder() -> Iterator[Path]:
+    """Make a folder that the accounts of database servers can enter; pytest's own is closed to them."""
+    folder = Path(tempfile.mkdtemp(prefix="rollbook-servers-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def mongo_url(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[str]:
+    """Give the MongoDB that all tests share, each with databases of its own."""
+    server = _give(request, "mongod", lambda: open_mongo(server_folder / "mongod"))
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def own_mongod(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MongoServer]:
+    """Start a mongod that the test may stop or kill."""
+    server = _give(request, "mongod", lambda: start_mongod(tmp_path / "mongod"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def mongo_database(mongo_url: str) -> Iterator[str]:
+    """Make up the name of a database that is not there yet, dropped afterwards."""
+    name = f"edxapp_{os.getpid()}_{next(_numbers)}"
+    yield name
+    with pymongo.MongoClient[dict[str, object]](mongo_url) as client:
+        client.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[SqlServer]:
+    """Give the MariaDB that all tests share."""
+    server = _give(request, "MariaDB", lambda: start_mariadb(server_folder / "mariadb"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[SqlServer]:
+    """Give the PostgreSQL that all tests share."""
+    server = _give(request, "PostgreSQL", lambda: start_postgres(server_folder / "postgres"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def mariadb_url(mariadb_server: SqlServer) -> Iterator[str]:
+    """Make an empty MariaDB database."""
+    with _fresh_database(mariadb_server.url, "mysql", "CHARACTER SET utf8mb4", "") as url:
+        yield f"{url}?charset=utf8mb4"
+
+
+@pytest.fixture
+def postgres_url(postgres_server: SqlServer) -> Iterator[str]:
+    """Make an empty PostgreSQL database."""
+    with _fresh_database(postgres_server.url, "postgres", "", "WITH (FORCE)") as url:
+        yield url
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """Name a SQLite file that is not there yet."""
+    return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+
+
+@pytest.fixture(params=SQLS)
+def ledger_url(request: pytest.FixtureRequest) -> str:
+    """Make an empty database, on each of the three that a ledger may live in."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def make_sample(mongo_url: str, mongo_database: str) -> SampleFactory:
+    """Build a sample beside a ledger of the test's choice."""
+
+    def build(sql_url: str, *, blocks: int = 60) -> Sample:
+        return build_sample(sql_url, mongo_url, mongo_database, now=NOW, blocks=blocks)
+
+    return build
+
+
+@pytest.fixture
+def sample(make_sample: SampleFactory, ledger_url: str) -> Sample:
+    """Build the sample, with its ledger on each of the three databases."""
+    return make_sample(ledger_url)
+
+
+@pytest.fixture
+def sqlite_sample(make_sample: SampleFactory, sqlite_url: str) -> Sample:
+    """Build the sample with its ledger on SQLite, for tests to which the database makes no difference."""
+    return make_sample(sqlite_url)
+
+
+@pytest.fixture(scope="session")
+def sshd(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[SshServer]:
+    """Start an sshd on loopback with keys of its own."""
+    folder = server_folder / "sshd"
+    folder.mkdir()
+    server = _give(request, "sshd", lambda: start_sshd(folder))
+    yield server
+    server.stop()
+
+
+@contextmanager
+def _fresh_database(server_url: str, maintenance: str, create: str, drop: str) -> Iterator[str]:
+    name = f"rb_{os.getpid()}_{next(_numbers)}"
+    engine = sa.create_engine(server_url + maintenance, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name} {create}"))
+    engine.dispose()
+    yield server_url + name
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name} {drop}"))
+    engine.dispose()

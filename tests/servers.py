@@ -1,0 +1,193 @@
+"""Real servers for the tests, on loopback and in folders of their own; gone when the tests are."""
+
+import getpass
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pymysql
+
+from rollbook.demo.process import free_port, spawn, stop
+
+_PATIENCE = 60.0  # seconds
+
+
+class Unavailable(Exception):  # noqa: N818  (not an error where nobody asked for the server)
+    """This machine cannot give that server; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqlServer:
+    """A database server; *url* wants the name of a database at its end."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    ended_by: signal.Signals = signal.SIGTERM
+
+    def stop(self) -> None:
+        stop(self.process, by=self.ended_by)
+
+
+@dataclass(frozen=True, slots=True)
+class SshServer:
+    """An sshd that lets this user in with *key*, and nobody else."""
+
+    host: str
+    port: int
+    user: str
+    key: Path
+    known_hosts: Path
+    process: subprocess.Popen[bytes]
+
+    def stop(self) -> None:
+        stop(self.process)
+
+
+def start_mariadb(folder: Path) -> SqlServer:
+    """Start MariaDB with its files in *folder*; root has no password."""
+    server, install = _program("mariadbd"), _program("mariadb-install-db")
+    account = _account(folder, "mysql")
+    data = folder / "data"
+    made = [install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db"]
+    _prepare([*account, *made], folder)
+    port = free_port()
+    argv = [server, "--no-defaults", f"--datadir={data}", f"--port={port}", "--bind-address=127.0.0.1"]
+    argv += [f"--socket={folder / 's'}", f"--pid-file={folder / 'pid'}", "--innodb-buffer-pool-size=64M"]
+    argv += ["--performance-schema=OFF", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=2"]
+    process = spawn([*account, *argv], log=folder / "log")
+
+    def answers() -> None:
+        pymysql.connect(host="127.0.0.1", port=port, user="root").close()
+
+    _wait(answers, process, folder, (pymysql.err.OperationalError,))
+    return SqlServer(f"mysql+pymysql://root@127.0.0.1:{port}/", process)
+
+
+def start_postgres(folder: Path) -> SqlServer:
+    """Start PostgreSQL with its files in *folder*; everybody on loopback is trusted."""
+    server, initdb = _program("postgres"), _program("initdb")
+    account = _account(folder, "postgres")
+    data = folder / "data"
+    made = [initdb, "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"]
+    _prepare([*account, *made], folder)
+    port = free_port()
+    argv = [server, "-D", str(data), "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+    argv += ["-c", "unix_socket_directories="]
+    process = spawn([*account, *argv], log=folder / "log")
+
+    def answers() -> None:
+        psycopg.connect(host="127.0.0.1", port=port, user="postgres", dbname="postgres").close()
+
+    _wait(answers, process, folder, (psycopg.OperationalError,))
+    # SIGTERM would wait for the last client to leave.
+    return SqlServer(f"postgresql+psycopg://postgres@127.0.0.1:{port}/", process, signal.SIGINT)
+
+
+def start_sshd(folder: Path) -> SshServer:
+    """Start an sshd for this user, with throw-away keys."""
+    server, keygen = _program("sshd"), _program("ssh-keygen")
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    for name in ("host", "user"):
+        subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
+    shutil.copyfile(folder / "user.pub", folder / "authorized_keys")
+    port = free_port()
+    (folder / "sshd_config").write_text(_sshd_config(folder, port))
+    (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {(folder / 'host.pub').read_text()}")
+    process = spawn([server, "-D", "-e", "-f", str(folder / "sshd_config")], log=folder / "log")
+    found = SshServer("127.0.0.1", port, getpass.getuser(), folder / "user", folder / "known_hosts", process)
+    _wait(lambda: _log_in(found), process, folder, (subprocess.CalledProcessError,))
+    return found
+
+
+def _sshd_config(folder: Path, port: int) -> str:
+    # SHLVL keeps bash from taking itself for a remote login and reading ~/.bashrc before every command.
+    lines = {
+        "ListenAddress": "127.0.0.1",
+        "Port": port,
+        "HostKey": folder / "host",
+        "AuthorizedKeysFile": folder / "authorized_keys",
+        "PidFile": "none",
+        "UsePAM": "no",
+        "UseDNS": "no",
+        "StrictModes": "no",
+        "PasswordAuthentication": "no",
+        "PermitRootLogin": "prohibit-password",
+        "MaxStartups": 1000,
+        "MaxSessions": 1000,
+        "SetEnv": "SHLVL=5",
+        "Subsystem": "sftp internal-sftp",
+    }
+    return "".join(f"{name} {value}\n" for name, value in lines.items())
+
+
+def _log_in(server: SshServer) -> None:
+    options = ["-o", f"UserKnownHostsFile={server.known_hosts}", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"]
+    command = [
+        _program("ssh"),
+        "-F",
+        "none",
+        *options,
+        "-i",
+        str(server.key),
+        "-p",
+        str(server.port),
+        "-l",
+        server.user,
+    ]
+    subprocess.run([*command, server.host, "true"], check=True, capture_output=True, timeout=20)
+
+
+def _program(name: str) -> str:
+    """Find a program, also where Debian hides PostgreSQL's and where users have no PATH to."""
+    hidden = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name), reverse=True)
+    path = os.pathsep.join([*map(str, hidden), os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/sbin"])
+    found = shutil.which(name, path=path)
+    if found is None:
+        raise Unavailable(f"there is no {name} on this machine")
+    return found
+
+
+def _account(folder: Path, name: str) -> list[str]:
+    """Give the command that drops root's rights, for servers that refuse to be root; *folder* is theirs then."""
+    folder.mkdir(exist_ok=True)
+    if os.geteuid() != 0:
+        return []
+    try:
+        account = pwd.getpwnam(name)
+    except KeyError:
+        raise Unavailable(f"the server does not run as root, and there is no account {name}") from None
+    os.chown(folder, account.pw_uid, account.pw_gid)
+    return [_program("setpriv"), "--reuid", name, "--regid", name, "--init-groups", "--pdeathsig", "TERM", "--"]
+
+
+def _prepare(argv: list[str], folder: Path) -> None:
+    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        raise Unavailable(f"{argv[-1]}: exit {done.returncode}: {done.stdout[-500:]}{done.stderr[-500:]}")
+
+
+def _wait(
+    answers: Callable[[], None],
+    process: subprocess.Popen[bytes],
+    folder: Path,
+    not_yet: tuple[type[Exception], ...],
+) -> None:
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            answers()
+        except not_yet as error:
+            if process.poll() is not None or time.monotonic() > until:
+                stop(process)
+                raise Unavailable(f"{error}: {(folder / 'log').read_text(errors='replace')[-1000:]}") from error
+            time.sleep(0.05)
+        else:
+            return
