@@ -32,6 +32,11 @@ class TargetPool:
             secrets.prime(secrets_in(dict(spec.settings)) + secrets_in(dict(spec.reader or {})))
 
     @property
+    def redactor(self) -> Redactor:
+        """What takes this environment's secrets out of texts."""
+        return self._redactor
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The names of all targets, sorted."""
         return tuple(sorted(self._specs))

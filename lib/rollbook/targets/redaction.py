@@ -57,7 +57,7 @@ def _long_enough(forms: Iterable[bytes]) -> tuple[bytes, ...]:
     return tuple(sorted({form for form in forms if len(form) >= SHORTEST}, key=len, reverse=True))
 
 
-def _known(secret: Secret, value: str) -> _Known:
+def _known(label: str, value: str) -> _Known:
     raw = value.encode("utf-8", "surrogateescape")
     exact = [form.encode("utf-8", "surrogateescape") for form in _printed_forms(value)]
     exact += [raw.hex().encode(), raw.hex().upper().encode()]
@@ -65,7 +65,7 @@ def _known(secret: Secret, value: str) -> _Known:
     alternatives = [re.escape(form) for form in _long_enough(exact)]
     alternatives += [_LINE_BREAK.join(re.escape(bytes((byte,))) for byte in form) for form in wrapped]
     pattern = re.compile(b"|".join(alternatives))
-    return _Known(str(secret).encode(), _long_enough(exact), wrapped, pattern)
+    return _Known(label.encode(), _long_enough(exact), wrapped, pattern)
 
 
 class Redactor:
@@ -83,15 +83,20 @@ class Redactor:
         self._labels = re.compile(rb"(?!)")
         self._lock = Lock()
 
-    def add(self, secret: Secret, value: str) -> None:
-        """Learn that *value* is what *secret* refers to; values under six characters are left. May be called again."""
+    def add(self, secret: Secret | str, value: str) -> None:
+        """
+        Learn that *value* is what *secret* refers to, or what a text such as `password of db` names.
+
+        Values under six characters are left. May be called again.
+        """
         if len(value) < SHORTEST:
             return
         with self._lock:
-            if (secret.reference, value) in self._values:
+            label = str(secret) if isinstance(secret, Secret) else f"‹{secret}›"
+            if (label, value) in self._values:
                 return
-            self._values.add((secret.reference, value))
-            known = (*self._known, _known(secret, value))
+            self._values.add((label, value))
+            known = (*self._known, _known(label, value))
             self._labels = re.compile(b"|".join(re.escape(one.label) for one in known))
             self._known = known
 

@@ -1,0 +1,277 @@
+"""SQL databases: MySQL and MariaDB, PostgreSQL, SQLite."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
+
+from ..errors import ConflictError, Interrupted, TargetError, Unreachable
+from ..ops import Execution, Op, OpResult, Sql, SqlExport, Statement, WrittenFile
+from ..schema import build
+from ..values import Plain
+from .base import Finding, SqlReader, TargetSpec
+from .export import LinesFile
+from .sql_engine import family_of, make_engine
+from .sql_errors import explain
+from .sql_facts import identify, rights
+from .sql_lock import SqlLock
+from .sql_settings import Family, SqlSettings, address, for_reader
+from .sql_values import cell, exported, parameters, with_fractions
+from .surroundings import BaseTarget, Surroundings
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, CursorResult, Engine
+
+_READS: Final = ("select", "with", "show", "explain", "describe", "values", "table", "pragma")
+_BATCH: Final = 1000
+
+
+class SqlTarget(BaseTarget[SqlSettings]):
+    """A database, able to write."""
+
+    kind_name: ClassVar[str] = "sql"
+
+    def __init__(self, spec: TargetSpec, settings: SqlSettings, surroundings: Surroundings) -> None:
+        super().__init__(spec, settings, surroundings)
+        self._engine: Engine | None = None
+        self._reader: SqlProbe | None = None
+
+    @property
+    def engine(self) -> "Engine":
+        """The engine of the account that writes."""
+        with self.guard:
+            if self._engine is None:
+                self._engine = self.connect_with(self.settings, reading=False)
+            return self._engine
+
+    def connect_with(self, settings: SqlSettings, *, reading: bool) -> "Engine":
+        """Make an engine for an account of this database; connects when first used."""
+        url = address(self.name, settings, self.secrets)
+        if url.password:
+            self.redactor.add(f"password of {self.name}", str(url.password))
+        return make_engine(url, settings, reading=reading, label=self.surroundings.label)
+
+    def reader(self) -> "SqlProbe":
+        """Give the side that only reads, with the account that the inventory names for it."""
+        with self.guard:
+            if self._reader is None:
+                account = self.spec.reader
+                settings = self.settings if account is None else for_reader(self.settings, build(SqlSettings, account))
+                self._reader = SqlProbe(self, settings)
+            return self._reader
+
+    def execute(self, op: Op, execution: Execution) -> OpResult:
+        """Carry out a transaction, or write a query's rows to a file."""
+        match op:
+            case Sql():
+                return self._transaction(op)
+            case SqlExport():
+                return self._export(op, execution)
+        raise self.misplaced(op)
+
+    def _transaction(self, op: Sql) -> OpResult:
+        from sqlalchemy.exc import SQLAlchemyError
+
+        committing = False
+        counts: list[int] = []
+        try:
+            with self.engine.connect() as session, session.begin() as transaction:
+                for number, statement in enumerate(op.statements, 1):
+                    counts.append(self._statement(session, statement, f"{number} of {len(op.statements)}"))
+                committing = True
+                transaction.commit()
+        except SQLAlchemyError as error:
+            failure = explain(self.name, "COMMIT" if committing else f"statement {len(counts) + 1}", error)
+            if isinstance(failure, Unreachable):
+                raise self._lost(failure, committing=committing) from error
+            raise failure from error
+        return OpResult(outputs={"rows": counts})
+
+    def _lost(self, failure: Unreachable, *, committing: bool) -> Unreachable:
+        if not committing:
+            return Unreachable(
+                f"{failure.message}; it was before COMMIT, so nothing was written", advice=failure.advice
+            )
+        return Unreachable(
+            f"{failure.message}; it went away during COMMIT, so the transaction was either written whole or not at all",
+            advice="Resume: the step is probed first, and done again only where nothing was written.",
+        )
+
+    def _statement(self, session: "Connection", statement: Statement, place: str) -> int:
+        touched = self._touch(session, statement, parameters(statement.parameters, self.family))
+        if statement.rows is None or touched == statement.rows:
+            return touched
+        # A text in SQLite may have been written with a zero fraction, which Django leaves out.
+        other = with_fractions(statement.parameters) if self.family == "sqlite" and touched == 0 else None
+        if other is not None:
+            touched = self._touch(session, statement, parameters(other, self.family))
+        if touched != statement.rows:
+            raise ConflictError(
+                f"{self.name}: statement {place} touched {touched} row{'' if touched == 1 else 's'}, "
+                f"and must touch {statement.rows}; the transaction was rolled back, nothing was written: "
+                f"{self.safe(statement.render())}",
+                advice="Somebody else changed these rows since they were read. Look at them, then plan again.",
+            )
+        return touched
+
+    def _touch(self, session: "Connection", statement: Statement, given: Mapping[str, Plain]) -> int:
+        result = run_text(session, statement.text, given)
+        return len(result.fetchall()) if result.returns_rows else result.rowcount
+
+    def _export(self, op: SqlExport, execution: Execution) -> OpResult:
+        with LinesFile(Path(op.path)) as file:
+            for done, row in enumerate(self.reader().rows(op.query, op.parameters), 1):
+                if done % _BATCH == 0:
+                    execution.progress(done, None, "rows")
+                    if execution.stopping():
+                        raise Interrupted(f"the export to {op.path} was stopped; the file was not written")
+                shown = {name: exported(value) for name, value in row.items()}
+                file.add(json.dumps(shown, ensure_ascii=False, separators=(",", ":")))
+        return OpResult(
+            outputs={"rows": file.lines, "path": op.path, "sha256": file.sha256, "size": file.size},
+            files=(WrittenFile(op.path, file.size, file.sha256),),
+        )
+
+    @property
+    def family(self) -> Family:
+        """The database's family."""
+        return family_of(self.engine)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Look whether the account may write, and whether the database takes writes."""
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            with self.engine.connect() as session:
+                found = tuple(rights(session))
+        except SQLAlchemyError as error:
+            failure = explain(self.name, "connecting with the account that writes", error)
+            return (self.finding("write rights", "missing", failure.message, failure.advice),)
+        return tuple(self.finding(*one) for one in found)
+
+    def lock(self, name: str) -> "AbstractContextManager[None] | None":
+        """Give a lock that is held by a session of its own; None for SQLite, which has none."""
+        return None if self.family == "sqlite" else SqlLock(self.name, self.engine, name)
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self.guard:
+            if self._reader is not None:
+                self._reader.close()
+            if self._engine is not None:
+                self._engine.dispose()
+            self._engine = self._reader = None
+
+
+class SqlProbe(SqlReader):
+    """The reading side of a database: every transaction is read-only on the server."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("sql", "postgres")
+
+    def __init__(self, target: SqlTarget, settings: SqlSettings) -> None:
+        self._name = target.name
+        self._kind = target.kind
+        self._safe = target.safe
+        self._guard = target.guard
+        self._connect = target.connect_with
+        self._settings = settings
+        self._opened: Engine | None = None
+
+    @property
+    def name(self) -> str:
+        """The target's name in the inventory."""
+        return self._name
+
+    @property
+    def kind(self) -> str:
+        """The target's kind in the inventory."""
+        return self._kind
+
+    @property
+    def dialect(self) -> Literal["mysql", "postgresql", "sqlite"]:
+        """The database's family; MariaDB is mysql."""
+        return family_of(self._engine)
+
+    @property
+    def _engine(self) -> "Engine":
+        with self._guard:
+            if self._opened is None:
+                self._opened = self._connect(self._settings, reading=True)
+            return self._opened
+
+    def identity(self) -> Mapping[str, str]:
+        """
+        Read which database this is.
+
+        PostgreSQL: system_identifier (where the account may read it) and database. MySQL: server_uuid;
+        MariaDB: server_uid from 10.11.9 and 11.4.3 on; both server_id, hostname, datadir and database.
+        SQLite: path and application_id.
+        """
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            with self._engine.connect() as session:
+                return identify(session)
+        except SQLAlchemyError as error:
+            raise explain(self._name, "asking which database it is", error) from error
+
+    def rows(self, query: str, parameters: Mapping[str, Plain] | None = None) -> Iterator[dict[str, Plain]]:
+        """
+        Stream a query's rows; `:name` parameters, `{"$date": …}` for times.
+
+        In SQLite only columns declared datetime give times; `max(column)` and the like give their text.
+        Raises `Unreachable` or `TargetError`, at the first row or a later one.
+        """
+        words = query.split(None, 1)
+        if not words or words[0].lower().lstrip("(") not in _READS:
+            raise TargetError(
+                f"{self._name}: this is no query: {self._safe(query[:200])}",
+                advice="A reader only takes SELECT and the like.",
+            )
+        return self._rows(query, parameters or {})
+
+    def _rows(self, query: str, given: Mapping[str, Plain]) -> Iterator[dict[str, Plain]]:
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            with self._engine.connect() as session:
+                if query.lstrip("( \n\t")[:4].lower() != "show":  # PostgreSQL has no cursor for it
+                    session.execution_options(stream_results=True, max_row_buffer=_BATCH)
+                # Closed before the session: PyMySQL must read a result to its end before the next statement.
+                with run_text(session, query, parameters(given, self.dialect)) as result:
+                    names = tuple(result.keys())
+                    for row in result:
+                        yield dict(zip(names, map(cell, row), strict=True))
+        except SQLAlchemyError as error:
+            raise explain(self._name, self._safe(" ".join(query.split())[:200]), error) from error
+
+    def tables(self) -> frozenset[str]:
+        """Name the tables of the database's default schema."""
+        from sqlalchemy import inspect
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            return frozenset(inspect(self._engine).get_table_names())
+        except SQLAlchemyError as error:
+            raise explain(self._name, "listing its tables", error) from error
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._guard:
+            if self._opened is not None:
+                self._opened.dispose()
+                self._opened = None
+
+
+def run_text(session: "Connection", statement: str, given: Mapping[str, Plain]) -> "CursorResult[tuple[Plain, ...]]":
+    """Run a statement with `:name` parameters; raises `TargetError` naming those that were not given."""
+    from sqlalchemy import text
+
+    prepared = text(statement)
+    missing = sorted(set(prepared.compile().params) - set(given))
+    if missing:
+        raise TargetError(
+            f"the statement has parameters without a value: {', '.join(missing)}", advice="Give them under params:."
+        )
+    return session.execute(prepared, dict(given))

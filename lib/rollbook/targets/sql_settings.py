@@ -1,0 +1,94 @@
+"""The settings of a SQL target, and the address that they make."""
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from ..errors import TargetError
+from ..values import Secret
+from .secrets import SecretStore
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
+
+Family = Literal["mysql", "postgresql", "sqlite"]
+
+_DRIVERS = {
+    "mysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+    "mysql+mysqldb": "mysql+pymysql",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "sqlite": "sqlite",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SqlSettings:
+    """The settings of `kind: sql` and `kind: postgres`: an url, or its parts."""
+
+    url: str | Secret | None = field(
+        default=None,
+        metadata={"help": "mysql://user@host/name, postgresql://… or sqlite:////path; or a secret that is one"},
+    )
+    driver: Literal["mysql", "mariadb", "postgresql", "sqlite"] | None = field(
+        default=None, metadata={"help": "the family of the database, where no url is given"}
+    )
+    host: str | None = field(default=None, metadata={"help": "host name or address"})
+    port: int | None = field(default=None, metadata={"help": "port, where it is not the usual one"})
+    database: str | None = field(default=None, metadata={"help": "name of the database; for sqlite its file"})
+    user: str | None = field(default=None, metadata={"help": "account"})
+    password: Secret | None = field(default=None, metadata={"help": 'the account\'s password: {secret: "env:NAME"}'})
+    via: str | None = field(default=None, metadata={"help": "an ssh target through which the database is reached"})
+    connect_timeout: float = field(default=10.0, metadata={"help": "seconds to wait for a connection"})
+    lock_wait: float = field(default=10.0, metadata={"help": "seconds to wait for somebody else's row or table lock"})
+    statement_timeout: float = field(default=600.0, metadata={"help": "seconds that one statement may take"})
+
+
+def address(name: str, settings: SqlSettings, secrets: SecretStore) -> "URL":
+    """
+    Make the address of target *name*, with its password; drivers that are not installed here are replaced.
+
+    Raises `TargetError` when the settings make none, never telling the url itself.
+    """
+    from sqlalchemy.engine import URL, make_url
+    from sqlalchemy.exc import ArgumentError
+
+    if settings.url is None:
+        url = URL.create(settings.driver or "", host=settings.host, port=settings.port, database=settings.database)
+    else:
+        try:
+            url = make_url(secrets.resolve(settings.url))
+        except ArgumentError:
+            raise _no_address(name, "its url is none") from None
+    if settings.user is not None:
+        url = url.set(username=settings.user)
+    if settings.password is not None:
+        url = url.set(password=secrets.value(settings.password))
+    driver = _DRIVERS.get(url.drivername, url.drivername)
+    if driver.partition("+")[0] not in ("mysql", "postgresql", "sqlite"):
+        raise _no_address(name, f"{url.drivername!r} is no family of databases that is known here")
+    if not url.database or url.database == ":memory:":
+        raise _no_address(name, "it names no database")
+    return url.set(drivername=driver)
+
+
+def _no_address(name: str, why: str) -> TargetError:
+    return TargetError(
+        f"target {name!r} has no usable address: {why}",
+        advice="Give url: mysql://user@host/name (or postgresql://, sqlite:////path), or driver:, host:, database:.",
+    )
+
+
+def family(url: "URL") -> Family:
+    """Give the family of the database that *url* leads to."""
+    match url.get_backend_name():
+        case "mysql" | "postgresql" | "sqlite" as found:
+            return found
+    raise ValueError(url.get_backend_name())
+
+
+def for_reader(settings: SqlSettings, account: SqlSettings) -> SqlSettings:
+    """Give the settings for probes: *account* alone where it has an address, else the target's with its account."""
+    if account.url is not None or account.host is not None or account.database is not None:
+        return account
+    return replace(settings, user=account.user or settings.user, password=account.password)
