@@ -6,10 +6,23 @@ verify, undo) is derived here and in the engine, and written nowhere else.
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
-from typing import Any, ClassVar, Final, Generic, Literal, Protocol, Self, TypeVar, get_args, get_type_hints, overload
+from typing import (
+    Any,
+    ClassVar,
+    Final,
+    Generic,
+    Literal,
+    Protocol,
+    Self,
+    TypeVar,
+    cast,
+    get_args,
+    get_type_hints,
+    overload,
+)
 
 from .ops import Op, OpResult
 from .schema import encode
@@ -17,6 +30,8 @@ from .targets.base import Reader
 from .values import Plain
 
 S = TypeVar("S")
+T = TypeVar("T")
+V = TypeVar("V")
 R = TypeVar("R", bound=Reader, covariant=True)
 
 Family = Literal["fact", "state", "artefact", "command", "assertion", "question"]
@@ -319,19 +334,24 @@ class Question(Action[Answer]):
         return Leave("an answer stays given")
 
 
-@cache
+def _once(function: Callable[[T], V]) -> Callable[[T], V]:
+    # Typed as what it wraps: to mypy, a class that may be any is not hashable.
+    return cast("Callable[[T], V]", cache(function))
+
+
+@_once
 def compared_fields(state: type[Any]) -> tuple[str, ...]:
     """Name the fields of a state in which it may drift and by which it is verified."""
     return tuple(part.name for part in fields(state) if not part.metadata.get(_EVIDENCE))
 
 
-@cache
+@_once
 def identity_fields(state: type[Any]) -> tuple[str, ...]:
     """Name the fields of a fact's state in which it may drift."""
     return tuple(part.name for part in fields(state) if part.metadata.get(_IDENTITY))
 
 
-@cache
+@_once
 def reader_types(action: type[Action[Any]]) -> Mapping[str, type[Reader]]:
     """Give, for each field that refers to a target, the reader it must give."""
     found: dict[str, type[Reader]] = {}

@@ -1,0 +1,113 @@
+"""Every built-in kind keeps the laws, in each state that it may find."""
+
+from collections.abc import Mapping
+from functools import partial
+
+import pytest
+
+from rollbook.registry import BUILTINS
+from rollbook.targets.base import CommandResult, HttpResponse
+from rollbook.testing import Case, FakeDatabase, FakeHost, FakeSite, FakeTarget, FakeWorld, Law, law_id, laws_of
+from rollbook.testing.fakes import FakeFile
+
+HIDDEN = "password=hunter22"
+PATH = "/etc/app.conf"
+OTHER = f"{HIDDEN}\n".encode()
+TOUCH = ("touch", "/done")
+
+
+def _host(files: Mapping[str, FakeFile | bytes]) -> FakeWorld:
+    def touch(host: FakeHost) -> CommandResult:
+        host.files["/done"] = FakeFile()
+        return CommandResult(0, "touched\n")
+
+    def look(host: FakeHost) -> CommandResult:
+        return CommandResult(0 if "/done" in host.files else 1, "")
+
+    return FakeWorld(
+        FakeHost(files=files, programs={TOUCH: touch, ("look",): look, ("uptime",): CommandResult(0, "3 days\n")}),
+        FakeSite(pages={"/heartbeat": HttpResponse(200, {}, '{"ok": true}', 0.01)}),
+        FakeDatabase(answers={"SELECT 1": [{"one": 1}]}),
+        FakeTarget("mail", "smtp"),
+        FakeTarget("phone", "apprise"),
+    )
+
+
+def _case(
+    name: str, kind: str, arguments: dict[str, object], files: Mapping[str, FakeFile | bytes] | None = None
+) -> Case:
+    return Case(f"{kind}: {name}", kind, arguments, partial(_host, files or {}), hidden=(HIDDEN,))
+
+
+WRITE = {"path": PATH, "content": "new\n"}
+COPY = {"source": "/etc/new.conf", "path": PATH}
+SOURCE = {"/etc/new.conf": b"new\n"}
+KEPT = {"/etc/.app.conf.0123456789abcdef.kept": b"older"}
+
+CASES = [
+    _case("nothing there", "file.present", WRITE),
+    _case("other content", "file.present", WRITE, {PATH: OTHER}),
+    _case("other content and an older copy", "file.present", WRITE, {PATH: OTHER, **KEPT}),
+    _case("same content", "file.present", WRITE, {PATH: b"new\n"}),
+    _case("other mode", "file.present", WRITE | {"mode": "0600"}, {PATH: b"new\n"}),
+    _case("other mode and content", "file.present", WRITE | {"mode": "600"}, {PATH: FakeFile(OTHER, "0640")}),
+    _case("not kept", "file.present", WRITE | {"keep": False}, {PATH: OTHER}),
+    _case("binary content", "file.present", WRITE, {PATH: b"\xff\x00"}),
+    _case("nothing there", "file.absent", {"path": PATH}),
+    _case("there", "file.absent", {"path": PATH}, {PATH: FakeFile(OTHER, "0600")}),
+    _case("not kept", "file.absent", {"path": PATH, "keep": False}, {PATH: OTHER}),
+    _case("nothing there", "file.copy", COPY, SOURCE),
+    _case("other content", "file.copy", COPY, {**SOURCE, PATH: FakeFile(OTHER, "0600")}),
+    _case("same content", "file.copy", COPY, {**SOURCE, PATH: b"new\n"}),
+    _case("other mode", "file.copy", COPY | {"mode": "0600"}, {**SOURCE, PATH: b"new\n"}),
+    _case("no way to tell", "shell.run", {"command": list(TOUCH)}),
+    _case("creates, not there", "shell.run", {"command": list(TOUCH), "creates": "/done"}),
+    _case("creates, there", "shell.run", {"command": list(TOUCH), "creates": "/done"}, {"/done": b""}),
+    _case("unless, not so", "shell.run", {"command": list(TOUCH), "unless": ["look"]}),
+    _case("unless, so", "shell.run", {"command": list(TOUCH), "unless": ["look"]}, {"/done": b""}),
+    _case("while planning", "shell.run", {"command": ["uptime"], "effect": "read", "plan": True}),
+    _case(
+        "with a secret",
+        "shell.run",
+        {"command": list(TOUCH), "environment": {"TOKEN": {"secret": "env:TOKEN"}, "MODE": "fast"}},
+    ),
+    _case("one", "value.set", {"value": 3}),
+    _case("several", "value.set", {"values": {"window": "2h", "rows": [1, 2]}}),
+    _case("holds", "assert.that", {"that": True}),
+    _case("several", "assert.that", {"all": [{"that": True}, {"that": False, "message": "no backup"}]}),
+    _case("a file", "wait.for", {"file": "/done", "timeout": "3s"}),
+    _case("a command", "wait.for", {"command": ["look"], "gone": True}),
+    _case("a page", "wait.for", {"http": {"url": "/heartbeat"}, "target": "site"}),
+    _case("a query", "wait.for", {"sql": {"query": "SELECT 1", "equals": 1}, "target": "database"}),
+    _case("good", "http.check", {"url": "/heartbeat", "json": {"ok": True}, "consecutive": 2}),
+    _case("bad", "http.check", {"url": "/nowhere", "timeout": "2s"}),
+    _case(
+        "webhook",
+        "notify.send",
+        {"target": "site", "text": "done", "subject": "Restored", "url": {"secret": "env:HOOK"}},
+    ),
+    _case("mail", "notify.send", {"target": "mail", "text": "done", "to": ["team@example.org"]}),
+    _case("apprise", "notify.send", {"target": "phone", "text": "done", "required": True}),
+    _case("plain", "human.confirm", {"text": "Is it right?"}),
+    _case("quorum", "human.approve", {"text": "Go?", "names": ["alice", "bob"], "quorum": 2}),
+    _case(
+        "both forms", "human.choose", {"from": ["a", {"value": "b", "label": "B", "detail": "newer"}], "default": "b"}
+    ),
+    _case("time", "human.input", {"text": "When?", "type": "datetime", "default": "2024-05-01T12:00:00Z"}),
+    _case("pattern", "human.input", {"text": "Which?", "type": "pattern", "pattern": "[A-Z]+"}),
+    _case("items", "human.checklist", {"items": ["one", "two"]}),
+    _case("plain", "human.task", {"text": "Pull the plug."}),
+]
+
+
+@pytest.mark.parametrize(("case", "law"), laws_of(CASES), ids=law_id)
+def test_laws(case: Case, law: Law) -> None:
+    """A kind keeps each law."""
+    law(case)
+
+
+def test_every_core_kind_has_a_case() -> None:
+    """No built-in kind escapes the laws; those of a system have their cases beside its tests."""
+    core = {kind for kind in BUILTINS if not kind.startswith("openedx.")}
+
+    assert core == {case.kind for case in CASES}
