@@ -1,0 +1,189 @@
+"""The place where the demo happens: servers and sample in one folder, for as long as the process that opened it."""
+
+import contextlib
+import dataclasses
+import datetime as dt
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Self
+
+import sqlalchemy as sa
+
+from rollbook.demo.errors import DemoError
+from rollbook.demo.live import Sample
+from rollbook.demo.mongod import MongoServer, open_mongo
+from rollbook.demo.process import command_line, spawn, stop, stop_stranger
+from rollbook.demo.sample import build_sample
+
+DATABASE = "edxapp"
+_PATIENCE = 30.0  # seconds until the site answers
+
+
+@dataclass(slots=True)
+class _Servers:
+    mongo: MongoServer
+    site: subprocess.Popen[bytes]
+    site_url: str
+
+
+class DemoPlace:
+    """
+    A context in which mongod, the SQLite ledger and the site of the sample are up.
+
+    The sample is built anew on entering, unless *keep* is set and it is there. The data stays in *folder* when the
+    servers stop. Enter it in the main thread: the servers end with that thread, whatever ends it.
+    """
+
+    def __init__(self, folder: Path, *, keep: bool = False, environment: Mapping[str, str] = os.environ) -> None:
+        self.folder = folder.absolute()
+        self._keep = keep
+        self._environment = environment
+        self._servers: _Servers | None = None
+        self._sample: Sample | None = None
+        self._stack = contextlib.ExitStack()
+
+    @property
+    def sample(self) -> Sample:
+        """The sample as it was built; its urls are those of the servers that run now."""
+        if self._sample is None:
+            raise DemoError("the demo's servers are not running.")
+        return self._sample
+
+    def environment(self) -> dict[str, str]:
+        """Give the variables that the demo's inventory refers to."""
+        if self._servers is None:
+            raise DemoError("the demo's servers are not running.")
+        return {
+            "ROLLBOOK_DEMO_LEDGER_URL": self.sample.sql_url,
+            "ROLLBOOK_DEMO_MONGO_URL": self.sample.mongo_url,
+            "ROLLBOOK_DEMO_SITE_URL": self._servers.site_url,
+        }
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(_terminable())
+            self._lock(stack)
+            self._clean_stale()
+            self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._servers = None
+        self._stack.__exit__(kind, error, trace)
+
+    def _lock(self, stack: contextlib.ExitStack) -> None:
+        """Keep a second demo out of the folder for as long as this one runs."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = stack.enter_context((self.folder / "lock").open("a+"))
+        except OSError as error:
+            raise DemoError(f"the demo's folder {self.folder} cannot be written: {error.strerror}.") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.seek(0)
+            raise DemoError(
+                f"another demo runs in {self.folder} (process {lock.read().strip() or 'unknown'}).",
+                advice="Stop it with Ctrl-C first.",
+            ) from error
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+
+    def _clean_stale(self) -> None:
+        """End servers that a killed demo left behind: only those that were started for this very folder."""
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            pids = json.loads(self._record.read_text()).get("pids", {}).values()
+            for pid in pids:
+                if isinstance(pid, int) and str(self.folder) in command_line(pid):
+                    stop_stranger(pid)
+        self._record.unlink(missing_ok=True)
+
+    @property
+    def _record(self) -> Path:
+        return self.folder / "servers.json"
+
+    def _start(self, stack: contextlib.ExitStack) -> None:
+        mongo = open_mongo(self.folder / "mongod", self._environment)
+        stack.callback(mongo.stop)
+        stack.callback(self._record.unlink, missing_ok=True)
+        self._write_record({"mongod": mongo.pid}, {"mongo": mongo.url})
+        self._sample = self._ready_sample(mongo.url)
+        site = self._start_site(stack)
+        site_url = _wait_for_site(site, self.folder)
+        self._servers = _Servers(mongo, site, site_url)
+        self._write_record({"mongod": mongo.pid, "site": site.pid}, self.environment())
+
+    def _ready_sample(self, mongo_url: str) -> Sample:
+        """Build the sample, or take the one that is there."""
+        kept, ledger = self.folder / "sample.json", self.folder / "ledger.sqlite"
+        sql_url = sa.URL.create("sqlite", database=str(ledger)).render_as_string()
+        if self._keep and kept.exists() and ledger.exists():
+            known = Sample.from_json(kept.read_text())
+            return dataclasses.replace(known, sql_url=sql_url, mongo_url=mongo_url)
+        kept.unlink(missing_ok=True)
+        sample = build_sample(sql_url, mongo_url, DATABASE, now=dt.datetime.now(dt.UTC))
+        _write_whole(kept, sample.as_json())
+        return sample
+
+    def _start_site(self, stack: contextlib.ExitStack) -> subprocess.Popen[bytes]:
+        port_file = self.folder / "site.port"
+        port_file.unlink(missing_ok=True)
+        argv = [sys.executable, "-m", "rollbook.demo.site", "--port-file", str(port_file), "--database", DATABASE]
+        stores = {"ROLLBOOK_DEMO_LEDGER_URL": self.sample.sql_url, "ROLLBOOK_DEMO_MONGO_URL": self.sample.mongo_url}
+        site = spawn(argv, log=self.folder / "site.log", environment={**self._environment, **stores})
+        stack.callback(stop, site)
+        return site
+
+    def _write_record(self, pids: Mapping[str, int | None], urls: Mapping[str, str]) -> None:
+        _write_whole(self._record, json.dumps({"pids": dict(pids), "urls": dict(urls)}, indent=2) + "\n")
+
+
+def _write_whole(path: Path, text: str) -> None:
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.replace(path)
+
+
+def _wait_for_site(site: subprocess.Popen[bytes], folder: Path) -> str:
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until and site.poll() is None:
+        with contextlib.suppress(FileNotFoundError):
+            return f"http://127.0.0.1:{int((folder / 'site.port').read_text())}"
+        time.sleep(0.03)
+    tail = (folder / "site.log").read_text(errors="replace").splitlines()[-3:]
+    raise DemoError("the demo's site did not come up:\n  " + "\n  ".join(tail), advice=f"See {folder / 'site.log'}.")
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM and a closed terminal unwind the stack, where nobody else has plans for them."""
+    taken: list[signal.Signals] = []
+    if threading.current_thread() is threading.main_thread():
+        for sign in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(sign) is signal.SIG_DFL:
+                signal.signal(sign, _leave)
+                taken.append(sign)
+    try:
+        yield
+    finally:
+        for sign in taken:
+            if signal.getsignal(sign) is _leave:
+                signal.signal(sign, signal.SIG_DFL)
+
+
+def _leave(sign: int, _: FrameType | None) -> None:
+    raise SystemExit(128 + sign)
