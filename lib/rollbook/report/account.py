@@ -1,0 +1,294 @@
+"""The Report as data: everything that the renderers need, computed once."""
+
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Literal
+
+from ..action import Verdict
+from ..ops import OutputRecord, WrittenFile
+from ..plan import UndoKind
+from ..run import RunStatus, StepStatus
+from .wording import Tone
+
+UndoState = Literal["reversible", "reversed", "not reversed", "left", "refused"]
+SpanKind = Literal["work", "wait", "gap"]
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence of the summary; *tone* bad or warn asks to be told loudly."""
+
+    text: str
+    tone: Tone = "calm"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of time: *ended* None is still open. *address* is the step it belongs to, if any."""
+
+    kind: SpanKind
+    began: datetime
+    ended: datetime | None
+    text: str = ""
+    address: str = ""
+
+    def seconds(self, now: datetime) -> float:
+        """Seconds it lasted; an open one lasts until *now*."""
+        return max(((self.ended or now) - self.began).total_seconds(), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class DowntimeAccount:
+    """A stretch of downtime; *began_by* and *ended_by* name steps, *seconds* runs to the last record if open."""
+
+    run: str
+    began: datetime
+    began_by: str
+    ended: datetime | None
+    ended_by: str
+    seconds: float
+
+    @property
+    def open(self) -> bool:
+        """Tell whether nobody has ended it."""
+        return self.ended is None
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """
+    What was measured, in seconds.
+
+    *working*, *waiting* (for people), *stopped* (nothing ran) and *between* (the run's own time
+    between steps) add up to *elapsed*.
+    """
+
+    elapsed: float
+    working: float
+    waiting: float
+    stopped: float
+    between: float
+    waits: tuple[Span, ...] = ()
+    gaps: tuple[Span, ...] = ()
+    downtimes: tuple[DowntimeAccount, ...] = ()
+
+    @property
+    def down(self) -> float:
+        """Seconds of downtime, open ones up to the last record."""
+        return sum(stretch.seconds for stretch in self.downtimes)
+
+    @property
+    def still_down(self) -> tuple[DowntimeAccount, ...]:
+        """The stretches that nobody has ended."""
+        return tuple(stretch for stretch in self.downtimes if stretch.open)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field of a state, printed before and after."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class UndoAccount:
+    """How an undo treats a step's change, or has treated it: *by* is the undo run, *at* when."""
+
+    kind: UndoKind
+    state: UndoState
+    reason: str = ""
+    by: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepAccount:
+    """
+    What happened to one step. *number* counts from 1 through both runs.
+
+    *sent* are the commands and statements as sent; *ops_done* of *ops_total* writes are known to
+    have been carried out. *changed* says that it wrote; *waited* are seconds spent on people.
+    """
+
+    number: int
+    run: str
+    address: str
+    name: str
+    kind: str
+    verdict: Verdict
+    status: StepStatus
+    words: str
+    phase: str = ""
+    closing: bool = False
+    targets: tuple[str, ...] = ()
+    began: datetime | None = None
+    ended: datetime | None = None
+    seconds: float | None = None
+    waited: float = 0.0
+    attempts: int = 0
+    changed: bool = False
+    fields: tuple[FieldChange, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    sent: tuple[str, ...] = ()
+    ops_done: int = 0
+    ops_total: int = 0
+    details: tuple[str, ...] = ()
+    error: str = ""
+    reason: str = ""
+    by: str = ""
+    undo: UndoAccount | None = None
+    output: OutputRecord | None = None
+    files: tuple[WrittenFile, ...] = ()
+    spans: tuple[Span, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The step's name, or its address where it has none."""
+        return self.name or self.address
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One line of the chronology; *word* says what kind of thing, *number* the step it belongs to, 0 if none."""
+
+    at: datetime
+    word: str
+    text: str
+    tone: Tone = "calm"
+    number: int = 0
+    address: str = ""
+    targets: tuple[str, ...] = ()
+    seconds: float | None = None
+    type: str = "step"
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerAccount:
+    """An answer: the question as put, what was answered, by whom, when, how, and after how long."""
+
+    run: str
+    number: int
+    address: str
+    question: str
+    answer: str
+    by: str
+    at: datetime
+    how: str = ""
+    reason: str = ""
+    seconds: float | None = None
+    wanted: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NoteAccount:
+    """A note as somebody wrote it."""
+
+    text: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenSection:
+    """A section that people write; *asks* says what belongs there, *command* how to add to it."""
+
+    key: str
+    title: str
+    asks: str
+    command: str
+    notes: tuple[NoteAccount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunAccount:
+    """A run's own facts; *ended* None: it has not ended, *last* is then its last record's time."""
+
+    id: str
+    runbook: str
+    title: str
+    environment: str
+    status: RunStatus
+    words: str
+    tone: Tone
+    operators: tuple[str, ...]
+    began: datetime
+    last: datetime
+    ended: datetime | None = None
+    reason: str = ""
+    owner: str = ""
+    protected: bool = False
+    undo_of: str = ""
+    digest: str = ""
+    head: str = ""
+    records: int = 0
+    version: str = ""
+    planned_at: str = ""
+    planned_by: str = ""
+    lock: str = ""
+    lock_scope: str = ""
+    inputs: tuple[tuple[str, str], ...] = ()
+    sources: tuple[tuple[str, str], ...] = ()
+    identities: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds from its begin to its end, or to its last record."""
+        return max(((self.ended or self.last) - self.began).total_seconds(), 0.0)
+
+    @property
+    def verify(self) -> str:
+        """The command that recomputes the journal's chain."""
+        return f"rollbook verify-journal {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A run, and the run that undid it, told as an incident."""
+
+    run: RunAccount
+    undo: RunAccount | None
+    zone: tzinfo | None
+    summary: tuple[Sentence, ...]
+    impact: Impact
+    steps: tuple[StepAccount, ...]
+    moments: tuple[Moment, ...]
+    answers: tuple[AnswerAccount, ...]
+    written: tuple[WrittenSection, ...]
+    format: int = FORMAT
+
+    @property
+    def runs(self) -> tuple[RunAccount, ...]:
+        """The run, and its undo if there is one."""
+        return (self.run, self.undo) if self.undo else (self.run,)
+
+    @property
+    def changes(self) -> tuple[StepAccount, ...]:
+        """The steps that wrote, in order."""
+        return tuple(step for step in self.steps if step.changed)
+
+    @property
+    def missing(self) -> tuple[StepAccount, ...]:
+        """The steps that did not happen as planned: skipped, failed, in doubt, waiting or never reached."""
+        return tuple(
+            step
+            for step in self.steps
+            if step.status in ("skipped", "failed", "unreachable", "in_doubt", "waiting", "running", "pending")
+        )
+
+    @property
+    def troubles(self) -> tuple[Moment, ...]:
+        """Retries, drift, doubts, warnings and the like, in order."""
+        return tuple(moment for moment in self.moments if moment.tone in ("warn", "bad") and moment.type != "step")
+
+    @property
+    def undoable(self) -> tuple[StepAccount, ...]:
+        """The first run's changes, last first, as an undo walks them."""
+        return tuple(step for step in reversed(self.steps) if step.undo is not None and step.run == self.run.id)
+
+    @property
+    def evidence(self) -> tuple[StepAccount, ...]:
+        """The steps that left output or files."""
+        return tuple(step for step in self.steps if step.output or step.files)

@@ -1,0 +1,110 @@
+"""The chronology: everything that happened, in order, one line each."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ..run import Event, Run
+from .account import AnswerAccount, Impact, Moment, StepAccount
+from .wording import RUN_TONES, RUN_WORDS, STEP_TONES, Tone, duration
+
+EVENT_WORDS: Mapping[str, tuple[str, Tone]] = {
+    "run_resumed": ("resumed", "warn"),
+    "replanned": ("planned again", "warn"),
+    "attempt": ("tried again", "warn"),
+    "drift": ("drift", "bad"),
+    "in_doubt": ("in doubt", "bad"),
+    "recovered": ("recovered", "good"),
+    "unreachable": ("unreachable", "bad"),
+    "step_failed": ("failed", "bad"),
+    "lock_taken": ("lock taken", "calm"),
+    "lock_lost": ("lock lost", "bad"),
+    "interrupted": ("stopped", "warn"),
+    "warning": ("warning", "warn"),
+    "waiting": ("asked", "calm"),
+}
+EVENT_TEXTS: Mapping[str, str] = {
+    "run_resumed": "The run was taken up again.",
+    "replanned": "The steps ahead were planned and shown again.",
+    "attempt": "Another attempt began.",
+    "drift": "The target was not as planned.",
+    "in_doubt": "Whether the step had its effect was not known.",
+    "recovered": "The step's effect was found to be there.",
+    "unreachable": "The target did not answer.",
+    "interrupted": "The run was asked to stop.",
+    "waiting": "An answer was asked for.",
+}
+
+
+def chronology(
+    run: Run, undo: Run | None, steps: Sequence[StepAccount], answers: Sequence[AnswerAccount], impact: Impact
+) -> tuple[Moment, ...]:
+    """Give every moment of both runs in order of time."""
+    found: list[Moment] = []
+    for part in (run, undo):
+        if part is not None:
+            own = [step for step in steps if step.run == part.id]
+            found += _run_moments(part, own, "undo" if part is undo else "run")
+    found += _answer_moments(answers)
+    found += _downtime_moments(impact)
+    order = {"begin": 0, "end": 9}
+    return tuple(sorted(found, key=lambda moment: (moment.at, order.get(moment.type, 5))))
+
+
+def _run_moments(run: Run, steps: Sequence[StepAccount], what: str) -> Iterator[Moment]:
+    yield Moment(run.started_at, f"{what} began", f"{run.plan.runbook} by {run.operator}", type="begin")
+    numbers = {step.address: step for step in steps}
+    for step in steps:
+        at = step.began or step.ended
+        if at is not None:
+            yield _step_moment(step, run)
+    for event in run.events:
+        yield _event_moment(event, numbers.get(event.address))
+    for note in run.notes:
+        yield Moment(note.at, "note", f"{note.by} wrote to section {note.section or 'other'}", type="note")
+    if run.ended_at is not None:
+        yield Moment(run.ended_at, f"{what} ended", RUN_WORDS[run.status], RUN_TONES[run.status], type="end")
+
+
+def _step_moment(step: StepAccount, run: Run) -> Moment:
+    at = step.began or step.ended or run.started_at
+    tail = step.error or step.reason
+    return Moment(
+        at=at,
+        word="asked" if step.words == "answered" else step.words,
+        text=f"{step.title}: {tail}" if tail else step.title,
+        tone=STEP_TONES[step.status],
+        number=step.number,
+        address=step.address,
+        targets=step.targets,
+        seconds=step.seconds,
+    )
+
+
+def _event_moment(event: Event, step: StepAccount | None) -> Moment:
+    word, tone = EVENT_WORDS.get(event.type, (event.type.replace("_", " "), "calm"))
+    text = event.text or EVENT_TEXTS.get(event.type, "")
+    title = f"{step.title}: " if step else ""
+    return Moment(
+        at=event.at,
+        word=word,
+        text=f"{title}{text}".rstrip(": "),
+        tone=tone,
+        number=step.number if step else 0,
+        address=event.address,
+        targets=step.targets if step else (),
+        type=event.type,
+    )
+
+
+def _answer_moments(answers: Sequence[AnswerAccount]) -> Iterator[Moment]:
+    for answer in answers:
+        after = f", after {duration(answer.seconds)}" if answer.seconds else ""
+        text = f"{answer.question}: {answer.answer} ({answer.by}{after})"
+        yield Moment(answer.at, "answered", text, number=answer.number, address=answer.address, type="answered")
+
+
+def _downtime_moments(impact: Impact) -> Iterator[Moment]:
+    for stretch in impact.downtimes:
+        yield Moment(stretch.began, "down", f"Downtime began with step {stretch.began_by}", "bad", type="downtime")
+        if stretch.ended is not None:
+            text = f"Downtime ended with step {stretch.ended_by}, after {duration(stretch.seconds)}"
+            yield Moment(stretch.ended, "up again", text, "good", type="downtime")

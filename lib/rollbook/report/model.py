@@ -1,0 +1,148 @@
+"""The Report of a Run: a pure function; the renderers only lay it out."""
+
+import hashlib
+import shlex
+from collections.abc import Mapping, Sequence
+from datetime import tzinfo
+
+from ..plan import PlannedStep, shown
+from ..run import GivenAnswer, Note, Run
+from ..values import Plain
+from .account import AnswerAccount, NoteAccount, Report, RunAccount, Span, StepAccount, WrittenSection
+from .chronology import chronology
+from .impact import gaps_of, impact_of, last_moment, waits_of
+from .steps import LONG, step_accounts
+from .summary import summary_of
+from .wording import RUN_TONES, RUN_WORDS
+
+SECTIONS: Mapping[str, tuple[str, str]] = {
+    "impact": ("Impact, as people saw it", "Who noticed what, how many were affected, what they were told."),
+    "root-cause": ("Root cause", "What made this necessary, and why nothing caught it earlier."),
+    "lessons": ("Lessons", "What went well, what did not, what was luck."),
+    "actions": ("Action items", "What will be changed, by whom, until when."),
+}
+
+
+def report_of(run: Run, *, undo: Run | None = None, local_zone: tzinfo | None = None) -> Report:
+    """
+    Tell *run* as an incident report; *undo* is the run that took it back, if any.
+
+    Times are printed in UTC and in *local_zone* as well where one is given.
+    """
+    impact = impact_of(run, undo)
+    gaps = (*impact.gaps, *(gaps_of(undo) if undo else ()))
+    steps = step_accounts(run, undo, gaps)
+    answers = _answers(run, steps) + (_answers(undo, steps) if undo else ())
+    told, untold = run_account(run, undo), run_account(undo, None) if undo else None
+    return Report(
+        run=told,
+        undo=untold,
+        zone=local_zone,
+        summary=summary_of(told, untold, steps, impact, answers),
+        impact=impact,
+        steps=steps,
+        moments=chronology(run, undo, steps, answers, impact),
+        answers=answers,
+        written=_written(run, undo),
+    )
+
+
+def run_account(run: Run, undo: Run | None) -> RunAccount:
+    """Tell a run's own facts; *undo* having taken it all back makes it undone."""
+    plan = run.plan
+    undone = undo is not None and undo.status in ("succeeded", "undone") and run.status != "undone"
+    words = RUN_WORDS[run.status]
+    return RunAccount(
+        id=run.id,
+        runbook=plan.runbook,
+        title=plan.title,
+        environment=plan.environment,
+        status=run.status,
+        words=f"{words.split(',', maxsplit=1)[0]}, then undone" if undone else words,
+        tone="calm" if undone else RUN_TONES[run.status],
+        operators=run.operators or (run.operator,),
+        began=run.started_at,
+        last=last_moment(run),
+        ended=run.ended_at,
+        reason=run.reason,
+        owner=plan.owner,
+        protected=plan.protected,
+        undo_of=plan.undo_of,
+        digest=run.digest,
+        head=run.head,
+        records=run.records,
+        version=run.version,
+        planned_at=plan.made_at,
+        planned_by=plan.made_by,
+        lock=plan.lock,
+        lock_scope=plan.lock_scope,
+        inputs=tuple((name, shown(value, limit=LONG)) for name, value in _pairs(plan.inputs)),
+        sources=tuple((path, hashlib.sha256(_bytes(text)).hexdigest()) for path, text in plan.sources.items()),
+        identities=tuple(
+            (target, ", ".join(f"{name} {value}" for name, value in who.items()))
+            for target, who in plan.identities.items()
+        ),
+    )
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _pairs(value: Plain) -> Sequence[tuple[str, Plain]]:
+    return tuple(value.items()) if isinstance(value, dict) else ()
+
+
+def _answers(run: Run, steps: Sequence[StepAccount]) -> tuple[AnswerAccount, ...]:
+    accounts = {step.address: step for step in steps if step.run == run.id}
+    waits = {wait.address: wait for wait in waits_of(run)}
+    planned = {step.address: step.planned for step in run.steps}
+    return tuple(
+        _answer(run, given, accounts.get(given.address), planned.get(given.address), waits.get(given.address))
+        for given in run.answers
+    )
+
+
+def _answer(
+    run: Run, given: GivenAnswer, step: StepAccount | None, planned: PlannedStep | None, wait: Span | None
+) -> AnswerAccount:
+    prompt = planned.prompt if planned and isinstance(planned.prompt, dict) else {}
+    names = planned.approvers if planned else ()
+    quorum = (planned.quorum if planned else 0) or 1
+    return AnswerAccount(
+        run=run.id,
+        number=step.number if step else 0,
+        address=given.address,
+        question=str(prompt.get("text") or (step.title if step else given.address)),
+        answer=_label(given.value, prompt),
+        by=given.by,
+        at=given.at,
+        how=given.how,
+        reason=given.reason,
+        seconds=(given.at - wait.began).total_seconds() if wait and given.at > wait.began else None,
+        wanted=f"{quorum} of {', '.join(names)}" if names else "",
+    )
+
+
+def _label(value: Plain, prompt: Mapping[str, Plain]) -> str:
+    for choice in prompt.get("choices") or ():
+        if isinstance(choice, dict) and choice.get("value") == value and choice.get("label"):
+            return str(choice["label"])
+    return shown(value, limit=LONG)
+
+
+def _written(run: Run, undo: Run | None) -> tuple[WrittenSection, ...]:
+    notes: dict[str, list[Note]] = {}
+    for note in sorted((*run.notes, *(undo.notes if undo else ())), key=lambda note: note.at):
+        notes.setdefault(note.section or "other", []).append(note)
+    free = {key: (f"Notes: {key}", "") for key in notes if key not in SECTIONS}
+    return tuple(
+        WrittenSection(
+            key=key,
+            title=title,
+            asks=asks,
+            command=f'rollbook note {run.id} --section {shlex.quote(key)} "…"',
+            notes=tuple(NoteAccount(note.text, note.by, note.at) for note in notes.get(key, ())),
+        )
+        for key, (title, asks) in (*SECTIONS.items(), *free.items())
+    )

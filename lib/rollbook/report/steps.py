@@ -1,0 +1,135 @@
+"""The steps of a run, told one by one: what was found, what was changed, what an undo makes of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from ..plan import shown
+from ..run import Run, StepRun
+from ..values import Plain
+from .account import FieldChange, Span, StepAccount, UndoAccount, UndoState
+from .impact import last_moment, waits_of, without
+from .wording import STEP_WORDS, step_words
+
+LONG = 4000
+
+
+def step_accounts(run: Run, undo: Run | None, gaps: Sequence[Span]) -> tuple[StepAccount, ...]:
+    """Tell every step of *run*, then every step of *undo*."""
+    waits: dict[str, list[Span]] = {}
+    for wait in (*waits_of(run), *(waits_of(undo) if undo else ())):
+        waits.setdefault(wait.address, []).append(wait)
+    undoing = _undoing(undo)
+    told = [_told(run, step, waits.get(step.address, []), gaps) for step in run.steps]
+    told = [_with_undo(account, step, undo, undoing) for account, step in zip(told, run.steps, strict=True)]
+    if undo is not None:
+        told += [_told(undo, step, [], ()) for step in undo.steps]
+    return tuple(replace(account, number=number) for number, account in enumerate(told, 1))
+
+
+def _told(run: Run, step: StepRun, waits: Sequence[Span], gaps: Sequence[Span]) -> StepAccount:
+    planned = step.planned
+    before = step.before if step.attempts else planned.before
+    after = step.after if step.attempts else planned.after
+    changed = _changed(step)
+    fields, unchanged = field_changes(before, after)
+    now = last_moment(run)
+    return StepAccount(
+        number=0,
+        run=run.id,
+        address=step.address,
+        name=planned.name,
+        kind=planned.kind,
+        verdict=planned.verdict,
+        status=step.status,
+        words=step_words(step.status, planned.verdict),
+        phase=planned.phase,
+        closing=planned.section == "finally",
+        targets=planned.targets,
+        began=step.started_at,
+        ended=step.ended_at,
+        seconds=step.seconds,
+        waited=sum(wait.seconds(now) for wait in waits),
+        attempts=step.attempts,
+        changed=changed,
+        fields=fields,
+        unchanged=unchanged,
+        sent=(step.shown or planned.shown) if step.started_at else (),
+        ops_done=step.ops_done,
+        ops_total=len(step.ops),
+        details=step.details or planned.details,
+        error=step.error,
+        reason=step.reason or (planned.reason if step.status in ("skipped", "pending") else ""),
+        by=step.by,
+        undo=UndoAccount(planned.undo, _STATES[planned.undo], planned.undo_reason) if changed else None,
+        output=step.output,
+        files=step.files,
+        spans=_spans(run, step, waits, gaps),
+    )
+
+
+def _changed(step: StepRun) -> bool:
+    if step.status in ("changed", "undone"):
+        return True
+    if step.status == "recovered":
+        return bool(step.ops) or step.planned.writes
+    return step.status not in ("ok", "pending") and step.ops_done > 0
+
+
+def _spans(run: Run, step: StepRun, waits: Sequence[Span], gaps: Sequence[Span]) -> tuple[Span, ...]:
+    if step.started_at is None:
+        return ()
+    now = last_moment(run)
+    ended = max(step.ended_at or now, step.started_at)
+    holes = [(span.began, span.ended or now) for span in (*waits, *gaps)]
+    work = without([(step.started_at, ended)], holes)
+    if step.started_at == ended and not waits:
+        work = ((step.started_at, ended),)
+    if step.planned.verdict == "ask" and waits:
+        # What is left of a question is the journal's own writing, too short to be called work.
+        work = tuple(part for part in work if part[1] - part[0] > timedelta(seconds=1))
+    pieces = [Span("work", began, end, address=step.address) for began, end in work]
+    return tuple(sorted((*pieces, *waits), key=lambda span: span.began))
+
+
+def field_changes(before: Plain, after: Plain) -> tuple[tuple[FieldChange, ...], tuple[str, ...]]:
+    """Compare two states field by field; the second part names the fields that stayed as they were."""
+    if not isinstance(before, dict) and not isinstance(after, dict):
+        return ((_pair("state", before, after),) if before != after else ()), ()
+    old: Mapping[str, Plain] = before if isinstance(before, dict) else {}
+    new: Mapping[str, Plain] = after if isinstance(after, dict) else {}
+    names = list(dict.fromkeys([*old, *new]))
+    differing = tuple(_pair(name, old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name))
+    return differing, tuple(name for name in names if old.get(name) == new.get(name))
+
+
+def _pair(name: str, before: Plain, after: Plain) -> FieldChange:
+    return FieldChange(name, shown(before, limit=LONG), shown(after, limit=LONG))
+
+
+_STATES: Mapping[str, UndoState] = {"reverse": "reversible", "leave": "left", "refuse": "refused"}
+
+
+def _undoing(undo: Run | None) -> Mapping[str, list[StepRun]]:
+    found: dict[str, list[StepRun]] = {}
+    for step in undo.steps if undo else ():
+        found.setdefault(step.planned.undo_of or step.address, []).append(step)
+    return found
+
+
+def _with_undo(
+    account: StepAccount, step: StepRun, undo: Run | None, undoing: Mapping[str, Sequence[StepRun]]
+) -> StepAccount:
+    if account.undo is None or undo is None or account.undo.kind == "leave":
+        return account
+    takers = undoing.get(step.address, ())
+    if not takers:
+        return account
+    unfinished = next((taker for taker in takers if not taker.done or taker.status == "skipped"), None)
+    if unfinished is not None:
+        why = unfinished.error or unfinished.reason or STEP_WORDS[unfinished.status]
+        state: UndoState = "not reversed"
+        return replace(account, undo=replace(account.undo, state=state, reason=why, by=undo.id))
+    at = max((taker.ended_at for taker in takers if taker.ended_at), default=None)
+    reversed_ = replace(account.undo, state="reversed", by=undo.id, at=at)
+    return replace(account, status="undone", words=STEP_WORDS["undone"], undo=reversed_)

@@ -1,0 +1,177 @@
+"""The words, times and sizes of a report, the same in every format."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Final, Literal
+
+from ..action import Verdict
+from ..run import RunStatus, StepStatus
+
+Tone = Literal["good", "calm", "warn", "bad"]
+
+RUN_WORDS: Final[Mapping[RunStatus, str]] = {
+    "planned": "Planned, not started",
+    "running": "Not finished: no end is recorded",
+    "waiting": "Waiting for an answer",
+    "stopped": "Stopped, can be resumed",
+    "failed": "Failed, can be resumed",
+    "succeeded": "Succeeded",
+    "undone": "Undone",
+    "abandoned": "Abandoned",
+}
+RUN_TONES: Final[Mapping[RunStatus, Tone]] = {
+    "planned": "calm",
+    "running": "warn",
+    "waiting": "warn",
+    "stopped": "warn",
+    "failed": "bad",
+    "succeeded": "good",
+    "undone": "calm",
+    "abandoned": "bad",
+}
+STEP_WORDS: Final[Mapping[StepStatus, str]] = {
+    "pending": "not reached",
+    "running": "begun, no end recorded",
+    "ok": "ok, nothing to change",
+    "changed": "changed",
+    "skipped": "skipped",
+    "failed": "failed",
+    "unreachable": "target unreachable",
+    "waiting": "waiting for an answer",
+    "in_doubt": "in doubt",
+    "recovered": "recovered after a cut",
+    "undone": "changed, then undone",
+}
+STEP_TONES: Final[Mapping[StepStatus, Tone]] = {
+    "pending": "calm",
+    "running": "warn",
+    "ok": "calm",
+    "changed": "good",
+    "skipped": "calm",
+    "failed": "bad",
+    "unreachable": "bad",
+    "waiting": "warn",
+    "in_doubt": "bad",
+    "recovered": "good",
+    "undone": "calm",
+}
+STEP_MARKS: Final[Mapping[StepStatus, str]] = {
+    "pending": "○",
+    "running": "…",
+    "ok": "✓",
+    "changed": "●",
+    "skipped": "–",
+    "failed": "✕",
+    "unreachable": "✕",
+    "waiting": "◔",
+    "in_doubt": "?",
+    "recovered": "●",
+    "undone": "↺",
+}
+VERDICT_WORDS: Final[Mapping[Verdict, str]] = {
+    "read": "read",
+    "noop": "nothing to do",
+    "create": "create",
+    "update": "update",
+    "delete": "delete",
+    "run": "run a command",
+    "ask": "ask",
+    "unknown": "not known while planning",
+    "skip": "skip",
+}
+
+# Marks that turn the direction of text, or take no room: shown by name, for a value must not
+# be able to look like another one in a record that people sign.
+_HIDDEN: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+)
+_LONE: Final = re.compile("[\ud800-\udfff\ufffe\uffff]")
+
+
+def visible(text: str) -> str:
+    """Write control characters and direction marks so that they are seen and do nothing; keep newline and tab."""
+    return _HIDDEN.sub(_picture, _LONE.sub("\ufffd", text.replace("\r\n", "\n")))
+
+
+def _picture(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "\u2421" if code == 0x7F else f"‹U+{code:04X}›"
+
+
+def one_line(text: str) -> str:
+    """Write *text* on one line."""
+    return " ".join(visible(text).split())
+
+
+def duration(seconds: float | None) -> str:
+    """Print a duration in the two largest units that matter; nothing for None."""
+    if seconds is None:
+        return ""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    whole = round(seconds)
+    for size, name, small, part in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            rest = whole % size // small
+            return f"{whole // size} {name} {rest} {part}" if rest else f"{whole // size} {name}"
+    return f"{whole} s"
+
+
+def size(count: int) -> str:
+    """Print a number of bytes."""
+    amount = float(count)
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if amount < 1024:
+            return f"{count} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} TiB"
+
+
+def utc(at: datetime | None) -> str:
+    """Print a time in UTC to the second; nothing for None."""
+    return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def local(at: datetime | None, zone: tzinfo | None) -> str:
+    """Print a time in *zone*; nothing when either is None."""
+    if at is None or zone is None:
+        return ""
+    there = at.astimezone(zone)
+    return f"{there:%Y-%m-%d %H:%M:%S} {there.tzname() or there:%z}".strip()
+
+
+def iso(at: datetime | None) -> str | None:
+    """Print a time for machines: ISO 8601 UTC with milliseconds."""
+    if at is None:
+        return None
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def step_words(status: StepStatus, verdict: Verdict) -> str:
+    """Say how a step ended, in the words of its verdict."""
+    if status == "ok":
+        return {"read": "looked at", "ask": "answered"}.get(verdict, STEP_WORDS["ok"])
+    return STEP_WORDS[status]
+
+
+def times(count: int) -> str:
+    """Print how often."""
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Print a number with its noun."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def listed(parts: tuple[str, ...], *, limit: int = 6) -> str:
+    """Join names as a sentence does; past *limit* it says how many more there are."""
+    shown = list(parts[:limit])
+    if len(parts) > limit:
+        shown.append(f"{len(parts) - limit} more")
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}" if shown else ""
