@@ -5,27 +5,22 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
+from .errors import UsageError
+from .inputs import Input, InputType, convert_input
 from .values import Plain
 
-InputType = Literal["text", "number", "whole", "bool", "datetime", "duration", "list", "course_key", "path"]
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One input of a runbook; without *default* and not *optional* it must be given."""
-
-    type: InputType = "text"
-    help: str = ""
-    default: Plain = None
-    optional: bool = False
-    choices: tuple[Plain, ...] = ()
-    pattern: str = ""
-    secret: bool = False
-
-    @property
-    def required(self) -> bool:
-        """Tell whether a run cannot do without it."""
-        return self.default is None and not self.optional
+__all__ = [
+    "Approval",
+    "Input",
+    "InputType",
+    "Requirement",
+    "Runbook",
+    "Step",
+    "StepUndo",
+    "TargetNeed",
+    "convert_input",
+    "convert_inputs",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +63,7 @@ class Step:
     One use of an action, or an include of another runbook.
 
     *kind* and *arguments* are the action key and what stands under it (templates unrendered);
-    *include* and *inputs* are given instead for an include. Durations may be templates too.
+    *include* and *inputs* are given instead for an include.
     *place* is `file:line`, *path* where it stands in the document, for errors.
     """
 
@@ -112,9 +107,10 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Runbook:
     """
-    A runbook as read. *sources* holds the text of its file and of every included one, its own
-    first, by a path relative to where runbooks are looked for; *includes* the parsed included ones
-    by name.
+    A runbook as read.
+
+    *sources* holds the text of its file and of every included one, its own first, by a path relative
+    to where runbooks are looked for; *includes* the parsed included ones by name.
     """
 
     name: str
@@ -128,3 +124,41 @@ class Runbook:
     lock: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
     includes: "Mapping[str, Runbook]" = field(default_factory=dict)
+
+
+def convert_inputs(runbook: Runbook, given: Mapping[str, Plain]) -> dict[str, Plain]:
+    """
+    Convert all inputs of *runbook*, those not given to their default or None.
+
+    Raises `UsageError` naming every input that is missing, unknown or does not fit.
+    """
+    problems = [_unknown_input(runbook, name) for name in given if name not in runbook.inputs]
+    values: dict[str, Plain] = {}
+    for name, wanted in runbook.inputs.items():
+        value = given.get(name)
+        if value is None and wanted.required:
+            problems.append(f"{name} is missing{_told(wanted)}")
+            continue
+        value = wanted.default if value is None else value
+        try:
+            values[name] = None if value is None else convert_input(wanted, value, name)
+        except ValueError as error:
+            problems.append(f"{error}{_told(wanted)}")
+    if problems:
+        raise UsageError(
+            f"The inputs of {runbook.name} do not fit:\n" + "\n".join(f"  {problem}" for problem in problems),
+            advice="Give inputs with --set name=value.",
+        )
+    return values
+
+
+def _told(wanted: Input) -> str:
+    return f" ({wanted.type}: {wanted.help})" if wanted.help else f" ({wanted.type})"
+
+
+def _unknown_input(runbook: Runbook, name: str) -> str:
+    from difflib import get_close_matches
+
+    if near := get_close_matches(name, runbook.inputs, n=1):
+        return f"{name} is no input; did you mean {near[0]}?"
+    return f"{name} is no input; there is {', '.join(runbook.inputs) or 'none'}"

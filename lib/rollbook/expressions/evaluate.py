@@ -23,6 +23,9 @@ _PATH: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 _SIMPLE: Final = re.compile(rf"\{{\{{ *({_PATH.pattern}) *\}}\}}", re.ASCII)
 _BRACED: Final = re.compile(r"\{\{(.*)\}\}", re.DOTALL)
 _TRUTH_WORDS: Final = frozenset(("true", "false", "yes", "no", "on", "off", "y", "n", "0", "1", "none", "null"))
+_WORDS: Final = frozenset(
+    ("true", "false", "none", "True", "False", "None", "not", "and", "or", "in", "is", "if", "else")
+)
 _ABSENT: Final = object()
 
 
@@ -106,7 +109,7 @@ def _compiled(text: str) -> "Expression":
 
 
 def _expression_paths(text: str) -> frozenset[Path]:
-    if _PATH.fullmatch(text):
+    if _PATH.fullmatch(text) and text not in _WORDS:
         return frozenset((tuple(text.split(".")),))
     return _compiled(text).paths
 
@@ -247,7 +250,8 @@ def _undefined_error(text: str, paths: frozenset[Path], names: Mapping[str, Plai
             if key.startswith(f"{path[-1]}-") and key in text.replace(" ", ""):
                 right = dotted((*path[:-1], key))
                 return ExpressionError(
-                    f"{{{{ {_short(text)} }}}}: {dotted(path)} is not defined; for {key!r} write {right}, since - subtracts."
+                    f"{{{{ {_short(text)} }}}}: {dotted(path)} is not defined; "
+                    f"for {key!r} write {right}, since - subtracts."
                 )
     for path, known in sorted(missing, key=lambda found: f"'{found[0][-1]}'" not in told):
         return ExpressionError(f"{{{{ {_short(text)} }}}}: {dotted(path)} is not defined; {_nearest(path, known)}")

@@ -1,0 +1,170 @@
+"""The library: where runbooks and inventories are found, and the reading of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+
+from .errors import NotFoundError, SchemaError
+from .inventory import Inventory
+from .reading import parse_inventory, parse_runbook
+from .runbook import Runbook
+from .source import Document, load_yaml, read_yaml
+
+_ENDINGS: Final = (".yml", ".yaml")
+_PACKAGE: Final = Path(__file__).parent
+
+Find = Callable[[str], Document]
+
+
+def stock_folder() -> Path:
+    """Give the folder of the runbooks that come with Rollbook: in the package, or in a checkout above it."""
+    packed = _PACKAGE / "stock"
+    return packed if packed.is_dir() else _PACKAGE.parents[1]
+
+
+class Library:
+    """
+    Finds files by name in the `runbooks/` and `inventory/` of *folders*, the first that has it.
+
+    Without *folders*: the working folder, then the stock. Nothing is kept: each call reads anew.
+    """
+
+    def __init__(self, *folders: Path) -> None:
+        self.folders = folders or tuple(dict.fromkeys((Path(), stock_folder())))
+
+    def runbook_names(self) -> tuple[str, ...]:
+        """Name every runbook, sorted."""
+        return self._names("runbooks")
+
+    def environments(self) -> tuple[str, ...]:
+        """Name every environment, sorted."""
+        return self._names("inventory")
+
+    def runbook(self, name: str) -> Runbook:
+        """
+        Read the runbook *name*, or the one in the file *name* (`./mine.yml`), with all that it includes.
+
+        Raises `NotFoundError`, and `SourceError` or `SchemaError` with every problem of the file.
+        """
+        if name.endswith(_ENDINGS):
+            return self.runbook_file(Path(name))
+        return _Reading(self._runbook_document).read(name)
+
+    def runbook_file(self, path: Path) -> Runbook:
+        """Read the runbook in a file; what it includes is looked for beside it first."""
+
+        def find(name: str) -> Document:
+            if name == path.stem:
+                return read_yaml(path)
+            beside = _file_in(path.parent, name)
+            return read_yaml(beside) if beside else self._runbook_document(name)
+
+        return _Reading(find).read(path.stem)
+
+    def inventory(self, environment: str) -> Inventory:
+        """Read the inventory of *environment*; raises `NotFoundError`, `SourceError` or `SchemaError`."""
+        path = self.find("inventory", environment)
+        if path is None:
+            raise _not_found("environment", environment, self.environments(), "inventory", self.folders)
+        return inventory_file(path)
+
+    def find(self, sort: str, name: str) -> Path | None:
+        """Find the file of a runbook (`runbooks`) or an environment (`inventory`)."""
+        for folder in self.folders:
+            if found := _file_in(folder / sort, name):
+                return found
+        return None
+
+    def _runbook_document(self, name: str) -> Document:
+        path = self.find("runbooks", name)
+        if path is None:
+            raise _not_found("runbook", name, self.runbook_names(), "runbooks", self.folders)
+        return read_yaml(path)
+
+    def _names(self, sort: str) -> tuple[str, ...]:
+        files = (path for folder in self.folders for path in (folder / sort).glob("*") if path.suffix in _ENDINGS)
+        return tuple(sorted({path.stem for path in files if path.is_file()}))
+
+
+def inventory_file(path: Path) -> Inventory:
+    """Read the inventory in a file, whose environment must be named as the file is."""
+    document = read_yaml(path)
+    inventory = parse_inventory(document)
+    _check_name(document, "environment", path.stem)
+    return inventory
+
+
+def runbook_from_sources(sources: Mapping[str, str]) -> Runbook:
+    """
+    Rebuild a runbook from the texts that a plan or journal holds, its own first.
+
+    Raises `NotFoundError` when an included one is not among them.
+    """
+
+    def find(name: str) -> Document:
+        for ending in _ENDINGS:
+            if (file := f"{name}{ending}") in sources:
+                return load_yaml(sources[file], file)
+        raise NotFoundError(
+            f"There is no runbook {name!r} among the sources.", advice=f"There is {', '.join(sources)}."
+        )
+
+    return _Reading(find).read(Path(next(iter(sources))).stem)
+
+
+class _Reading:
+    """One reading of a runbook with its includes."""
+
+    def __init__(self, find: Find) -> None:
+        self.find = find
+        self.open: list[str] = []
+        self.read_already: dict[str, Runbook] = {}
+
+    def read(self, name: str) -> Runbook:
+        """Read *name*; raises `NotFoundError` where it would include itself."""
+        if name in self.open:
+            way = " → ".join((*self.open[self.open.index(name) :], name))
+            raise NotFoundError(f"The runbook {name!r} would include itself: {way}.", advice="Take one include out.")
+        if name in self.read_already:
+            return self.read_already[name]
+        document = self.find(name)
+        self.open.append(name)
+        included: dict[str, Runbook] = {}
+
+        def include(other: str) -> Runbook:
+            included[other] = self.read(other)
+            return included[other]
+
+        runbook = parse_runbook(document, include)
+        self.open.pop()
+        _check_name(document, "runbook", name)
+        sources = {f"{name}{Path(document.file).suffix or '.yml'}": document.text}
+        for other in included.values():
+            sources |= other.sources
+        self.read_already[name] = replace(runbook, sources=sources, includes=included)
+        return self.read_already[name]
+
+
+def _check_name(document: Document, key: str, name: str) -> None:
+    """Refuse a file that is not named as what it holds."""
+    found = document.content.get(key)
+    if found != name:
+        problem = document.problem((key,), f"the file is named {name!r}, so this must be {name!r} too; found {found!r}")
+        raise SchemaError((problem,))
+
+
+def _file_in(folder: Path, name: str) -> Path | None:
+    if "/" in name or name.startswith("."):
+        return None
+    return next((path for ending in _ENDINGS if (path := folder / f"{name}{ending}").is_file()), None)
+
+
+def _not_found(word: str, name: str, known: Sequence[str], sort: str, folders: Sequence[Path]) -> NotFoundError:
+    if near := get_close_matches(name, known, n=3, cutoff=0.5):
+        advice = f"Did you mean {' or '.join(near)}?"
+    else:
+        there = f"There is {', '.join(known)}." if known else "There is none at all."
+        advice = f"{there} Looked in {', '.join(str(folder / sort) for folder in folders)}."
+    return NotFoundError(f"There is no {word} {name!r}.", advice=advice)
