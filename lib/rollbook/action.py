@@ -17,6 +17,7 @@ from typing import (
     Literal,
     Protocol,
     Self,
+    TypeAlias,
     TypeVar,
     cast,
     get_args,
@@ -29,6 +30,7 @@ from .schema import encode
 from .targets.base import Reader
 from .values import Plain
 
+AnyState: TypeAlias = Any  # a state of whatever kind, where the kind is known only at run time
 S = TypeVar("S")
 T = TypeVar("T")
 V = TypeVar("V")

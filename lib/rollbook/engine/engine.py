@@ -1,0 +1,160 @@
+"""The engine: executes a Plan against targets, journalling; nothing else writes."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+
+from .. import __version__
+from ..errors import Interrupted, NotFoundError, RefusedError, UsageError
+from ..journal import Journal, utc_now
+from ..plan import Plan
+from ..planner.planner import Planner
+from ..run import Run, fold
+from ..runs import RunFolder
+from ..schema import encode
+from .locks import run_locks
+from .ports import Asker, Watcher
+from .preflight import preflight, require
+from .questions import Waiting
+from .session import Session
+from .signals import stopping_on_signals
+from .walk import Walk
+
+
+class Engine:
+    """
+    Carries out one run, from its start or from where its journal ends.
+
+    *undo_wanted* tells afterwards that a step's failure asks for an undo of the run.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        planner: Planner,
+        *,
+        asker: Asker,
+        watcher: Watcher,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.folder = folder
+        self.planner = planner
+        self.asker = asker
+        self.watcher = watcher
+        self.clock = clock
+        self.undo_wanted = False
+
+    def run(self, plan: Plan, *, reason: str = "") -> Run:
+        """
+        Carry out *plan* from its first step.
+
+        Raises `RefusedError` before anything is journalled when a lock is held or the preflight finds
+        something missing; afterwards everything ends in the journal and in the Run's status.
+        """
+        self._name_run(reason)
+        with self._locked(plan) as places:
+            require(preflight(plan, self.planner))
+            with Journal(self.folder.journal, clock=self.clock) as journal, self._session(journal, plan) as session:
+                content = {"run": self.folder.id, "plan": encode(plan), "digest": plan.digest, "reason": reason}
+                session.record("run_started", operator=session.operator, version=__version__, **content)
+                for place in places:
+                    session.record("lock_taken", name=plan.lock, place=place)
+                self._walk(session, plan, None).go()
+        return self.folder.read()
+
+    def resume(self, *, skip: Mapping[str, str] | None = None, done: Mapping[str, str] | None = None) -> Run:
+        """
+        Go on where the journal ends. *skip* and *done* map addresses or ids of steps to reasons.
+
+        Raises `RefusedError` when the run is over, held by another process, or its targets are not those it began on.
+        """
+        with Journal(self.folder.journal, clock=self.clock) as journal:
+            run = fold(journal.records)
+            if not run.resumable:
+                raise RefusedError(
+                    f"Run {run.id} is over: {run.status}.", advice="Start a new run, or `undo` this one."
+                )
+            self._name_run(run.reason)
+            with self._locked(run.plan) as places, self._session(journal, run.plan) as session:
+                require(preflight(run.plan, self.planner))
+                session.record("run_resumed", operator=session.operator, places=list(places))
+                walk = self._walk(session, run.plan, run)
+                for name, why in (skip or {}).items():
+                    walk.skip(self._pending(run, name), why)
+                for name, why in (done or {}).items():
+                    walk.adopt(self._pending(run, name), why)
+                walk.after_drift(run)
+                walk.go()
+        return self.folder.read()
+
+    def abandon(self, reason: str) -> Run:
+        """End a run for good where it is: its `finally` steps run, what it changed stays. Raises `RefusedError`."""
+        if not reason:
+            raise UsageError("Abandoning a run needs a reason.", advice='Give --reason "…"; the report shows it.')
+        with Journal(self.folder.journal, clock=self.clock) as journal:
+            run = fold(journal.records)
+            if not run.resumable:
+                raise RefusedError(f"Run {run.id} is over already: {run.status}.")
+            self._name_run(run.reason)
+            with self._locked(run.plan), self._session(journal, run.plan) as session:
+                session.record("run_resumed", operator=session.operator, text=f"abandoned: {reason}")
+                self._walk(session, run.plan, run).end("abandoned", reason)
+        return self.folder.read()
+
+    def adopt(self, address: str, reason: str) -> Run:
+        """Record that a step was done by hand, after a probe shows it where one can. Raises `RefusedError` otherwise."""
+        if not reason:
+            raise UsageError("Adopting a step needs a reason.", advice='Give --reason "…"; the report shows it.')
+        with Journal(self.folder.journal, clock=self.clock) as journal:
+            run = fold(journal.records)
+            self._name_run(run.reason)
+            with self._session(journal, run.plan) as session:
+                self._walk(session, run.plan, run).adopt(self._pending(run, address), reason)
+        return self.folder.read()
+
+    def _name_run(self, reason: str) -> None:
+        root = self.folder.path.parent.resolve()
+        self.planner.run_names |= {"id": self.folder.id, "folder": str(root / self.folder.id), "reason": reason}
+        self.planner.run_names["now"] = self.planner.read.now()
+
+    @contextmanager
+    def _locked(self, plan: Plan) -> Iterator[tuple[str, ...]]:
+        root = self.folder.path.parent.parent
+        with run_locks(plan.lock, root, self.planner, self.folder.id, self.planner.operator) as places:
+            yield places
+
+    @contextmanager
+    def _session(self, journal: Journal, plan: Plan) -> Iterator[Session]:
+        session = Session(
+            folder=self.folder,
+            planner=self.planner,
+            journal=journal,
+            asker=self.asker,
+            watcher=self.watcher,
+            clock=self.clock,
+            operator=self.planner.operator,
+            protected=plan.protected,
+        )
+        with stopping_on_signals(session):
+            try:
+                yield session
+            except Interrupted as stop:
+                session.record("interrupted", text=session.stopped_by or stop.message, by=session.operator)
+            except Waiting:
+                return
+
+    def _walk(self, session: Session, plan: Plan, run: Run | None) -> Walk:
+        walk = Walk(session, plan, {step.address: step for step in run.steps} if run else {})
+        walk.on_undo = self._want_undo
+        return walk
+
+    def _want_undo(self) -> None:
+        self.undo_wanted = True
+
+    @staticmethod
+    def _pending(run: Run, name: str) -> str:
+        step = next((one for one in run.steps if name in (one.address, one.planned.id)), None)
+        if step is None or step.done:
+            state = f"over already ({step.status})" if step else "not part of the run"
+            raise NotFoundError(f"Step {name!r} is {state}.", advice=f"`status {run.id}` lists the steps.")
+        return step.address

@@ -1,0 +1,96 @@
+"""What other processes tell a run: notes, answers and the wish to pause, as files that its holder takes in."""
+
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors import LockHeld, RollbookError
+from ..journal import Journal, sync_folder, utc_now
+from ..runs import RunFolder
+from ..values import Plain
+
+Kind = Literal["note", "answer", "pause"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One file of the inbox."""
+
+    kind: Kind
+    content: Mapping[str, Plain]
+
+
+def put(folder: RunFolder, kind: Kind, content: Mapping[str, Plain]) -> None:
+    """Leave a message: written beside, fsynced and renamed, so the holder never sees half of one."""
+    folder.inbox.mkdir(mode=0o700, exist_ok=True)
+    name = f"{utc_now():%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"
+    part = folder.inbox / f".{name}.part"
+    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump({"kind": kind, **content}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    part.rename(folder.inbox / f"{name}.json")
+    sync_folder(folder.inbox)
+
+
+def take(folder: RunFolder) -> Iterator[Message]:
+    """Yield the messages in order; each file is removed once its turn is over, so it is journalled before."""
+    if not folder.inbox.is_dir():
+        return
+    for path in sorted(folder.inbox.glob("*.json")):
+        try:
+            content = json.loads(path.read_bytes())
+            kind = content.pop("kind")
+        except (ValueError, KeyError, AttributeError):
+            path.rename(path.with_suffix(".unreadable"))
+            continue
+        yield Message(kind, content)
+        path.unlink()
+
+
+def put_note(folder: RunFolder, section: str, text: str, by: str) -> None:
+    """Add a note to a run, whether or not somebody is carrying it out."""
+    put(folder, "note", {"section": section, "text": text, "by": by})
+    take_if_free(folder)
+
+
+def put_answer(folder: RunFolder, address: str, text: str, by: str, reason: str = "") -> None:
+    """Answer a question of a run; it is judged by whoever carries the run on."""
+    put(folder, "answer", {"step": address, "text": text, "by": by, "reason": reason})
+
+
+def put_pause(folder: RunFolder, by: str) -> None:
+    """Ask whoever carries out the run to stop at the next step boundary. Raises `RollbookError` when nobody does."""
+    if not held(folder):
+        raise RollbookError(f"Run {folder.id} is not being carried out now.", advice="`status RUN` says where it is.")
+    put(folder, "pause", {"by": by})
+
+
+def held(folder: RunFolder) -> bool:
+    """Tell whether a process is carrying out the run."""
+    try:
+        Journal(folder.journal).close()
+    except LockHeld:
+        return True
+    return False
+
+
+def take_if_free(folder: RunFolder) -> None:
+    """Take notes into the journal when nobody carries out the run; answers wait for `resume`."""
+    try:
+        with Journal(folder.journal) as journal:
+            for note in _notes(folder):
+                journal.append("note", **note)
+    except LockHeld:
+        return
+
+
+def _notes(folder: RunFolder) -> Iterator[Mapping[str, Plain]]:
+    for path in sorted(folder.inbox.glob("*.json")):
+        content = json.loads(path.read_bytes())
+        if content.pop("kind") == "note":
+            yield content
+            path.unlink()

@@ -1,0 +1,70 @@
+"""What is looked at before the first write: targets, identities, room on the disk."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from ..errors import PreflightError, RollbookError
+from ..plan import Plan
+from ..planner.planner import Planner
+from ..targets.base import Finding
+
+_ROOM: Final = 50 * 1024 * 1024
+
+
+def preflight(plan: Plan, planner: Planner) -> tuple[Finding, ...]:
+    """Look at everything that *plan* will use; writes nothing. `missing` findings forbid the run."""
+    used = sorted({name for step in plan.steps for name in step.targets if name in planner.pool})
+    findings = [finding for name in used for finding in _target(name, planner)]
+    return (*findings, *_disk(Path.cwd()))
+
+
+def require(findings: tuple[Finding, ...]) -> None:
+    """Raise `PreflightError` naming everything that is missing."""
+    missing = [finding for finding in findings if finding.severity == "missing"]
+    if missing:
+        lines = "\n".join(
+            f"  - {finding.target}: {finding.message}" + (f"\n      {finding.advice}" if finding.advice else "")
+            for finding in missing
+        )
+        raise PreflightError(f"Nothing was started; these are missing:\n{lines}")
+
+
+def _target(name: str, planner: Planner) -> Iterator[Finding]:
+    try:
+        yield from planner.pool.target(name).check()
+        yield from _identity(name, planner)
+    except RollbookError as error:
+        yield Finding(name, "reachable", "missing", error.message, error.advice)
+
+
+def _identity(name: str, planner: Planner) -> Iterator[Finding]:
+    expected = planner.inventory.targets[name].expect
+    if not expected:
+        return
+    found = planner.pool.reader(name).identity()
+    for key, value in expected.items():
+        if found.get(key) == value:
+            yield Finding(name, f"expect {key}", "ok", f"{key} is {value}")
+        else:
+            seen = found.get(key, "not told by this target")
+            yield Finding(
+                name,
+                f"expect {key}",
+                "missing",
+                f"this is another system: {key} is {seen}, the inventory expects {value}",
+                "Correct the target's address, or its expect: once you are sure.",
+            )
+
+
+def _disk(folder: Path) -> Iterator[Finding]:
+    free = shutil.disk_usage(folder).free
+    if free < _ROOM:
+        yield Finding(
+            "local",
+            "disk",
+            "missing",
+            f"{free // 2**20} MiB are free in {folder}; the journal and outputs need at least {_ROOM // 2**20}",
+            "Make room, or start the run from a folder on another disk.",
+        )

@@ -1,0 +1,97 @@
+"""Questions to people: asked, judged, journalled with who and when; or left open."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from ..action import Prompt, Question
+from ..errors import StepFailed
+from ..plan import PlannedStep
+from ..schema import encode
+from ..values import Plain
+from .ports import Given
+from .session import Session
+
+
+class Waiting(Exception):  # noqa: N818  # no error: the run waits for somebody
+    """Nobody can answer now; the run ends here for the moment and `resume` goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A question's value, and by whom it was given."""
+
+    value: Plain
+    by: str
+
+
+_TRIES: Final = 5
+
+
+def ask(session: Session, step: PlannedStep, question: Question) -> Answered:
+    """
+    Put a question until it is answered; with a quorum, until enough different people agreed.
+
+    Raises `Waiting` when nobody can answer, and `StepFailed` when the answer stops the run.
+    """
+    prompt = question.prompt()
+    given: dict[str, Plain] = dict.fromkeys(session.approvals.get(step.address, ()))
+    while True:
+        answer = _one(session, step, prompt, question)
+        if answer is None:
+            session.record("waiting", step=step.address, prompt=encode(prompt))
+            raise Waiting
+        value, source = answer
+        reason = question.refused(value)
+        session.record(
+            "answered",
+            step=step.address,
+            value=value,
+            by=source.by,
+            how=source.how,
+            reason=source.reason,
+            approval=False,
+        )
+        if reason:
+            raise StepFailed(f"{source.by} answered so that the run stops: {reason}")
+        given[source.by] = value
+        if prompt.kind != "approve" or len(given) >= prompt.quorum:
+            return Answered(value, ", ".join(given))
+
+
+def _one(session: Session, step: PlannedStep, prompt: Prompt, question: Question) -> tuple[Plain, Given] | None:
+    problem = ""
+    for _ in range(_TRIES):
+        given = _from_inbox(session, step) or session.asker.answer(step, prompt, problem)
+        if given is None:
+            return None
+        problem = _unfit(session, step, prompt, given)
+        if problem:
+            continue
+        if given.how == "default" or (not given.text and prompt.has_default):
+            return prompt.default, given
+        try:
+            return question.accept(given.text), given
+        except ValueError as error:
+            problem = str(error)
+    return None
+
+
+def _unfit(session: Session, step: PlannedStep, prompt: Prompt, given: Given) -> str:
+    if prompt.kind == "approve":
+        if session.protected and given.how in ("option", "default"):
+            return "in a protected environment an approval is not taken from the command line"
+        if prompt.names and not _is_one_of(given.by, prompt.names):
+            return f"{given.by} may not approve {step.address}; {', '.join(prompt.names)} may"
+    return ""
+
+
+def _is_one_of(who: str, names: tuple[str, ...]) -> bool:
+    return who in names or who.split("@")[0].split(" as ")[0] in names
+
+
+def _from_inbox(session: Session, step: PlannedStep) -> Given | None:
+    message = session.answers.pop(step.address, None) or session.answers.pop(step.id, None)
+    if not isinstance(message, Mapping):
+        return None
+    return Given(str(message["text"]), str(message["by"]), "inbox", str(message.get("reason", "")))

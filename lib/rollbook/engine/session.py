@@ -1,0 +1,71 @@
+"""One process carrying out one run: its journal, its targets, who watches and who answers."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ..errors import Interrupted
+from ..journal import Journal, Record, RecordType
+from ..ops import Clock
+from ..plan import PlannedStep
+from ..planner.planner import Planner
+from ..planner.scope import Known
+from ..runs import RunFolder
+from ..schema import encode
+from ..values import Plain
+from .ports import Asker, Watcher
+
+
+@dataclass(slots=True)
+class Session:
+    """
+    Everything the engine's parts share.
+
+    *stop*: end at the next safe place; *kill*: end what runs now. *known* is what is over, *planned*
+    the plan's steps by address, *approvals* who approved which step.
+    """
+
+    folder: RunFolder
+    planner: Planner
+    journal: Journal
+    asker: Asker
+    watcher: Watcher
+    clock: Callable[[], datetime]
+    operator: str
+    protected: bool
+    kill: threading.Event = field(default_factory=threading.Event)
+    answers: dict[str, Plain] = field(default_factory=dict)
+    known: dict[str, Known] = field(default_factory=dict)
+    approvals: dict[str, set[str]] = field(default_factory=dict)
+    planned: dict[str, PlannedStep] = field(default_factory=dict)
+    stopped_by: str = ""
+
+    @property
+    def stop(self) -> threading.Event:
+        """The wish to stop at the next safe place; probes that wait see it too."""
+        return self.planner.stop
+
+    def record(self, type: RecordType, **content: Plain) -> Record:  # noqa: A002  # the record's own word
+        """Journal something, without secrets, and let the watcher see it."""
+        plain = {key: encode(value) for key, value in content.items()}
+        record = self.journal.append(type, **self.planner.pool.redactor.plain(plain))
+        if type in ("step_finished", "step_skipped"):
+            self._learn(record)
+        self.watcher.record(record)
+        return record
+
+    def _learn(self, record: Record) -> None:
+        address = record["step"]
+        status = record.get("status", "skipped")
+        self.known[address] = Known(self.planned[address], record.get("outputs"), status, record.get("after"))
+        self.planner.learn(address, record.get("outputs"), status)
+
+    def moment(self) -> Clock:
+        """Give the run's id and the time now, as ops may use them."""
+        return Clock.at(self.folder.id, self.clock())
+
+    def check_stop(self) -> None:
+        """Raise `Interrupted` when somebody asked to stop."""
+        if self.stop.is_set():
+            raise Interrupted(self.stopped_by or "asked to stop")

@@ -1,0 +1,316 @@
+"""One step carried out: looked at again, journalled, done, verified."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..action import Action, AnyState, Fact, Question
+from ..errors import (
+    CommandTimeout,
+    ConflictError,
+    Interrupted,
+    PlanDrift,
+    RefusedError,
+    RollbookError,
+    StepFailed,
+    TargetError,
+    Unreachable,
+    UsageError,
+)
+from ..expressions import condition
+from ..ops import Op, OpResult
+from ..parse import parse_output
+from ..plan import PlannedStep, changed_fields
+from ..planner.step import change_of, decode_op, encode_op, refuse, seconds_of
+from ..registry import action_type
+from ..run import StepRun
+from ..runbook import Step
+from ..schema import build, encode
+from ..values import Plain, Unknown, bind
+from .approval import approve
+from .attempt import Attempt
+from .doubt import decide, rest_of
+from .execution import LiveExecution
+from .questions import ask
+from .session import Session
+from .verify import carry_assertion, verify_after, verify_steps
+
+PLAIN_STEP = Step("undo")
+
+
+class Stepper:
+    """Carries out planned steps of one session; *past* is what the journal knew when the session began."""
+
+    def __init__(self, session: Session, past: Mapping[str, StepRun]) -> None:
+        self._session = session
+        self._past = dict(past)
+
+    def carry(self, planned: PlannedStep) -> None:
+        """
+        Carry out one step whose plan is known, with its retries.
+
+        Raises what the last attempt raised: `PlanDrift` when the world is not as planned, `Waiting`
+        when somebody must answer, `Interrupted`, `StepFailed` or a `TargetError` otherwise. What
+        was begun is journalled in each case.
+        """
+        session = self._session
+        if planned.verdict == "skip":
+            session.record("step_skipped", step=planned.address, reason=planned.reason)
+            return None
+        step = self._step(planned)
+        self._require(planned, step)
+        past = self._past.get(planned.address)
+        if planned.quorum and not (past and past.attempts):
+            approve(session, planned)
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                return self._attempt(planned, step, tries)
+            except (TargetError, StepFailed) as error:
+                if tries > step.retries or not self._may_retry(planned, error):
+                    raise
+                delay = seconds_of(step.delay)
+                text = session.planner.pool.redactor.text(error.message)
+                session.record("attempt", step=planned.address, attempt=tries, error=text, next_in=delay)
+                session.planner.read.pause(delay)
+
+    def _step(self, planned: PlannedStep) -> Step:
+        use = self._session.planner.uses.get(planned.address)
+        return use.step if use else PLAIN_STEP
+
+    @staticmethod
+    def _may_retry(planned: PlannedStep, error: RollbookError) -> bool:
+        if isinstance(error, ConflictError):
+            return False
+        unsure = isinstance(error, Unreachable | CommandTimeout)
+        return not (unsure and planned.effect == "once")
+
+    def _require(self, planned: PlannedStep, step: Step) -> None:
+        for requirement in step.requires:
+            names = self._session.planner.names(planned.address)
+            holds = condition(requirement.that, names)
+            if holds is not True:
+                why = (
+                    f"{requirement.that} is {holds}"
+                    if isinstance(holds, Unknown)
+                    else f"{requirement.that} does not hold"
+                )
+                raise StepFailed(requirement.message or f"A requirement is not met: {why}.")
+
+    def _attempt(self, planned: PlannedStep, step: Step, number: int) -> None:
+        session = self._session
+        clock = session.moment()
+        known = clock.known()
+        action = build(action_type(planned.kind), bind(planned.arguments, known))
+        attempt = Attempt(session, planned, step, action, number, known)
+        try:
+            self._by_family(attempt, action)
+        except (TargetError, StepFailed) as error:
+            if attempt.begun is not None:
+                unsure = isinstance(error, Unreachable | CommandTimeout)
+                self._past[planned.address] = replace(attempt.begun, status="unreachable" if unsure else "failed")
+            raise
+
+    def _by_family(self, attempt: Attempt, action: Action[Any]) -> None:
+        match action:
+            case Question():
+                answer = ask(attempt.session, attempt.planned, action)
+                attempt.finish("ok", outputs={"value": answer.value, "by": answer.by}, by=answer.by)
+            case Fact():
+                self._read(attempt, action)
+            case _ if action.family == "assertion":
+                carry_assertion(attempt)
+            case _:
+                self._write(attempt)
+
+    @staticmethod
+    def _read(attempt: Attempt, fact: Fact[Any]) -> None:
+        planned = attempt.planned
+        found = fact.probe(attempt.session.planner.read)
+        state = encode(found)
+        drift = changed_fields(planned.bound_fields(planned.before), planned.bound_fields(state))
+        if drift:
+            raise PlanDrift(
+                f"{planned.address}: what was read is not what the plan was made on.",
+                differences=drift,
+                advice="Plan again; nothing was written by this step.",
+            )
+        refuse(fact, found)
+        attempt.finish(
+            "ok", after=state, outputs=fact.outputs(found, ()), details=fact.details(change_of(fact, found, None))
+        )
+
+    def _write(self, attempt: Attempt) -> None:
+        planned, action = attempt.planned, attempt.action
+        before = action.probe(attempt.session.planner.read)
+        past = self._begun(planned)
+        if past is not None:
+            self._settle(attempt, past, before)
+            return
+        goal = None if planned.goal is None else build(action.state, bind(planned.goal, attempt.known))
+        self._compare(attempt, before)
+        change = change_of(action, before, attempt.session.planner.uses.get(planned.address), goal)
+        ops = tuple(decode_op(bind(encode_op(op), attempt.known)) for op in change.ops)
+        after = build(action.state, bind(encode(change.after), attempt.known))
+        if not ops:
+            attempt.finish("ok", before=encode(before), after=encode(after), outputs=action.outputs(after, ()))
+            return
+        attempt.start(before, after, ops)
+        self._apply(attempt, after, ops, 0)
+
+    def _begun(self, planned: PlannedStep) -> StepRun | None:
+        past = self._past.pop(planned.address, None)
+        if past is None or not past.ops or past.status == "pending":
+            return None
+        return past
+
+    def _compare(self, attempt: Attempt, before: AnyState) -> None:
+        planned = attempt.planned
+        if planned.before is None:
+            return
+        found = planned.bound_fields(encode(before))
+        wanted = bind(planned.bound_fields(planned.before), attempt.known)
+        drift = changed_fields(wanted, found)
+        if not drift or not changed_fields(bind(planned.bound_fields(planned.after), attempt.known), found):
+            return
+        raise PlanDrift(
+            f"{planned.address} ({planned.name}): the target is not as planned; nothing was written.",
+            differences=drift,
+            advice="`resume` plans the rest again on what is there now, and shows it first.",
+        )
+
+    def _settle(self, attempt: Attempt, past: StepRun, found: AnyState) -> None:
+        planned, action, session = attempt.planned, attempt.action, attempt.session
+        attempt.known = past.known or attempt.known  # so that both attempts make the same writes
+        state, after = encode(found), build(action.state, past.after)
+        ops = tuple(decode_op(op) for op in past.ops)
+        fields = planned.bound_fields(state)
+        probed = any(value is not None for value in fields.values())
+        if probed and not changed_fields(planned.bound_fields(past.after), fields):
+            session.record("recovered", step=planned.address, text="a probe shows that it was done")
+            attempt.finish("recovered", before=past.before, after=state, outputs=action.outputs(found, ()))
+            return
+        if probed and not changed_fields(planned.bound_fields(past.before), fields):
+            attempt.start(build(action.state, past.before), after, ops)
+            self._apply(attempt, after, ops, 0)
+            return
+        rest = rest_of(action, found, after, past)
+        if rest is not None:
+            done = len(ops) - len(rest)
+            session.record(
+                "recovered", step=planned.address, text=f"{done} of {len(ops)} writes were done; the rest follows"
+            )
+            attempt.start(build(action.state, past.before), after, ops, done=done)
+            self._apply(attempt, after, ops, done)
+            return
+        if not probed and (past.status == "failed" or planned.effect != "once"):
+            self._again(attempt, past, ops, after)
+            return
+        self._ask_doubt(attempt, past, state, ops, after)
+
+    def _again(self, attempt: Attempt, past: StepRun, ops: Sequence[Op], after: AnyState) -> None:
+        attempt.start(build(attempt.action.state, past.before), after, ops)
+        self._apply(attempt, after, ops, 0)
+
+    def _ask_doubt(self, attempt: Attempt, past: StepRun, state: Plain, ops: Sequence[Op], after: AnyState) -> None:
+        planned = attempt.planned
+        differs = "; ".join(changed_fields(planned.bound_fields(past.after), planned.bound_fields(state)))
+        why = f"it began and did not end, and what is there now tells neither that it was done nor that it was not: {differs}"
+        decision = decide(attempt.session, planned, attempt.step.on_doubt, state, why)
+        match decision:
+            case "done":
+                attempt.finish("recovered", before=past.before, after=past.after, outputs=past.outputs or past.after)
+            case "redo":
+                self._again(attempt, past, ops, after)
+            case "abort":
+                raise StepFailed(f"{planned.address} was left as it is: {attempt.session.operator} decided to abort.")
+
+    def _apply(self, attempt: Attempt, after: AnyState, ops: Sequence[Op], done: int) -> None:
+        session, planned = attempt.session, attempt.planned
+        deadline = None
+        if attempt.step.timeout is not None:
+            deadline = time.monotonic() + seconds_of(attempt.step.timeout)
+        execution = LiveExecution(session.folder, planned.address, session.watcher, session.kill, deadline)
+        try:
+            results = self._carry_ops(attempt, ops, done, execution)
+        finally:
+            attempt.output = execution.output()
+        found = verify_after(attempt, after)
+        outputs = dict(attempt.action.outputs(found, results))
+        self._judge(attempt, outputs)
+        verify_steps(attempt, outputs)
+        files = [file for result in results for file in result.files]
+        attempt.finish("changed", after=encode(found), outputs=outputs, files=files)
+
+    @staticmethod
+    def _carry_ops(attempt: Attempt, ops: Sequence[Op], done: int, execution: LiveExecution) -> list[OpResult]:
+        session, address = attempt.session, attempt.planned.address
+        results = []
+        for index, op in enumerate(ops):
+            if index < done:
+                continue
+            if execution.stopping():
+                raise Interrupted("stopped between two writes")
+            if len(ops) > 1:
+                session.record("op_started", step=address, index=index)
+            result = op.carry_out(session.planner.pool, execution)
+            results.append(result)
+            if len(ops) > 1:
+                session.record("op_finished", step=address, index=index, files=encode(result.files))
+        return results
+
+    @staticmethod
+    def _judge(attempt: Attempt, outputs: dict[str, Plain]) -> None:
+        step = attempt.step
+        if step.parse is not None:
+            outputs["value"] = parse_output(step.parse, str(outputs.get("stdout", "")))
+        for expression, wanted in ((step.fail_when, False), (step.until, True)):
+            if not expression:
+                continue
+            names = {**attempt.session.planner.names(attempt.planned.address), "outputs": outputs}
+            if bool(condition(expression, names)) is not wanted:
+                word = "fail_when" if not wanted else "until"
+                raise StepFailed(
+                    f"{attempt.planned.address}: {word}: {expression} {'does not hold yet' if wanted else 'holds'}."
+                )
+
+    def adopt(self, planned: PlannedStep, reason: str) -> None:
+        """
+        Record that somebody did the step by hand, after a probe shows it where the kind has one.
+
+        Raises `RefusedError` when the probe shows otherwise, `UsageError` without a reason.
+        """
+        session = self._session
+        if not reason:
+            raise UsageError(
+                f"Adopting {planned.address} needs a reason.", advice='Give --reason "…"; the report shows it.'
+            )
+        if planned.verdict == "ask":
+            raise RefusedError(f"{planned.address} is a question.", advice=f"Answer it: --answer {planned.address}=…")
+        past = self._past.pop(planned.address, None)
+        known = (past.known if past and past.known else None) or session.moment().known()
+        content: dict[str, Plain] = {"outputs": None}
+        if planned.verdict != "unknown" and planned.kind:
+            arguments = past.arguments if past and past.arguments is not None else planned.arguments
+            action = build(action_type(planned.kind), bind(arguments, known))
+            if action.family in ("state", "artefact", "command", "fact"):
+                content = self._adopted(planned, action, past, known)
+        session.record(
+            "step_finished", step=planned.address, status="ok", by=session.operator, reason=reason, **content
+        )
+
+    def _adopted(
+        self, planned: PlannedStep, action: Action[Any], past: StepRun | None, known: Mapping[str, Plain]
+    ) -> dict[str, Plain]:
+        found = action.probe(self._session.planner.read)
+        state = encode(found)
+        wanted = past.after if past and past.after is not None else bind(planned.after, known)
+        missing = changed_fields(planned.bound_fields(wanted), planned.bound_fields(state))
+        if missing and action.family != "command":
+            raise RefusedError(
+                f"{planned.address} is not done: {'; '.join(missing)}.",
+                advice="Finish it by hand and adopt it again, or let `resume` do it.",
+            )
+        return {"after": state, "outputs": encode(action.outputs(found, ()))}

@@ -1,0 +1,60 @@
+"""Success is what the system says, not what a command returned."""
+
+from typing import Any
+
+from ..action import Action, AnyState, Outcome
+from ..errors import StepFailed
+from ..expressions import render
+from ..plan import changed_fields
+from ..registry import action_type
+from ..runbook import Step
+from ..schema import build, encode
+from ..values import Plain
+from .attempt import Attempt
+
+
+def verify_after(attempt: Attempt, after: AnyState) -> AnyState:
+    """
+    Probe again and give what is found. Raises `StepFailed` when it is not what was wanted.
+
+    A command without a probe shows nothing; its state then is what was wanted.
+    """
+    action, planned = attempt.action, attempt.planned
+    before = planned.bound_fields(attempt.begun.before if attempt.begun else None)
+    if action.family == "command" and isinstance(before, dict) and all(value is None for value in before.values()):
+        return after
+    found = action.probe(attempt.session.planner.read)
+    missing = changed_fields(planned.bound_fields(encode(after)), planned.bound_fields(encode(found)))
+    if missing:
+        raise StepFailed(
+            f"{planned.address} was carried out, but the target does not show it: {'; '.join(missing)}.",
+            advice="Look at the target before you resume; the step will be probed again then.",
+        )
+    return found
+
+
+def verify_steps(attempt: Attempt, outputs: Plain) -> None:
+    """Carry out the step's own `verify:` assertions. Raises `StepFailed` at the first that does not hold."""
+    for check in attempt.step.verify:
+        outcome = look(attempt, check, outputs)
+        if not outcome.passed:
+            raise StepFailed(f"{attempt.planned.address}: {check.name or check.id}: {outcome.message}")
+
+
+def look(attempt: Attempt, check: Step, outputs: Plain) -> Outcome:
+    """Carry out one assertion of a `verify:`; its expressions see the step's `outputs` too."""
+    planner = attempt.session.planner
+    names = {**planner.names(attempt.planned.address), "outputs": outputs}
+    kind = action_type(check.kind)
+    action: Action[Any] = build(kind, render(dict(check.arguments), names))
+    found = action.probe(planner.read)
+    return found if isinstance(found, Outcome) else Outcome(True, "")
+
+
+def carry_assertion(attempt: Attempt) -> None:
+    """Look, journal what was seen, and raise `StepFailed` when it does not hold."""
+    attempt.session.record("step_started", step=attempt.planned.address, attempt=attempt.number)
+    outcome = attempt.action.probe(attempt.session.planner.read)
+    if not outcome.passed:
+        raise StepFailed(f"{attempt.planned.name}: {outcome.message}")
+    attempt.finish("ok", after=encode(outcome), outputs=encode(outcome), details=(outcome.message,))

@@ -1,0 +1,233 @@
+"""The walk through a plan: step after step, planned anew where it was not known, to the run's end."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from ..errors import (
+    CommandTimeout,
+    Interrupted,
+    JournalError,
+    PlanDrift,
+    RollbookError,
+    StepFailed,
+    Unreachable,
+    UsageError,
+)
+from ..plan import Plan, PlannedStep
+from ..planner.scope import Known
+from ..run import Run, RunStatus, StepRun
+from ..schema import encode
+from . import inbox
+from .group import carry_group
+from .ports import Decision
+from .questions import Waiting
+from .session import Session
+from .stepper import Stepper
+
+
+class Walk:
+    """Carries a session's run on; *past* is what its journal told when the session began."""
+
+    def __init__(self, session: Session, plan: Plan, past: Mapping[str, StepRun]) -> None:
+        self.session = session
+        self.on_undo: Callable[[], None] = lambda: None
+        self._past = dict(past)
+        self._stepper = Stepper(session, self._past)
+        session.known |= {address: Known.of(step) for address, step in past.items() if step.done}
+        self._take(plan)
+        session.planner.follow(plan, session.known)
+
+    def _take(self, plan: Plan) -> None:
+        self.plan = plan
+        self.session.planned = {step.address: step for step in plan.steps}
+
+    def go(self) -> None:
+        """Carry out what is left; every end is journalled. Raises `PlanDrift`, `JournalError`, `Interrupted`, `Waiting`."""
+        while (planned := self._next()) is not None:
+            self.boundary()
+            members = self._members(planned)
+            try:
+                self._carry(planned, members)
+            except (Interrupted, Waiting, JournalError):
+                raise
+            except PlanDrift as drift:
+                self._drifted(planned, drift)
+                raise
+            except RollbookError as error:
+                if not self._after_failure(planned, error):
+                    return
+            except Exception as error:
+                self.session.record(
+                    "step_failed", step=planned.address, error=f"unexpected {type(error).__name__}: {error}"
+                )
+                self.session.record("run_finished", status="failed")
+                raise
+            if self.plan.until and self.plan.until in (planned.address, planned.id):
+                raise Interrupted(f"stopped after {planned.address}, as --until asked")
+        self.end("undone" if self.plan.undo_of else "succeeded", "")
+
+    def _next(self) -> PlannedStep | None:
+        known = self.session.known
+        return next((step for step in self.plan.steps if step.section == "steps" and step.address not in known), None)
+
+    def _members(self, planned: PlannedStep) -> tuple[PlannedStep, ...]:
+        if not planned.group:
+            return ()
+        known = self.session.known
+        return tuple(step for step in self.plan.steps if step.group == planned.group and step.address not in known)
+
+    def _carry(self, planned: PlannedStep, members: tuple[PlannedStep, ...]) -> None:
+        if planned.verdict == "unknown" or any(member.verdict == "unknown" for member in members):
+            self._plan_reached(planned)
+        elif members:
+            self._carry_group(members)
+        else:
+            self._stepper.carry(planned)
+            self._after_answer(planned)
+
+    def _carry_group(self, members: tuple[PlannedStep, ...]) -> None:
+        failures = carry_group(self.session, self._stepper, members)
+        for address, error in failures.items():
+            self._record_failure(self.session.planned[address], error)
+        if failures:
+            raise StepFailed(f"{len(failures)} of {len(members)} failed: {', '.join(failures)}.")
+
+    def boundary(self) -> None:
+        """Take in what others sent, and stop here when somebody asked to."""
+        for message in inbox.take(self.session.folder):
+            match message.kind:
+                case "note":
+                    self.session.record("note", **message.content)
+                case "answer":
+                    self.session.answers[message.content["step"]] = dict(message.content)
+                case "pause":
+                    self.session.stopped_by = f"paused by {message.content.get('by', 'somebody')}"
+                    self.session.stop.set()
+        self.session.check_stop()
+
+    def _plan_reached(self, planned: PlannedStep) -> None:
+        self._replan(f"step {planned.address} is known now", planned)
+        now = self.session.planned.get(planned.address)
+        if now is not None and now.verdict == "unknown":
+            raise StepFailed(f"{planned.address} cannot be planned even now: {now.reason}.")
+
+    def _after_answer(self, planned: PlannedStep) -> None:
+        if not planned.assumed:
+            return
+        given = self.session.known[planned.address].outputs
+        if given["value"] != planned.outputs["value"]:
+            self._replan(f"the answer to {planned.address} is not the one the plan was made on", planned)
+
+    def after_drift(self, run: Run) -> None:
+        """Plan the rest anew when the run stopped because the world was not as planned."""
+        last = next((event for event in reversed(run.events[:-1]) if event.type in ("drift", "replanned")), None)
+        if last is not None and last.type == "drift" and last.address not in self.session.known:
+            self._replan(f"{last.address} was not as planned: {last.text}", self.session.planned[last.address])
+
+    def _replan(self, why: str, at: PlannedStep) -> None:
+        session = self.session
+        plan = session.planner.plan(session.known, base=self.plan)
+        plan = replace(plan, undo_of=self.plan.undo_of, until=self.plan.until)
+        before = session.planned
+        fresh = tuple(
+            step
+            for step in plan.steps
+            if step.address not in session.known
+            and (step.address not in before or before[step.address].binding() != step.binding())
+        )
+        if any(step.writes for step in fresh):
+            agreed = session.asker.agree(plan, fresh, why)
+            if agreed is None:
+                session.record("waiting", step=at.address, text=f"the newly planned steps must be agreed to: {why}")
+                raise Waiting
+            if not agreed:
+                raise Interrupted("the newly planned steps were not agreed to")
+        session.record(
+            "replanned", plan=encode(plan), digest=plan.digest, text=why, fresh=[one.address for one in fresh]
+        )
+        self._take(plan)
+
+    def _drifted(self, planned: PlannedStep, drift: PlanDrift) -> None:
+        self.session.record("drift", step=planned.address, differences=list(drift.differences))
+        self.session.record("interrupted", text=f"{planned.address} was not as planned")
+
+    def _record_failure(self, planned: PlannedStep, error: RollbookError) -> None:
+        unsure = isinstance(error, Unreachable | CommandTimeout)
+        tail = getattr(error, "tail", "")
+        self.session.record(
+            "unreachable" if unsure else "step_failed",
+            step=planned.address,
+            error=error.message,
+            advice=error.advice,
+            **({"tail": tail[-4096:]} if tail else {}),
+        )
+
+    def _after_failure(self, planned: PlannedStep, error: RollbookError) -> bool:
+        """Journal the failure and decide; tell whether the walk goes on."""
+        if not planned.group:
+            self._record_failure(planned, error)
+        decision = self.session.asker.after_failure(planned, str(error)) or self._as_written(planned)
+        match decision.what:
+            case "retry":
+                return True
+            case "skip":
+                self.skip(planned.address, decision.reason)
+                return True
+            case "done":
+                self.adopt(planned.address, decision.reason)
+                return True
+            case "undo":
+                self.on_undo()
+        self.session.record("run_finished", status="failed")
+        return False
+
+    def _as_written(self, planned: PlannedStep) -> Decision:
+        use = self.session.planner.uses.get(planned.address)
+        match use.step.on_failure if use else "stop":
+            case "undo":
+                return Decision("undo")
+            case "continue":
+                return Decision("skip", "it failed, and its on_failure is continue")
+        return Decision("stop")
+
+    def skip(self, address: str, reason: str) -> None:
+        """Go past a step. Raises `UsageError` without a reason."""
+        if not reason:
+            raise UsageError(f"Going past {address} needs a reason.", advice='Give --reason "…"; the report shows it.')
+        for member in self._members(self.session.planned[address]) or (self.session.planned[address],):
+            self.session.record("step_skipped", step=member.address, reason=reason, by=self.session.operator)
+
+    def adopt(self, address: str, reason: str) -> None:
+        """Record a step as done by hand; see `Stepper.adopt`."""
+        for member in self._members(self.session.planned[address]) or (self.session.planned[address],):
+            self._stepper.adopt(member, reason)
+
+    def end(self, status: RunStatus, reason: str) -> None:
+        """End the run for good: its `finally` steps, each by itself, then its last record."""
+        session = self.session
+        session.planner.run_names["status"] = status
+        failed = [step.address for step in self.plan.steps if step.section == "finally" and not self._finally(step)]
+        if failed and status in ("succeeded", "undone"):
+            status, reason = "failed", f"finally steps failed: {', '.join(failed)}"
+        session.record("run_finished", status=status, reason=reason)
+
+    def _finally(self, planned: PlannedStep) -> bool:
+        session = self.session
+        if planned.address in session.known:
+            return True
+        try:
+            if planned.address in session.planner.uses:
+                now = session.planner.plan_at(planned.address)
+                if now.binding() != planned.binding():
+                    self._take(self.plan.with_tail((now,)))
+                    session.record(
+                        "replanned", plan=encode(self.plan), digest=self.plan.digest, text=f"{now.address}: at the end"
+                    )
+                    planned = now
+            self._stepper.carry(planned)
+        except (Interrupted, Waiting, JournalError):
+            raise
+        except RollbookError as error:
+            self._record_failure(planned, error)
+            return False
+        return True

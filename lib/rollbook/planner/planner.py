@@ -1,0 +1,263 @@
+"""The planner: walks a runbook in order, reads the real systems, and says what a run will do."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from ..action import Question
+from ..errors import NotFoundError, RefusedError
+from ..expressions import render
+from ..inventory import Inventory
+from ..journal import utc_now
+from ..plan import Plan, PlannedStep, Section
+from ..runbook import Runbook, Step, convert_inputs
+from ..schema import encode
+from ..values import NOW, RUN_ID, Plain, Unknown, unknowns
+from .projection import Projection
+from .readers import LiveReaders, Pool
+from .scope import Known, Scope, Use, item_place, unknown_outputs, with_unknowns
+from .step import loop_items, outline, plan_use, takes_part, unknown
+
+ONE_MACHINE: Final = "this machine only"
+_SQL: Final = ("sql", "postgres")
+
+
+class Planner:
+    """
+    Plans one runbook in one environment, and afterwards answers what its steps' expressions say.
+
+    *inputs* are converted values. *answers* map an address or step id to the text of an answer.
+    *estimates* are seconds by address. `plan` may be called again: with what a run knows by then,
+    it plans the rest anew and leaves what is over as it was.
+    """
+
+    def __init__(  # everything that a plan depends on, named
+        self,
+        runbook: Runbook,
+        inventory: Inventory,
+        pool: Pool,
+        *,
+        inputs: Mapping[str, Plain],
+        answers: Mapping[str, str],
+        operator: str,
+        clock: Callable[[], datetime] = utc_now,
+        estimates: Mapping[str, float] | None = None,
+        until: str = "",
+    ) -> None:
+        self.runbook = runbook
+        self.inventory = inventory
+        self.pool = pool
+        self.inputs = inputs
+        self.answers = answers
+        self.operator = operator
+        self.clock = clock
+        self.estimates = estimates or {}
+        self.until = until
+        self.stop = threading.Event()
+        self.read = LiveReaders(pool, clock, self.stop)
+        self.uses: dict[str, Use] = {}
+        self.run_names: dict[str, Plain] = {
+            "id": str(RUN_ID),
+            "now": str(NOW),
+            "status": Unknown("run.status"),
+            "folder": str(Path(".rollbook/runs").resolve() / str(RUN_ID)),
+            "operator": operator,
+            "reason": "",
+            "runbook": runbook.name,
+        }
+
+    def plan(self, known: Mapping[str, Known] | None = None, *, base: Plan | None = None) -> Plan:
+        """
+        Plan every step, for real, writing nothing.
+
+        *known* steps are over and stay as they are; *base* is the plan they belong to. Raises
+        `RefusedError` when a fact, an answer or the environment forbids the run.
+        """
+        self._check_targets()
+        steps = tuple(self._walk(known or {}, {}))
+        if self.until and not any(self.until in (step.address, step.id) for step in steps):
+            raise NotFoundError(f"There is no step {self.until!r} to stop after.", advice=f"Steps: {self._ids(steps)}.")
+        lock = str(render(self.runbook.lock, self.common() | {"inputs": self.inputs, "steps": {}, "item": None}))
+        identities = base.identities if base else self._identities(steps)
+        return Plan(
+            runbook=self.runbook.name,
+            title=self.runbook.title,
+            owner=self.runbook.owner,
+            environment=self.inventory.environment,
+            protected=self.inventory.protected,
+            inputs=encode(dict(self.inputs)),
+            answers=dict(self.answers),
+            sources=dict(self.runbook.sources),
+            identities=identities,
+            steps=steps,
+            lock=lock,
+            lock_scope=self._lock_scope() if lock else "",
+            made_at=self.read.now(),
+            made_by=self.operator,
+            until=self.until,
+        )
+
+    def follow(self, plan: Plan, known: Mapping[str, Known]) -> None:
+        """Take *plan* as it is, without reading anything, so that its steps' expressions can be evaluated."""
+        for _ in self._walk(known, {step.address: step for step in plan.steps}, reading=False):
+            pass
+
+    def plan_at(self, address: str) -> PlannedStep:
+        """Plan one step on what is there now, whatever was planned before it."""
+        return self._plan_use(self.uses[address], Projection())
+
+    @staticmethod
+    def _ids(steps: tuple[PlannedStep, ...]) -> str:
+        return ", ".join(step.address for step in steps)
+
+    def names(self, address: str) -> dict[str, Plain]:
+        """Give what the expressions of the step at *address* see now."""
+        return self.uses[address].names(self.common())
+
+    def learn(self, address: str, outputs: Plain, status: str) -> None:
+        """Let later steps see the outputs of the step at *address*."""
+        if address in self.uses:
+            self.uses[address].learn(with_unknowns(outputs), status)
+
+    def common(self) -> dict[str, Plain]:
+        """Give the names that every expression sees."""
+        environment = {
+            "name": self.inventory.environment,
+            "protected": self.inventory.protected,
+            "targets": sorted(self.inventory.targets),
+        }
+        return {"vars": self.inventory.variables, "env": environment, "run": self.run_names}
+
+    def _walk(
+        self, known: Mapping[str, Known], fixed: Mapping[str, PlannedStep], *, reading: bool = True
+    ) -> Iterator[PlannedStep]:
+        self.uses = {}
+        projection = Projection()
+        scope = Scope(self.runbook, "", self.inputs)
+        sections: tuple[tuple[Section, tuple[Step, ...]], ...] = (
+            ("steps", self.runbook.steps),
+            ("finally", self.runbook.finally_),
+        )
+        for section, steps in sections:
+            for use in self._uses(steps, scope, section):
+                yield self._one(use, known, fixed, projection if reading else None)
+
+    def _one(
+        self, use: Use, known: Mapping[str, Known], fixed: Mapping[str, PlannedStep], projection: Projection | None
+    ) -> PlannedStep:
+        self.uses[use.address] = use
+        if use.address in known:
+            over = known[use.address]
+            use.learn(with_unknowns(over.outputs), over.status)
+            return over.planned
+        planned = fixed.get(use.address)
+        if planned is None:
+            planned = self._plan_use(use, projection) if projection is not None else outline(use)
+        outputs = unknown_outputs(use.step.id) if planned.verdict == "unknown" else with_unknowns(planned.outputs)
+        use.learn(outputs, "planned")
+        return planned
+
+    def _plan_use(self, use: Use, projection: Projection) -> PlannedStep:
+        names = use.names(self.common())
+        if use.step.include or isinstance(use.item, Unknown):
+            taking_part = takes_part(use, names)
+            if isinstance(taking_part, str) and taking_part:
+                return replace(outline(use), verdict="skip", reason=taking_part)
+            reason = f"what it holds is {taking_part if isinstance(taking_part, Unknown) else use.item}"
+            return unknown(outline(use), use, reason)
+        planned = plan_use(use, self.common(), self.read, projection, self.answer)
+        return replace(planned, estimate=self.estimates.get(use.address))
+
+    def _uses(self, steps: tuple[Step, ...], scope: Scope, section: Section, phase: str = "") -> Iterator[Use]:
+        for step in steps:
+            address = f"{scope.prefix}{step.id}"
+            use = Use(step, scope, address, section, step.phase or phase)
+            if step.include:
+                yield from self._included(use)
+            elif step.loop is not None:
+                yield from self._looped(use)
+            else:
+                yield from self._members(use)
+
+    def _included(self, use: Use) -> Iterator[Use]:
+        names = use.names(self.common())
+        if takes_part(use, names):
+            yield use
+            return
+        runbook = self.runbook.includes[use.step.include]
+        given = render(dict(use.step.inputs), names)
+        inputs = given if any(unknowns(given)) else convert_inputs(runbook, given)
+        inner = Scope(runbook, f"{use.address}/", inputs)
+        use.scope.steps[use.step.id] = {"outputs": {}, "status": "planned"}
+        phase = use.phase or use.step.name or runbook.title
+        yield from self._uses((*runbook.steps, *runbook.finally_), inner, use.section, phase)
+
+    def _looped(self, use: Use) -> Iterator[Use]:
+        items = loop_items(use.step.loop, use.names(self.common()))
+        if isinstance(items, Unknown):
+            yield replace(use, item=items)
+            return
+        use.scope.steps[use.step.id] = {"outputs": {"items": [], "members": {}}, "status": "planned"}
+        for index, item in enumerate(items):
+            place = f"[{item_place(item, index)}]"
+            yield from self._members(replace(use, address=use.address + place, item=item, place=place))
+
+    def _members(self, use: Use) -> Iterator[Use]:
+        members = self.inventory.groups.get(use.step.target, ()) if use.step.target else ()
+        if not members:
+            yield use
+        for member in members:
+            place = f"{use.place}@{member}"
+            yield replace(use, address=f"{use.address}@{member}", member=member, group=use.address, place=place)
+
+    def answer(self, use: Use, question: Question) -> Plain | None:
+        """Give the value that a question is planned on: from the answers given, or its default. None: not known."""
+        prompt = question.prompt()
+        text = self.answers.get(use.address, self.answers.get(use.step.id))
+        if text is None or (self.inventory.protected and prompt.kind == "approve"):
+            return prompt.default if prompt.has_default else None
+        if text == "default":
+            if not prompt.has_default:
+                raise RefusedError(f"--answer {use.address}=default: the question has no default.")
+            return prompt.default
+        try:
+            value = question.accept(text)
+        except ValueError as error:
+            raise RefusedError(f"--answer {use.address}={text}: {error}") from error
+        reason = question.refused(value)
+        if reason:
+            raise RefusedError(f"--answer {use.address}={text} stops the run: {reason}")
+        return value
+
+    def _check_targets(self) -> None:
+        problems = []
+        for name, need in self.runbook.targets.items():
+            spec = self.inventory.targets.get(name)
+            if spec is None and not need.optional:
+                problems.append(f"target {name!r}{f' ({need.help})' if need.help else ''} is not there")
+            elif spec is not None and need.kind and spec.kind != need.kind:
+                problems.append(f"target {name!r} is of kind {spec.kind}, the runbook needs {need.kind}")
+        if problems:
+            raise RefusedError(
+                f"The environment {self.inventory.environment} does not fit {self.runbook.name}: {'; '.join(problems)}.",
+                advice=f"Add the targets to {self.inventory.file or 'the inventory'}.",
+            )
+
+    def _identities(self, steps: tuple[PlannedStep, ...]) -> dict[str, Mapping[str, str]]:
+        used = sorted({name for step in steps for name in step.targets if name in self.pool and name != "local"})
+        return {name: dict(self.pool.reader(name).identity()) for name in used}
+
+    def lock_target(self) -> str:
+        """Name the runbook's SQL target, whose server holds the run's lock; empty where there is none."""
+        for name in self.runbook.targets:
+            spec = self.inventory.targets.get(name)
+            if spec is not None and spec.kind in _SQL and self.pool.target(name).lock("rollbook") is not None:
+                return name
+        return ""
+
+    def _lock_scope(self) -> str:
+        name = self.lock_target()
+        return f"all machines that use {name}" if name else ONE_MACHINE

@@ -1,0 +1,102 @@
+"""What a step's expressions see, and which use of a step stands at which address."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..plan import PlannedStep, Section
+from ..run import StepRun
+from ..runbook import Runbook, Step
+from ..values import UNKNOWN_KEY, Plain, Unknown
+
+_PLAIN_ITEM: Final = re.compile(r"[A-Za-z0-9._:+-]{1,40}")
+
+
+@dataclass(slots=True)
+class Scope:
+    """
+    One runbook in use: the run's own, or an included one under its step's address.
+
+    *steps* grows as steps are planned or carried out: id → `{"outputs": …, "status": …}`.
+    """
+
+    runbook: Runbook
+    prefix: str
+    inputs: Mapping[str, Plain]
+    steps: dict[str, Plain] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One use of a step at its address: with its loop's *item* and its group's *member*."""
+
+    step: Step
+    scope: Scope
+    address: str
+    section: Section
+    phase: str = ""
+    item: Plain = None
+    member: str = ""
+    group: str = ""
+    place: str = ""
+
+    def names(self, common: Mapping[str, Plain]) -> dict[str, Plain]:
+        """Give the names that the step's expressions see."""
+        return {**common, "inputs": self.scope.inputs, "steps": self.scope.steps, "item": self.item}
+
+    def learn(self, outputs: Plain, status: str) -> None:
+        """Let later steps see this use's *outputs*; uses of one looped step are collected."""
+        if not self.place:
+            self.scope.steps[self.step.id] = {"outputs": outputs, "status": status}
+            return
+        entry = self.scope.steps.setdefault(self.step.id, {"outputs": {"items": [], "members": {}}, "status": status})
+        collected = entry["outputs"]
+        if isinstance(collected, Unknown):
+            return
+        if self.member:
+            collected["members"][self.member] = outputs
+        collected["items"].append(outputs)
+        entry["status"] = status
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a run knows of a step that is over: its *planned* form, outputs and status."""
+
+    planned: PlannedStep
+    outputs: Plain
+    status: str
+    after: Plain
+
+    @classmethod
+    def of(cls, step: StepRun) -> "Known":
+        """Take it from a run."""
+        return cls(step.planned, step.outputs, step.status, step.after)
+
+
+def item_place(item: Plain, index: int) -> str:
+    """Give the part of an address that names a loop's item."""
+    return item if isinstance(item, str) and _PLAIN_ITEM.fullmatch(item) else str(index)
+
+
+def with_unknowns(value: Plain) -> Plain:
+    """Turn the JSON form of what is not known yet into `Unknown`s, for expressions."""
+    match value:
+        case {"$unknown": str(source), **rest} if not rest:
+            return Unknown(source)
+        case dict():
+            return {key: with_unknowns(part) for key, part in value.items()}
+        case list() | tuple():
+            return [with_unknowns(part) for part in value]
+    return value
+
+
+def unknown_outputs(step_id: str) -> Unknown:
+    """Stand for all outputs of a step that has not run."""
+    return Unknown(f"steps.{step_id}.outputs")
+
+
+def unknown_json(source: str) -> dict[str, str]:
+    """Write an unknown in JSON."""
+    return {UNKNOWN_KEY: source}

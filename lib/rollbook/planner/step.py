@@ -1,0 +1,316 @@
+"""One step planned: from its place in a runbook to what it will do, read from the real systems."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
+from datetime import timedelta
+from typing import Any, Final
+
+from ..action import (
+    Action,
+    AnyState,
+    Assertion,
+    Change,
+    Fact,
+    Leave,
+    Question,
+    Readers,
+    Refuse,
+    Reverse,
+    compared_fields,
+    identity_fields,
+    reader_types,
+)
+from ..errors import ExpressionError, NotFoundError, RefusedError, RollbookError, SchemaError
+from ..expressions import condition, render
+from ..ops import Command, Op
+from ..plan import PlannedStep, UndoKind
+from ..registry import action_type
+from ..schema import build, encode, parse_duration
+from ..values import Plain, Unknown, unknowns
+from .projection import Projection
+from .scope import Use, unknown_outputs, with_unknowns
+
+_UNDO: Final[Mapping[type, UndoKind]] = {Reverse: "reverse", Leave: "leave", Refuse: "refuse"}
+
+
+def plan_use(
+    use: Use,
+    common: Mapping[str, Plain],
+    read: Readers,
+    projection: Projection,
+    answer: Callable[[Use, Question], Plain | None],
+) -> PlannedStep:
+    """
+    Plan one use of a step: render, probe, decide; writes nothing.
+
+    Raises `RefusedError` when a fact forbids the run, and any error of a probe, both naming the step.
+    """
+    try:
+        return _plan(use, common, read, projection, answer)
+    except SchemaError as error:
+        raise RefusedError(f"{_where(use)}: its arguments do not fit:\n{error}") from error
+    except RollbookError as error:
+        error.message = f"{_where(use)}: {error.message}"
+        raise
+
+
+def _where(use: Use) -> str:
+    return f"step {use.address}" + (f" ({use.step.place})" if use.step.place else "")
+
+
+def _plan(
+    use: Use,
+    common: Mapping[str, Plain],
+    read: Readers,
+    projection: Projection,
+    answer: Callable[[Use, Question], Plain | None],
+) -> PlannedStep:
+    names = use.names(common)
+    taking_part = takes_part(use, names)
+    planned = outline(use)
+    if isinstance(taking_part, Unknown):
+        return unknown(planned, use, f"whether it takes part is {taking_part}")
+    if taking_part:
+        return replace(planned, verdict="skip", reason=taking_part, outputs=None)
+    kind = action_type(use.step.kind)
+    arguments = rendered_arguments(use, kind, names)
+    absent = _absent_target(kind, arguments, read)
+    planned = replace(planned, arguments=encode(arguments), targets=_targets(kind, arguments))
+    if absent:
+        return replace(planned, verdict="skip", reason=absent)
+    first = next(unknowns(arguments), None)
+    if first is not None and not _accepts_unknown(first):
+        return unknown(planned, use, f"an argument is {first}")
+    action = build(kind, arguments)
+    return plan_action(planned, action, use, read, projection, answer)
+
+
+def _accepts_unknown(value: Unknown) -> bool:
+    return value.source in ("run.id", "run.now")
+
+
+def outline(use: Use) -> PlannedStep:
+    """Give what is known of a step before anything is rendered or read."""
+    step = use.step
+    return PlannedStep(
+        address=use.address,
+        id=step.id,
+        name=step.name or step.id,
+        kind=step.kind,
+        verdict="unknown",
+        section=use.section,
+        phase=use.phase,
+        approvers=step.approve.names if step.approve else (),
+        quorum=step.approve.quorum if step.approve else 0,
+        downtime=step.downtime,
+        group=use.group,
+        place=step.place,
+        effect=step.effect or "idempotent",
+    )
+
+
+def unknown(planned: PlannedStep, use: Use, reason: str) -> PlannedStep:
+    """Plan a step as not knowable yet; so are its outputs."""
+    return replace(planned, verdict="unknown", reason=reason, outputs=encode(unknown_outputs(use.step.id)))
+
+
+def takes_part(use: Use, names: Mapping[str, Plain]) -> str | Unknown:
+    """Say why the step takes no part: empty when it does, `Unknown` when that cannot be told yet."""
+    if not use.step.when:
+        return ""
+    holds = condition(use.step.when, names)
+    if isinstance(holds, Unknown):
+        return holds
+    return "" if holds else f"when: {use.step.when} does not hold"
+
+
+def rendered_arguments(use: Use, kind: type[Action[Any]], names: Mapping[str, Plain]) -> dict[str, Plain]:
+    """Render the step's arguments and put the keywords that the kind has as fields beside them."""
+    quoted = isinstance(use.step.arguments.get("command"), str)
+    arguments = {
+        name: render(value, names, quote=quoted and name == "command") for name, value in use.step.arguments.items()
+    }
+    member = use.member or (render(use.step.target, names) if use.step.target else "")
+    references = reader_types(kind)
+    if member and references:
+        arguments[next(iter(references))] = member
+    own = {part.name for part in fields(kind)}
+    for keyword, value in _keywords(use, names).items():
+        if keyword in own and keyword not in arguments:
+            arguments[keyword] = value
+    return arguments
+
+
+def _keywords(use: Use, names: Mapping[str, Plain]) -> dict[str, Plain]:
+    step = use.step
+    given: dict[str, Plain] = {
+        "effect": step.effect,
+        "run_as": render(step.run_as, names) or ("root" if step.become else ""),
+        "environment": render(dict(step.environment), names),
+        "detach": step.detach,
+        "no_log": step.no_log,
+    }
+    return {name: value for name, value in given.items() if value}
+
+
+def _targets(kind: type[Action[Any]], arguments: Mapping[str, Plain]) -> tuple[str, ...]:
+    named = []
+    for part in fields(kind):
+        if part.name in reader_types(kind):
+            value = arguments.get(part.name, part.default)
+            name = getattr(value, "name", value)
+            if isinstance(name, str) and name not in named:
+                named.append(name)
+    return tuple(named)
+
+
+def _absent_target(kind: type[Action[Any]], arguments: Mapping[str, Plain], read: Readers) -> str:
+    absent = [name for name in _targets(kind, arguments) if name not in read]
+    return f"the environment has no target {', '.join(absent)}" if absent else ""
+
+
+def plan_action(
+    planned: PlannedStep,
+    action: Action[Any],
+    use: Use,
+    read: Readers,
+    projection: Projection,
+    answer: Callable[[Use, Question], Plain | None],
+) -> PlannedStep:
+    """Plan a step whose action is fully known."""
+    planned = replace(planned, arguments=encode(action), compared=binding_fields(action), effect=action.effect())
+    match action:
+        case Question():
+            return _plan_question(planned, action, use, answer)
+        case Assertion():
+            shown = tuple(line for line in (action.describe(),) if line)
+            outputs = encode(unknown_outputs(use.step.id))
+            return replace(planned, verdict="read", reason="looked at in its turn", details=shown, outputs=outputs)
+    before, maker = projection.before(action)
+    if maker:
+        return unknown(planned, use, f"known after step {maker}")
+    if before is None:
+        before = action.probe(read)
+    if isinstance(action, Fact):
+        refuse(action, before)
+    change = change_of(action, before, use)
+    if change.ops:
+        projection.add(use.address, action, change.after)
+    return with_change(planned, action, change, use)
+
+
+def binding_fields(action: Action[Any]) -> tuple[str, ...]:
+    """Name the fields of the action's state that bind: for a fact those of its identity only."""
+    return identity_fields(action.state) if action.family == "fact" else compared_fields(action.state)
+
+
+def refuse(fact: Fact[Any], state: AnyState) -> None:
+    """Raise `RefusedError` when what a fact read forbids the run."""
+    reason = fact.refusal(state)
+    if reason:
+        raise RefusedError(reason)
+
+
+def change_of(action: Action[Any], before: AnyState, use: Use | None, goal: AnyState = None) -> Change[Any]:
+    """Compute the change from *before*: to *goal* in an undo, else to what the action desires."""
+    after = action.desired(before) if goal is None else goal
+    ops = action.ops(before, after)
+    return Change(before, after, tuple(with_keywords(op, use) for op in ops) if use else ops)
+
+
+def with_keywords(op: Op, use: Use) -> Op:
+    """Give a command the step's time limit where it has none of its own."""
+    if isinstance(op, Command) and op.timeout is None and use.step.timeout is not None:
+        return replace(op, timeout=seconds_of(use.step.timeout))
+    return op
+
+
+def seconds_of(duration: timedelta | str) -> float:
+    """Give a step's duration in seconds."""
+    return (duration if isinstance(duration, timedelta) else parse_duration(duration)).total_seconds()
+
+
+def with_change(planned: PlannedStep, action: Action[Any], change: Change[Any], use: Use | None) -> PlannedStep:
+    """Fill in a planned step from its change."""
+    undo, reason = undo_of(action, change, use)
+    verdict = action.verdict(change)
+    step_id = use.step.id if use else planned.id
+    has_result = action.family == "command" and bool(change.ops)
+    outputs = encode(unknown_outputs(step_id)) if has_result else encode(action.outputs(change.after, ()))
+    return replace(
+        planned,
+        verdict=verdict,
+        before=encode(change.before),
+        after=encode(change.after),
+        ops=tuple(encode_op(op) for op in change.ops),
+        shown=tuple(line for op in change.ops for line in op.render()),
+        details=tuple(action.details(change)),
+        outputs=outputs,
+        undo=undo,
+        undo_reason=reason,
+    )
+
+
+def undo_of(action: Action[Any], change: Change[Any], use: Use | None) -> tuple[UndoKind, str]:
+    """Say how an undo would treat the change, the step's own `undo:` first."""
+    own = use.step.undo if use else None
+    if own is not None:
+        if own.leave:
+            return "leave", own.leave
+        if own.refuse:
+            return "refuse", own.refuse
+        return "reverse", "by the runbook's own undo steps: " + "; ".join(step.name or step.id for step in own.steps)
+    if not change.ops:
+        return "leave", "nothing is changed"
+    decision = action.undo(change)
+    return _UNDO[type(decision)], decision.reason
+
+
+def encode_op(op: Op) -> Plain:
+    """Write an op as JSON, with its kind."""
+    return {"op": op.op, **encode(op)}
+
+
+def decode_op(content: Mapping[str, Plain]) -> Op:
+    """Read an op back. Raises `NotFoundError` for a kind that no loaded action brought."""
+    rest = dict(content)
+    name = rest.pop("op")
+    if name not in Op.kinds:
+        raise NotFoundError(f"There is no kind of op {name!r}.", advice="Is the package that brought it installed?")
+    return build(Op.kinds[name], rest)
+
+
+def _plan_question(
+    planned: PlannedStep, action: Question, use: Use, answer: Callable[[Use, Question], Plain | None]
+) -> PlannedStep:
+    prompt = encode(action.prompt())
+    value = answer(use, action)
+    outputs = encode(unknown_outputs(use.step.id)) if value is None else {"value": value}
+    return replace(
+        planned,
+        verdict="ask",
+        prompt=prompt,
+        outputs=outputs,
+        assumed=value is not None,
+        undo_reason="an answer stays given",
+    )
+
+
+def names_of(outputs: Plain) -> Plain:
+    """Give a planned step's outputs as expressions see them."""
+    return with_unknowns(outputs)
+
+
+def error_in(expression: str, error: ExpressionError) -> RefusedError:
+    """Tell of an expression that cannot be evaluated at run time."""
+    return RefusedError(f"{expression}: {error.message}", advice=error.advice)
+
+
+def loop_items(use_loop: Plain, names: Mapping[str, Plain]) -> Sequence[Plain] | Unknown:
+    """Render a step's `loop:`. Raises `RefusedError` when it is no list."""
+    items = render(use_loop, names)
+    if isinstance(items, Unknown):
+        return items
+    if not isinstance(items, list | tuple):
+        raise RefusedError(f"loop: expected a list, found {items!r}.")
+    return items

@@ -1,0 +1,163 @@
+"""The way back: a run's finished changes, last to first, as a Plan of the same type for the same engine."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from ..action import Action, AnyState, Change, Leave, Question, Refuse, Reverse, compared_fields
+from ..errors import NotFoundError, UndoRefused
+from ..plan import Plan, PlannedStep, changed_fields
+from ..registry import action_type
+from ..run import Run, StepRun
+from ..runbook import Step
+from ..schema import build, encode
+from .planner import Planner
+from .projection import Projection
+from .scope import Known
+from .step import change_of, decode_op, plan_use, with_change
+
+_UNDONE = ("changed", "recovered", "failed", "unreachable", "in_doubt", "running")
+
+
+def plan_undo(run: Run, planner: Planner, *, to: str = "") -> Plan:
+    """
+    Plan how to take back what *run* changed, last step first, down to the step *to*, which stays.
+
+    Raises `UndoRefused` naming every change in the way that cannot be taken back.
+    """
+    wanted = _wanted(run, to)
+    planner.follow(run.plan, {step.address: Known.of(step) for step in run.steps if step.done})
+    refused: list[str] = []
+    steps: list[PlannedStep] = []
+    for step in wanted:
+        steps += _back(step, planner, refused)
+    if refused:
+        raise UndoRefused(
+            f"Run {run.id} cannot be undone as a whole:\n" + "\n".join(f"  - {line}" for line in refused),
+            advice="`undo RUN --to STEP` goes back as far as the step named, which stays.",
+        )
+    return replace(
+        run.plan,
+        title=f"Undo of {run.plan.title or run.plan.runbook}",
+        steps=tuple(steps),
+        undo_of=run.id,
+        until="",
+        answers=dict(planner.answers),
+        lock=run.plan.lock,
+        made_at=planner.read.now(),
+        made_by=planner.operator,
+    )
+
+
+def _wanted(run: Run, to: str) -> list[StepRun]:
+    steps = list(run.steps)
+    if to:
+        places = [index for index, step in enumerate(steps) if to in (step.address, step.planned.id)]
+        if not places:
+            raise NotFoundError(f"Run {run.id} has no step {to!r}.", advice="`status RUN` lists its steps.")
+        steps = steps[places[-1] + 1 :]
+    changed = [step for step in steps if step.status in _UNDONE and step.ops]
+    return sorted(changed, key=lambda step: step.started_at or run.started_at, reverse=True)
+
+
+def _back(step: StepRun, planner: Planner, refused: list[str]) -> Iterator[PlannedStep]:
+    kind = action_type(step.planned.kind)
+    action = build(kind, step.arguments if step.arguments is not None else step.planned.arguments)
+    change = _change(action, step)
+    own = planner.uses[step.address].step.undo if step.address in planner.uses else None
+    base = _outline(step)
+    if own is not None and own.leave:
+        decision: Reverse[Any] | Leave | Refuse = Leave(own.leave)
+    elif own is not None and own.refuse:
+        decision = Refuse(own.refuse)
+    elif own is not None:
+        yield from _own_steps(step, planner, own.steps)
+        return
+    else:
+        decision = action.undo(change)
+    match decision:
+        case Leave(reason=reason):
+            yield replace(base, verdict="skip", reason=f"stays as it is: {reason}")
+        case Refuse(reason=reason):
+            refused.append(f"{step.address} ({step.planned.name}): {reason}")
+        case Reverse(goal=goal):
+            yield from _reversed(step, action, change, goal, planner)
+
+
+def _change(action: Action[Any], step: StepRun) -> Change[Any]:
+    ops = tuple(decode_op(op) for op in step.ops)
+    return Change(build(action.state, step.before), build(action.state, step.after), ops)
+
+
+def _outline(step: StepRun) -> PlannedStep:
+    planned = step.planned
+    return PlannedStep(
+        address=f"undo/{step.address}",
+        id=planned.id,
+        name=f"Undo: {planned.name}",
+        kind=planned.kind,
+        verdict="unknown",
+        phase=planned.phase,
+        targets=planned.targets,
+        arguments=step.arguments if step.arguments is not None else planned.arguments,
+        undo_of=step.address,
+        effect=planned.effect,
+        place=planned.place,
+        downtime={"begins": "ends", "ends": "begins"}.get(planned.downtime, ""),  # type: ignore[arg-type]  # a closed set
+    )
+
+
+def _reversed(
+    step: StepRun,
+    action: Action[Any],
+    change: Change[Any],
+    goal: AnyState,
+    planner: Planner,
+) -> Iterator[PlannedStep]:
+    base = _outline(step)
+    found = action.probe(planner.read)
+    names = compared_fields(action.state)
+    since = _changed(encode(change.after), encode(found), names)
+    if since and _changed(encode(goal), encode(found), names):
+        yield _question(base, since)
+    planned = with_change(replace(base, compared=names), action, change_of(action, found, None, goal), None)
+    if not planned.ops:
+        planned = replace(planned, verdict="noop", reason="it is as it was before")
+    yield replace(planned, goal=encode(goal), details=(*planned.details, *_since(since)))
+
+
+def _changed(wanted: dict[str, Any], found: dict[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:
+    return changed_fields({name: wanted[name] for name in names}, {name: found[name] for name in names})
+
+
+def _since(since: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"changed since the run: {line}" for line in since)
+
+
+def _question(base: PlannedStep, since: tuple[str, ...]) -> PlannedStep:
+    text = (
+        f"{base.undo_of} was changed by somebody since the run ({'; '.join(since)}). Go back all the same, losing that?"
+    )
+    confirm = build(action_type("human.confirm"), {"text": text})
+    return PlannedStep(
+        address=f"{base.address}/sure",
+        id=f"{base.id}-sure",
+        name="Decide whether to go back over a later change",
+        kind="human.confirm",
+        verdict="ask",
+        phase=base.phase,
+        arguments=encode(confirm),
+        prompt=encode(confirm.prompt()) if isinstance(confirm, Question) else None,
+        undo_of=base.undo_of,
+        undo_reason="an answer stays given",
+    )
+
+
+def _own_steps(step: StepRun, planner: Planner, steps: tuple[Step, ...]) -> Iterator[PlannedStep]:
+    use = planner.uses[step.address]
+    for own in steps:
+        address = f"undo/{step.address}/{own.id}"
+        inner = replace(use, step=own, address=address, place="")
+        planned = plan_use(inner, planner.common(), planner.read, Projection(), planner.answer)
+        planner.uses[address] = inner
+        yield replace(planned, undo_of=step.address, name=f"Undo: {own.name or own.id}")
