@@ -1,0 +1,342 @@
+"""MongoDB databases."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from ..errors import ConflictError, Interrupted, TargetError
+from ..ops import Execution, MongoExport, MongoLoad, MongoWrite, Op, OpResult, WrittenFile
+from ..schema import build
+from ..values import Plain, Secret
+from .base import Finding, MongoReader, TargetSpec
+from .export import LinesFile
+from .mongo_errors import explain
+from .surroundings import BaseTarget, Surroundings
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
+    from pymongo.collection import Collection
+    from pymongo.database import Database
+
+_BATCH: Final = 100
+_SOCKET_SECONDS: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class MarkerSettings:
+    """A document by which a database is known."""
+
+    collection: str = field(metadata={"help": "collection of the document"})
+    filter: Mapping[str, Plain] = field(metadata={"help": "what it is found by, in Extended JSON"})
+
+
+@dataclass(frozen=True, slots=True)
+class MongoSettings:
+    """The settings of `kind: mongo`."""
+
+    url: str | Secret | None = field(
+        default=None, metadata={"help": "mongodb:// or mongodb+srv://; or a secret that is one"}
+    )
+    database: str = field(default="", metadata={"help": "name of the database"})
+    user: str | None = field(default=None, metadata={"help": "account, where the url has none"})
+    password: Secret | None = field(default=None, metadata={"help": 'the account\'s password: {secret: "env:NAME"}'})
+    via: str | None = field(default=None, metadata={"help": "an ssh target through which the database is reached"})
+    marker: MarkerSettings | None = field(
+        default=None, metadata={"help": "a document that only this database has, for expect: {marker: present}"}
+    )
+    selection_timeout: float = field(default=5.0, metadata={"help": "seconds to look for the primary"})
+    write_timeout: float = field(default=30.0, metadata={"help": "seconds to wait until a majority has a write"})
+
+
+class MongoTarget(BaseTarget[MongoSettings]):
+    """A database, able to write: on the primary, with majority write concern."""
+
+    kind_name: ClassVar[str] = "mongo"
+
+    def __init__(self, spec: TargetSpec, settings: MongoSettings, surroundings: Surroundings) -> None:
+        super().__init__(spec, settings, surroundings)
+        self._clients: list[MongoClient[dict[str, Plain]]] = []
+        self._database: Database[dict[str, Plain]] | None = None
+        self._reader: MongoProbe | None = None
+
+    def connect_with(self, settings: MongoSettings) -> "Database[dict[str, Plain]]":
+        """Give the database through an account's own client; connects when first used."""
+        from pymongo import MongoClient, WriteConcern
+        from pymongo.errors import ConfigurationError, InvalidURI
+
+        if settings.url is None or not settings.database:
+            raise self._no_address("url: and database: are needed")
+        account: dict[str, Plain] = {} if settings.user is None else {"username": settings.user}
+        if settings.password is not None:
+            account["password"] = self.secrets.value(settings.password)
+        try:
+            client: MongoClient[dict[str, Plain]] = MongoClient(
+                self._address(settings.url),
+                **account,
+                tz_aware=True,
+                appname=self.surroundings.label[:128],
+                serverSelectionTimeoutMS=round(settings.selection_timeout * 1000),
+                connectTimeoutMS=round(settings.selection_timeout * 1000),
+                socketTimeoutMS=_SOCKET_SECONDS * 1000,
+            )
+        except (InvalidURI, ConfigurationError, ValueError) as error:
+            raise self._no_address(self.safe(error)) from None
+        self._clients.append(client)
+        concern = WriteConcern("majority", wtimeout=round(settings.write_timeout * 1000))
+        return client.get_database(settings.database, write_concern=concern)
+
+    def _address(self, url: str | Secret) -> str:
+        from urllib.parse import unquote, urlsplit
+
+        address = self.secrets.resolve(url)
+        try:
+            password = urlsplit(address).password
+        except ValueError:
+            password = None
+        if password:
+            self.redactor.add(f"password of {self.name}", unquote(password))
+        return address
+
+    def _no_address(self, why: str) -> TargetError:
+        return TargetError(
+            f"target {self.name!r} has no usable address: {why}",
+            advice="Give url: mongodb://host:27017/?replicaSet=NAME and database: NAME.",
+        )
+
+    @property
+    def database(self) -> "Database[dict[str, Plain]]":
+        """The database with the account that writes."""
+        with self.guard:
+            if self._database is None:
+                self._database = self.connect_with(self.settings)
+            return self._database
+
+    def reader(self) -> "MongoProbe":
+        """Give the side that only reads, with the account that the inventory names for it."""
+        with self.guard:
+            if self._reader is None:
+                self._reader = MongoProbe(self, self._reading_settings())
+            return self._reader
+
+    def _reading_settings(self) -> MongoSettings:
+        if self.spec.reader is None:
+            return self.settings
+        account = build(MongoSettings, self.spec.reader)
+        return replace(
+            self.settings,
+            url=account.url or self.settings.url,
+            user=account.user if account.url or account.user else self.settings.user,
+            password=account.password if account.url or account.password else self.settings.password,
+        )
+
+    def execute(self, op: Op, execution: Execution) -> OpResult:
+        """Write one document, load documents from a dump, or export some to a file."""
+        from .mongo_dump import load
+
+        match op:
+            case MongoWrite():
+                return self._write(op)
+            case MongoLoad():
+                return load(self.name, self.database, op, execution)
+            case MongoExport():
+                return self._export(op, execution)
+        raise self.misplaced(op)
+
+    def _write(self, op: MongoWrite) -> OpResult:
+        from pymongo.errors import PyMongoError
+
+        collection = self.database.get_collection(op.collection)
+        wanted, document = extended(op.filter), extended(op.document)
+        try:
+            matched = _carried_out(collection, op, wanted, document)
+        except PyMongoError as error:
+            raise explain(self.name, self.safe(op.render()[0]), error, writing=True) from error
+        if matched != op.matched:
+            outcome = "nothing was written" if not matched else "it was written"
+            raise ConflictError(
+                f"{self.name}: matched {matched} document{'' if matched == 1 else 's'}, and must match {op.matched}; "
+                f"{outcome}: {self.safe(op.render()[0])}",
+                advice="Somebody else changed the document since it was read. Look at it, then plan again.",
+            )
+        return OpResult(outputs={"matched": matched})
+
+    def _export(self, op: MongoExport, execution: Execution) -> OpResult:
+        from bson import json_util
+
+        with LinesFile(Path(op.path)) as file:
+            for done, document in enumerate(self.reader().find(op.collection, op.filter), 1):
+                file.add(json_util.dumps(document, json_options=json_util.CANONICAL_JSON_OPTIONS, ensure_ascii=False))
+                if done % _BATCH == 0:
+                    execution.progress(done, None, "items")
+                    if execution.stopping():
+                        raise Interrupted(f"the export to {op.path} was stopped; the file was not written")
+        return OpResult(
+            outputs={"documents": file.lines, "path": op.path, "sha256": file.sha256, "size": file.size},
+            files=(WrittenFile(op.path, file.size, file.sha256),),
+        )
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Look whether a primary is there and the account may write."""
+        from pymongo.errors import PyMongoError
+
+        try:
+            primary = bool(self.database.client.admin.command("hello").get("isWritablePrimary"))
+            status = self.database.client.admin.command({"connectionStatus": 1, "showPrivileges": True})
+        except PyMongoError as error:
+            failure = explain(self.name, "connecting with the account that writes", error)
+            return (self.finding("write rights", "missing", failure.message, failure.advice),)
+        return (self._primary(primary), self._rights(status["authInfo"]))
+
+    def _primary(self, found: bool) -> Finding:  # one fact
+        if found:
+            return self.finding("takes writes", "ok", "a primary answers")
+        advice = "Wait for an election, or give the whole replica set in the url (?replicaSet=NAME)."
+        return self.finding("takes writes", "missing", "no primary answers", advice)
+
+    def _rights(self, granted: Mapping[str, Plain]) -> Finding:
+        if not granted["authenticatedUsers"]:
+            return self.finding("write rights", "ok", "the server asks for no account")
+        places = ("", self.settings.database)
+        allowed = any(
+            right["resource"].get("anyResource")
+            or (right["resource"].get("db") in places and {"update", "insert"} <= set(right["actions"]))
+            for right in granted["authenticatedUserPrivileges"]
+        )
+        if allowed:
+            return self.finding("write rights", "ok", f"the account may write in {self.settings.database}")
+        advice = f'Have the role readWrite on "{self.settings.database}" granted to this account, or name another.'
+        return self.finding("write rights", "missing", f"the account may not write in {self.settings.database}", advice)
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self.guard:
+            for client in self._clients:
+                client.close()
+            self._clients.clear()
+            self._database = self._reader = None
+
+
+def extended(value: Mapping[str, Plain]) -> dict[str, Plain]:
+    """Turn Extended JSON into what BSON is made of; raises `TargetError` for text that is none."""
+    import json
+
+    from bson import json_util
+    from bson.errors import BSONError
+
+    try:
+        found: dict[str, Plain] = json_util.loads(json.dumps(value), json_options=json_util.JSONOptions(tz_aware=True))
+    except (BSONError, TypeError, ValueError) as error:
+        raise TargetError(
+            f"this is no Extended JSON: {error}", advice='Write ids as {"$oid": …}, times as {"$date": …}.'
+        ) from error
+    return found
+
+
+def _carried_out(
+    collection: "Collection[dict[str, Plain]]", op: MongoWrite, wanted: dict[str, Plain], document: dict[str, Plain]
+) -> int:
+    """Carry out the write; give how many documents it matched, or inserted."""
+    match op.operation:
+        case "update_one":
+            return collection.update_one(wanted, document).matched_count
+        case "replace_one":
+            return collection.replace_one(wanted, document).matched_count
+        case "delete_one":
+            return collection.delete_one(wanted).deleted_count
+        case "insert_one":
+            collection.insert_one(document)
+            return op.matched
+
+
+class MongoProbe(MongoReader):
+    """The reading side of a database: on the primary, only what a majority has."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("mongo",)
+
+    def __init__(self, target: MongoTarget, settings: MongoSettings) -> None:
+        self._name = target.name
+        self._kind = target.kind
+        self._guard = target.guard
+        self._connect = target.connect_with
+        self._settings = settings
+        self._opened: Database[dict[str, Plain]] | None = None
+
+    @property
+    def name(self) -> str:
+        """The target's name in the inventory."""
+        return self._name
+
+    @property
+    def kind(self) -> str:
+        """The target's kind in the inventory."""
+        return self._kind
+
+    @property
+    def _database(self) -> "Database[dict[str, Plain]]":
+        from pymongo import ReadPreference
+        from pymongo.read_concern import ReadConcern
+
+        with self._guard:
+            if self._opened is None:
+                self._opened = self._connect(self._settings).with_options(
+                    read_preference=ReadPreference.PRIMARY, read_concern=ReadConcern("majority")
+                )
+            return self._opened
+
+    def identity(self) -> Mapping[str, str]:
+        """Read the replica set's name, the database's, and whether the marker document is there (present, absent)."""
+        from pymongo.errors import PyMongoError
+
+        database = self._database
+        found = {"database": database.name}
+        try:
+            hello = database.client.admin.command("hello")
+        except PyMongoError as error:
+            raise explain(self._name, "asking which server it is", error) from error
+        if "setName" in hello:
+            found["set_name"] = str(hello["setName"])
+        marker = self._settings.marker
+        if marker is not None:
+            there = next(self.find(marker.collection, marker.filter, limit=1), None)
+            found["marker"] = "absent" if there is None else "present"
+        return found
+
+    def find(
+        self,
+        collection: str,
+        wanted: Mapping[str, Plain],
+        *,
+        fields: Mapping[str, Plain] | None = None,
+        order: tuple[tuple[str, int], ...] = (),
+        limit: int = 0,
+    ) -> Iterator[dict[str, Plain]]:
+        """Stream documents; *wanted* is Extended JSON; documents come with ObjectIds and aware UTC datetimes."""
+        from pymongo.errors import PyMongoError
+
+        try:
+            cursor = self._database.get_collection(collection).find(
+                extended(wanted), None if fields is None else dict(fields), limit=limit, sort=list(order) or None
+            )
+            with cursor:
+                yield from cursor
+        except PyMongoError as error:
+            raise explain(self._name, f"finding documents in {collection}", error) from error
+
+    def count(self, collection: str, wanted: Mapping[str, Plain]) -> int:
+        """Count matching documents."""
+        from pymongo.errors import PyMongoError
+
+        try:
+            return self._database.get_collection(collection).count_documents(extended(wanted))
+        except PyMongoError as error:
+            raise explain(self._name, f"counting documents in {collection}", error) from error
+
+    def collections(self) -> frozenset[str]:
+        """Name the database's collections."""
+        from pymongo.errors import PyMongoError
+
+        try:
+            return frozenset(self._database.list_collection_names())
+        except PyMongoError as error:
+            raise explain(self._name, "listing its collections", error) from error
