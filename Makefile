@@ -33,12 +33,12 @@ clean:
 	rm -rf $(VENV) .rollbook/demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
 
 $(STAMPS)/demo: $(STAMPS)/python pyproject.toml
-	@echo "Installing Rollbook into $(VENV) …"
+	@echo "Installing Rollbook into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
 	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/python pyproject.toml
-	@echo "Installing Rollbook with its test and development tools into $(VENV) …"
+	@echo "Installing Rollbook with its test and development tools into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,test,dev]'
 	@touch $@ $(STAMPS)/demo
 
