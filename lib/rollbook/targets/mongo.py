@@ -90,6 +90,8 @@ class MongoTarget(BaseTarget[MongoSettings]):
         from urllib.parse import unquote, urlsplit
 
         address = self.secrets.resolve(url)
+        if not address.startswith(("mongodb://", "mongodb+srv://")):
+            raise self._no_address("its url does not begin with mongodb:// or mongodb+srv://")
         try:
             password = urlsplit(address).password
         except ValueError:

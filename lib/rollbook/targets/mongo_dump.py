@@ -43,10 +43,9 @@ def documents(path: Path) -> Iterator[Mapping[str, Plain]]:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    file = path.open("rb")
-    zipped = file.read(2) == b"\x1f\x8b"
-    file.seek(0)
-    return cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if zipped else file
+    with path.open("rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    return cast("IO[bytes]", gzip.open(path)) if zipped else path.open("rb")
 
 
 def _bson(file: IO[bytes]) -> Iterator[Mapping[str, Plain]]:
@@ -103,9 +102,10 @@ def _insert(collection: "Collection[dict[str, Plain]]", batch: list[Mapping[str,
 
     try:
         # Raw documents go to the server byte for byte; the stubs only know dicts.
-        return len(collection.insert_many(cast("list[dict[str, Plain]]", batch), ordered=False).inserted_ids)
+        collection.insert_many(cast("list[dict[str, Plain]]", batch), ordered=False)
     except BulkWriteError as error:
         failed = error.details["writeErrors"]
         if error.details["writeConcernErrors"] or any(one["code"] != _DUPLICATE for one in failed):
             raise
         return int(error.details["nInserted"])
+    return len(batch)
