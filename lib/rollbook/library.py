@@ -28,15 +28,26 @@ class Library:
     """
     Finds files by name in the `runbooks/` and `inventory/` of *folders*, the first that has it.
 
-    Without *folders*: the working folder, then the stock. Nothing is kept: each call reads anew.
+    Without *folders* in the working folder. With *stock*, behind them in what comes with Rollbook.
+    Nothing is kept: each call reads anew.
     """
 
-    def __init__(self, *folders: Path) -> None:
-        self.folders = folders or tuple(dict.fromkeys((Path(), stock_folder())))
+    def __init__(self, *folders: Path, stock: bool = True) -> None:
+        own = folders or (Path(),)
+        behind = () if not stock or stock_folder() in (folder.resolve() for folder in own) else (stock_folder(),)
+        self.folders = (*own, *behind)
 
     def runbook_names(self) -> tuple[str, ...]:
         """Name every runbook, sorted."""
         return self._names("runbooks")
+
+    def files(self) -> tuple[Path, ...]:
+        """Give the file of every runbook and environment."""
+        named = (
+            *(("runbooks", name) for name in self.runbook_names()),
+            *(("inventory", name) for name in self.environments()),
+        )
+        return tuple(path for sort, name in named if (path := self.find(sort, name)))
 
     def environments(self) -> tuple[str, ...]:
         """Name every environment, sorted."""
@@ -69,6 +80,11 @@ class Library:
         if path is None:
             raise _not_found("environment", environment, self.environments(), "inventory", self.folders)
         return inventory_file(path)
+
+    @staticmethod
+    def parse(sources: Mapping[str, str]) -> Runbook:
+        """Rebuild a runbook from the texts that a plan or journal holds; see `runbook_from_sources`."""
+        return runbook_from_sources(sources)
 
     def find(self, sort: str, name: str) -> Path | None:
         """Find the file of a runbook (`runbooks`) or an environment (`inventory`)."""

@@ -133,10 +133,10 @@ def outputs_of(action: ActionType, content: Mapping[str, Plain]) -> frozenset[st
     """Name the outputs of a step as far as they are known before it runs; None where they are not."""
     if content.get("loop") is not None:
         return frozenset(("items", "members"))
-    if content.get("target") or content.get("parse"):
-        return None
+    if content.get("target"):
+        return None  # a group's are collected under `members`, a target's are not
     if action.output_names is not None:
-        return frozenset(action.output_names)
+        return frozenset((*action.output_names, "value")) if content.get("parse") else frozenset(action.output_names)
     if issubclass(action, Fact | Assertion) and action.outputs is Action.outputs:
         return frozenset(part.name for part in fields(action.state))
     return None

@@ -30,12 +30,11 @@ class Scope:
     places: Mapping[str, int]
     before: dict[str, frozenset[str] | None] = field(default_factory=dict)
     looped: bool = False
-    used: set[tuple[str, ...]] = field(default_factory=set)
+    ended: bool = False
 
-    def inside(self, *, looped: bool, own: str = "", outputs: frozenset[str] | None = None) -> "Scope":
-        """Give the scope of a step's own expressions; with *own*, of those that see what it gave."""
-        before = {**self.before, own: outputs} if own else self.before
-        return Scope(self.inputs, self.places, before, looped or self.looped, self.used)
+    def inside(self, *, looped: bool = False, ended: bool = False) -> "Scope":
+        """Give the scope of a step's own expressions; *ended* when an attempt is over, so that they see `outputs`."""
+        return Scope(self.inputs, self.places, dict(self.before), looped or self.looped, ended)
 
 
 def check_step(content: Mapping[str, Plain], path: Path, scope: Scope, after: Scope, problems: Problems) -> None:
@@ -64,7 +63,6 @@ def check_value(value: Plain, path: Path, scope: Scope, problems: Problems, *, b
         except ExpressionError as error:
             problems.add(place, error.message + (f" {error.advice}" if error.advice else ""))
             continue
-        scope.used |= paths
         for used in sorted(paths):
             if message := _misfit(used, scope, text):
                 problems.add(place, message)
@@ -92,6 +90,10 @@ def _misfit(used: tuple[str, ...], scope: Scope, text: str) -> str:
             return _step_misfit(step_id, rest, scope, text)
         case ("item", *_) if not scope.looped:
             return "item is defined only in a step with loop:"
+        case ("outputs", *_):
+            return (
+                "" if scope.ended else "outputs is defined only in until, fail_when and verify; write steps.ID.outputs"
+            )
         case (head, *_) if head not in NAMES:
             return f"{head} is not defined{nearest_of(head, NAMES)}"
     return ""

@@ -41,7 +41,7 @@ def parse_runbook(document: Document, included: Included = no_includes) -> Runbo
     needs = _needs(content.get("targets"), problems)
     scope = Scope(frozenset(_keys(content.get("inputs"))), _places(document))
     _check_duplicates(document, problems)
-    check_value(content.get("lock"), ("lock",), Scope(scope.inputs, {}, used=scope.used), problems)
+    check_value(content.get("lock"), ("lock",), Scope(scope.inputs, {}), problems)
     reader = StepReader(document, problems, needs, included)
     steps, last = (reader.read(content.get(section), (section,), scope) for section in _SECTIONS)
     if problems or form is None:
@@ -123,8 +123,6 @@ def _needs(content: Plain, problems: DocumentProblems) -> dict[str, TargetNeed]:
         kind = written.get("kind", "") if isinstance(written, dict) else written
         if isinstance(kind, str) and kind:
             check_kind(kind, KINDS, (*place, "kind") if isinstance(written, dict) else place, problems)
-        elif isinstance(kind, str):
-            problems.add(place, f"expected the kind of target: {', '.join(sorted(KINDS))}")
         more = written if isinstance(written, dict) else {}
         kind = kind if isinstance(kind, str) and kind in KINDS else ""
         found[name] = TargetNeed(kind, more.get("optional") is True, str(more.get("help") or ""))

@@ -96,14 +96,14 @@ class StepReader:
         own = str(content.get("id") or "")
         outputs = self._check_action(content, path)
         inner = scope.inside(looped=content.get("loop") is not None)
-        # What one round of a loop gave is not yet collected when the round is judged.
-        after = scope.inside(looped=inner.looped, own=own, outputs=None if inner.looped else outputs)
+        after = inner.inside(ended=True)
         # A loop's own list is made before there is an item.
         check_step({"loop": content.get("loop")}, path, scope, scope, self.problems)
         check_step({key: part for key, part in content.items() if key != "loop"}, path, inner, after, self.problems)
-        verify, undo = self._nested(content, path, after)
+        verify = self._verify(content, path, after)
         if own:
-            scope.before[own] = outputs
+            scope.before[own] = inner.before[own] = outputs
+        undo = self._undo(content, path, inner)
         return None if form is None else self._step(form, path, phase, verify, undo)
 
     def _check_action(self, content: dict[str, Plain], path: Path) -> frozenset[str] | None:
@@ -163,24 +163,26 @@ class StepReader:
         except UsageError as error:
             self.problems.add((*path, "inputs" if given else "include"), error.message)
 
-    def _nested(
-        self, content: Mapping[str, Plain], path: Path, scope: Scope
-    ) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
-        """Read the steps under `verify:` and `undo:`, which see what the step gave."""
+    def _verify(self, content: Mapping[str, Plain], path: Path, scope: Scope) -> tuple[Step, ...]:
+        """Read the steps under `verify:`, which must be assertions."""
+        steps = self._unnumbered(content.get("verify"), (*path, "verify"), scope, "verify")
+        for step in steps:
+            action = find_action(step.kind, (*step.path, step.kind), self.problems) if step.kind else None
+            if step.include or (action is not None and not issubclass(action, Assertion)):
+                message = f"verify takes assertions only, such as http.check; {step.kind or 'an include'} is none"
+                self.problems.add(step.path, message)
+        return steps
+
+    def _undo(self, content: Mapping[str, Plain], path: Path, scope: Scope) -> tuple[Step, ...]:
+        """Read the steps under `undo:`, which see what the step gave."""
         undo = content.get("undo")
-        place: Path = (*path, "undo")
         if isinstance(undo, dict):
-            undo, place = undo.get("steps"), (*place, "steps")
-        verify = self._unnumbered(content.get("verify"), (*path, "verify"), scope, "verify")
-        for step in verify:
-            action = find_action(step.kind, step.path, self.problems) if step.kind else None
-            if action is None or not issubclass(action, Assertion):
-                self.problems.add(step.path, f"verify takes assertions only, such as http.check; {step.kind} is none")
-        return verify, self._unnumbered(undo, place, scope, "undo")
+            return self._unnumbered(undo.get("steps"), (*path, "undo", "steps"), scope, "undo")
+        return self._unnumbered(undo, (*path, "undo"), scope, "undo")
 
     def _unnumbered(self, content: Plain, path: Path, scope: Scope, word: str) -> tuple[Step, ...]:
         """Read steps that need no id and no name of their own."""
-        scope = scope.inside(looped=scope.looped)
+        scope = scope.inside(ended=scope.ended)
         found = []
         for number, (part, place, _) in enumerate(walk_steps(content, path), 1):
             step = self.one(part, place, scope)
