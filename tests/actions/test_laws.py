@@ -7,8 +7,18 @@ import pytest
 
 from rollbook.registry import BUILTINS
 from rollbook.targets.base import CommandResult, HttpResponse
-from rollbook.testing import Case, FakeDatabase, FakeHost, FakeSite, FakeTarget, FakeWorld, Law, law_id, laws_of
-from rollbook.testing.fakes import FakeFile
+from rollbook.testing import (
+    Case,
+    FakeDatabase,
+    FakeFile,
+    FakeHost,
+    FakeSite,
+    FakeTarget,
+    FakeWorld,
+    Law,
+    law_id,
+    laws_of,
+)
 
 HIDDEN = "password=hunter22"
 PATH = "/etc/app.conf"

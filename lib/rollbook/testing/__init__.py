@@ -10,7 +10,7 @@ A test of a kind is a few cases and one parametrized function:
         law(case)
 """
 
-from .fakes import FakeDatabase, FakeExecution, FakeHost, FakeReaders, FakeSite, FakeTarget, FakeWorld
+from .fakes import FakeDatabase, FakeExecution, FakeFile, FakeHost, FakeReaders, FakeSite, FakeTarget, FakeWorld
 from .laws import LAWS, Case, Law, LawBrokenError, law_id, laws_of
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Case",
     "FakeDatabase",
     "FakeExecution",
+    "FakeFile",
     "FakeHost",
     "FakeReaders",
     "FakeSite",
