@@ -12,7 +12,7 @@ from ...openedx.pointers import Pointers, check_fit
 from ...openedx.versions import check_mix
 from ...targets.base import MongoReader, SqlReader
 from ...values import Plain
-from .reading import read_course, read_pairs, read_sketches
+from .reading import read_course, read_pairs, read_sketches, structure_subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class CompletenessState:
 
     complete: bool = identity()
     problems: tuple[str, ...] = ()
-    names: Mapping[str, str] = field(default_factory=dict)
+    title: str = ""
     blocks: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
@@ -51,7 +51,7 @@ class CompletenessFact(Fact[CompletenessState]):
 
     def subjects(self) -> frozenset[Subject]:
         """Name the structures; they never change, so no planned step of another kind writes them."""
-        return frozenset({Subject(self.modulestore.name, "openedx.structures", self.version)})
+        return frozenset({structure_subject(self.modulestore, self.version)})
 
     def probe(self, read: Readers) -> CompletenessState:
         """Read both structures and look their definitions up."""
@@ -65,7 +65,7 @@ class CompletenessFact(Fact[CompletenessState]):
         return CompletenessState(
             complete=not problems,
             problems=problems,
-            names={word: sketch.name for word, sketch in found},
+            title=next((sketch.name for _, sketch in reversed(found) if sketch.name), ""),
             blocks={word: dict(sketch.counts) for word, sketch in found if sketch.counts is not None},
         )
 

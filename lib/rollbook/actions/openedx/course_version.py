@@ -15,7 +15,16 @@ from ...ops import MongoWrite, Op, Sql, Statement, instant, object_id
 from ...targets.base import MongoReader, SqlReader
 from ...values import NOW, RUN_ID, Plain, Unknown
 from .course_key import course_subjects
-from .reading import ACTIVE_VERSIONS, Course, Trust, disagreement, read_course, read_pairs, read_sketches
+from .reading import (
+    ACTIVE_VERSIONS,
+    Course,
+    Trust,
+    disagreement,
+    read_course,
+    read_pairs,
+    read_sketches,
+    structure_subject,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +74,9 @@ class CourseVersion(Action[CourseVersionState]):
     modulestore: Ref[MongoReader] = Ref("modulestore")
 
     def subjects(self) -> frozenset[Subject]:
-        """Name the course in both stores."""
-        return course_subjects(self.ledger, self.modulestore, self.course_id)
+        """Name the course in both stores, and the structures that must be there first."""
+        structures = structure_subject(self.modulestore, self.version)
+        return course_subjects(self.ledger, self.modulestore, self.course_id) | {structures}
 
     def probe(self, read: Readers) -> CourseVersionState:
         """Read both stores, and whether the versions are whole that this, or its undo, would lead to."""

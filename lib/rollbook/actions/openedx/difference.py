@@ -12,7 +12,7 @@ from ...openedx.structure import Outline, StructureError
 from ...targets.base import MongoReader, SqlReader
 from ...values import Plain
 from .course_version import NOT_RESTORED
-from .reading import Trust, read_course, read_outline
+from .reading import Trust, read_course, read_outline, structure_subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class DifferenceFact(Fact[DifferenceState]):
     modulestore: Ref[MongoReader] = Ref("modulestore")
 
     def subjects(self) -> frozenset[Subject]:
-        """Name the comparison, which no step writes."""
-        return frozenset({Subject(self.modulestore.name, self.kind, f"{self.course_id} {self.version}")})
+        """Name the structures: brought back from a dump, they are compared once they are there."""
+        return frozenset({structure_subject(self.modulestore, self.version)})
 
     def probe(self, read: Readers) -> DifferenceState:
         """Read the versions of both, one branch at a time."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Final, Literal
 
+from ...action import Ref, Subject
 from ...errors import RefusedError
 from ...openedx import ledger as statements
 from ...openedx.completeness import Sketch
@@ -127,10 +128,18 @@ def read_shared(sql: SqlReader, key: CourseKey, versions: Sequence[str]) -> dict
     return {version: tuple(runs) for version, runs in found.items()}
 
 
-def count_definitions(mongo: MongoReader, ids: Sequence[object]) -> int:
-    """Count how many of these definitions are there."""
-    chunks = _chunks([str(value) for value in ids if is_version(str(value))])
-    return sum(mongo.count(DEFINITIONS, {"_id": {"$in": [{"$oid": value} for value in chunk]}}) for chunk in chunks)
+def read_ids(mongo: MongoReader, collection: str, ids: Sequence[str]) -> set[str]:
+    """Give those of *ids* that are there, reading nothing but ids."""
+    found: set[str] = set()
+    for chunk in _chunks(ids):
+        asked = {"_id": {"$in": [{"$oid": value} for value in chunk]}}
+        found |= {str(document["_id"]) for document in mongo.find(collection, asked, fields={"_id": 1})}
+    return found
+
+
+def structure_subject(modulestore: Ref[MongoReader], version: str) -> Subject:
+    """Name the structures of a version, for the kinds that read them and the one that brings them back."""
+    return Subject(modulestore.name, "openedx.structures", version)
 
 
 def _read_row(sql: SqlReader, key: CourseKey) -> LedgerRow:
@@ -206,11 +215,10 @@ class _Definitions:
 
     def missing(self, ids: Iterable[object]) -> int:
         wanted = {str(value) for value in ids}
-        for chunk in _chunks([value for value in wanted - self._there - self._gone if is_version(value)]):
-            asked = {"_id": {"$in": [{"$oid": value} for value in chunk]}}
-            found = {str(document["_id"]) for document in self._mongo.find(DEFINITIONS, asked, fields={"_id": 1})}
-            self._there |= found
-            self._gone |= set(chunk) - found
+        unknown = [value for value in wanted - self._there - self._gone if is_version(value)]
+        found = read_ids(self._mongo, DEFINITIONS, unknown)
+        self._there |= found
+        self._gone |= set(unknown) - found
         return len(wanted - self._there)
 
 

@@ -23,7 +23,6 @@ class Line:
     value: str
     label: str
     detail: str
-    good: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +122,12 @@ class VersionsFact(Fact[VersionsState]):
 
 
 def _distinct(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """Leave out an entry that changed no pointer: it shows the same versions as the one right before it."""
-    return tuple(
-        candidate
-        for place, candidate in enumerate(candidates)
-        if place + 1 == len(candidates) or candidates[place + 1].pair.pointers != candidate.pair.pointers
-    )
+    """Show each pair of versions once, where it was in force last; one without any version cannot be chosen."""
+    first: dict[Pointers, Candidate] = {}
+    for candidate in candidates:
+        if candidate.pair.pointers.present:
+            first.setdefault(candidate.pair.pointers, candidate)
+    return tuple(first.values())
 
 
 def _line(candidate: Candidate) -> Line:
@@ -137,5 +136,4 @@ def _line(candidate: Candidate) -> Line:
         value=str(pair.pointers),
         label=candidate.label,
         detail=tell_saves_left(candidate.saves_left),
-        good=candidate.good,
     )

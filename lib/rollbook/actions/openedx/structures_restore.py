@@ -1,0 +1,126 @@
+"""`openedx.structures_restore`: versions that pruning took, back from a MongoDB dump."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import ClassVar
+
+from ...action import Action, Change, Leave, Readers, Ref, Subject, Undo, Verdict, evidence
+from ...errors import RefusedError
+from ...openedx.pointers import Pointers, is_version, missing_from
+from ...openedx.structure import Document, Outline, outline
+from ...ops import MongoLoad, Op
+from ...targets.base import MongoReader
+from ...targets.mongo_dump import documents
+from ...values import Plain
+from .reading import DEFINITIONS, STRUCTURES, read_ids, structure_subject
+
+
+@dataclass(frozen=True, slots=True)
+class StructuresState:
+    """What of the versions is not in the modulestore; *absent* is what the dump does not have either, in words."""
+
+    missing_definitions: tuple[str, ...]
+    missing_structures: tuple[str, ...]
+    absent: tuple[str, ...] = evidence()
+
+
+@dataclass(frozen=True, slots=True)
+class StructuresRestore(Action[StructuresState]):
+    """
+    Insert versions that pruning took again, under their own ids, from a MongoDB dump.
+
+    Structures and definitions never change once written, so one from a dump is the one that was there. What the dump
+    holds is checked first: the root, every child, every definition, in the dump or in the modulestore; nothing is
+    inserted unless all of it is there. Documents that exist are left alone. The files are what mongodump writes
+    (`modulestore.structures.bson`, gzipped or not) or Extended JSON, a document a line. Point the course at the
+    version in the same run: until then the next pruning takes it again.
+    """
+
+    kind: ClassVar[str] = "openedx.structures_restore"
+    example: ClassVar[Mapping[str, Plain]] = {
+        "version": "draft:663200000000000000000001,published:663200000000000000000002",
+        "structures": "/backup/dump/edxapp/modulestore.structures.bson",
+        "definitions": "/backup/dump/edxapp/modulestore.definitions.bson",
+    }
+
+    version: str = field(metadata={"help": "draft:ID,published:ID, or library:ID"})
+    structures: str = field(metadata={"help": "the dump of modulestore.structures, on this machine"})
+    definitions: str | None = field(default=None, metadata={"help": "the dump of modulestore.definitions"})
+    modulestore: Ref[MongoReader] = Ref("modulestore")
+
+    def subjects(self) -> frozenset[Subject]:
+        """Name the structures."""
+        return frozenset({structure_subject(self.modulestore, self.version)})
+
+    def probe(self, read: Readers) -> StructuresState:
+        """Compare what is in the modulestore with what is needed, and look for the rest in the dump."""
+        mongo, versions = read[self.modulestore], Pointers.parse(self.version).versions
+        missing = missing_from(versions, read_ids(mongo, STRUCTURES, versions))
+        outlines = tuple(self._outlines(mongo, versions, missing))
+        needed = tuple(dict.fromkeys(str(value) for found in outlines for value in found.definitions))
+        gone = missing_from(needed, read_ids(mongo, DEFINITIONS, [value for value in needed if is_version(value)]))
+        return StructuresState(
+            missing_definitions=gone,
+            missing_structures=missing,
+            absent=tuple(self._absent(missing, outlines, gone)),
+        )
+
+    def _outlines(self, mongo: MongoReader, versions: Collection[str], missing: Collection[str]) -> Iterator[Outline]:
+        there = [{"$oid": version} for version in versions if version not in missing]
+        yield from map(outline, mongo.find(STRUCTURES, {"_id": {"$in": there}}))
+        if missing:
+            yield from (outline(document) for document in dumped(self.structures, missing))
+
+    def _absent(self, missing: Collection[str], outlines: Collection[Outline], gone: Collection[str]) -> Iterator[str]:
+        found = {item.version for item in outlines}
+        yield from (f"structure {version} is not in {self.structures}" for version in missing if version not in found)
+        for item in outlines:
+            lost = [*map(str, item.missing), *(f"the definition of {key}" for key in item.without_definition)]
+            yield from (f"structure {item.version} lacks {name}" for name in lost)
+        if gone and self.definitions is None:
+            yield f"{len(gone)} definitions are gone, and no dump of them is named"
+        elif gone and self.definitions is not None:
+            dump = {str(document["_id"]) for document in dumped(self.definitions, gone)}
+            yield from (f"definition {value} is not in {self.definitions}" for value in missing_from(gone, dump))
+
+    def desired(self, before: StructuresState) -> StructuresState:
+        """Want all of it. Raises RefusedError where the dump does not have it."""
+        if before.absent:
+            more = f" and {len(before.absent) - 10} more" if len(before.absent) > 10 else ""
+            raise RefusedError(
+                f"{self.version} cannot be brought back whole: {'; '.join(before.absent[:10])}{more}",
+                advice="take a dump that is older than the pruning, of structures and definitions, of one moment",
+            )
+        return replace(before, missing_definitions=(), missing_structures=())
+
+    def ops(self, old: StructuresState, new: StructuresState) -> tuple[Op, ...]:
+        """Insert definitions first, so that no structure is ever there without them."""
+        wanted = (
+            (DEFINITIONS, self.definitions, old.missing_definitions, new.missing_definitions),
+            (STRUCTURES, self.structures, old.missing_structures, new.missing_structures),
+        )
+        return tuple(
+            MongoLoad(self.modulestore.name, collection, path, missing_from(was, to))
+            for collection, path, was, to in wanted
+            if path is not None and missing_from(was, to)
+        )
+
+    def undo(self, change: Change[StructuresState]) -> Undo[StructuresState]:  # noqa: ARG002  # always the same
+        """Leave them: they are in nobody's way."""
+        return Leave("structures never change and are in nobody's way; pruning takes those that are not in use")
+
+    def verdict(self, change: Change[StructuresState]) -> Verdict:
+        """Sort it: brought back, or there already."""
+        return "create" if change.ops else "noop"
+
+    def details(self, change: Change[StructuresState]) -> tuple[str, ...]:
+        """Count what comes from the dump."""
+        was = change.before
+        return (f"from the dump: {len(was.missing_structures)} structures, {len(was.missing_definitions)} definitions",)
+
+
+def dumped(path: str, ids: Collection[str]) -> Iterator[Document]:
+    """Yield the documents with these ids from a dump on this machine."""
+    wanted = set(ids)
+    return (document for document in documents(Path(path)) if str(document.get("_id")) in wanted)

@@ -1,0 +1,211 @@
+from dataclasses import replace
+
+import pytest
+
+from rollbook.actions.openedx.course_version import CourseVersion
+from rollbook.actions.openedx.stores_agree import StoresAgree
+from rollbook.demo.tables import history
+from rollbook.errors import ConflictError, RefusedError
+from rollbook.openedx.pointers import Pointers
+from rollbook.planner.step import encode_op
+from rollbook.values import bind
+
+from .site import RUN, Site
+
+pytestmark = pytest.mark.server
+
+
+def good(site: Site) -> str:
+    """Name the pair before the mistaken import."""
+    return str(Pointers(site.sample.good_draft, site.sample.good_published))
+
+
+def head(site: Site) -> str:
+    """Name the pair that is in force."""
+    return str(Pointers(site.sample.head_draft, site.sample.head_published))
+
+
+def reasons(site: Site) -> list[tuple[str, str | None, int | None]]:
+    """Read the newest history rows of the course: type, reason and user."""
+    query = history.select().where(history.c.course_id == site.sample.course_id).order_by(history.c.history_id.desc())
+    with site.sample.open() as studio, studio.engine.connect() as connection:
+        rows = connection.execute(query).all()
+    return [(row.history_type, row.history_change_reason, row.history_user_id) for row in rows]
+
+
+def test_a_course_comes_back_and_goes_back(any_site: Site) -> None:
+    """On every kind of ledger both stores move, each with one history row, and an undo brings the pointers back."""
+    action = any_site.action(CourseVersion, version=good(any_site))
+    rows = len(reasons(any_site))
+
+    change = any_site.apply(action)
+
+    assert [op.op for op in change.ops] == ["sql", "mongo.write"]
+    assert any_site.look(any_site.action(StoresAgree, version=good(any_site))).passed
+    assert reasons(any_site)[0] == ("~", RUN, None)
+    assert len(reasons(any_site)) == rows + 1
+    assert any_site.plan(action).ops == ()
+
+    any_site.undo(action, change)
+
+    assert any_site.look(any_site.action(StoresAgree, version=head(any_site))).passed
+    assert len(reasons(any_site)) == rows + 2
+
+
+def test_a_studio_session_that_was_open_collides(any_site: Site) -> None:
+    """An edit begun before the restore and saved after it is lost, as the platform's lock has it."""
+    edit = any_site.sample.begin_edit()
+    any_site.apply(any_site.action(CourseVersion, version=good(any_site)))
+
+    assert edit.save() is None
+    assert any_site.look(any_site.action(StoresAgree, version=good(any_site))).passed
+
+
+def test_studio_goes_on_from_the_restored_version(any_site: Site) -> None:
+    """The next save in Studio works, and the stores agree on it."""
+    any_site.apply(any_site.action(CourseVersion, version=good(any_site)))
+
+    version = any_site.sample.studio_edit()
+
+    outcome = any_site.look(any_site.action(StoresAgree))
+    assert outcome.passed, outcome.message
+    assert version is not None
+    assert version in str(outcome.seen["ledger"])
+
+
+def test_a_crash_between_the_stores_leaves_the_second_write(any_site: Site) -> None:
+    """After the ledger's write alone, what is left to do is just the rest of what was planned, and it finishes it."""
+    action = any_site.action(CourseVersion, version=good(any_site))
+    change = any_site.plan(action)
+    known = any_site.known()
+    any_site.carry_out(change.ops[:1], known)
+
+    found = action.probe(any_site.read)
+    left = action.ops(found, change.after)
+
+    assert [bind(encode_op(op), known) for op in left] == [bind(encode_op(op), known) for op in change.ops[1:]]
+    any_site.carry_out(left, known)
+    assert any_site.look(any_site.action(StoresAgree, version=good(any_site))).passed
+    assert [reason for _, reason, _ in reasons(any_site)].count(RUN) == 1
+
+
+def test_a_save_between_plan_and_run_stops_both_writes(any_site: Site) -> None:
+    """Who saves in Studio after the plan was made wins: the planned writes touch nothing."""
+    change = any_site.plan(any_site.action(CourseVersion, version=good(any_site)))
+    version = any_site.sample.studio_edit()
+
+    for op in change.ops:
+        with pytest.raises(ConflictError):
+            any_site.carry_out([op])
+
+    assert version in str(any_site.look(any_site.action(StoresAgree)).seen["ledger"])
+
+
+def test_an_undo_over_a_later_save_is_seen_as_changed(site: Site) -> None:
+    """After a save since the restore, the state found is not the one left, so the engine asks; the way back works."""
+    action = site.action(CourseVersion, version=good(site))
+    change = site.apply(action)
+    site.sample.studio_edit()
+
+    found = action.probe(site.read)
+
+    assert (found.ledger, found.modulestore) != (change.after.ledger, change.after.modulestore)
+    site.undo(action, change)
+    assert site.look(site.action(StoresAgree, version=head(site))).passed
+
+
+def test_an_undo_to_what_pruning_took_is_refused(site: Site) -> None:
+    """Pruning after the restore takes the damaged versions; an undo that would lead to them is refused and says so."""
+    action = site.action(CourseVersion, version=good(site))
+    change = site.apply(action)
+    site.sample.prune(retain=0)
+
+    with pytest.raises(RefusedError, match="not complete"):
+        site.undo(action, change)
+
+
+def test_the_restored_version_survives_pruning(site: Site) -> None:
+    """Since both stores name it, the next pruning keeps the restored version."""
+    site.apply(site.action(CourseVersion, version=good(site)))
+
+    site.sample.prune(retain=0)
+
+    outcome = site.look(site.action(StoresAgree, version=good(site)))
+    assert outcome.passed, outcome.message
+
+
+def test_a_half_way_revert_is_refused_until_a_store_is_trusted(site: Site) -> None:
+    """After a revert in the administration pages both are shown; with the ledger trusted, only MongoDB is written."""
+    site.sample.admin_revert(site.sample.good_history_id)
+
+    with pytest.raises(RefusedError, match="do not agree") as caught:
+        site.plan(site.action(CourseVersion, version=good(site)))
+    change = site.apply(site.action(CourseVersion, version=good(site), trust="ledger"))
+
+    assert good(site) in caught.value.message
+    assert head(site) in caught.value.message
+    assert [op.op for op in change.ops] == ["mongo.write"]
+
+
+def test_an_undo_brings_back_what_each_store_had(site: Site) -> None:
+    """Stores that disagreed before disagree again after an undo: exactly what was there."""
+    site.sample.admin_revert(site.sample.bad_history_id)
+    action = site.action(CourseVersion, version=good(site), trust="modulestore")
+    change = site.apply(action)
+
+    site.undo(action, change)
+
+    found = action.probe(site.read)
+    assert (str(found.ledger), str(found.modulestore)) == (
+        str(Pointers(site.sample.bad_draft, site.sample.bad_published)),
+        head(site),
+    )
+
+
+def test_versions_that_do_not_fit_are_refused(site: Site) -> None:
+    """One version for both branches, a mix of saves, and versions that are gone are refused before any write."""
+    sample = site.sample
+    same = str(Pointers(sample.good_draft, sample.good_draft))
+    mix = str(Pointers(sample.good_draft, sample.head_published))
+    gone = str(Pointers("0" * 24, sample.good_published))
+
+    with pytest.raises(RefusedError, match="allow_same"):
+        site.plan(site.action(CourseVersion, version=same))
+    with pytest.raises(RefusedError, match="allow_mix"):
+        site.plan(site.action(CourseVersion, version=mix))
+    with pytest.raises(RefusedError, match="gone"):
+        site.plan(site.action(CourseVersion, version=gone, allow_mix=True))
+    site.apply(site.action(CourseVersion, version=mix, allow_mix=True))
+    site.apply(site.action(CourseVersion, version=same, allow_mix=True, allow_same=True))
+
+
+def test_a_library_comes_back_too(any_site: Site) -> None:
+    """A library's one branch is moved in both stores."""
+    arguments = {"course_id": any_site.sample.library_id, "version": f"library:{any_site.sample.library_good}"}
+    action = any_site.action(CourseVersion, **arguments)
+
+    change = any_site.apply(action)
+    any_site.undo(action, change)
+
+    assert any_site.look(
+        any_site.action(
+            StoresAgree, course_id=any_site.sample.library_id, version=f"library:{any_site.sample.library_head}"
+        )
+    ).passed
+
+
+def test_a_branch_that_was_absent_is_absent_again(site: Site) -> None:
+    """An undo to a course that was never published takes the published pointer away in both stores."""
+    action = site.action(CourseVersion, version=good(site))
+    change = site.apply(action)
+    unpublished = replace(
+        change.before, ledger=Pointers(site.sample.head_draft), modulestore=Pointers(site.sample.head_draft)
+    )
+
+    site.apply(action, unpublished)
+
+    with site.sample.open() as studio:
+        assert studio.entry(site.sample.course_id).published_version == ""
+        (document,) = studio.database["modulestore.active_versions"].find({"run": "2024_T1"})
+    assert list(document["versions"]) == ["draft-branch"]
+    site.apply(action)
