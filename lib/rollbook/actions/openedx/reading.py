@@ -11,7 +11,7 @@ from ...errors import RefusedError
 from ...openedx import ledger as statements
 from ...openedx.completeness import Sketch
 from ...openedx.instants import to_utc
-from ...openedx.keys import CourseKey
+from ...openedx.keys import BRANCHES, CourseKey
 from ...openedx.ledger import HISTORY, TABLE, HistoryRow, LedgerRow, Query
 from ...openedx.pointers import Pointers, is_version, version_id
 from ...openedx.structure import Document, Outline, StructureError, outline
@@ -101,6 +101,19 @@ def read_chains(mongo: MongoReader, versions: Iterable[str], length: int) -> Ite
     """Yield each of *versions* and up to *length* of its previous versions, as far as they are still there."""
     for version in versions:
         yield from islice(_chain(mongo, version), length + 1)
+
+
+def read_heads(mongo: MongoReader, key: CourseKey, versions: Sequence[str]) -> Iterator[Pointers]:
+    """
+    Yield where active_versions points for every run of the same course, and for whatever points at one of *versions*.
+
+    Re-runs go on from the structures of their source, so that pruning keeps the source's versions for them too.
+    """
+    ids = [{"$oid": version} for version in versions if is_version(version)]
+    pointing = [{f"versions.{branch.name}": {"$in": ids}} for branch in BRANCHES]
+    wanted = {"$or": [{"org": key.org, "course": key.course}, *pointing]}
+    for document in mongo.find(ACTIVE_VERSIONS, wanted, fields={"versions": 1}):
+        yield Pointers.of_versions(document.get("versions") or {})
 
 
 def read_outline(mongo: MongoReader, version: str) -> Outline | None:

@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import ClassVar
 
 from ...action import Change, Fact, Readers, Ref, Subject, identity
-from ...openedx.completeness import Sketch
+from ...openedx.keys import CourseKey
 from ...openedx.pointers import Pointers
 from ...openedx.pruning import saves_left, tell_saves_left
 from ...openedx.versions import Candidate, Pair, judge, suggest, window
 from ...targets.base import MongoReader, SqlReader
 from ...values import Plain
 from .course_key import course_subjects
-from .reading import Trust, read_chains, read_course, read_pairs, read_shared, read_sketches
+from .reading import Trust, read_chains, read_course, read_heads, read_pairs, read_shared, read_sketches
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +85,17 @@ class VersionsFact(Fact[VersionsState]):
             course.key,
             now=present,
             shared=shared,
-            left=self._left(mongo, course.active.pointers, sketches, shared),
+            left=self._left(mongo, course.key, versions),
         )
         return self._state(present, candidates, len(known) - len(pairs))
 
-    def _left(
-        self, mongo: MongoReader, heads: Pointers, sketches: Mapping[str, Sketch], shared: Mapping[str, Sequence[str]]
-    ) -> dict[str, int | None]:
-        """Count saves from what active_versions says, for pruning reads nothing else."""
-        chains = [[link.version for link in read_chains(mongo, [version], self.retain)] for version in heads.versions]
-        kept = {sketches[v].original_version for v in heads.versions if v in sketches} | set(shared)
-        return {version: saves_left(version, chains, retain=self.retain, kept=kept) for version in sketches}
+    def _left(self, mongo: MongoReader, key: CourseKey, versions: Sequence[str]) -> dict[str, int | None]:
+        """Count saves from what active_versions says, of every run that may share, for pruning reads nothing else."""
+        heads = {version for pointers in read_heads(mongo, key, versions) for version in pointers.versions}
+        chains = [list(read_chains(mongo, [head], self.retain)) for head in heads]
+        originals = {link.original_version for chain in chains for link in chain[:1]}
+        ids = [[link.version for link in chain] for chain in chains]
+        return {version: saves_left(version, ids, retain=self.retain, kept=originals) for version in versions}
 
     def _state(self, present: Pointers, candidates: Sequence[Candidate], older: int) -> VersionsState:
         suggestion = suggest(candidates, self.before)

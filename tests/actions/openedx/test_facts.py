@@ -1,0 +1,203 @@
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from bson import ObjectId
+
+from rollbook.actions.openedx.assets import AssetsFact
+from rollbook.actions.openedx.completeness import CompletenessFact
+from rollbook.actions.openedx.course_key import CourseKeyFact
+from rollbook.actions.openedx.difference import DifferenceFact
+from rollbook.actions.openedx.old_mongo import OldMongoFact
+from rollbook.actions.openedx.prune_plans import PrunePlansFact
+from rollbook.actions.openedx.refreshed import Refreshed
+from rollbook.actions.openedx.versions import VersionsFact
+from rollbook.demo.publish import refresh
+from rollbook.errors import RefusedError
+from rollbook.openedx.pointers import Pointers
+from rollbook.openedx.pruning import PruningPlanError
+from rollbook.schema import build
+
+from .site import Site
+
+pytestmark = pytest.mark.server
+
+
+def good(site: Site) -> str:
+    """Name the pair before the mistaken import."""
+    return str(Pointers(site.sample.good_draft, site.sample.good_published))
+
+
+def test_the_key_is_looked_up_in_both_stores(any_site: Site) -> None:
+    """A course and a library are found with the pointers of both stores, on every kind of ledger."""
+    course = any_site.plan(any_site.action(CourseKeyFact)).before
+    library = any_site.plan(any_site.action(CourseKeyFact, course_id=any_site.sample.library_id)).before
+
+    assert course.ledger == course.modulestore == Pointers(any_site.sample.head_draft, any_site.sample.head_published)
+    assert (library.library, library.ledger) == (True, Pointers(library=any_site.sample.library_head))
+
+
+def test_a_course_that_is_not_there_is_refused(site: Site) -> None:
+    """Old Mongo keys, unknown courses and deleted ones are refused, each with what to do."""
+    for course_id, message in [
+        (site.sample.old_mongo_id, "Old Mongo"),
+        ("course-v1:DemoOrg+RB101+2099", "has no course"),
+        (site.sample.course_id.lower().replace("course-v1", "course-v1"), "has no course"),
+    ]:
+        with pytest.raises(RefusedError, match=message) as caught:
+            site.plan(site.action(CourseKeyFact, course_id=course_id))
+        assert caught.value.advice
+
+
+def test_a_half_way_revert_is_refused_and_shown(site: Site) -> None:
+    """Stores that disagree stop the run before it begins, unless one of them is trusted."""
+    site.sample.admin_revert(site.sample.good_history_id)
+
+    with pytest.raises(RefusedError, match="active_versions says"):
+        site.plan(site.action(CourseKeyFact))
+    trusting = site.plan(site.action(CourseKeyFact, trust="ledger")).before
+
+    assert trusting.present == good(site)
+
+
+def test_the_good_pair_is_suggested(any_site: Site) -> None:
+    """With and without the time of the damage the pair before the mistaken import is suggested, and told by whom."""
+    sample = any_site.sample
+    without = any_site.plan(any_site.action(VersionsFact)).before
+    given = any_site.plan(any_site.action(VersionsFact, before=sample.damage_at.isoformat())).before
+
+    assert without.suggested == given.suggested == good(any_site)
+    assert f"user {sample.importer_id}" in without.reason
+    labels = {line.value: line.label for line in without.candidates}
+    assert "NOW" in labels[str(Pointers(sample.head_draft, sample.head_published))]
+    assert "complete" in labels[good(any_site)]
+    assert any(sample.rerun_id in label for label in labels.values())
+    assert len(labels) == len(without.candidates)
+
+
+def test_a_course_without_history_is_listed_from_its_chains(site: Site) -> None:
+    """A course that was only migrated has no history row, and its good pair is still found."""
+    found = site.plan(site.action(VersionsFact, course_id=site.sample.migrated_id)).before
+
+    assert found.suggested == str(Pointers(site.sample.migrated_good_draft, site.sample.migrated_good_published))
+    assert any("put together from the chain" in line.label for line in found.candidates)
+
+
+def test_a_library_is_listed_too(site: Site) -> None:
+    """The good version of a library is among its lines."""
+    found = site.plan(site.action(VersionsFact, course_id=site.sample.library_id)).before
+
+    assert f"library:{site.sample.library_good}" in [line.value for line in found.candidates]
+
+
+def test_versions_tell_what_pruning_took(site: Site) -> None:
+    """After a pruning the good draft is told as gone, and another line or none is suggested."""
+    site.sample.prune(retain=0)
+
+    found = site.plan(site.action(VersionsFact, before=site.sample.damage_at.isoformat())).before
+
+    labels = {line.value: line.label for line in found.candidates}
+    assert "pruned" in labels[good(site)]
+    assert found.suggested != good(site)
+
+
+def test_saves_left_agree_with_the_pruning_job(site: Site) -> None:
+    """A line that has saves left survives a pruning with that retain, and one that has none does not."""
+    for retain in (0, 1, 2, 3, 4):
+        found = site.plan(site.action(VersionsFact, retain=retain)).before
+        taken = set(site.sample.plan_prune(retain).delete)
+
+        for line in found.candidates:
+            lost = taken & set(Pointers.parse(line.value).versions)
+            assert ("next pruning" in line.detail) == bool(lost), (retain, line)
+
+
+def test_the_difference_counts_what_is_reachable(site: Site) -> None:
+    """Going back adds the blocks of the good course and removes those of the import, in both branches."""
+    found = site.plan(site.action(DifferenceFact, version=good(site))).before
+
+    assert set(found.branches) == {"draft", "published"}
+    assert found.branches["draft"]["added"]["total"] > found.branches["draft"]["removed"]["total"] > 0
+    assert found.branches["draft"]["changed"]["by_type"] == {"course": 1}
+    assert any("problem" in line for line in found.lines)
+
+
+def test_a_whole_version_is_let_through_and_a_damaged_one_is_not(site: Site) -> None:
+    """A version is refused when a structure, a definition or its branch is not as it must be."""
+    sample = site.sample
+    whole = site.plan(site.action(CompletenessFact, version=good(site))).before
+    swapped = str(Pointers(sample.good_published, sample.good_draft))
+    with pytest.raises(RefusedError, match="written for the published branch"):
+        site.plan(site.action(CompletenessFact, version=swapped, allow_mix=True))
+    with sample.open() as studio:
+        document = studio.database["modulestore.structures"].find_one({"_id": ObjectId(sample.good_draft)})
+        problem = next(block for block in document["blocks"] if block["block_type"] == "problem")
+        studio.database["modulestore.definitions"].delete_one({"_id": problem["definition"]})
+
+    with pytest.raises(RefusedError, match="1 definition missing"):
+        site.plan(site.action(CompletenessFact, version=good(site)))
+
+    assert (whole.complete, whole.title) == (True, "Runbooks for Beginners")
+
+
+def test_a_pending_pruning_plan_is_refused(site: Site, tmp_path: Path) -> None:
+    """A plan file that lists the version stops the run; a folder without such plans does not."""
+    plan = site.sample.plan_prune(retain=0)
+    (tmp_path / "plan.json").write_text(json.dumps({"delete": list(plan.delete), "update_parents": []}))
+    (tmp_path / "notes.txt").write_text("not a plan")
+
+    def look(**arguments: object) -> tuple[str, ...]:
+        action = build(PrunePlansFact, arguments)
+        files: tuple[str, ...] = site.plan(action).before.files
+        return files
+
+    with pytest.raises(RefusedError, match=r"plan\.json deletes"):
+        look(version=good(site), folder=str(tmp_path))
+    with pytest.raises(RefusedError, match="there is no pruning plan"):
+        look(version=good(site), files=[str(tmp_path / "gone.json")])
+    with pytest.raises(RefusedError, match="there is no folder"):
+        look(version=good(site), folder=str(tmp_path / "gone"))
+    now = str(Pointers(site.sample.head_draft, site.sample.head_published))
+    assert look(version=now, folder=str(tmp_path)) == (str(tmp_path / "plan.json"),)
+    assert look(version=good(site)) == ()
+    (tmp_path / "details.json").write_text("[]")
+    with pytest.raises(PruningPlanError, match=r"details\.json is not a plan"):
+        look(version=now, folder=str(tmp_path))
+
+
+def test_files_uploaded_since_the_damage_are_named(site: Site) -> None:
+    """The files that the import overwrote are listed by name, those of before are not."""
+    since = site.sample.damage_at - timedelta(seconds=1)
+    found = site.plan(site.action(AssetsFact, since=since.isoformat())).before
+
+    assert {item.name for item in found.files} == set(site.sample.replaced_assets)
+    assert found.total == len(site.sample.replaced_assets)
+    assert site.plan(site.action(AssetsFact)).before.total == 0
+
+
+def test_old_mongo_courses_are_listed_with_their_reruns(site: Site) -> None:
+    """Every Old Mongo course is named once, with the split runs of the same course, or that there is none."""
+    found = site.plan(build(OldMongoFact, {})).before
+
+    reruns = {course.key: course.reruns for course in found.courses}
+    assert reruns == {site.sample.old_mongo_id: (site.sample.old_mongo_rerun_id,), site.sample.old_mongo_alone_id: ()}
+    assert found.without_rerun == 1
+
+
+def test_stale_copies_are_found_until_they_are_made_again(any_site: Site) -> None:
+    """Overview and outline older than the ledger row fail the look, and pass once both are newer."""
+    look = any_site.action(Refreshed, within="0s")
+    assert isinstance(look, Refreshed)
+    any_site.sample.studio_edit()
+
+    stale = any_site.look(look)
+    with any_site.sample.open() as studio:
+        now = studio.entry(any_site.sample.course_id).last_update
+        refresh(studio, any_site.sample.course_id, now + timedelta(seconds=1), ("overview",))
+        half = any_site.look(look)
+        refresh(studio, any_site.sample.course_id, now + timedelta(seconds=1))
+
+    assert (stale.passed, half.passed) == (False, False)
+    assert "outline" in half.message
+    assert any_site.look(look).passed
