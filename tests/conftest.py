@@ -55,10 +55,11 @@ def _give(request: pytest.FixtureRequest, name: str, start: Callable[[], S]) -> 
     try:
         return start()
     except (Unavailable, DemoError) as error:
-        request.config.stash[_missing][name] = str(error)
+        reason = error.message if isinstance(error, DemoError) else str(error)
+        request.config.stash[_missing][name] = reason
         if os.environ.get("ROLLBOOK_REQUIRE_SERVERS") == "1":
-            pytest.fail(f"{name} is required (ROLLBOOK_REQUIRE_SERVERS=1): {error}", pytrace=False)
-        pytest.skip(f"no {name}: {error}")
+            pytest.fail(f"{name} is required (ROLLBOOK_REQUIRE_SERVERS=1): {reason}", pytrace=False)
+        pytest.skip(f"no {name}: {reason}")
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +18,7 @@ from rollbook.demo.process import command_line
 
 pytestmark = pytest.mark.server
 
+VARIABLES = {f"ROLLBOOK_DEMO_{name}_URL" for name in ("LEDGER", "MONGO", "SITE")}
 Serve = Callable[[], subprocess.Popen[str]]
 
 
@@ -64,7 +67,7 @@ def test_servers_die_with_a_killed_demo(serve: Serve, tmp_path: Path) -> None:
     process.wait(30)
     again = serve()
 
-    assert set(exported(again)) == {f"ROLLBOOK_DEMO_{name}_URL" for name in ("LEDGER", "MONGO", "SITE")}
+    assert set(exported(again)) == VARIABLES
     assert gone(servers)
     assert (tmp_path / "demo" / "sample.json").read_text() == sample
 
@@ -93,6 +96,16 @@ def test_only_servers_of_this_folder_are_ended(mongo_url: str, tmp_path: Path) -
 
     stranger.kill()
     stranger.wait()
+
+
+def test_python_of_the_inventory_is_the_one_with_rollbook(mongo_url: str, tmp_path: Path) -> None:
+    """The environment leads `python` to the interpreter that runs the demo, wherever the user's PATH leads."""
+    for path in ("/usr/bin:/bin", f"{Path(sys.executable).parent}:/usr/bin"):
+        with DemoPlace(tmp_path, environment={"PATH": path, "ROLLBOOK_DEMO_MONGO_URL": mongo_url}) as place:
+            environment = {"PATH": path, **place.environment()}
+
+        assert environment.keys() >= VARIABLES
+        assert shutil.which("python", path=environment["PATH"]) == str(Path(sys.executable).parent / "python")
 
 
 def test_a_mongo_that_does_not_answer_is_told(tmp_path: Path) -> None:

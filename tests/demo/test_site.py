@@ -59,7 +59,7 @@ def test_the_site_follows_the_ledger_and_the_cache_does_not(site: Site) -> None:
 
     shown = site.get("course", keys.COURSE)
     stale = site.get("overview", keys.COURSE)
-    done = site.publish("cms", "simulate_publish", "--courses", keys.COURSE)
+    done = site.publish("./manage.py", "cms", "simulate_publish", "--courses", keys.COURSE)
     fresh = site.get("overview", keys.COURSE)
 
     assert (shown["display_name"], shown["published_version"]) == ("Runbooks for Beginners", sample.good_published)
@@ -125,4 +125,5 @@ def test_libraries_and_drafts_have_pages(site: Site) -> None:
     assert library["library_version"] == site.place.sample.library_head
     assert library["blocks"] == {"library": 1, "problem": 1}
     assert draft["blocks"]["html"] == site.get("course", keys.COURSE)["blocks"]["html"] + 1
+    assert site.get("courses", keys.COURSE, "about") == site.get("course", keys.COURSE)
     assert site.get("health") == {"status": "up"}

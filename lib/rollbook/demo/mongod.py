@@ -157,6 +157,7 @@ def _lines(log: Path) -> list[str]:
 
 
 def _without_password(error: Exception, url: str) -> str:
-    """Quote *error* without what stands between `://` and `@` in *url*."""
+    """Quote the first part of *error*, without what stands between `://` and `@` in *url*."""
     secret = url.partition("://")[2].rpartition("@")[0]
-    return str(error).replace(secret, "…") if secret else str(error)
+    words = str(error).partition(" (configured timeouts")[0].partition(", Timeout:")[0]
+    return words.replace(secret, "…") if secret else words

@@ -6,6 +6,7 @@ import datetime as dt
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -60,14 +61,26 @@ class DemoPlace:
         return self._sample
 
     def environment(self) -> dict[str, str]:
-        """Give the variables that the demo's inventory refers to."""
+        """
+        Give the variables that the demo's inventory refers to.
+
+        PATH is among them where `python` is not the interpreter that has Rollbook: the inventory's `cms` is a module.
+        """
         if self._servers is None:
             raise DemoError("the demo's servers are not running.")
         return {
             "ROLLBOOK_DEMO_LEDGER_URL": self.sample.sql_url,
             "ROLLBOOK_DEMO_MONGO_URL": self.sample.mongo_url,
             "ROLLBOOK_DEMO_SITE_URL": self._servers.site_url,
+            **self._path(),
         }
+
+    def _path(self) -> dict[str, str]:
+        path, own = self._environment.get("PATH", os.defpath), str(Path(sys.executable).parent)
+        found = shutil.which("python", path=path)
+        if found is not None and str(Path(found).parent) == own:
+            return {}
+        return {"PATH": f"{own}{os.pathsep}{path}"}
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
@@ -125,7 +138,7 @@ class DemoPlace:
         site = self._start_site(stack)
         site_url = _wait_for_site(site, self.folder)
         self._servers = _Servers(mongo, site, site_url)
-        self._write_record({"mongod": mongo.pid, "site": site.pid}, self.environment())
+        self._write_record({"mongod": mongo.pid, "site": site.pid}, {"mongo": mongo.url, "site": site_url})
 
     def _ready_sample(self, mongo_url: str) -> Sample:
         """Build the sample, or take the one that is there."""

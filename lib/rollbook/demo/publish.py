@@ -1,8 +1,8 @@
 """
 The platform's refresh commands, as far as the sample has something to refresh.
 
-`python -m rollbook.demo.publish [cms] [simulate_publish] --courses KEY…` and
-`python -m rollbook.demo.publish [cms] update_course_outline KEY` bring overview and outline rows up to date.
+`python -m rollbook.demo.publish [./manage.py cms] [simulate_publish] --courses KEY…` and
+`python -m rollbook.demo.publish [./manage.py cms] update_course_outline KEY` bring overview and outline rows up to date.
 """
 
 import argparse
@@ -29,12 +29,17 @@ _COMMANDS: Mapping[str, tuple[Part, ...]] = {
     "simulate_publish": ("overview", "outline"),
     "update_course_outline": ("outline",),
     "generate_course_overview": ("overview",),
+    "reindex_course": (),
+    "reindex_library": (),
 }
+_ADDRESS = frozenset({"./manage.py", "manage.py", "cms", "lms"})
 
 
 def refresh(studio: Studio, course_id: str, now: dt.datetime, parts: Sequence[Part] = ("overview", "outline")) -> None:
-    """Write the cached rows of a course from what the ledger points at now."""
+    """Write the cached rows of a course from what the ledger points at now; a library has none."""
     found = read_outline(studio, course_id)
+    if found.branch == "library":
+        return
     with studio.engine.begin() as connection:
         if "overview" in parts:
             _write_overview(connection, found, now)
@@ -63,7 +68,7 @@ def _write_outline(connection: sa.Connection, found: Outline, now: dt.datetime) 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one refresh command; only `simulate_publish` ends well whatever its receivers met, as the real one does."""
-    words = [word for word in (sys.argv[1:] if argv is None else argv) if word not in {"cms", "lms"}]
+    words = [word for word in (sys.argv[1:] if argv is None else argv) if word not in _ADDRESS]
     command = words.pop(0) if words and words[0] in _COMMANDS else "simulate_publish"
     options = _parser(command).parse_args(words)
     failures = 0

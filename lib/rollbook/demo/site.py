@@ -45,13 +45,13 @@ class Page:
 
 
 def find_page(studio: Studio, path: str) -> Page:
-    """Answer a path: `/`, `/course/KEY`, `/course/KEY/draft`, `/overview/KEY` or `/health`."""
+    """Answer `/`, `/course/KEY` (as the LMS: `/courses/KEY/about`), `/course/KEY/draft`, `/overview/KEY`, `/health`."""
     match [urllib.parse.unquote(part) for part in path.strip("/").split("/")]:
         case [""]:
             return _course_list(studio)
         case ["health"]:
             return Page("Up", "<p>The site is up.</p>", {"status": "up"})
-        case ["course", course_id]:
+        case ["course", course_id] | ["courses", course_id] | ["courses", course_id, "about"]:
             return _course(lambda: read_outline(studio, course_id))
         case ["course", course_id, "draft"]:
             return _course(lambda: read_outline(studio, course_id, "draft"))
