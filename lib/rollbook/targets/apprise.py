@@ -1,5 +1,6 @@
 """Chat systems and phones, through Apprise and whatever it knows an address for."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -38,6 +39,7 @@ class AppriseTarget(BaseTarget[AppriseSettings]):
             raise TargetError(f"target {self.name!r} needs the package apprise.", advice=_MISSING)
         import apprise
 
+        _keep_quiet()
         sender = apprise.Apprise()
         if not sender.add(self.secrets.value(self.settings.url)):
             raise TargetError(
@@ -56,6 +58,14 @@ class AppriseTarget(BaseTarget[AppriseSettings]):
         if find_spec("apprise") is None:
             return (self.finding("apprise", "missing", "the package apprise is not installed", _MISSING),)
         return (self.finding("apprise", "ok", "installed"),)
+
+
+def _keep_quiet() -> None:
+    # Apprise logs the addresses that it does not understand, passwords and all.
+    log = logging.getLogger("apprise")
+    log.propagate = False
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,14 +35,19 @@ class Notify(Op):
     def carry_out(self, carriers: Carriers, execution: Execution) -> OpResult:
         """Send it; tell a failure as a warning in outputs and output unless it is required."""
         try:
-            carriers.execute(self._message(), execution)
+            result = carriers.execute(self._message(), execution)
         except TargetError as error:
             if self.required:
                 raise
-            warning = f"not sent: {error.message}"
-            execution.write_output(f"warning: {warning}\n".encode())
-            return OpResult(outputs={"sent": False, "warning": warning})
-        return OpResult(outputs={"sent": True, "warning": ""})
+            return _told(execution, f"not sent: {error.message}", sent=False)
+        refused = result.outputs.get("refused")
+        return _told(execution, f"refused for {', '.join(refused)}" if refused else "", sent=True)
+
+
+def _told(execution: Execution, warning: str, *, sent: bool) -> OpResult:
+    if warning:
+        execution.write_output(f"warning: {warning}\n".encode())
+    return OpResult(outputs={"sent": sent, "warning": warning})
 
 
 @dataclass(frozen=True, slots=True)
