@@ -2,7 +2,7 @@
 The platform's refresh commands, as far as the sample has something to refresh.
 
 `python -m rollbook.demo.publish [./manage.py cms] [simulate_publish] --courses KEY…` and
-`python -m rollbook.demo.publish [./manage.py cms] update_course_outline KEY` bring overview and outline rows up to date.
+`python -m rollbook.demo.publish [./manage.py cms] update_course_outline KEY` make overview and outline rows anew.
 """
 
 import argparse
