@@ -1,0 +1,35 @@
+"""The command line: `namespace` is what `invoke` and `rollbook` share. Commands import what they need when they run."""
+
+from invoke.collection import Collection
+
+from .books import lint, list_runbooks, schema, show
+from .going_on import abandon, adopt, approve, pause, resume, undo
+from .places import demo, doctor, init, test
+from .plans import plan, run_runbook
+from .records import note, report, runs, status, verify_journal
+
+__all__ = ["namespace"]
+
+namespace = Collection(
+    list_runbooks,
+    show,
+    plan,
+    run_runbook,
+    resume,
+    undo,
+    abandon,
+    pause,
+    adopt,
+    approve,
+    runs,
+    status,
+    report,
+    note,
+    verify_journal,
+    lint,
+    schema,
+    doctor,
+    init,
+    demo,
+    test,
+)

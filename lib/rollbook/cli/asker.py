@@ -10,6 +10,7 @@ from ..plan import SYMBOLS, Plan, PlannedStep, shown
 from ..report.wording import visible
 from ..values import Plain
 from .boundary import Site
+from .hints import typed
 from .keyboard import Keyboard
 from .planview import step_lines
 from .screen import write
@@ -64,9 +65,11 @@ class TerminalAsker(Asker):
             self.keyboard.say(visible(line))
         for line in self._choices(prompt):
             write(line)
-        if prompt.names:
+        if prompt.kind == "approve":
             who = f"{prompt.quorum} of " if prompt.quorum < len(prompt.names) else ""
-            self.keyboard.say(f"To be answered by {who}{', '.join(prompt.names)}; you are {self.by}.", "dim")
+            others = typed("approve", self.run_id or "last", step.address)
+            names = f"Asked of {who}{', '.join(prompt.names)}; you" if prompt.names else "You"
+            self.keyboard.say(f"{names} are {self.by}. Others answer from their own account: {others}", "dim")
         default = "; Enter takes the default" if prompt.has_default else ""
         self.keyboard.say(f"Type {_HOW[prompt.kind]}{default}. Ctrl-D: answer later.", "dim")
 
@@ -86,11 +89,14 @@ class TerminalAsker(Asker):
             yield f"    default: {visible(shown(prompt.default))}"
 
     def _read(self, prompt: Prompt) -> Given | None:
-        while (typed := self.keyboard.line()) == "" and not prompt.has_default:
+        while (text := self.keyboard.line()) == "" and not prompt.has_default:
             self.keyboard.say(f"Type {_HOW[prompt.kind]}. Ctrl-D: answer later.", "dim")
-        if typed is None:
+        if text is None:
             return None
-        return Given(typed, self.by, "terminal") if typed else Given(default_text(prompt), self.by, "default")
+        if not text:
+            return Given(default_text(prompt), self.by, "default")
+        reason = self.keyboard.line("  Why? (Enter: no reason) ") if prompt.kind == "approve" else ""
+        return Given(text, self.by, "terminal", reason or "")
 
     def agree(self, plan: Plan, steps: tuple[PlannedStep, ...], why: str) -> bool | None:
         """Show the newly planned *steps* and ask whether to go on."""

@@ -83,6 +83,8 @@ def guard(body: Callable[[], int], *, dry: bool = False, debug: bool = False) ->
     """Run *body* and give its exit code; tell every error in words on stderr."""
     debug = debug or os.environ.get("ROLLBOOK_DEBUG", "") not in ("", "0") or _invoke_debugs()
     forgive_encoding()
+    # invoke switches this off for the tasks' sake; Rollbook would be compiled anew for each command.
+    sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
     Started.journal = None
     try:
         code = _not_dry() if dry else body()

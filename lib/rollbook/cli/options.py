@@ -2,10 +2,12 @@
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from ..engine.ports import OnDoubt
 from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from ..engine.ports import OnDoubt
 
 DOUBTS: Final = ("done", "redo", "abort")
 
@@ -28,7 +30,7 @@ def _shape(option: str) -> str:
     return f"For example --{option} {example.get(option, 'name=value')}"
 
 
-def doubts(given: Iterable[str]) -> Mapping[str, OnDoubt]:
+def doubts(given: Iterable[str]) -> Mapping[str, "OnDoubt"]:
     """Read `--doubt step=done|redo|abort`."""
     found = pairs("doubt", given)
     for step, word in found.items():

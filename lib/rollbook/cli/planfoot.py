@@ -1,12 +1,10 @@
 """The end of a plan: its summary in a few lines, and what may be typed next."""
 
-import shlex
 from collections.abc import Iterator
 
 from ..action import Verdict
 from ..plan import SYMBOLS, Plan, PlannedStep
-from ..report.wording import VERDICT_WORDS, duration
-from .command import program
+from ..report.wording import VERDICT_WORDS
 from .screen import Screen
 from .words import about, count
 
@@ -82,22 +80,3 @@ def estimate(plan: Plan) -> float | None:
     """Give the seconds that earlier runs took for these steps; None when none was timed."""
     known = [step.estimate for step in plan.steps if step.estimate is not None and step.verdict != "skip"]
     return sum(known) if known else None
-
-
-def spent(seconds: float) -> str:
-    """Say how long something took."""
-    return duration(seconds)
-
-
-def typed(command: str, *words: str, **options: str | tuple[str, ...] | bool) -> str:
-    """Write a command line as the operator would type it; empty options are left out."""
-    parts = [program(), command, *(shlex.quote(word) for word in words)]
-    for name, value in options.items():
-        option = f"--{name.rstrip('_').replace('_', '-')}"
-        if value is True:
-            parts.append(option)
-        elif isinstance(value, tuple):
-            parts += [part for one in value for part in (option, shlex.quote(one))]
-        elif value:
-            parts += [option, shlex.quote(str(value))]
-    return " ".join(parts)

@@ -24,12 +24,13 @@ _CODES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """Something to print on; *answers* tells whether a person can also type there."""
+    """Something to print on; *answers* tells whether a person can also type there, *moves* whether its cursor does."""
 
     width: int = _PIPE
     colour: bool = False
     terminal: bool = False
     answers: bool = False
+    moves: bool = False
 
     def paint(self, text: str, *styles: str) -> str:
         """Give *text* in colour where the screen has colours."""
@@ -68,7 +69,8 @@ def error_screen() -> Screen:
 def _screen(terminal: bool, answers: bool) -> Screen:
     width = shutil.get_terminal_size((_PIPE, 24)).columns if terminal or "COLUMNS" in os.environ else _PIPE
     colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return Screen(max(_NARROW, min(width, _WIDE)), colour, terminal, answers)
+    moves = terminal and os.environ.get("TERM", "dumb") != "dumb"
+    return Screen(max(_NARROW, min(width, _WIDE)), colour, terminal, answers, moves)
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

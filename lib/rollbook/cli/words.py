@@ -5,6 +5,11 @@ from datetime import UTC, datetime
 from ..report.wording import duration, size
 
 
+def elapsed(seconds: float) -> str:
+    """Say a time that goes on, in whole seconds."""
+    return f"{int(seconds)} s" if seconds < 60 else duration(int(seconds))
+
+
 def count(number: int, noun: str, plural: str = "") -> str:
     """Say a number of things: `1 step`, `2 steps`, `no steps`."""
     return f"{number or 'no'} {noun if number == 1 else plural or noun + 's'}"
@@ -12,9 +17,7 @@ def count(number: int, noun: str, plural: str = "") -> str:
 
 def about(seconds: float) -> str:
     """Say an estimate."""
-    if seconds < 1:
-        return "under 1 s"
-    return f"about {round(seconds)} s" if seconds < 60 else f"about {duration(round(seconds))}"
+    return "under 1 s" if seconds < 1 else f"about {elapsed(round(seconds))}"
 
 
 def amount(number: int, unit: str) -> str:

@@ -1,0 +1,79 @@
+"""The list of runbooks, for people and for machines; a runbook that cannot be read is listed with its reason."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import RollbookError
+from ..library import Library
+from ..report.wording import visible
+from ..values import Plain
+from .hints import typed
+from .screen import Screen
+
+
+def _books(library: Library) -> Iterator[dict[str, Plain]]:
+    for name in library.runbook_names():
+        try:
+            book = library.runbook(name)
+        except RollbookError as error:
+            yield {"name": name, "error": _short(error)}
+            continue
+        yield {
+            "name": name,
+            "title": book.title,
+            "summary": book.summary,
+            "owner": book.owner,
+            "inputs": {
+                key: {"type": wanted.type, "help": wanted.help, "required": wanted.required}
+                for key, wanted in book.inputs.items()
+            },
+            "file": next(iter(book.sources), ""),
+        }
+
+
+def _short(error: RollbookError) -> str:
+    """Give an error's first line; of a file with many problems the first, and how many there are."""
+    problems = getattr(error, "problems", ())
+    first = str(problems[0] if problems else error.message).splitlines()[0]
+    return f"{first} (and {len(problems) - 1} more: {typed('lint')})" if len(problems) > 1 else first
+
+
+def own_files() -> tuple[Path, ...]:
+    """Give the files of the working folder's runbooks and environments, else those of the stock."""
+    for folder in Library().folders:
+        library = Library(folder)
+        found = [library.find("runbooks", name) for name in library.runbook_names()]
+        found += [library.find("inventory", name) for name in library.environments()]
+        if found:
+            return tuple(path for path in found if path is not None)
+    return ()
+
+
+def books_json(library: Library) -> str:
+    """Give the list as JSON."""
+    return json.dumps(list(_books(library)), indent=2, ensure_ascii=False)
+
+
+def book_lines(library: Library, screen: Screen) -> Iterator[str]:
+    """Yield the list as people read it."""
+    books = tuple(_books(library))
+    if not books:
+        yield "There are no runbooks here yet."
+        yield f"Put one into runbooks/NAME.yml, or start a folder of your own: {typed('init', 'DIR')}"
+        return
+    for book in books:
+        yield screen.paint(visible(str(book["name"])), "bold")
+        if "error" in book:
+            for line in screen.wrap(visible(f"cannot be used: {book['error']}"), first="    ", rest="    "):
+                yield screen.paint(line, "red")
+            continue
+        owner = f" (owner: {book['owner']})" if book["owner"] else ""
+        yield from screen.wrap(visible(f"{book['title']}{owner}"), first="    ", rest="    ")
+        if book["summary"]:
+            yield from screen.wrap(visible(str(book["summary"])), first="    ", rest="    ")
+        inputs = (f"{name}{'' if wanted['required'] else '?'}" for name, wanted in book["inputs"].items())
+        if text := ", ".join(inputs):
+            yield from screen.wrap(f"inputs: {text}", first="    ", rest="            ")
+    yield ""
+    yield f"Inputs with ? may be left out. Next: {typed('plan', 'NAME')}, or {typed('show', 'NAME')} for a checklist."

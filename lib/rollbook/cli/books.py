@@ -1,0 +1,61 @@
+"""Commands that read runbooks: `list-runbooks`, `show`, `lint`, `schema`."""
+
+from pathlib import Path
+
+from .command import FAILED, OK, command
+from .screen import screen, write
+
+
+@command("list-runbooks", help={"json": "Print JSON for machines."})
+def list_runbooks(*, json: bool = False) -> int:
+    """List the runbooks there are, the working folder's own before the stock ones."""
+    from ..library import Library
+    from .booklist import book_lines, books_json
+
+    library = Library()
+    if json:
+        write(books_json(library))
+        return OK
+    for line in book_lines(library, screen()):
+        write(line)
+    return OK
+
+
+@command("show", help={"name": "The runbook's name."})
+def show(name: str) -> int:
+    """Print a runbook as a Markdown checklist that can be carried out by hand."""
+    from ..library import Library
+    from ..report import to_checklist
+
+    write(to_checklist(Library().runbook(name)))
+    return OK
+
+
+@command(
+    "lint", help={"file": "A runbook or inventory; may be repeated. Without it, all there are."}, iterable=("file",)
+)
+def lint(*, file: tuple[str, ...] = ()) -> int:
+    """Check runbooks and inventories, and say every problem with its line."""
+    from ..lint import lint_file
+    from .booklist import own_files
+    from .words import count
+
+    paths = tuple(Path(name) for name in file) or own_files()
+    problems = 0
+    for path in paths:
+        for problem in lint_file(path):
+            problems += 1
+            write(str(problem))
+    write(f"{count(len(paths), 'file')}: {count(problems, 'problem')}.")
+    return FAILED if problems else OK
+
+
+@command("schema", help={"inventory": "The schema of inventory files."})
+def schema(*, inventory: bool = False) -> int:
+    """Print the JSON Schema of runbooks, for editors."""
+    import json
+
+    from ..reading import inventory_schema, runbook_schema
+
+    write(json.dumps(inventory_schema() if inventory else runbook_schema(), indent=2, ensure_ascii=False))
+    return OK

@@ -1,0 +1,88 @@
+"""What `doctor` finds: every target of an environment, checked as before a run."""
+
+import json
+import os
+from collections.abc import Iterator
+
+from ..errors import RollbookError
+from ..inventory import Inventory
+from ..report.wording import visible
+from ..targets import Redactor, SecretStore, TargetPool
+from ..targets.base import Finding, Severity
+from .screen import Screen
+from .words import count
+
+_MARKS = {"ok": ("OK", "green"), "warning": ("warning", "yellow"), "missing": ("missing", "red")}
+
+
+def checkup(inventory: Inventory) -> tuple[Finding, ...]:
+    """Look at every target; writes nothing."""
+    redactor = Redactor()
+    pool = TargetPool(inventory.targets, SecretStore(os.environ, redactor), redactor)
+    try:
+        return tuple(finding for name in pool.names for finding in _target(name, pool, inventory))
+    finally:
+        pool.close()
+
+
+def _target(name: str, pool: TargetPool, inventory: Inventory) -> Iterator[Finding]:
+    try:
+        target = pool.target(name)
+        findings = target.check()
+        yield from findings
+        if any(finding.severity == "missing" for finding in findings):
+            return
+        identity = target.reader().identity()
+    except RollbookError as error:
+        yield Finding(name, "reachable", "missing", error.message, error.advice)
+        return
+    expected = inventory.targets[name].expect
+    told = ", ".join(f"{key} {value}" for key, value in identity.items()) or "it tells none"
+    for key, value in expected.items():
+        if identity.get(key) != value:
+            message = f"this is another system: {key} is {identity.get(key, 'not told')}, expected {value}"
+            yield Finding(name, "identity", "missing", message, "Correct the address, or `expect:` once you are sure.")
+    if not expected:
+        severity: Severity = "warning" if inventory.protected else "ok"
+        advice = "Add `expect:` with it, so that another system at this address is refused." if told else ""
+        yield Finding(name, "identity", severity, told, advice if severity == "warning" else "")
+
+
+def finding_lines(
+    inventory: Inventory, findings: tuple[Finding, ...], screen: Screen, *, why: str = ""
+) -> Iterator[str]:
+    """Yield the findings under their targets, and a last line that counts them."""
+    title = f"{inventory.environment}{' (protected)' if inventory.protected else ''}{f': {why}' if why else ''}"
+    yield screen.paint(visible(f"Environment {title}"), "bold")
+    seen = ""
+    for finding in findings:
+        if finding.target != seen:
+            seen = finding.target
+            spec = inventory.targets.get(seen)
+            yield ""
+            yield screen.paint(visible(f"{seen}{f' ({spec.kind})' if spec else ''}"), "bold")
+        word, style = _MARKS[finding.severity]
+        lead = f"  {screen.paint(f'{word:<8}', style)} "
+        yield from screen.wrap(visible(f"{finding.subject}: {finding.message}"), first=lead, rest=" " * 11)
+        if finding.advice:
+            yield from screen.wrap(visible(finding.advice), first=" " * 11, rest=" " * 11)
+    missing = sum(finding.severity == "missing" for finding in findings)
+    warnings = sum(finding.severity == "warning" for finding in findings)
+    yield ""
+    targets = count(len(inventory.targets), "target")
+    yield f"{targets}: {missing or 'nothing'} missing, {count(warnings, 'warning')}."
+
+
+def findings_json(environment: str, findings: tuple[Finding, ...]) -> str:
+    """Give the findings as JSON."""
+    rows = [
+        {
+            "target": finding.target,
+            "subject": finding.subject,
+            "severity": finding.severity,
+            "message": finding.message,
+            "advice": finding.advice,
+        }
+        for finding in findings
+    ]
+    return json.dumps({"environment": environment, "findings": rows}, indent=2, ensure_ascii=False)

@@ -1,0 +1,121 @@
+"""The demo: servers of its own, a course that a mistaken import destroyed, and the way back."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from ..action import Prompt
+from ..demo.place import DemoPlace
+from ..library import Library, stock_folder
+from ..plan import Plan
+from ..planner import plan_undo
+from ..runs import Runs
+from ..schema import build
+from ..values import Plain, unknowns
+from .agreement import Agreement
+from .asker import default_text
+from .carry import carry_new
+from .command import OK
+from .hints import typed
+from .planning import show_plan
+from .screen import screen, write
+from .workspace import DEMO, Wanted, open_workplace, reopen_workplace
+
+_RUNBOOK: Final = "restore-course"
+_AGREED: Final = Agreement(yes=True, reason="the demo")
+
+
+def demonstrate(folder: Path) -> int:
+    """Build the sample, plan, run with every question's usual answer, and say how to undo."""
+    paint = screen().paint
+    with _place(folder) as place:
+        course = place.sample.course_id
+        write(paint(f"The course {course} was overwritten by a mistaken import. This is the way back.", "bold"))
+        write()
+        want = Wanted(_RUNBOOK, DEMO, inputs={"course_id": course})
+        library = Library(stock_folder())
+        with open_workplace(want, library) as work:
+            answers = usual_answers(work.planner.plan())
+        with open_workplace(Wanted(_RUNBOOK, DEMO, inputs=want.inputs, answers=answers), library) as work:
+            plan = work.planner.plan()
+            show_plan(plan, screen(), work.sites)
+            code = carry_new(plan, work, _AGREED)
+    if code == OK:
+        write()
+        write(f"Take it back:          {typed('demo', undo=True)}")
+        write(f"Keep the servers up:   {typed('demo', stay=True)}")
+    return code
+
+
+def take_back(folder: Path) -> int:
+    """Undo the last run of the demo, on the servers and data that it left."""
+    with _place(folder, keep=True):
+        last = next(
+            (
+                (where, run)
+                for where, run in Runs().readable()
+                if run.plan.runbook == _RUNBOOK and run.plan.environment == DEMO and not run.plan.undo_of
+            ),
+            None,
+        )
+        if last is None:
+            write(f"There is no run of the demo yet: {typed('demo')}")
+            return OK
+        _, run = last
+        with reopen_workplace(run.plan, Library(stock_folder())) as work:
+            plan = plan_undo(run, work.planner)
+            show_plan(plan, screen(), work.sites)
+            return carry_new(plan, work, _AGREED)
+
+
+def stay_up(folder: Path) -> int:
+    """Keep the servers up until Ctrl-C, and say how other terminals reach them."""
+    with _place(folder, keep=True) as place:
+        write("The demo's servers are up. In another terminal:")
+        write()
+        for name, value in place.environment().items():
+            write(f"  export {name}={value}")
+        write(f"  {typed('plan', _RUNBOOK, env=DEMO, set=f'course_id={place.sample.course_id}')}")
+        write()
+        write("Ctrl-C stops them.")
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                signal.pause()
+    return OK
+
+
+@contextmanager
+def _place(folder: Path, *, keep: bool = False) -> Iterator[DemoPlace]:
+    write(screen().paint("Starting a MongoDB, a ledger and a site on this machine …", "dim"))
+    with DemoPlace(folder, keep=keep) as place:
+        os.environ.update(place.environment())
+        yield place
+
+
+def usual_answers(plan: Plan) -> Mapping[str, str]:
+    """Answer every question that a plan knows: its default, else yes, done, all or the first choice."""
+    prompts = {step.address: step.prompt for step in plan.steps if step.prompt is not None}
+    answers = {address: usual_answer(prompt) for address, prompt in prompts.items() if not any(unknowns(prompt))}
+    return {address: answer for address, answer in answers.items() if answer}
+
+
+def usual_answer(content: Plain) -> str:
+    """Give the answer to one prompt that lets a demo go on; empty where there is none."""
+    prompt = build(Prompt, content)
+    if prompt.has_default:
+        return default_text(prompt)
+    match prompt.kind:
+        case "confirm" | "approve":
+            return "yes"
+        case "task":
+            return "done"
+        case "checklist":
+            return "all"
+        case "choose":
+            return prompt.choices[0].label if prompt.choices else ""
+        case "input":
+            return ""

@@ -1,0 +1,179 @@
+"""Commands that carry an earlier run on or take it back: `resume`, `undo`, `abandon`, `pause`, `adopt`, `approve`."""
+
+from ..errors import RefusedError, UsageError
+from .command import CHANGES, OK, command
+from .options import doubts, known, pairs, reasons
+from .screen import screen, write
+
+_RUN = "The run's id, its beginning or end, or `last`."
+_REASON = "Why, for the report."
+
+
+@command(
+    "resume",
+    help={
+        "run": _RUN,
+        "answer": "A question's answer as step=value (or step=default); may be repeated.",
+        "doubt": "What became of a step in doubt, as step=done, step=redo or step=abort; may be repeated.",
+        "skip": "Go past this step; needs --reason; may be repeated.",
+        "mark_done": "Take this step as done by hand; needs --reason; may be repeated.",
+        "reason": _REASON,
+        "yes": "Agree beforehand to steps that have to be planned again.",
+    },
+    iterable=("answer", "doubt", "skip", "mark_done"),
+)
+def resume(
+    run: str,
+    *,
+    answer: tuple[str, ...] = (),
+    doubt: tuple[str, ...] = (),
+    skip: tuple[str, ...] = (),
+    mark_done: tuple[str, ...] = (),
+    reason: str = "",
+    yes: bool = False,
+) -> int:
+    """Go on with a run where it stopped, failed or waits."""
+    from ..library import Library
+    from ..runs import Runs
+    from .agreement import check_approvals
+    from .carry import Prepared, carry_on
+    from .workspace import reopen_workplace
+
+    folder = Runs().find(run)
+    past = folder.read()
+    answers, decisions = pairs("answer", answer), doubts(doubt)
+    steps = [name for step in past.steps for name in (step.address, step.planned.id)]
+    for option, names in (("answer", answers), ("doubt", decisions), ("skip", skip), ("mark-done", mark_done)):
+        known(option, names, steps)
+    check_approvals(past.plan, answers)
+    skipped, done = reasons("skip", skip, reason), reasons("mark-done", mark_done, reason)
+    with reopen_workplace(past.plan, Library(), answers=answers) as place:
+        prepared = Prepared({**past.plan.answers, **answers}, decisions, yes)
+        return carry_on(past, folder, place, prepared, lambda engine: engine.resume(skip=skipped, done=done))
+
+
+@command(
+    "undo",
+    help={
+        "run": _RUN,
+        "to": "Go back as far as this step, which stays.",
+        "dry_run": "Only print the plan of the undo: exit 0 when nothing would be written, 2 otherwise.",
+        "yes": "Agree to the plan beforehand; answers no question.",
+        "answer": "A question's answer as step=value; may be repeated.",
+        "reason": "Why it is taken back; required in a protected environment.",
+        "confirm_environment": "The protected environment's name, instead of typing it.",
+    },
+    iterable=("answer",),
+)
+def undo(
+    run: str,
+    *,
+    to: str = "",
+    dry_run: bool = False,
+    yes: bool = False,
+    answer: tuple[str, ...] = (),
+    reason: str = "",
+    confirm_environment: str = "",
+) -> int:
+    """Plan how to take back what a run changed, show it, and carry it out as a run of its own."""
+    from ..library import Library
+    from ..planner import plan_undo
+    from ..runs import Runs
+    from .agreement import Agreement, check_beforehand
+    from .carry import carry_new
+    from .planning import show_plan
+    from .workspace import reopen_workplace
+
+    folder = Runs().find(run)
+    past, here = folder.read(), screen()
+    if past.plan.undo_of:
+        raise RefusedError(
+            f"Run {past.id} is itself the undo of {past.plan.undo_of}.", advice="Run the runbook again instead."
+        )
+    with reopen_workplace(past.plan, Library(), answers=pairs("answer", answer)) as place:
+        made = plan_undo(past, place.planner, to=to)
+        show_plan(made, here, place.sites)
+        if dry_run:
+            return CHANGES if made.writes else OK
+        if not made.steps:
+            write("There is nothing to take back.")
+            return OK
+        agreement = Agreement(yes, confirm_environment, reason)
+        check_beforehand(made, agreement, answers=here.answers)
+        return carry_new(made, place, agreement)
+
+
+@command("abandon", help={"run": _RUN, "reason": "Why it is given up, for the report; required."})
+def abandon(run: str, *, reason: str = "") -> int:
+    """Give a run up for good: its `finally` steps run, what it changed stays as it is."""
+    from ..library import Library
+    from ..runs import Runs
+    from .carry import Prepared, carry_on
+    from .workspace import reopen_workplace
+
+    if not reason.strip():
+        raise UsageError("Giving a run up needs a reason.", advice='Add --reason "why".')
+    folder = Runs().find(run)
+    past = folder.read()
+    with reopen_workplace(past.plan, Library()) as place:
+        return carry_on(past, folder, place, Prepared(past.plan.answers), lambda engine: engine.abandon(reason))
+
+
+@command("adopt", help={"run": _RUN, "step": "The step that was done by hand.", "reason": f"{_REASON} Required."})
+def adopt(run: str, step: str, *, reason: str = "") -> int:
+    """Record that a step was done by hand; it is probed first, where it can be."""
+    from ..library import Library
+    from ..runs import Runs
+    from .carry import Prepared, carry_on
+    from .workspace import reopen_workplace
+
+    if not reason.strip():
+        raise UsageError("Taking a step as done by hand needs a reason.", advice='Add --reason "why".')
+    folder = Runs().find(run)
+    past = folder.read()
+    known("step", (step,), [name for one in past.steps for name in (one.address, one.planned.id)])
+    with reopen_workplace(past.plan, Library()) as place:
+        carry_on(past, folder, place, Prepared(past.plan.answers), lambda engine: engine.adopt(step, reason))
+    return OK
+
+
+@command("pause", help={"run": _RUN})
+def pause(run: str) -> int:
+    """Ask whoever carries a run out to stop at the next step boundary; `resume` goes on."""
+    from ..engine import put_pause
+    from ..runs import Runs, operator
+
+    folder = Runs().find(run)
+    put_pause(folder, operator())
+    write(f"Run {folder.id} stops after the step that it is at.")
+    return OK
+
+
+@command(
+    "approve",
+    help={
+        "run": _RUN,
+        "step": "The step that asks.",
+        "answer": "The answer; yes when left out.",
+        "reason": _REASON,
+    },
+)
+def approve(run: str, step: str, *, answer: str = "yes", reason: str = "") -> int:
+    """Answer an open question of a run from another terminal, under one's own name."""
+    from ..engine import put_answer
+    from ..runs import Runs, operator
+    from .hints import typed
+
+    folder = Runs().find(run)
+    past = folder.read()
+    known("step", (step,), [name for one in past.steps for name in (one.address, one.planned.id)])
+    found = next(one for one in past.steps if step in (one.address, one.planned.id))
+    if found.done:
+        raise RefusedError(f"Step {found.address} of run {past.id} is over ({found.status}); it asks nothing any more.")
+    if not past.resumable:
+        raise RefusedError(f"Run {past.id} is over ({past.status}); it asks nothing any more.")
+    put_answer(folder, found.address, answer, operator(), reason)
+    write(f"{operator()} answers {found.address} of run {past.id}: {answer}")
+    if past.waiting_for:
+        write(f"It is judged when the run goes on: {typed('resume', past.id)}")
+    return OK

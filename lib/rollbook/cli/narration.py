@@ -1,0 +1,220 @@
+"""A run told while it happens: each record of the journal in human words."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from ..journal import Record
+from ..plan import Plan, PlannedStep, shown
+from ..report.wording import STEP_MARKS, duration, visible
+from ..run import moment
+from ..schema import build
+from .boundary import Boundary, Site, boundaries
+from .words import about, clock, one_line
+
+_STYLES: Final[Mapping[str, tuple[str, ...]]] = {
+    "✓": ("green",),
+    "●": ("green", "bold"),
+    "–": ("dim",),
+    "✕": ("red", "bold"),
+    "!": ("yellow", "bold"),
+    "@": ("magenta", "bold"),
+    "?": ("yellow", "bold"),
+    "…": ("cyan",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One line about the run: *mark* says at a glance how it stands, *address* which step it is about."""
+
+    at: datetime
+    mark: str
+    text: str
+    address: str = ""
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """The mark's colour."""
+        return _STYLES.get(self.mark, ())
+
+    def plain(self) -> str:
+        """Give the line with its time, for a log."""
+        where = f"{self.address}: " if self.address else ""
+        return visible(f"{clock(self.at)}Z {self.mark} {where}{self.text}")
+
+
+@dataclass(slots=True)
+class Narrator:
+    """Tells the records of one run of *plan*, in order; knows when each step began."""
+
+    plan: Plan
+    sites: Mapping[str, Site] = field(default_factory=dict)
+    began: dict[str, datetime] = field(default_factory=dict)
+    _after: Mapping[str, Boundary] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._after = boundaries(self.plan.steps, self.sites)
+
+    def step(self, address: str) -> PlannedStep | None:
+        """Find a step as it is planned now."""
+        return self.plan.step(address)
+
+    def after(self, address: str) -> Boundary | None:
+        """Give what holds after a step."""
+        return self._after.get(address)
+
+    def tell(self, record: Record) -> Told | None:
+        """Tell *record*, or None for one that says nothing new to people."""
+        words = _WORDS.get(record.type)
+        if words is None:
+            return None
+        mark, text = words(self, record)
+        at = moment(record.at)
+        return Told(at, mark, one_line(text, 600), str(record.get("step") or "")) if text else None
+
+
+_STATUS: Final[Mapping[str, str]] = {"recovered": "recovered: it had taken effect"}
+_Words = Callable[[Narrator, Record], tuple[str, str]]
+
+
+def _run_started(narrator: Narrator, record: Record) -> tuple[str, str]:
+    plan = narrator.plan
+    return "…", f"run {record.get('run')} of {plan.runbook} in {plan.environment} by {record.get('operator')}"
+
+
+def _run_resumed(_: Narrator, record: Record) -> tuple[str, str]:
+    return "…", f"resumed by {record.get('operator')}"
+
+
+def _replanned(narrator: Narrator, record: Record) -> tuple[str, str]:
+    if record.get("plan"):
+        narrator.plan = build(Plan, record["plan"])
+        narrator.__post_init__()
+    return "!", f"planned again: {record.get('why') or record.get('text') or 'an answer differs'}"
+
+
+def _step_started(narrator: Narrator, record: Record) -> tuple[str, str]:
+    address = record["step"]
+    narrator.began.setdefault(address, moment(record.at))
+    step = narrator.step(address)
+    if step is None:
+        return "…", "begins"
+    length = f" ({about(step.estimate)})" if step.estimate else ""
+    attempt = f", attempt {record.get('attempt')}" if (record.get("attempt") or 1) > 1 else ""
+    return "…", f"{step.name}{attempt}{length}"
+
+
+def _step_finished(narrator: Narrator, record: Record) -> tuple[str, str]:
+    address = record["step"]
+    status = record["status"]
+    words = [_STATUS.get(status, str(status))]
+    began = narrator.began.get(address)
+    if began is not None:
+        words[0] += f" after {duration((moment(record.at) - began).total_seconds())}"
+    if record.get("reason"):
+        words.append(str(record["reason"]))
+    step, after = narrator.step(address), narrator.after(address)
+    if after is not None and step is not None and (step.writes or step.downtime or not after.calm):
+        words.append(str(after))
+    return STEP_MARKS.get(status, "✓"), "; ".join(words)
+
+
+def _step_failed(_: Narrator, record: Record) -> tuple[str, str]:
+    word = "unreachable" if record.type == "unreachable" else "failed"
+    return "✕", f"{word}: {record.get('error')}"
+
+
+def _step_skipped(_: Narrator, record: Record) -> tuple[str, str]:
+    return "–", f"skipped: {record.get('reason') or 'it takes no part'}"
+
+
+def _attempt(_: Narrator, record: Record) -> tuple[str, str]:
+    wait = f"; again in {duration(float(record['next_in']))}" if record.get("next_in") else "; trying again"
+    return "!", f"attempt {record.get('attempt')} failed: {record.get('error') or 'not as wanted'}{wait}"
+
+
+def _drift(_: Narrator, record: Record) -> tuple[str, str]:
+    return "✕", f"not as planned: {'; '.join(record.get('differences') or ())}"
+
+
+def _in_doubt(_: Narrator, record: Record) -> tuple[str, str]:
+    why = record.get("text") or record.get("why")
+    return "?", f"in doubt{f': {why}' if why else ': it began and its end was not recorded'}"
+
+
+def _recovered(_: Narrator, record: Record) -> tuple[str, str]:
+    return "●", str(record.get("text") or "recovered: the probe shows how far it came")
+
+
+def _waiting(narrator: Narrator, record: Record) -> tuple[str, str]:
+    step = narrator.step(record["step"])
+    prompt = record.get("prompt") or (step.prompt if step else None) or {}
+    text = prompt.get("text") if isinstance(prompt, dict) else ""
+    if record.get("text"):
+        return "@", f"waits: {record['text']}"
+    return "@", f"waits for an answer{f': {shown(text, limit=400)}' if text else ''}"
+
+
+def _answered(_: Narrator, record: Record) -> tuple[str, str]:
+    how = {"option": " (--answer)", "default": " (the default)", "inbox": " (from another process)"}
+    reason = f"; {record.get('reason')}" if record.get("reason") else ""
+    return (
+        "@",
+        f"answered {shown(record.get('value'))} by {record.get('by')}{how.get(record.get('how', ''), '')}{reason}",
+    )
+
+
+def _note(_: Narrator, record: Record) -> tuple[str, str]:
+    return "…", f"note by {record.get('by')} ({record.get('section')}): {record.get('text')}"
+
+
+def _lock_lost(_: Narrator, record: Record) -> tuple[str, str]:
+    return "✕", f"the lock was lost: {record.get('text') or record.get('name')}"
+
+
+def _downtime_began(_: Narrator, record: Record) -> tuple[str, str]:
+    return "!", f"downtime begins with {record.get('by')}"
+
+
+def _downtime_ended(_: Narrator, record: Record) -> tuple[str, str]:
+    return "✓", f"downtime ends with {record.get('by')}"
+
+
+def _interrupted(_: Narrator, record: Record) -> tuple[str, str]:
+    return "!", f"stopped: {record.get('text') or record.get('signal') or 'asked to stop'}"
+
+
+def _warning(_: Narrator, record: Record) -> tuple[str, str]:
+    return "!", str(record.get("text") or "warning")
+
+
+def _run_finished(_: Narrator, record: Record) -> tuple[str, str]:
+    mark = {"succeeded": "✓", "undone": "✓", "failed": "✕"}.get(record.get("status", ""), "!")
+    return mark, f"the run {record.get('status')}" + (f": {record.get('reason')}" if record.get("reason") else "")
+
+
+_WORDS: Final[Mapping[str, _Words]] = {
+    "run_started": _run_started,
+    "run_resumed": _run_resumed,
+    "replanned": _replanned,
+    "step_started": _step_started,
+    "step_finished": _step_finished,
+    "step_failed": _step_failed,
+    "unreachable": _step_failed,
+    "step_skipped": _step_skipped,
+    "attempt": _attempt,
+    "drift": _drift,
+    "in_doubt": _in_doubt,
+    "recovered": _recovered,
+    "waiting": _waiting,
+    "answered": _answered,
+    "note": _note,
+    "lock_lost": _lock_lost,
+    "downtime_began": _downtime_began,
+    "downtime_ended": _downtime_ended,
+    "interrupted": _interrupted,
+    "warning": _warning,
+    "run_finished": _run_finished,
+}

@@ -1,0 +1,77 @@
+"""Commands about places: `doctor` looks at an environment, `init` starts a folder, `demo` and `test` try everything."""
+
+from pathlib import Path
+from typing import Final
+
+from ..errors import NotFoundError
+from .command import FAILED, OK, command
+from .screen import screen, write
+
+_DEMO_FOLDER: Final = Path(".rollbook/demo")
+
+
+@command("doctor", help={"env": "The environment to look at.", "json": "Print JSON for machines."})
+def doctor(*, env: str = "", json: bool = False) -> int:
+    """Look whether every target of an environment can be used; writes nothing."""
+    from ..library import Library
+    from .checkup import checkup, finding_lines, findings_json
+    from .workspace import choose_environment
+
+    library = Library()
+    name, why = (env, "") if env else choose_environment(library)
+    inventory = library.inventory(name)
+    findings = checkup(inventory)
+    if json:
+        write(findings_json(name, findings))
+    else:
+        for line in finding_lines(inventory, findings, screen(), why=why):
+            write(line)
+    return FAILED if any(finding.severity == "missing" for finding in findings) else OK
+
+
+@command("init", help={"folder": "The folder to start; made when it is not there."})
+def init(folder: str) -> int:
+    """Start a repository of one's own: an example runbook, an environment, tasks.py."""
+    from .hints import typed
+    from .starter import start_repository
+
+    for path in start_repository(Path(folder)):
+        write(f"  {path}")
+    write()
+    write("Next")
+    write(f"  cd {folder}")
+    write(f"  {typed('list-runbooks')}")
+    write(f"  {typed('plan', 'hello')}")
+    return OK
+
+
+@command(
+    "demo",
+    help={
+        "undo_": "Take back what the last demo changed.",
+        "stay": "Keep the demo's servers up until Ctrl-C, to try other commands on them.",
+    },
+)
+def demo(*, undo_: bool = False, stay: bool = False) -> int:
+    """Break a course on servers of its own, and bring it back: plan, run, report, and how to undo."""
+    from .demonstration import demonstrate, stay_up, take_back
+
+    if stay:
+        return stay_up(_DEMO_FOLDER)
+    return take_back(_DEMO_FOLDER) if undo_ else demonstrate(_DEMO_FOLDER)
+
+
+@command("test", help={"only": "Only tests whose name contains this."})
+def test(*, only: str = "") -> int:  # noqa: PT028  # a command, not a test
+    """Run the project's own tests, in a checkout."""
+    import sys
+
+    root = Path(__file__).resolve().parents[3]
+    if not (root / "tests").is_dir() or not (root / "pyproject.toml").is_file():
+        raise NotFoundError(
+            "This Rollbook was installed without its tests.", advice="Clone the repository and run `make test` there."
+        )
+    import pytest
+
+    sys.stdout.flush()
+    return int(pytest.main(["--rootdir", str(root), str(root / "tests"), *(["-k", only] if only else [])]))

@@ -1,0 +1,122 @@
+"""Commands that make plans and carry them out: `plan`, `run-runbook`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import UsageError
+from .command import CHANGES, OK, command
+from .options import pairs
+from .screen import screen, write
+
+if TYPE_CHECKING:
+    from ..plan import Plan
+
+_WORDS = {
+    "name": "The runbook's name.",
+    "env": "The environment; may be left out where there is only one, or a demo.",
+    "set_": "An input as name=value; may be repeated.",
+    "answer": "A question's answer as step=value (or step=default); may be repeated.",
+    "until": "Stop after this step.",
+    "json": "Print JSON for machines; a run only with --dry-run.",
+}
+
+
+@command(
+    "plan",
+    help={**_WORDS, "out": "Save the plan to this file, for `run-runbook --plan`."},
+    iterable=("set_", "answer"),
+)
+def plan(  # the command's options
+    name: str,
+    *,
+    env: str = "",
+    set_: tuple[str, ...] = (),
+    answer: tuple[str, ...] = (),
+    until: str = "",
+    out: str = "",
+    json: bool = False,
+) -> int:
+    """Show what a runbook would do, read from the real systems; writes nothing."""
+    from ..library import Library
+    from .planning import next_lines, say_environment, show_plan, wanted
+    from .workspace import open_workplace
+
+    library, here = Library(), screen()
+    want = wanted(library, name, env, pairs("set", set_), pairs("answer", answer), until)
+    with open_workplace(want, library) as place:
+        made = place.planner.plan()
+        if out:
+            from ..plan import save
+
+            save(made, Path(out))
+        if json:
+            _print_json(made)
+            return OK
+        say_environment(want, here)
+        show_plan(made, here, place.sites)
+        next_lines(want, made, here, out=out)
+    return OK
+
+
+@command(
+    "run-runbook",
+    help={
+        **_WORDS,
+        "dry_run": "Only print the plan: exit 0 when nothing would be written, 2 otherwise.",
+        "plan_": "Carry out this saved plan; refused when anything it rests on differs now.",
+        "yes": "Agree to the plan beforehand; answers no question.",
+        "reason": "Why this is done, for the report; required in a protected environment.",
+        "confirm_environment": "The protected environment's name, instead of typing it.",
+    },
+    iterable=("set_", "answer"),
+)
+def run_runbook(  # the command's options
+    name: str,
+    *,
+    env: str = "",
+    set_: tuple[str, ...] = (),
+    answer: tuple[str, ...] = (),
+    plan_: str = "",
+    until: str = "",
+    dry_run: bool = False,
+    yes: bool = False,
+    reason: str = "",
+    confirm_environment: str = "",
+    json: bool = False,
+) -> int:
+    """Plan a runbook, show the plan, and carry it out once it is agreed to."""
+    from ..library import Library
+    from .agreement import Agreement, check_beforehand
+    from .planning import check_saved, read_saved, say_environment, show_plan, wanted
+    from .workspace import open_workplace
+
+    if json and not dry_run:
+        raise UsageError("--json goes with --dry-run; a run's report is there as JSON too: report RUN --format json.")
+    library, here = Library(), screen()
+    sets, answers = pairs("set", set_), pairs("answer", answer)
+    saved = read_saved(Path(plan_), name, env, sets, answers, until) if plan_ else None
+    want = wanted(library, name, env, sets, answers, until, saved=saved)
+    agreement = Agreement(yes, confirm_environment, reason)
+    with open_workplace(want, library) as place:
+        made = place.planner.plan()
+        if saved is not None:
+            check_saved(saved, made, Path(plan_))
+        if json and dry_run:
+            _print_json(made)
+        else:
+            say_environment(want, here)
+            show_plan(made, here, place.sites)
+        if dry_run:
+            return CHANGES if made.writes else OK
+        check_beforehand(made, agreement, answers=here.answers)
+        from .carry import carry_new
+
+        return carry_new(saved or made, place, agreement)
+
+
+def _print_json(made: "Plan") -> None:
+    import json
+
+    from ..schema import encode
+
+    write(json.dumps({"digest": made.digest, "plan": encode(made)}, ensure_ascii=False, indent=2))

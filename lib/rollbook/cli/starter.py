@@ -1,0 +1,112 @@
+"""The files that `init` puts into an operator's own repository."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from ..errors import RefusedError
+
+_TASKS: Final = '''"""The tasks that `invoke` finds here: the same commands as `rollbook`."""
+
+from rollbook.cli import namespace as namespace
+'''
+
+_HELLO: Final = """\
+runbook: hello
+title: Write a greeting and look at it
+owner: operations
+summary: A first runbook, to copy from. It reads, asks, writes one file, checks it, and can be undone.
+
+inputs:
+  who: {type: text, default: world, help: whom to greet}
+
+targets:
+  local: local
+
+steps:
+  - phase: Look around
+    steps:
+      - id: machine
+        name: See which machine this is
+        shell.run: {command: [uname, -n], effect: read, plan: true}
+
+      - id: sure
+        name: Ask before anything is written
+        human.confirm:
+          text: "Write a greeting on {{ steps.machine.outputs.stdout | trim }}?"
+          default: true
+
+  - phase: Write
+    steps:
+      - id: greeting
+        name: Write the greeting
+        file.present:
+          path: /tmp/rollbook-hello.txt
+          content: "Hello, {{ inputs.who }}.\\n"
+
+      - id: look
+        name: Read it back
+        shell.run: {command: [cat, /tmp/rollbook-hello.txt], effect: read}
+"""
+
+_INVENTORY: Final = """\
+# One file for each environment; a runbook's targets bind to the targets of the same name here.
+environment: here
+
+# A protected environment asks for its name and a reason, and takes no approval from the command line.
+protected: false
+
+targets:
+  local: {kind: local}
+
+  # A secret is a reference: env:NAME, file:PATH (mode 0600) or command:ARGV. Values are never written down.
+  # ledger: {kind: sql, url: {secret: "env:LEDGER_URL"}}
+  # app: {kind: ssh, host: app1.example.org}
+  # site: {kind: http, url: "https://example.org"}
+"""
+
+_IGNORE: Final = """\
+# Runs: journals, outputs and reports. They may hold what commands printed.
+.rollbook/
+__pycache__/
+"""
+
+_README: Final = """\
+# Runbooks
+
+    invoke list-runbooks
+    invoke plan hello                 # reads everything, writes nothing
+    invoke run-runbook hello          # shows the plan, asks, carries it out
+    invoke undo last                  # takes back what it changed
+    invoke report last                # the incident report
+
+`invoke --list` names all commands; `invoke --help COMMAND` explains one. `rollbook` takes the same words.
+
+- `runbooks/` one reviewed procedure a file. `invoke lint` checks them, `invoke show NAME` prints one as a checklist
+  for the day when nothing else works.
+- `inventory/` one environment a file. `invoke doctor --env here` looks whether its targets can be used.
+- `.rollbook/` what was done: keep it, do not commit it.
+"""
+
+FILES: Final[Mapping[str, str]] = {
+    "tasks.py": _TASKS,
+    "runbooks/hello.yml": _HELLO,
+    "inventory/here.yml": _INVENTORY,
+    ".gitignore": _IGNORE,
+    "README.md": _README,
+}
+
+
+def start_repository(folder: Path) -> tuple[Path, ...]:
+    """Write the files into *folder*, which may exist. Raises `RefusedError` when one of them is there already."""
+    there = [name for name in FILES if (folder / name).exists()]
+    if there:
+        raise RefusedError(
+            f"{folder} holds {', '.join(there)} already; nothing was written.",
+            advice="Name another folder; what people wrote is never overwritten.",
+        )
+    for name, text in FILES.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return tuple(folder / name for name in FILES)

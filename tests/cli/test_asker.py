@@ -1,0 +1,106 @@
+"""The engine's questions at a terminal."""
+
+import pytest
+
+from rollbook.action import Choice, Prompt
+from rollbook.cli.asker import TerminalAsker, default_text
+from rollbook.engine.ports import Decision, Given, Nobody
+
+from .plans import CHOICE, MAIL, POINTERS, restore_plan
+from .typing_hands import hands
+
+CHOOSE = Prompt("choose", "Which?", (Choice("a1", "Monday"), Choice("b2", "Tuesday", "312 blocks")), "b2", True)
+CONFIRM = Prompt("confirm", "Go on?")
+
+
+def asker(*typed: str | None, sheet: Nobody | None = None) -> TerminalAsker:
+    """Give an asker at which these lines are typed."""
+    return TerminalAsker(
+        hands(*typed), sheet or Nobody({}, "grace@laptop", {}), "grace@laptop", "20260102T030405Z-1a2b3c"
+    )
+
+
+def test_what_is_typed_is_handed_on_with_who_typed_it() -> None:
+    """The engine judges the text; the asker only fetches it."""
+    assert asker("1").answer(CHOICE, CHOOSE, "") == Given("1", "grace@laptop", "terminal")
+
+
+def test_enter_takes_the_default_and_nothing_else() -> None:
+    """Without a default, an empty line is asked again."""
+    assert asker("").answer(CHOICE, CHOOSE, "") == Given("b2", "grace@laptop", "default")
+    assert asker("", "yes").answer(CHOICE, CONFIRM, "") == Given("yes", "grace@laptop", "terminal")
+
+
+def test_ctrl_d_leaves_a_question_open() -> None:
+    """Nobody answers now, so the run waits."""
+    assert asker(None).answer(CHOICE, CONFIRM, "") is None
+
+
+def test_an_answer_given_beforehand_is_not_asked_again() -> None:
+    """--answer comes first, and a refused one is asked at the terminal."""
+    sheet = Nobody({"choice": "a1"}, "grace@laptop", {})
+
+    assert asker(sheet=sheet).answer(CHOICE, CHOOSE, "") == Given("a1", "grace@laptop", "option")
+    assert asker("2", sheet=sheet).answer(CHOICE, CHOOSE, "not one of them") == Given("2", "grace@laptop")
+
+
+def test_an_approval_may_carry_its_reason() -> None:
+    """Who approves may say why."""
+    given = asker("yes", "looked at it").answer(POINTERS, Prompt("approve", "Go on?"), "")
+
+    assert given == Given("yes", "grace@laptop", "terminal", "looked at it")
+
+
+def test_everything_that_a_choice_rests_on_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """The question, the numbered choices with details, and the default are on the screen."""
+    asker("1").answer(CHOICE, CHOOSE, "")
+
+    shown = capsys.readouterr().out
+    assert "Which?" in shown
+    assert "2. Tuesday  312 blocks  (default)" in shown
+
+
+@pytest.mark.parametrize(
+    ("typed", "decision"),
+    [
+        (("r",), Decision("retry")),
+        (("nonsense", "stop"), Decision("stop")),
+        (("s", "st"), Decision("stop")),
+        (("skip", "", "not needed here"), Decision("skip", "not needed here")),
+        (("done", "by hand"), Decision("done", "by hand")),
+        (("skip", None, "retry"), Decision("retry")),
+        ((None,), None),
+    ],
+)
+def test_after_a_failure_one_of_five_words_decides(typed: tuple[str | None, ...], decision: Decision | None) -> None:
+    """A beginning of a word will do where it is clear; going past a step needs a reason."""
+    assert asker(*typed).after_failure(MAIL, "the server refused it") == decision
+
+
+def test_a_doubt_is_decided_after_seeing_what_was_found(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the probe found, what was there before and what was wanted are on the screen."""
+    assert asker("redo").in_doubt(POINTERS, {"draft": "65ab09"}, "it is neither") == "redo"
+
+    shown = capsys.readouterr().out
+    assert "65ab09" in shown
+    assert "65ab03aa00000000000000aa" in shown
+    assert "it is neither" in shown
+
+
+def test_newly_planned_steps_are_shown_and_agreed_to(capsys: pytest.CaptureFixture[str]) -> None:
+    """Only yes goes on; no stops; Ctrl-D leaves it open."""
+    plan = restore_plan()
+
+    assert asker("yes").agree(plan, (POINTERS,), "another version was chosen") is True
+    assert asker("no").agree(plan, (POINTERS,), "") is False
+    assert asker(None).agree(plan, (POINTERS,), "") is None
+    assert POINTERS.shown[0] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("default", "text"),
+    [(True, "yes"), (False, "no"), ("a1", "a1"), (3, "3"), ({"draft": 1}, "that one")],
+)
+def test_a_default_reads_as_a_person_would_type_it(default: object, text: str) -> None:
+    """A default that is no text is named by its choice's label."""
+    assert default_text(Prompt("choose", "?", (Choice({"draft": 1}, "that one"),), default, True)) == text

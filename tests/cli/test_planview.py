@@ -1,0 +1,103 @@
+"""The plan as people read it."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from rollbook.cli.planview import plan_lines, step_lines
+from rollbook.cli.screen import Screen
+
+from .plans import GIVE_BACK, MAIL, POINTERS, SMOKE, restore_plan
+
+WIDE = Screen(120)
+
+
+def text_of(screen: Screen = WIDE, **changes: object) -> str:
+    """Give the plan's whole text."""
+    return "\n".join(plan_lines(restore_plan(**changes), screen))
+
+
+def test_every_line_that_will_be_sent_stands_in_the_plan_as_it_is() -> None:
+    """In a pipe, no line that will be sent is broken, cut or changed."""
+    shown = text_of()
+
+    for step in restore_plan().steps:
+        for line in "\n".join(step.shown).splitlines():
+            assert line.strip() in shown
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    """On a terminal every line fits."""
+    shown = text_of(Screen(width, terminal=True), protected=True)
+
+    assert max(map(len, shown.splitlines())) <= width
+
+
+def test_a_narrow_terminal_loses_no_word_of_a_statement() -> None:
+    """Breaking a long statement changes white space only."""
+    shown = "".join(text_of(Screen(80, terminal=True)).split())
+
+    assert "".join(POINTERS.shown[1].split()) in shown
+
+
+def test_colour_is_drawn_only_where_the_screen_has_it() -> None:
+    """Without colour the plan holds no escape codes, and with it the same text."""
+    plain, coloured = text_of(), text_of(Screen(120, colour=True))
+
+    assert "\033" not in plain
+    assert re.sub("\033\\[[0-9;]*m", "", coloured) == plain
+
+
+def test_what_a_target_gave_cannot_drive_the_terminal() -> None:
+    """Control characters in values are shown, not sent."""
+    nasty = replace(MAIL, name="Tell\033[2J", shown=("mail\033]0;x\007",), undo_reason="a\u202eb")
+
+    shown = text_of(steps=(nasty,))
+
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e]", shown)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "PROTECTED",
+        "this machine only",
+        "course_id = course-v1:DemoOrg+RB101+2024_T1",
+        "planned on 65ab01/65ab02 (assumed",
+        "draft      65ab03aa00000000000000aa -> 65ab01aa00000000000000aa",
+        "1 of ada, grace",
+        "puts back what was there before",
+        "leaves it: a mail that was sent stays sent",
+        "REFUSED, cannot be taken back: the file's content was not kept",
+        "the environment has no target cms",
+        "site down; stopping here leaves it down; undo takes back 1 change",
+        "site up; you may stop here",
+        "undo cannot go back past thaw",
+        "1 change can be taken back, 1 stays; 1 refusal: thaw",
+        "about 2 s (1 of 3 steps timed before)",
+        "may be run once only",
+    ],
+)
+def test_an_operator_finds_it_in_the_plan(words: str) -> None:
+    """Everything that a decision rests on is said."""
+    assert words in text_of(protected=True)
+
+
+def test_fields_that_stay_are_not_shown_as_a_change() -> None:
+    """The change shows only fields that differ."""
+    shown = "\n".join(step_lines((POINTERS,), restore_plan(), WIDE))
+
+    assert "edited" not in shown
+
+
+def test_a_plan_without_writes_says_so() -> None:
+    """Reading alone is told as such."""
+    assert "Nothing will be written." in text_of(steps=(SMOKE,))
+    assert "Nothing will be written." not in text_of(steps=(GIVE_BACK,))
+
+
+def test_a_downtime_that_no_step_ends_is_told() -> None:
+    """The summary warns of downtime that stays open."""
+    assert "it begins at pointers and no step ends it" in text_of(steps=(POINTERS,))
