@@ -13,14 +13,13 @@ from .containers import fixed_items, mapping, sequence, unique_items
 from .converter import Compile, Convert, Converter
 from .fields import TypeHint, origin_of, strip_hint
 from .leaves import ANYTHING, SCALARS, TIMES, closed_set, enumeration, parsed
-from .misfit import LATER, MISFIT
+from .misfit import LATER, MISFIT, TEMPLATE_MARK
 from .problems import PlainProblems, Problems
 from .records import record
 from .unions import is_union, union
 
 T = TypeVar("T")
 
-TEMPLATE_MARK: Final = "{{"
 _SEQUENCES: Final[Mapping[type[Any], Callable[[Iterable[object]], object]]] = {
     tuple: tuple,
     list: list,

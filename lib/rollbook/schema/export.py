@@ -9,9 +9,9 @@ from types import NoneType
 from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args
 
 from ..values import Unknown
-from .convert import TEMPLATE_MARK
 from .encode import encode
 from .fields import FieldSchema, TypeHint, field_schemas, origin_of, strip_hint
+from .misfit import TEMPLATE_MARK
 from .times import DURATION_PATTERN
 from .unions import flatten, is_union
 

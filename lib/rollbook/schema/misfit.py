@@ -8,6 +8,7 @@ from ..source.document import Path
 from ..source.scalars import resolve
 from .problems import Problems
 
+TEMPLATE_MARK: Final = "{{"
 _SHOWN: Final = 60
 
 

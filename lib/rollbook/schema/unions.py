@@ -9,7 +9,7 @@ from ..values import Unknown
 from .converter import Compile, Converter
 from .fields import TypeHint, field_schemas, origin_of, strip_hint
 from .leaves import closed_set
-from .misfit import LATER, MISFIT, SILENT, Notebook, one_of, refuse, spell
+from .misfit import LATER, MISFIT, SILENT, TEMPLATE_MARK, Notebook, one_of, refuse, spell
 from .problems import Problems
 
 _RECORD_RANK: Final = 5
@@ -68,13 +68,16 @@ def _explain(
         similar = list(tagged)
     if similar:
         attempts = [_attempt(part, content, path, problems) for part in similar]
-        min(attempts, key=lambda attempt: len(attempt.noted)).copy_to(problems)
+        min(attempts, key=_distance).copy_to(problems)
         return
     names = [part.expected or _expectation(part, content) for part in alternatives if part.hint is not Unknown]
     refuse(problems, path, one_of(dict.fromkeys(names)), content, kinds)
 
 
 def _explain_optional(meant: Converter, content: object, path: Path, problems: Problems, *, optional: bool) -> None:
+    if optional and meant.expected and content in ("null", "~", ""):
+        refuse(problems, path, one_of((meant.expected, "nothing")), content, {*meant.kinds, NoneType})
+        return
     attempt = _attempt(meant, content, path, problems)
     expected = f"expected {meant.expected}"
     for noted in attempt.noted:
@@ -88,6 +91,11 @@ def _attempt(alternative: Converter, content: object, path: Path, problems: Prob
     notebook = Notebook(quotes=problems.quotes)
     alternative.convert(content, path, notebook)
     return notebook
+
+
+def _distance(attempt: Notebook) -> tuple[int, int]:
+    """Tell how far content is from an alternative: keys that it does not know weigh most."""
+    return sum(noted.at_key for noted in attempt.noted), len(attempt.noted)
 
 
 def _expectation(alternative: Converter, content: object) -> str:
@@ -115,6 +123,8 @@ def _tagged(
         if not defaulted:
             problems.add(path, f"missing key {spell(key)}: {one_of(map(spell, table))}")
         return defaulted or None
+    if isinstance(content[key], str) and TEMPLATE_MARK in content[key]:
+        return similar
     closed = closed_set(tuple(table))
     value = closed.convert(content[key], (*path, key), problems)
     return None if value is MISFIT else [table[value]]

@@ -23,6 +23,7 @@ _ADVICE: Final = (
         "unknown escape character",
         "a backslash in \"double quotes\" must be doubled (\\\\), or use 'single quotes'",
     ),
+    ("escape code|hex.?decimal number", "an escape in double quotes stands for no character"),
     ("simple key.*could not find expected ':'", "this line is neither `key: value` nor `- item`"),
     ("flow sequence", "the list opened with [ is not closed with ], or a comma is missing"),
     ("flow mapping", "the mapping opened with { is not closed with }, or a comma is missing"),

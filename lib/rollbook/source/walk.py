@@ -52,6 +52,9 @@ def read_events(text: str, file: str) -> Document:
             noted for noted in walk.problems if (noted.line, noted.column) != (problem.line, problem.column)
         ]
         walk.problems.append(problem)
+    except (OverflowError, ValueError):
+        # The parser in Python lets these through for an escape such as "\UFFFFFFFF".
+        walk.problems.append(Problem(file, 0, 0, "an escape in double quotes stands for no character"))
     finally:
         loader.dispose()
     if walk.problems:
@@ -110,8 +113,7 @@ class _Walk:
             self._note(event, "aliases (*name) are not supported: write the part again, or move it to an include")
             return None, event
         if depth > MAX_DEPTH:
-            self._note(event, f"lists and mappings are nested more than {MAX_DEPTH} deep here")
-            raise _EnoughError
+            raise self._too_deep(event)
         if event.tag is not None or event.anchor is not None:
             self._check_properties(event)
         return self._mapping(event, depth) if kind is MappingStartEvent else self._sequence(event, depth)
@@ -184,7 +186,7 @@ class _Walk:
     def _skip(self, event: Event) -> int:
         """Read on to the end of what begins with *event*; return the index where it ends."""
         open_parts = 0
-        while True:
+        while open_parts <= MAX_DEPTH:
             kind = type(event)
             if kind is MappingStartEvent or kind is SequenceStartEvent:
                 open_parts += 1
@@ -193,6 +195,11 @@ class _Walk:
             if not open_parts:
                 return int(event.end_mark.index)
             event = self.next()
+        raise self._too_deep(event)
+
+    def _too_deep(self, event: Event) -> _EnoughError:
+        self._note(event, f"lists and mappings are nested more than {MAX_DEPTH} deep here")
+        return _EnoughError()
 
     def _check_properties(self, event: Event) -> None:
         if event.anchor is not None:
