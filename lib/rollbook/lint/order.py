@@ -1,0 +1,110 @@
+"""Rules on what is done, and in which order: approvals, downtime, checks, ways back."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from ..action import Assertion, Fact, Question
+from .rule import Found, InventoryFile, RunbookFile, Use
+
+_AGREEING: Final = ("human.approve", "human.confirm")
+
+
+def _main(file: RunbookFile) -> Iterator[Use]:
+    return (use for use in file.uses if not use.nested)
+
+
+def _changes(use: Use) -> bool:
+    """Tell whether a step may change something."""
+    effect = use.step.effect or use.step.arguments.get("effect")
+    reading = use.action is not None and issubclass(use.action, Fact | Assertion | Question)
+    return use.action is not None and not reading and effect != "read"
+
+
+def unapproved(file: RunbookFile) -> Found:
+    """Find a step that cannot be taken back, and that nobody is asked about before."""
+    asked = False
+    for use in _main(file):
+        asked = asked or use.step.kind in _AGREEING or use.step.approve is not None
+        if use.step.undo is not None and use.step.undo.refuse and not asked:
+            yield use.step.path, {"id": use.step.id}
+
+
+def repeatable_unknown(file: RunbookFile) -> Found:
+    """Find a command of which nobody can tell whether it is done."""
+    for use in file.uses:
+        told = {"creates", "unless", "effect"} & use.step.arguments.keys()
+        if use.step.kind == "shell.run" and not told and use.step.effect is None:
+            yield (*use.step.path, "shell.run"), {}
+
+
+def no_way_back(file: RunbookFile) -> Found:
+    """Find a command that changes something without saying how an undo treats it."""
+    for use in _main(file):
+        if use.step.kind == "shell.run" and _changes(use) and use.step.undo is None:
+            yield (*use.step.path, "shell.run"), {"id": use.step.id}
+
+
+def open_downtime(file: RunbookFile) -> Found:
+    """Find a downtime that begins and never ends, or ends without having begun."""
+    begun: Use | None = None
+    for use in _main(file):
+        if use.step.downtime == "begins":
+            begun = use
+        elif use.step.downtime == "ends":
+            if begun is None:
+                yield (*use.step.path, "downtime"), {"what": "ends here and has not begun"}
+            begun = None
+    if begun is not None:
+        yield (*begun.step.path, "downtime"), {"what": "begins here and never ends"}
+
+
+def parallel_question(file: RunbookFile) -> Found:
+    """Find a question that several members of a group would ask at once."""
+    for use in file.uses:
+        if use.action is not None and issubclass(use.action, Question):
+            key = next((key for key in ("target", "serial", "max_failures") if getattr(use.step, key)), "")
+            if key:
+                yield (*use.step.path, key), {}
+
+
+def unchecked(file: RunbookFile) -> Found:
+    """Find a runbook whose last change is followed by no look at the result."""
+    last: Use | None = None
+    for use in _main(file):
+        if _changes(use) and not use.step.verify:
+            last = use
+        elif use.step.verify or (use.action is not None and issubclass(use.action, Assertion)):
+            last = None
+    if last is not None:
+        yield last.step.path, {"id": last.step.id}
+
+
+def no_lock(file: RunbookFile) -> Found:
+    """Find a runbook that changes something and that two people may run at once."""
+    if not file.runbook.lock and any(_changes(use) for use in _main(file)):
+        yield (), {}
+
+
+def unused_target(file: RunbookFile) -> Found:
+    """Find a target that no step acts on."""
+    from ..reading.actions import target_uses
+
+    used = {use.step.target for use in file.uses}
+    for use in file.uses:
+        if use.action is None:
+            return  # an included runbook may use any of them
+        content = {use.step.kind: dict(use.step.arguments), "target": use.step.target}
+        used |= {name for name, _, _ in target_uses(use.action, content, use.step.kind, ())}
+    dynamic = any("{{" in str(use.step.target) or "{{" in str(use.step.arguments.get("target")) for use in file.uses)
+    for name in file.runbook.targets:
+        if name not in used and not dynamic:
+            yield ("targets", name), {"name": name}
+
+
+def unexpected(file: InventoryFile) -> Found:
+    """Find a target of a protected environment that could be any system."""
+    if not file.inventory.protected:
+        return
+    for name, spec in file.inventory.targets.items():
+        if spec.kind not in ("local", "command") and not spec.expect:
+            yield ("targets", name), {"name": name, "environment": file.inventory.environment}
