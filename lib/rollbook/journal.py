@@ -120,6 +120,7 @@ class Journal:
                 advice="Wait for it, or stop it there with Ctrl-C or `pause`; then `resume`.",
             ) from error
         try:
+            holder.touch(mode=0o600)
             holder.write_text(f"{os.environ.get('USER') or os.getuid()}@{os.uname().nodename}, process {os.getpid()}\n")
         except OSError as error:
             raise self._unwritable(error) from error

@@ -211,7 +211,9 @@ def _after_step(run: Run, record: Record, address: str) -> Run:
             return replace(run, status="waiting", waiting_for=address)
         case "answered":
             return replace(run, status="running", waiting_for="", answers=(*run.answers, _answer(record)))
-        case "drift" | "in_doubt" | "unreachable" | "recovered" | "attempt":
+        case "in_doubt":
+            return replace(_event(run, record), status="waiting", waiting_for=address)
+        case "drift" | "unreachable" | "recovered" | "attempt":
             return _event(run, record)
     return run
 

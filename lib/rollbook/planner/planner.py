@@ -235,14 +235,15 @@ class Planner:
     def _check_targets(self) -> None:
         problems = []
         for name, need in self.runbook.targets.items():
-            spec = self.inventory.targets.get(name)
-            if spec is None and not need.optional:
-                problems.append(f"target {name!r}{f' ({need.help})' if need.help else ''} is not there")
-            elif spec is not None and need.kind and spec.kind != need.kind:
-                problems.append(f"target {name!r} is of kind {spec.kind}, the runbook needs {need.kind}")
+            for member in self.inventory.groups.get(name, (name,)):
+                spec = self.inventory.targets.get(member)
+                if spec is None and not need.optional:
+                    problems.append(f"target {member!r}{f' ({need.help})' if need.help else ''} is not there")
+                elif spec is not None and need.kind and spec.kind != need.kind:
+                    problems.append(f"target {member!r} is of kind {spec.kind}, the runbook needs {need.kind}")
         if problems:
             raise RefusedError(
-                f"The environment {self.inventory.environment} does not fit {self.runbook.name}: {'; '.join(problems)}.",
+                f"{self.inventory.environment} does not fit {self.runbook.name}: {'; '.join(problems)}.",
                 advice=f"Add the targets to {self.inventory.file or 'the inventory'}.",
             )
 

@@ -1,0 +1,128 @@
+"""Killed at any instant, a run resumes rightly."""
+
+from pathlib import Path
+
+import pytest
+
+from rollbook.errors import JournalError
+from rollbook.journal import replay
+from rollbook.testing.crash import CrashError, crashing
+
+from .workshop import Workshop, nobody
+
+RUNBOOK = """
+steps:
+  - id: which
+    name: Choose one.
+    human.choose: {text: "Which?", from: [a, b], default: a}
+  - id: fresh
+    name: Write a new file.
+    file.present: {path: fresh.txt, content: "new {{ steps.which.outputs.value }} {{ run.id }}\\n"}
+  - id: over
+    name: Overwrite a file.
+    file.present: {path: over.txt, content: "after\\n"}
+  - id: count
+    name: Count, once.
+    shell.run: {command: "echo counted >> counts.txt; touch done.txt", creates: done.txt}
+    undo: {leave: "a count stays"}
+  - id: lines
+    name: Read the count.
+    shell.run: {command: [wc, -l, counts.txt], effect: read}
+  - id: told
+    name: Use what was read.
+    file.present: {path: told.txt, content: "{{ steps.lines.outputs.stdout }}"}
+  - id: gone
+    name: Remove a file.
+    file.absent: {path: gone.txt}
+finally:
+  - id: end
+    name: Say how it ended.
+    file.present: {path: end.txt, content: "{{ run.status }}"}
+"""
+
+ANSWERS = {"which": "default"}
+WANTED = {
+    "over.txt": "after\n",
+    "counts.txt": "counted\n",
+    "done.txt": "",
+    "told.txt": "1 counts.txt\n",
+    "end.txt": "succeeded",
+}
+
+
+def prepare(workshop: Workshop) -> None:
+    """Put the runbook and the files before into place."""
+    workshop.write("crash", RUNBOOK)
+    (workshop.folder / "over.txt").write_text("before\n")
+    (workshop.folder / "gone.txt").write_text("here\n")
+
+
+def files(folder: Path) -> dict[str, str]:
+    """Read the visible text files."""
+    return {path.name: path.read_text() for path in folder.glob("*.txt") if not path.name.startswith(".")}
+
+
+@pytest.mark.parametrize("at", range(1, 90))
+def test_a_crash_at_any_place_resumes_to_the_same_end(workshop: Workshop, at: int) -> None:
+    """After a crash at any journal boundary, in a line, or around an op, the run ends as an undisturbed one."""
+    prepare(workshop)
+
+    with crashing(at) as points:
+        try:
+            workshop.run("crash", nobody(ANSWERS))
+        except CrashError:
+            assert points.crashed
+    run = None
+    if points.crashed:
+        try:
+            run = workshop.resume(nobody(ANSWERS))
+        except JournalError as error:
+            assert "before it began" in str(error)  # killed before its first record: nothing was done
+            run = workshop.run("crash", nobody(ANSWERS))
+        except Exception as error:
+            assert "is over" in str(error)
+    run = run or workshop.runs.all()[-1].read()
+
+    found = files(workshop.folder)
+    fresh = found.pop("fresh.txt")
+    assert fresh == f"new a {run.id}\n"
+    assert found == WANTED
+    assert run.status == "succeeded"
+
+
+def test_a_crash_during_the_resume_too(workshop: Workshop) -> None:
+    """Crashes one after another, each a little further on, still lead to the same end."""
+    prepare(workshop)
+
+    with crashing(12), pytest.raises(CrashError):
+        workshop.run("crash", nobody(ANSWERS))
+    for at in range(3, 15, 2):
+        with crashing(at):
+            try:
+                workshop.resume(nobody(ANSWERS))
+            except CrashError:
+                continue
+            pytest.fail("the resume was over before its crash")
+
+    assert workshop.resume(nobody(ANSWERS)).status == "succeeded"
+    assert files(workshop.folder).items() >= WANTED.items()
+
+
+def test_a_command_without_a_probe_is_never_run_again_on_a_guess(workshop: Workshop) -> None:
+    """A command that began, did not end and cannot be probed makes the run wait; the answer decides."""
+    workshop.write(
+        "once",
+        'steps:\n  - id: pay\n    name: Pay.\n    shell.run: {command: "echo paid >> paid.txt"}\n    undo: {leave: paid}\n',
+    )
+    with crashing(9), pytest.raises(CrashError):
+        workshop.run("once")
+    paid = workshop.folder / "paid.txt"
+    assert paid.read_text() == "paid\n"
+
+    waiting = workshop.resume(nobody())
+    assert (waiting.status, waiting.steps[0].status, paid.read_text()) == ("waiting", "in_doubt", "paid\n")
+    done = workshop.resume(nobody(doubts={"pay": "done"}))
+
+    assert done.status == "succeeded"
+    assert paid.read_text() == "paid\n"
+    assert [record.type for record in replay(workshop.runs.all()[-1].journal)].count("in_doubt") == 2

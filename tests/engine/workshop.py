@@ -1,0 +1,124 @@
+"""A folder with runbooks, and everything needed to plan, run, resume and undo them in this process."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rollbook.engine import Engine, Nobody, Silent
+from rollbook.engine.ports import Asker, Decision, OnDoubt
+from rollbook.inventory import Inventory
+from rollbook.journal import Record
+from rollbook.library import Library
+from rollbook.plan import Plan, PlannedStep
+from rollbook.planner import Planner, plan_undo
+from rollbook.run import Run
+from rollbook.runbook import convert_inputs
+from rollbook.runs import RunFolder, Runs, new_run_id
+from rollbook.targets import Redactor, SecretStore, TargetPool
+from rollbook.targets.base import TargetSpec
+
+OPERATOR = "ada@example"
+
+
+@dataclass(frozen=True, slots=True)
+class Helpful(Nobody):
+    """Somebody who also decides about failures."""
+
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
+
+    def after_failure(self, step: PlannedStep, error: str) -> Decision | None:
+        """Decide as told beforehand."""
+        return self.decisions.get(step.id)
+
+
+def nobody(
+    answers: Mapping[str, str] | None = None,
+    doubts: Mapping[str, OnDoubt] | None = None,
+    decisions: Mapping[str, Decision] | None = None,
+    *,
+    agrees: bool = True,
+) -> Helpful:
+    """Give an asker without a terminal."""
+    return Helpful(answers or {}, OPERATOR, doubts or {}, agrees, decisions or {})
+
+
+class Seen(Silent):
+    """A watcher that keeps the records it saw."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    def record(self, record: Record) -> None:
+        """Keep it."""
+        self.records.append(record)
+
+
+@dataclass(slots=True)
+class Workshop:
+    """Runbooks below *folder*, in an environment that has *targets* and the local machine."""
+
+    folder: Path
+    targets: Mapping[str, TargetSpec] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    variables: Mapping[str, object] = field(default_factory=dict)
+    protected: bool = False
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    watcher: Seen = field(default_factory=Seen)
+
+    def write(self, name: str, text: str) -> None:
+        """Write a runbook; only its steps and what follows need be given."""
+        head = (
+            "" if text.startswith("runbook:") else f"runbook: {name}\ntitle: A test\nowner: tests\nsummary: A test.\n"
+        )
+        path = self.folder / "runbooks" / f"{name}.yml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(head + text)
+
+    def planner(
+        self,
+        name: str,
+        inputs: Mapping[str, object] | None = None,
+        answers: Mapping[str, str] | None = None,
+        until: str = "",
+    ) -> Planner:
+        """Give a planner with targets of its own, as a fresh process would have."""
+        runbook = Library(self.folder).runbook(name)
+        specs = {"local": TargetSpec("local", "local"), **self.targets}
+        redactor = Redactor()
+        pool = TargetPool(specs, SecretStore(self.environ, redactor), redactor)
+        inventory = Inventory("bench", specs, dict(self.groups), dict(self.variables), self.protected)
+        given = convert_inputs(runbook, inputs or {})
+        return Planner(runbook, inventory, pool, inputs=given, answers=answers or {}, operator=OPERATOR, until=until)
+
+    @property
+    def runs(self) -> Runs:
+        """The folder's runs."""
+        return Runs(self.folder / ".rollbook")
+
+    def new_folder(self) -> RunFolder:
+        """Make a run's folder."""
+        return self.runs.create(new_run_id(datetime.now(UTC)))
+
+    def run(self, name: str, asker: Asker | None = None, *, plan: Plan | None = None, **planning: object) -> Run:
+        """Plan and run a runbook in a new run."""
+        planner = self.planner(name, **planning)  # type: ignore[arg-type]  # passed on as they are
+        plan = plan or planner.plan()
+        return Engine(self.new_folder(), planner, asker=asker or nobody(), watcher=self.watcher).run(
+            plan, reason="a test"
+        )
+
+    def resume(self, asker: Asker | None = None, **given: Mapping[str, str]) -> Run:
+        """Resume the newest run in fresh targets."""
+        folder = self.runs.all()[-1]
+        planner = self.planner(folder.read().plan.runbook, folder.read().plan.inputs)
+        return Engine(folder, planner, asker=asker or nobody(), watcher=self.watcher).resume(**given)
+
+    def undo(self, run: Run, asker: Asker | None = None, to: str = "") -> Run:
+        """Undo a run in a new run."""
+        planner = self.planner(run.plan.runbook, run.plan.inputs)
+        plan = plan_undo(run, planner, to=to)
+        return Engine(self.new_folder(), planner, asker=asker or nobody(), watcher=self.watcher).run(
+            plan, reason="a test"
+        )
