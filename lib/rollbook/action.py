@@ -101,7 +101,7 @@ class Readers(Protocol):
         """Seconds on a clock that never goes back."""
 
     def now(self) -> str:
-        """The time as ISO 8601 UTC with milliseconds and Z."""
+        """Tell the time as ISO 8601 UTC with milliseconds and Z."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -10,8 +10,9 @@ from .values import Plain
 @dataclass(frozen=True, slots=True)
 class Inventory:
     """
-    An environment. *groups* name lists of targets of one kind. A *protected* one asks for its name
-    to be typed and for a reason, and takes no approval from the command line.
+    An environment. *groups* name lists of targets of one kind.
+
+    A *protected* one asks for its name to be typed and for a reason, and takes no approval from the command line.
     """
 
     environment: str

@@ -6,6 +6,7 @@ append returns only once the record would survive a power cut. A torn last line 
 middle of a write) is cut off before the next append.
 """
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -160,9 +161,7 @@ class Journal:
     def _write(self, line: bytes) -> None:
         size = os.fstat(self._file).st_size
         try:
-            written = os.write(self._file, line)
-            if written != len(line):
-                raise OSError(28, "the disk is full")
+            _write_whole(self._file, line)
             os.fdatasync(self._file)
         except OSError as error:
             failure = self._unwritable(error)
@@ -187,6 +186,11 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _write_whole(file: int, line: bytes) -> None:
+    if os.write(file, line) != len(line):
+        raise OSError(errno.ENOSPC, "the disk is full")
 
 
 def replay(path: Path) -> tuple[Record, ...]:

@@ -244,7 +244,7 @@ class SqlExport(Op):
 
 @dataclass(frozen=True, slots=True)
 class MongoExport(Op):
-    """Write matching documents to a file on this machine as Extended JSON lines, mode 0600; renamed in when complete."""
+    """Write matching documents to a file here as Extended JSON lines, mode 0600; renamed in when complete."""
 
     op: ClassVar[str] = "mongo.export"
     target: str

@@ -121,8 +121,10 @@ class Event:
 @dataclass(frozen=True, slots=True)
 class Run:
     """
-    A run as its journal tells it. *head* is the journal's head hash, *waiting_for* the address of an
-    open question, *operator* who started it (`user@host`), *operators* all who carried it on.
+    A run as its journal tells it.
+
+    *head* is the journal's head hash, *waiting_for* the address of an open question, *operator* who
+    started it (`user@host`), *operators* all who carried it on.
     """
 
     id: str

@@ -6,7 +6,7 @@ from typing import Any, Final, Self, TypeAlias
 
 Plain: TypeAlias = Any  # JSON's values; a recursive alias would only move the Any into every caller
 
-SECRET_KEY: Final = "secret"
+_FIELD: Final = "secret"
 UNKNOWN_KEY: Final = "$unknown"
 
 
@@ -38,7 +38,7 @@ class Secret:
 
     def __encode__(self) -> Plain:
         """Give the YAML form back."""
-        return {SECRET_KEY: self.reference}
+        return {_FIELD: self.reference}
 
     @classmethod
     def __json_schema__(cls) -> dict[str, Plain]:

@@ -41,13 +41,7 @@ def _short(error: RollbookError) -> str:
 
 def own_files() -> tuple[Path, ...]:
     """Give the files of the working folder's runbooks and environments, else those of the stock."""
-    for folder in Library().folders:
-        library = Library(folder)
-        found = [library.find("runbooks", name) for name in library.runbook_names()]
-        found += [library.find("inventory", name) for name in library.environments()]
-        if found:
-            return tuple(path for path in found if path is not None)
-    return ()
+    return Library(stock=False).files() or Library().files()
 
 
 def books_json(library: Library) -> str:

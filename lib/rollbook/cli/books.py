@@ -41,13 +41,13 @@ def lint(*, file: tuple[str, ...] = ()) -> int:
     from .words import count
 
     paths = tuple(Path(name) for name in file) or own_files()
-    problems = 0
-    for path in paths:
-        for problem in lint_file(path):
-            problems += 1
-            write(str(problem))
-    write(f"{count(len(paths), 'file')}: {count(problems, 'problem')}.")
-    return FAILED if problems else OK
+    findings = [finding for path in paths for finding in lint_file(path)]
+    for finding in findings:
+        write(str(finding))
+    errors = sum(finding.severity == "error" for finding in findings)
+    others = len(findings) - errors
+    write(f"{count(len(paths), 'file')}: {count(errors, 'error')}, {count(others, 'other finding')}.")
+    return FAILED if errors else OK
 
 
 @command("schema", help={"inventory": "The schema of inventory files."})

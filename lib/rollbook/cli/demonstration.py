@@ -37,7 +37,7 @@ def demonstrate(folder: Path) -> int:
         write(paint(f"The course {course} was overwritten by a mistaken import. This is the way back.", "bold"))
         write()
         want = Wanted(_RUNBOOK, DEMO, inputs={"course_id": course})
-        library = Library(stock_folder())
+        library = Library(stock_folder(), stock=False)
         with open_workplace(want, library) as work:
             answers = usual_answers(work.planner.plan())
         with open_workplace(Wanted(_RUNBOOK, DEMO, inputs=want.inputs, answers=answers), library) as work:
@@ -66,7 +66,7 @@ def take_back(folder: Path) -> int:
             write(f"There is no run of the demo yet: {typed('demo')}")
             return OK
         _, run = last
-        with reopen_workplace(run.plan, Library(stock_folder())) as work:
+        with reopen_workplace(run.plan, Library(stock_folder(), stock=False)) as work:
             plan = plan_undo(run, work.planner)
             show_plan(plan, screen(), work.sites)
             return carry_new(plan, work, _AGREED)

@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from ..errors import UsageError
@@ -53,7 +52,7 @@ def choose_environment(library: Library) -> tuple[str, str]:
 
     Raises `UsageError` when it cannot be told. A protected one is never chosen for the operator.
     """
-    own = Library(Path()).environments()
+    own = Library(stock=False).environments()
     if len(own) == 1 and not library.inventory(own[0]).protected:
         return own[0], "the only one here"
     if DEMO in (own or library.environments()):

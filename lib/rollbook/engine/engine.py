@@ -102,7 +102,7 @@ class Engine:
         return self.folder.read()
 
     def adopt(self, address: str, reason: str) -> Run:
-        """Record that a step was done by hand, after a probe shows it where one can. Raises `RefusedError` otherwise."""
+        """Record that a step was done by hand. Raises `RefusedError` when a probe shows that it was not."""
         if not reason:
             raise UsageError("Adopting a step needs a reason.", advice='Give --reason "…"; the report shows it.')
         with Journal(self.folder.journal, clock=self.clock) as journal:

@@ -28,7 +28,8 @@ def put(folder: RunFolder, kind: Kind, content: Mapping[str, Plain]) -> None:
     folder.inbox.mkdir(mode=0o700, exist_ok=True)
     name = f"{utc_now():%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"
     part = folder.inbox / f".{name}.part"
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+    part.touch(mode=0o600, exist_ok=False)
+    with part.open("w", encoding="utf-8") as file:
         json.dump({"kind": kind, **content}, file)
         file.flush()
         os.fsync(file.fileno())

@@ -15,7 +15,7 @@ OnDoubt = Literal["done", "redo", "abort"]
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What somebody typed: *text* for the question's `accept`, *by* `user@host`, *how* it came (terminal, option, inbox)."""
+    """What somebody typed: *text* for the question's `accept`, *by* `user@host`, and *how* it came."""
 
     text: str
     by: str

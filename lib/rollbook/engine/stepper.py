@@ -217,7 +217,7 @@ class Stepper:
     def _ask_doubt(self, attempt: Attempt, past: StepRun, state: Plain, ops: Sequence[Op], after: AnyState) -> None:
         planned = attempt.planned
         differs = "; ".join(changed_fields(planned.bound_fields(past.after), planned.bound_fields(state)))
-        why = f"it began and did not end, and what is there now tells neither that it was done nor that it was not: {differs}"
+        why = f"it began and did not end, and what is there now does not tell whether it was done: {differs}"
         decision = decide(attempt.session, planned, attempt.step.on_doubt, state, why)
         match decision:
             case "done":

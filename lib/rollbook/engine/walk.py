@@ -42,7 +42,7 @@ class Walk:
         self.session.planned = {step.address: step for step in plan.steps}
 
     def go(self) -> None:
-        """Carry out what is left; every end is journalled. Raises `PlanDrift`, `JournalError`, `Interrupted`, `Waiting`."""
+        """Carry out what is left; every end is journalled, also those raised: drift, a stop, an open question."""
         while (planned := self._next()) is not None:
             self.boundary()
             members = self._members(planned)

@@ -17,10 +17,11 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One sentence of the summary; *tone* bad or warn asks to be told loudly."""
+    """One sentence of the summary; *tone* bad or warn asks to be told loudly; *command* follows the text."""
 
     text: str
     tone: Tone = "calm"
+    command: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,13 @@ class StepAccount:
     def title(self) -> str:
         """The step's name, or its address where it has none."""
         return self.name or self.address
+
+    @property
+    def doubt(self) -> str:
+        """Say what is not known of its writes, where it did not end well; nothing when all is known."""
+        if self.status not in ("failed", "unreachable", "in_doubt", "running") or self.ops_done >= self.ops_total:
+            return ""
+        return f"{self.ops_done} of {self.ops_total} writes are known to be carried out; look before you rely on it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +289,8 @@ class Report:
     @property
     def troubles(self) -> tuple[Moment, ...]:
         """Retries, drift, doubts, warnings and the like, in order."""
-        return tuple(moment for moment in self.moments if moment.tone in ("warn", "bad") and moment.type != "step")
+        told = ("step", "begin", "end", "downtime")
+        return tuple(moment for moment in self.moments if moment.tone in ("warn", "bad") and moment.type not in told)
 
     @property
     def undoable(self) -> tuple[StepAccount, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ..run import Event, Run
 from .account import AnswerAccount, Impact, Moment, StepAccount
-from .wording import RUN_TONES, RUN_WORDS, STEP_TONES, Tone, duration
+from .wording import RUN_TONES, RUN_WORDS, STEP_TONES, STEP_WORDS, Tone, duration
 
 EVENT_WORDS: Mapping[str, tuple[str, Tone]] = {
     "run_resumed": ("resumed", "warn"),
@@ -66,10 +66,12 @@ def _run_moments(run: Run, steps: Sequence[StepAccount], what: str) -> Iterator[
 
 def _step_moment(step: StepAccount, run: Run) -> Moment:
     at = step.began or step.ended or run.started_at
+    # That it was undone later has its own lines.
+    word = {"answered": "asked", STEP_WORDS["undone"]: STEP_WORDS["changed"]}.get(step.words, step.words)
     tail = step.error or step.reason
     return Moment(
         at=at,
-        word="asked" if step.words == "answered" else step.words,
+        word=word,
         text=f"{step.title}: {tail}" if tail else step.title,
         tone=STEP_TONES[step.status],
         number=step.number,

@@ -23,7 +23,7 @@ def step_accounts(run: Run, undo: Run | None, gaps: Sequence[Span]) -> tuple[Ste
     told = [_told(run, step, waits.get(step.address, []), gaps) for step in run.steps]
     told = [_with_undo(account, step, undo, undoing) for account, step in zip(told, run.steps, strict=True)]
     if undo is not None:
-        told += [_told(undo, step, [], ()) for step in undo.steps]
+        told += [replace(_told(undo, step, [], ()), undo=None) for step in undo.steps]
     return tuple(replace(account, number=number) for number, account in enumerate(told, 1))
 
 

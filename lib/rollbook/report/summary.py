@@ -1,9 +1,10 @@
 """The summary: sentences computed from what happened. What was wrong before is for people to write."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from ..run import RunStatus
 from .account import AnswerAccount, Impact, RunAccount, Sentence, StepAccount
-from .wording import counted, duration, listed, times, utc
+from .wording import RUN_TONES, counted, duration, listed, times, utc
 
 
 def summary_of(
@@ -28,23 +29,23 @@ def summary_of(
 
 def _outcome(run: RunAccount) -> Iterator[Sentence]:
     what = f"{run.runbook} ({run.title})" if run.title else run.runbook
-    who = listed(run.operators)
-    took = f"took {duration(run.seconds)}"
-    ends = {
-        "succeeded": f"It succeeded and {took}.",
-        "failed": f"It failed after {duration(run.seconds)} and can be resumed: rollbook resume {run.id}",
-        "waiting": f"It waits for an answer: rollbook resume {run.id}",
-        "stopped": f"It was stopped on purpose and can be resumed: rollbook resume {run.id}",
-        "undone": f"It was undone and {took}.",
-        "abandoned": f"It was abandoned after {duration(run.seconds)}; what it had changed by then is listed below.",
-        "planned": "It was planned and not started.",
-        "running": f"Its end is not recorded: it is under way, or was cut off. Last record: {utc(run.last)}.",
+    taking = f" It takes back run {run.undo_of}." if run.undo_of else ""
+    yield Sentence(f"{what} was run on {run.environment} by {listed(run.operators)} from {utc(run.began)}.{taking}")
+    took, resume = duration(run.seconds), f"rollbook resume {run.id}"
+    ends: Mapping[RunStatus, tuple[str, str]] = {
+        "succeeded": (f"It succeeded after {took}.", ""),
+        "failed": (f"It failed after {took}, and can be resumed:", resume),
+        "waiting": (f"It waits for an answer since {utc(run.last)}, and goes on with:", resume),
+        "stopped": (f"It was stopped on purpose after {took}, and can be resumed:", resume),
+        "undone": (f"It was undone, {took} after it began.", ""),
+        "abandoned": (f"It was abandoned after {took}; what it had changed by then is listed below.", ""),
+        "planned": ("It was planned and not started.", ""),
+        "running": (f"No end is recorded: it is under way or was cut off. Last record: {utc(run.last)}.", resume),
     }
-    taking = f" This run takes back run {run.undo_of}." if run.undo_of else ""
-    yield Sentence(f"{what} was run on {run.environment} by {who} from {utc(run.began)}.{taking}")
+    text, command = ends[run.status]
+    yield Sentence(text, RUN_TONES[run.status], command)
     if run.reason:
         yield Sentence(f"Reason given: {run.reason}")
-    yield Sentence(ends[run.status], run.tone)
 
 
 def _downtime(impact: Impact) -> Iterator[Sentence]:
@@ -79,7 +80,7 @@ def _counts(steps: Sequence[StepAccount]) -> Iterator[Sentence]:
 
 
 def _changes(steps: Sequence[StepAccount]) -> Iterator[Sentence]:
-    titles = tuple(step.title for step in steps if step.changed)
+    titles = tuple(f"“{step.title}”" for step in steps if step.changed)
     if titles:
         yield Sentence(f"Changed: {listed(titles, limit=5)}.")
 
@@ -97,7 +98,7 @@ def _trouble(steps: Sequence[StepAccount], impact: Impact) -> Iterator[Sentence]
     failed = [step for step in steps if step.status in ("failed", "unreachable", "in_doubt")]
     for step in failed[:3]:
         why = step.error.strip().splitlines()
-        yield Sentence(f"{step.title}: {step.words}{f' ({why[0]})' if why else ''}.", "bad")
+        yield Sentence(f"“{step.title}”: {step.words}{f' ({why[0]})' if why else ''}.", "bad")
     again = sum(max(step.attempts - 1, 0) for step in steps)
     if again:
         yield Sentence(f"Steps were tried again {times(again)}.", "warn")
@@ -119,8 +120,8 @@ def _undo(run: RunAccount, undo: RunAccount | None, steps: Sequence[StepAccount]
     if not states or run.status == "undone":
         return
     if "refused" in states:
-        stuck = listed(tuple(step.title for step in steps if step.undo and step.undo.state == "refused"))
+        stuck = listed(tuple(f"“{step.title}”" for step in steps if step.undo and step.undo.state == "refused"))
         yield Sentence(f"Not everything can be taken back: {stuck}.", "warn")
     elif "reversible" in states:
         count = states.count("reversible")
-        yield Sentence(f"{counted(count, 'change')} can be taken back: rollbook undo {run.id}")
+        yield Sentence(f"{counted(count, 'change')} can be taken back:", command=f"rollbook undo {run.id}")

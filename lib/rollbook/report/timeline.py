@@ -229,7 +229,7 @@ def _bars(lane: _Lane, scale: Scale) -> Iterator[str]:
 
 def _inside(step: StepAccount, left: float, top: float, width: float) -> str:
     number = str(step.number)
-    room = int((width - 8) / 6.1)
+    room = int((width - 8) / (6.9 if step.changed or step.error else 6.3))
     if width < 6.5 * len(number) + 2:
         return ""
     words = f"{number} {one_line(step.title)}"
@@ -240,19 +240,32 @@ def _inside(step: StepAccount, left: float, top: float, width: float) -> str:
 
 def _marks(report: Report, scale: Scale, lanes: Sequence[_Lane]) -> Iterator[str]:
     tops = {lane.name: lane.top for lane in lanes}
-    last: dict[str, float] = {}
+    held: dict[str, list[tuple[float, str, Moment]]] = {}
     for moment in report.moments:
         word = _mark(moment)
-        if not word:
-            continue
-        name = next((target for target in moment.targets if target in tops), "")
-        top = tops.get(name, TOP - 4.0)
-        step = report.steps[moment.number - 1] if moment.number else None
-        at = step.ended if step and moment.type == "step" and step.ended else moment.at
-        place = max(scale.place(at), last.get(name, 0.0) + 15)
-        last[name] = place
-        yield f'<g class="mark {word.replace(" ", "-")}"><title>{_text(one_line(f"{word}: {moment.text}"))}</title>'
-        yield f"{_badge(place, top + 4, word)}</g>"
+        if word:
+            name = next((target for target in moment.targets if target in tops), "")
+            step = report.steps[moment.number - 1] if moment.number else None
+            at = step.ended if step and moment.type == "step" and step.ended else moment.at
+            held.setdefault(name, []).append((scale.place(at), word, moment))
+    for name, marks in held.items():
+        marks.sort(key=lambda mark: mark[0])
+        for place, (_, word, moment) in zip(_apart([mark[0] for mark in marks]), marks, strict=True):
+            yield f'<g class="mark {word.replace(" ", "-")}"><title>{_text(one_line(f"{word}: {moment.text}"))}</title>'
+            yield f"{_badge(place, tops.get(name, TOP - 4.0) + 4, word)}</g>"
+
+
+def _apart(places: Sequence[float]) -> list[float]:
+    """Move marks of one lane apart, as far as there is room for all of them."""
+    room = min(15.0, (WIDTH - LABELS - 20) / len(places))
+    moved: list[float] = []
+    for place in places:
+        moved.append(max(place, moved[-1] + room) if moved else place)
+    limit = WIDTH - 10.0
+    for index in reversed(range(len(moved))):
+        moved[index] = min(moved[index], limit)
+        limit = moved[index] - room
+    return moved
 
 
 def _mark(moment: Moment) -> str:

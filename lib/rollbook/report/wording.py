@@ -142,7 +142,7 @@ def local(at: datetime | None, zone: tzinfo | None) -> str:
     if at is None or zone is None:
         return ""
     there = at.astimezone(zone)
-    return f"{there:%Y-%m-%d %H:%M:%S} {there.tzname() or there:%z}".strip()
+    return f"{there:%Y-%m-%d %H:%M:%S} {there:%Z}".strip()
 
 
 def iso(at: datetime | None) -> str | None:
