@@ -55,9 +55,11 @@ POINTERS = PlannedStep(
     ops=({"op": "sql"},),
     shown=(
         "BEGIN",
-        "UPDATE split_modulestore_django_splitmodulestorecourseindex SET draft_version = :draft, "
-        "published_version = :published WHERE course_id = :course AND last_update = :seen  -- must touch 1 row\n"
-        "    with draft=65ab01aa00000000000000aa, published=65ab02aa00000000000000aa",
+        (
+            "UPDATE split_modulestore_django_splitmodulestorecourseindex SET draft_version = :draft, "
+            "published_version = :published WHERE course_id = :course AND last_update = :seen  -- must touch 1 row\n"
+            "    with draft=65ab01aa00000000000000aa, published=65ab02aa00000000000000aa"
+        ),
         "COMMIT",
     ),
     details=("draft: 38 blocks come back, 2 go", "  + chapter “Week 1”"),

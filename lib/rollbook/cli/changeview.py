@@ -15,11 +15,15 @@ def change_lines(step: PlannedStep, screen: Screen) -> Iterator[str]:
     """Yield the lines that show what the step changes; nothing for one that changes no state."""
     match step.verdict:
         case "create":
-            pairs = tuple((name, None, new) for name, new in fields(step.after) if name != "exists")
+            pairs = tuple((name, None, new) for name, new in fields(step.after) if name != "exists" and new is not None)
         case "delete":
-            pairs = tuple((name, old, None) for name, old in fields(step.before) if name != "exists")
-        case "update" | "run" | "noop":
+            there = fields(step.before)
+            pairs = tuple((name, old, None) for name, old in there if name != "exists" and old is not None)
+        case "update":
             pairs = tuple(changed(step.before, step.after))
+        case "run":
+            # What a command without a probe leaves is not known, so there is nothing to compare.
+            pairs = tuple(pair for pair in changed(step.before, step.after) if pair[1] is not None)
         case _:
             return
     width = min(max((len(name) for name, _, _ in pairs), default=0), _NAME_WIDTH)

@@ -8,7 +8,7 @@ from ..errors import RollbookError
 from ..inventory import Inventory
 from ..report.wording import visible
 from ..targets import Redactor, SecretStore, TargetPool
-from ..targets.base import Finding, Severity
+from ..targets.base import Finding
 from .screen import Screen
 from .words import count
 
@@ -37,15 +37,14 @@ def _target(name: str, pool: TargetPool, inventory: Inventory) -> Iterator[Findi
         yield Finding(name, "reachable", "missing", error.message, error.advice)
         return
     expected = inventory.targets[name].expect
-    told = ", ".join(f"{key} {value}" for key, value in identity.items()) or "it tells none"
     for key, value in expected.items():
         if identity.get(key) != value:
             message = f"this is another system: {key} is {identity.get(key, 'not told')}, expected {value}"
             yield Finding(name, "identity", "missing", message, "Correct the address, or `expect:` once you are sure.")
-    if not expected:
-        severity: Severity = "warning" if inventory.protected else "ok"
-        advice = "Add `expect:` with it, so that another system at this address is refused." if told else ""
-        yield Finding(name, "identity", severity, told, advice if severity == "warning" else "")
+    if inventory.protected and identity and not expected:
+        told = ", ".join(f"{key} {value}" for key, value in identity.items())
+        advice = "Add `expect:` with it, so that another system at this address is refused."
+        yield Finding(name, "identity", "warning", f"nothing is expected of it; it says {told}", advice)
 
 
 def finding_lines(

@@ -1,0 +1,116 @@
+"""How a run ends for the operator."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from rollbook.cli.ending import boundary, brief, ending_lines, run_code, sentence
+from rollbook.cli.screen import Screen
+from rollbook.journal import RecordType
+
+from .runs import BEGAN, RUN_ID, finished, started, write_run
+
+Records = tuple[tuple[RecordType, dict[str, object]], ...]
+
+WAITING: Records = (finished("versions"), ("waiting", {"step": "choice"}))
+FAILED: Records = (
+    finished("versions"),
+    finished("choice"),
+    started("pointers"),
+    ("downtime_began", {"by": "pointers"}),
+    ("step_failed", {"step": "pointers", "error": "the ledger is read-only"}),
+    ("run_finished", {"status": "failed"}),
+)
+STOPPED: Records = (finished("versions"), ("interrupted", {"text": "stopped by Ctrl-C"}))
+PAUSED: Records = (finished("versions"), ("interrupted", {"text": "paused by ada@desk"}))
+DOUBT: Records = (started("pointers"), ("in_doubt", {"step": "pointers"}))
+DONE: Records = (started("pointers"), finished("pointers", "changed"), ("run_finished", {"status": "succeeded"}))
+
+
+@pytest.mark.parametrize(
+    ("records", "code"),
+    [(DONE, 0), (FAILED, 1), (WAITING, 3), (DOUBT, 3), (PAUSED, 3), (STOPPED, 130)],
+)
+def test_the_exit_code_tells_how_it_ended(tmp_path: Path, records: Records, code: int) -> None:
+    """Machines read the end from the exit code alone."""
+    _, run = write_run(tmp_path, *records)
+
+    assert run_code(run) == code
+
+
+@pytest.mark.parametrize(
+    ("records", "words"),
+    [
+        (DONE, ("succeeded", "1 changed")),
+        (FAILED, ("failed", "pointers", "the ledger is read-only")),
+        (WAITING, ("waits for an answer", "choice")),
+        (STOPPED, ("stopped", "it can be resumed")),
+        (PAUSED, ("paused", "it can be resumed")),
+    ],
+)
+def test_one_sentence_says_how_it_stands(tmp_path: Path, records: Records, words: tuple[str, ...]) -> None:
+    """The sentence names the run, how it stands and where."""
+    _, run = write_run(tmp_path, *records)
+
+    told = sentence(run)
+
+    assert RUN_ID in told
+    assert all(word in told for word in words)
+
+
+@pytest.mark.parametrize(
+    ("records", "hints"),
+    [
+        (DONE, ("undo " + RUN_ID, "note " + RUN_ID)),
+        (FAILED, ("resume " + RUN_ID, "abandon " + RUN_ID, "site down; stopping here leaves it down")),
+        (WAITING, ("resume " + RUN_ID + " --answer choice=ANSWER",)),
+        (DOUBT, ("--doubt pointers=done|redo|abort",)),
+    ],
+)
+def test_the_end_says_what_may_be_typed_next(tmp_path: Path, records: Records, hints: tuple[str, ...]) -> None:
+    """Whoever reads only the last lines knows how to go on, and how to go back."""
+    _, run = write_run(tmp_path, *records)
+
+    shown = "\n".join(ending_lines(run, {"md": tmp_path / "report.md"}, Screen(), {}))
+
+    assert run.head in shown
+    assert str(tmp_path / "report.md") in shown
+    assert all(hint in shown for hint in hints)
+
+
+def test_an_approval_is_asked_for_from_the_people_who_give_it(tmp_path: Path) -> None:
+    """A run that waits for an approval says how others give it."""
+    _, run = write_run(tmp_path, ("waiting", {"step": "pointers"}))
+
+    shown = "\n".join(ending_lines(run, {}, Screen(), {}))
+
+    assert f"approve {RUN_ID} pointers" in shown
+
+
+def test_the_way_back_counts_what_was_really_changed(tmp_path: Path) -> None:
+    """A planned change that was not made needs no undo."""
+    _, before = write_run(tmp_path / "a", finished("versions"))
+    _, after = write_run(tmp_path / "b", *DONE)
+
+    assert boundary(before, {}).reversible == 0
+    assert boundary(after, {}).reversible == 1
+
+
+@pytest.mark.parametrize(
+    ("records", "words"),
+    [
+        ((finished("versions"), finished("choice"), started("pointers")), ("2 of 7 steps done", "left")),
+        (WAITING, ("waiting for an answer", "since")),
+        (FAILED, ("failed", "the site is down", "it can be resumed")),
+        (DONE, ("succeeded after", "1 of 7 steps")),
+    ],
+)
+def test_the_brief_status_is_one_sentence(tmp_path: Path, records: Records, words: tuple[str, ...]) -> None:
+    """The incident channel gets one line with where it is and what is left."""
+    _, run = write_run(tmp_path, *records)
+
+    told = brief(run, BEGAN + timedelta(minutes=1))
+
+    assert "\n" not in told
+    assert all(word in told for word in words)

@@ -1,0 +1,100 @@
+"""A run told while it happens."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from rollbook.cli.livewatch import LiveWatcher
+from rollbook.cli.narration import Narrator
+from rollbook.cli.plainwatch import PlainWatcher
+from rollbook.cli.screen import Screen
+from rollbook.journal import TYPES, replay
+
+from .plans import restore_plan
+from .runs import finished, started, write_run
+
+SILENT = {"op_started", "op_finished", "lock_taken"}
+
+
+def plain() -> PlainWatcher:
+    """Give a watcher with a clock that stands still."""
+    return PlainWatcher(Narrator(restore_plan()), now=lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+
+
+def test_without_a_terminal_each_record_is_one_line_with_its_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every line begins with the time of day in UTC, and names the step it is about."""
+    folder, _ = write_run(
+        tmp_path,
+        started("pointers"),
+        ("attempt", {"step": "pointers", "attempt": 1, "error": "the server is busy", "next_in": 2.0}),
+        finished("pointers", "changed"),
+        ("step_skipped", {"step": "refresh", "reason": "no cms"}),
+        ("run_finished", {"status": "succeeded"}),
+    )
+    watcher = plain()
+
+    for record in replay(folder.journal):
+        watcher.record(record)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 6
+    assert all(re.match(r"\d\d:\d\d:\d\dZ . ", line) for line in lines)
+    assert lines[1].endswith("pointers: Point the ledger and the modulestore at that version (about 2 s)")
+    assert "the server is busy; again in 2.0 s" in lines[2]
+    assert "changed after 2.0 s; site down; stopping here leaves it down; undo takes back 1 change" in lines[3]
+
+
+def test_every_record_type_that_concerns_people_has_words() -> None:
+    """A new type of record cannot be forgotten silently."""
+    from rollbook.cli import narration
+
+    assert set(narration._WORDS) | SILENT == TYPES
+
+
+def test_output_is_printed_in_whole_lines_under_its_step(capsys: pytest.CaptureFixture[str]) -> None:
+    """Chunks may end anywhere; a progress meter shows what it showed last; nothing drives the terminal."""
+    watcher = plain()
+
+    watcher.output("refresh", b"one\ntw")
+    watcher.output("refresh", b"o\n 10 %\r 90 %\r\n\033[2Jthree\n")
+
+    assert capsys.readouterr().out.splitlines() == [
+        "03:04:05Z   refresh | one",
+        "03:04:05Z   refresh | two",
+        "03:04:05Z   refresh |  90 %",
+        "03:04:05Z   refresh | ␛[2Jthree",
+    ]
+
+
+def test_the_end_of_an_output_without_a_newline_is_not_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is left of a line is printed before the step's end."""
+    folder, _ = write_run(tmp_path, finished("refresh"))
+    watcher = plain()
+
+    watcher.output("refresh", b"no newline")
+    watcher.record(replay(folder.journal)[1])
+
+    assert "no newline" in capsys.readouterr().out.splitlines()[0]
+
+
+def test_live_what_is_over_scrolls_up_and_a_question_has_the_screen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Finished steps are printed once, above what is drawn; the drawing is gone while a question is asked."""
+    folder, _ = write_run(tmp_path, started("pointers"), finished("pointers", "changed"))
+
+    with LiveWatcher(Narrator(restore_plan()), Screen(100)) as watcher:
+        for record in replay(folder.journal):
+            watcher.record(record)
+        watcher.output("smoke", b"GET /\n")
+        watcher.progress("smoke", 512, 2048, "B")
+        with watcher.aside():
+            print("a question")
+
+    shown = capsys.readouterr().out
+    assert shown.count("changed after") == 1
+    assert "a question" in shown
