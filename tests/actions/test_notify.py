@@ -64,7 +64,7 @@ def test_a_message_that_fails_is_a_warning() -> None:
 class _Mailbox(FakeTarget):
     """A mail server that knows not every recipient."""
 
-    def _do(self, op: Op, execution: Execution) -> OpResult:  # noqa: ARG002
+    def _do(self, op: Op, execution: Execution) -> OpResult:
         return OpResult(outputs={"refused": ["b@example.org"]})
 
 
@@ -97,7 +97,12 @@ def test_the_plan_shows_the_message_and_not_the_secret() -> None:
 
     (op,) = action.ops(before, action.desired(before))
 
-    assert op.render() == ("POST ‹secret env:HOOK›", '{text: "x"}', "(the run goes on if this fails)")
+    assert op.render() == (
+        "through hook:",
+        "POST ‹secret env:HOOK›",
+        '{text: "x"}',
+        "(the run goes on if this fails)",
+    )
 
 
 def test_a_message_stays_sent() -> None:

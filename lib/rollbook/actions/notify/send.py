@@ -30,7 +30,8 @@ class Notify(Op):
 
     def render(self) -> tuple[str, ...]:
         """Give the message, and that the run may go on without it."""
-        return self._message().render() + (() if self.required else ("(the run goes on if this fails)",))
+        ending = () if self.required else ("(the run goes on if this fails)",)
+        return (f"through {self.target}:", *self._message().render(), *ending)
 
     def carry_out(self, carriers: Carriers, execution: Execution) -> OpResult:
         """Send it; tell a failure as a warning in outputs and output unless it is required."""
