@@ -53,13 +53,13 @@ steps:
 
 
 class _Site(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:  # its name there
+    def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815  # its name there
 
-    def do_POST(self) -> None:  # its name there
+    def do_POST(self) -> None:
         self.send_response(500)
         self.end_headers()
 
