@@ -31,13 +31,13 @@ class PairPresent(Action[Pair]):
     example: ClassVar[dict[str, Plain]] = {"text": "x"}
 
     text: str
-    target: Ref[HostReader] = Ref("local")  # noqa: RUF009  # a Ref is frozen
+    target: Ref[HostReader] = Ref("local")  # a Ref is frozen
 
     def probe(self, read: Readers) -> Pair:
         found = [read[self.target].read_file(path) for path in PATHS]
         return Pair(*(None if content is None else content.decode() for content in found))
 
-    def desired(self, before: Pair) -> Pair:  # noqa: ARG002  # always the same
+    def desired(self, before: Pair) -> Pair:  # always the same
         return Pair(self.text, self.text)
 
     def ops(self, old: Pair, new: Pair) -> tuple[Op, ...]:
@@ -68,7 +68,7 @@ def _writing_probe(self: PairPresent, read: Readers) -> Pair:
     return PairPresent.probe(self, read)
 
 
-def _always(self: PairPresent, old: Pair, new: Pair) -> tuple[Op, ...]:  # noqa: ARG001
+def _always(self: PairPresent, old: Pair, new: Pair) -> tuple[Op, ...]:
     return tuple(FileWrite(self.target.name, path, new.first or "") for path in PATHS)
 
 
@@ -84,7 +84,7 @@ def _no_way_back(self: PairPresent, old: Pair, new: Pair) -> tuple[Op, ...]:
     return PairPresent.ops(self, old, new) if new.first == self.text else ()
 
 
-def _wordless(self: PairPresent, change: Change[Pair]) -> Undo[Pair]:  # noqa: ARG001
+def _wordless(self: PairPresent, change: Change[Pair]) -> Undo[Pair]:
     return Refuse(" ")
 
 
@@ -94,7 +94,7 @@ def _silent(self: PairPresent, old: Pair, new: Pair) -> tuple[Op, ...]:
     )
 
 
-def _chatty(self: PairPresent, after: Pair, results: Sequence[OpResult]) -> dict[str, Plain]:  # noqa: ARG001
+def _chatty(self: PairPresent, after: Pair, results: Sequence[OpResult]) -> dict[str, Plain]:
     return {"surprise": 1}
 
 
