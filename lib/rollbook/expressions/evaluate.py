@@ -247,7 +247,7 @@ def _undefined_error(text: str, paths: frozenset[Path], names: Mapping[str, Plai
     for path, known in missing:
         # steps.take-dump.x reads as a subtraction to the parser, which then misses steps.take.
         for key in known:
-            if key.startswith(f"{path[-1]}-") and key in text.replace(" ", ""):
+            if key.startswith(f"{path[-1]}-") and f".{key}" in text.replace(" ", ""):
                 right = dotted((*path[:-1], key))
                 return ExpressionError(
                     f"{{{{ {_short(text)} }}}}: {dotted(path)} is not defined; "

@@ -34,7 +34,7 @@ class Scope:
 
     def inside(self, *, looped: bool = False, ended: bool = False) -> "Scope":
         """Give the scope of a step's own expressions; *ended* when an attempt is over, so that they see `outputs`."""
-        return Scope(self.inputs, self.places, dict(self.before), looped or self.looped, ended)
+        return Scope(self.inputs, self.places, dict(self.before), looped or self.looped, ended or self.ended)
 
 
 def check_step(content: Mapping[str, Plain], path: Path, scope: Scope, after: Scope, problems: Problems) -> None:
@@ -104,7 +104,7 @@ def _step_misfit(step_id: str, rest: list[str], scope: Scope, text: str) -> str:
         if step_id in scope.places:
             return f"the step {step_id!r} comes later, in line {scope.places[step_id]}: its outputs are not known here"
         for known in scope.places:
-            if known.startswith(f"{step_id}-") and known in text.replace(" ", ""):
+            if known.startswith(f"{step_id}-") and f".{known}" in text.replace(" ", ""):
                 return f"a step id with a dash is written {dotted(('steps', known))}, since - subtracts"
         return f"there is no step {step_id!r}{nearest_of(step_id, scope.places)}"
     if rest and rest[0] not in ("outputs", "status"):

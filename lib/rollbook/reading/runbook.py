@@ -7,7 +7,7 @@ from typing import Final
 
 from ..errors import NotFoundError, SchemaError
 from ..runbook import Input, Runbook, TargetNeed, convert_input
-from ..schema import DocumentProblems, convert
+from ..schema import DocumentProblems, PlainProblems, convert
 from ..source import Document
 from ..targets import KINDS
 from ..values import Plain
@@ -37,7 +37,7 @@ def parse_runbook(document: Document, included: Included = no_includes) -> Runbo
     content = document.content
     form = convert(RunbookForm, content, problems)
     _check_head(content, problems)
-    inputs = _inputs(content.get("inputs"), form, problems)
+    inputs = _inputs(content.get("inputs"), problems)
     needs = _needs(content.get("targets"), problems)
     scope = Scope(frozenset(_keys(content.get("inputs"))), _places(document))
     _check_duplicates(document, problems)
@@ -73,16 +73,18 @@ def _keys(content: Plain) -> Collection[str]:
     return content.keys() if isinstance(content, dict) else ()
 
 
-def _inputs(content: Plain, form: RunbookForm | None, problems: DocumentProblems) -> dict[str, Input]:
+def _inputs(content: Plain, problems: DocumentProblems) -> dict[str, Input]:
     """Give the inputs, and check what their types cannot."""
     for name in _keys(content):
         if not _INPUT_NAME.fullmatch(name):
             message = f"an input's name is made of small letters, digits and _; found {name!r}"
             problems.add(("inputs", name), message, at_key=True)
     found = {}
-    for name, written in (form.inputs if form else {}).items():
-        wanted = Input(written) if isinstance(written, str) else written
-        found[name] = _checked_input(name, wanted, problems)
+    for name, written in content.items() if isinstance(content, dict) else ():
+        # What does not fit was told when the whole file was converted.
+        wanted = convert(Input, {"type": written} if isinstance(written, str) else written, PlainProblems())
+        if wanted is not None:
+            found[name] = _checked_input(name, wanted, problems)
     return found
 
 
@@ -106,7 +108,7 @@ def _checked_input(name: str, wanted: Input, problems: DocumentProblems) -> Inpu
 
 def _check_value(wanted: Input, value: Plain, path: tuple[str | int, ...], problems: DocumentProblems) -> None:
     try:
-        convert_input(wanted, value, str(path[2]))
+        convert_input(wanted, value, str(path[1]))
     except ValueError as error:
         problems.add(path, str(error))
 

@@ -85,9 +85,7 @@ class StepReader:
         if not str(content.get("name") or "").strip():
             self.problems.add(path, 'missing key "name": a sentence that says what the step does')
         if isinstance(step_id, str) and not STEP_ID.fullmatch(step_id):
-            message = (
-                f"a step id is made of small letters, digits, - and _, and begins with a letter; found {step_id!r}"
-            )
+            message = f"a step id is a small letter, then small letters, digits, - and _; found {step_id!r}"
             self.problems.add((*path, "id"), message)
 
     def one(self, content: dict[str, Plain], path: Path, scope: Scope, phase: str = "") -> Step | None:
@@ -182,7 +180,7 @@ class StepReader:
 
     def _unnumbered(self, content: Plain, path: Path, scope: Scope, word: str) -> tuple[Step, ...]:
         """Read steps that need no id and no name of their own."""
-        scope = scope.inside(ended=scope.ended)
+        scope = scope.inside()
         found = []
         for number, (part, place, _) in enumerate(walk_steps(content, path), 1):
             step = self.one(part, place, scope)
