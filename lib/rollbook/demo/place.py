@@ -6,7 +6,7 @@ import datetime as dt
 import fcntl
 import json
 import os
-import shutil
+import shlex
 import signal
 import subprocess
 import sys
@@ -61,26 +61,14 @@ class DemoPlace:
         return self._sample
 
     def environment(self) -> dict[str, str]:
-        """
-        Give the variables that the demo's inventory refers to.
-
-        PATH is among them where `python` is not the interpreter that has Rollbook: the inventory's `cms` is a module.
-        """
+        """Give the variables that the demo's inventory refers to."""
         if self._servers is None:
             raise DemoError("the demo's servers are not running.")
         return {
             "ROLLBOOK_DEMO_LEDGER_URL": self.sample.sql_url,
             "ROLLBOOK_DEMO_MONGO_URL": self.sample.mongo_url,
             "ROLLBOOK_DEMO_SITE_URL": self._servers.site_url,
-            **self._path(),
         }
-
-    def _path(self) -> dict[str, str]:
-        path, own = self._environment.get("PATH", os.defpath), str(Path(sys.executable).parent)
-        found = shutil.which("python", path=path)
-        if found is not None and str(Path(found).parent) == own:
-            return {}
-        return {"PATH": f"{own}{os.pathsep}{path}"}
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
@@ -135,6 +123,7 @@ class DemoPlace:
         stack.callback(self._record.unlink, missing_ok=True)
         self._write_record({"mongod": mongo.pid}, {"mongo": mongo.url})
         self._sample = self._ready_sample(mongo.url)
+        self._write_platform()
         site = self._start_site(stack)
         site_url = _wait_for_site(site, self.folder)
         self._servers = _Servers(mongo, site, site_url)
@@ -160,6 +149,13 @@ class DemoPlace:
         site = spawn(argv, log=self.folder / "site.log", environment={**self._environment, **stores})
         stack.callback(stop, site)
         return site
+
+    def _write_platform(self) -> None:
+        """Put a `manage.py` where the inventory's `cms` looks for one."""
+        script = self.folder / "edx-platform" / "manage.py"
+        script.parent.mkdir(exist_ok=True)
+        _write_whole(script, f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m rollbook.demo.publish "$@"\n')
+        script.chmod(0o755)
 
     def _write_record(self, pids: Mapping[str, int | None], urls: Mapping[str, str]) -> None:
         _write_whole(self._record, json.dumps({"pids": dict(pids), "urls": dict(urls)}, indent=2) + "\n")
