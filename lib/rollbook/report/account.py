@@ -151,6 +151,11 @@ class StepAccount:
         return self.name or self.address
 
     @property
+    def left(self) -> tuple[WrittenFile | OutputRecord, ...]:
+        """The files it left behind, its output last."""
+        return (*self.files, self.output) if self.output else self.files
+
+    @property
     def doubt(self) -> str:
         """Say what is not known of its writes, where it did not end well; nothing when all is known."""
         if self.status not in ("failed", "unreachable", "in_doubt", "running") or self.ops_done >= self.ops_total:
@@ -300,4 +305,4 @@ class Report:
     @property
     def evidence(self) -> tuple[StepAccount, ...]:
         """The steps that left output or files."""
-        return tuple(step for step in self.steps if step.output or step.files)
+        return tuple(step for step in self.steps if step.left)

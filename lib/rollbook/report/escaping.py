@@ -1,0 +1,73 @@
+"""Plain text inside Markdown: whatever it holds, it stays text, and stays readable."""
+
+import re
+from typing import Final
+
+from .wording import visible
+
+# An underscore between letters, a lone ampersand and a > inside a line mean nothing in Markdown:
+# they are left alone, for many people read the file as it is.
+_SPECIAL: Final = re.compile(r"[\\`*\[\]<|~$]|(?<![^\W_])_|_(?![^\W_])|&(?=[#\w]+;)|:(?=//)|(?i:(?<=www)\.)")
+_OPENING: Final = re.compile(r"^([-+#=>])")
+_NUMBERED: Final = re.compile(r"^(\d+)([.)])")
+
+
+def text(value: str) -> str:
+    """Write *value* on one line, for the middle of a line or a table's cell."""
+    return _SPECIAL.sub(r"\\\g<0>", " ".join(visible(value).split()))
+
+
+def item(value: str) -> str:
+    """Write *value* on one line, for the beginning of a line or of a list's item."""
+    return _opening(text(value))
+
+
+def quote(value: str) -> str:
+    """Write *value*, which may have many lines, as a block quote that keeps them."""
+    lines = [_quoted(line) for line in visible(value).strip("\n").split("\n")]
+    ends = ["  " if line and after else "" for line, after in zip(lines, (*lines[1:], ""), strict=True)]
+    return "\n".join(f"> {line}{end}" if line else ">" for line, end in zip(lines, ends, strict=True))
+
+
+def code(value: str) -> str:
+    """Write *value* on one line as code; in a table use `cell`."""
+    line = " ".join(visible(value).split()) or " "
+    fence = "`" * (_longest(line) + 1)
+    pad = " " if "`" in (line[0], line[-1]) else ""
+    return f"{fence}{pad}{line}{pad}{fence}"
+
+
+def cell(value: str) -> str:
+    """Write *value* in a table's cell: as code where no reader can split the cell there."""
+    return text(value) if not value.strip() or set(value) & set("|\\`") else code(value)
+
+
+def block(value: str) -> str:
+    """Write *value* as a fenced block that it cannot break out of."""
+    content = visible(value).rstrip("\n")
+    fence = "`" * max(_longest(content) + 1, 3)
+    return f"{fence}text\n{content}\n{fence}"
+
+
+def row(*cells: str) -> str:
+    """Write a table's row of cells that are Markdown already."""
+    return f"| {' | '.join(cells)} |"
+
+
+def table(*head: str) -> list[str]:
+    """Write a table's head."""
+    return [row(*head), row(*("---" for _ in head))]
+
+
+def _quoted(line: str) -> str:
+    bare = line.strip(" \t")
+    indent = "\u00a0" * len(line[: len(line) - len(line.lstrip(" \t"))].expandtabs(4)) if bare else ""
+    return indent + _opening(_SPECIAL.sub(r"\\\g<0>", bare))
+
+
+def _opening(line: str) -> str:
+    return _NUMBERED.sub(r"\1\\\2", _OPENING.sub(r"\\\1", line))
+
+
+def _longest(content: str) -> int:
+    return max((len(run) for run in re.findall("`+", content)), default=0)

@@ -1,0 +1,53 @@
+"""The report as JSON: a documented, stable shape for machines."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from ..values import Plain
+from .account import Report
+from .wording import iso
+
+# Legal inside JSON, but not in the UTF-8 or the terminal that it is written to.
+_ESCAPED: Final = re.compile(
+    "[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufffe\uffff]"
+)
+
+_PAIRS: Final = ("inputs", "sources", "identities")
+
+
+def to_json(report: Report) -> str:
+    """
+    Give the report as JSON text.
+
+    `format` is raised when a field changes its meaning or goes; new fields may come without that.
+    The fields are those of `account.Report`: `run` and `undo` (null where there is none) tell the
+    runs' own facts; `summary` sentences with their tone; `impact` seconds, waits, gaps, downtimes;
+    `steps`, `moments`, `answers` in order; `written` the sections that people write. Times are
+    ISO 8601 UTC with milliseconds, durations seconds, `zone` the name of the local time zone.
+    """
+    told: dict[str, Plain] = {"format": report.format, **_plain(report)}
+    text = json.dumps(told, ensure_ascii=False, indent=1)
+    return _ESCAPED.sub(lambda match: f"\\u{ord(match.group()):04x}", text) + "\n"
+
+
+def _plain(value: object) -> Plain:
+    match value:
+        case datetime():
+            return iso(value)
+        case timedelta():
+            return value.total_seconds()
+        case str() | int() | float() | bool() | None:
+            return value
+        case Sequence():
+            return [_plain(part) for part in value]
+    if is_dataclass(value):
+        return {part.name: _part(part.name, getattr(value, part.name)) for part in fields(value)}
+    return str(value)
+
+
+def _part(name: str, value: Plain) -> Plain:
+    return dict(value) if name in _PAIRS else _plain(value)

@@ -1,0 +1,241 @@
+"""What a report says of a run."""
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from rollbook.report.model import report_of
+from rollbook.run import Run
+
+from .accounts import BEGAN, COURSE, NEW, OLD, Story, plan_of, restore_plan, restored, step, undo_of
+
+
+def sentences(run: Run, undo: Run | None = None) -> str:
+    """Give the summary as one text."""
+    return "\n".join(f"{sentence.text} {sentence.command}" for sentence in report_of(run, undo=undo).summary)
+
+
+def test_success_is_told_with_its_way_back() -> None:
+    """A run that succeeded says how many steps changed what, how long people took, and how to undo it."""
+    run = restored().finish()
+
+    told = sentences(run)
+
+    assert "It succeeded after 53 min 12 s." in told
+    assert "Of 12 steps, 5 changed something" in told
+    assert "“Point the ledger and the modulestore at that version”" in told
+    assert "People gave 3 answers" in told
+    assert f"2 changes can be taken back: rollbook undo {run.id}" in told
+
+
+def test_time_adds_up() -> None:
+    """Working, waiting, standing still and the time between are all of the elapsed time, and no more."""
+    impact = report_of(restored().finish()).impact
+
+    parts = impact.working + impact.waiting + impact.stopped + impact.between
+
+    assert parts == pytest.approx(impact.elapsed)
+    assert impact.waiting == pytest.approx(340 + 1260 + 1500)
+    assert impact.working == pytest.approx(89.7, abs=1)
+
+
+def test_downtime_is_measured_between_its_steps() -> None:
+    """Downtime is told with who began and who ended it."""
+    (stretch,) = report_of(restored().finish()).impact.downtimes
+
+    assert (stretch.began_by, stretch.ended_by, stretch.open) == ("pointers", "smoke", False)
+    assert stretch.seconds == pytest.approx(83.9, abs=0.1)
+
+
+def test_open_downtime_is_told_loudly() -> None:
+    """A downtime that nobody ended is in the summary, in the worst tone, with the advice to look."""
+    story = Story(restore_plan())
+    story.begin("pointers").tell("downtime_began", 0, by="pointers").tell("step_failed", 5, step="pointers", error="no")
+
+    report = report_of(story.finish("failed"))
+
+    assert report.impact.still_down
+    assert [s.tone for s in report.summary if "DOWNTIME IS STILL OPEN" in s.text] == ["bad"]
+
+
+def test_undo_may_end_what_the_run_began() -> None:
+    """A downtime left open counts as ended when a step of the undo ended it."""
+    story = Story(restore_plan())
+    story.begin("pointers").tell("downtime_began", 0, by="pointers").end("pointers", 1, "changed")
+    run = story.finish("failed")
+    back = plan_of((step("up", "Open the site", "shell.run", "run", downtime="ends", undo_of="pointers"),))
+    undo = Story(back, id="u", at=run.ended_at or BEGAN).step("up", 3, "changed").finish()
+
+    (stretch,) = report_of(run, undo=undo).impact.downtimes
+
+    assert (stretch.open, stretch.ended_by) == (False, "u: up")
+
+
+def test_change_is_told_field_by_field() -> None:
+    """A change names each field before and after, and the fields that stayed."""
+    account = next(step for step in report_of(restored().finish()).steps if step.address == "pointers")
+
+    first = account.fields[0]
+    assert (first.name, first.before, first.after) == ("draft", OLD, NEW)
+    assert account.unchanged == ("org",)
+    assert account.sent[0] == "BEGIN"
+
+
+def test_answer_has_its_question_label_and_wait() -> None:
+    """An answer is told in the words that people saw, with who gave it, how, and after how long."""
+    answers = report_of(restored().finish()).answers
+
+    assert (answers[2].question, answers[2].by, answers[2].how) == ("Put the course back?", "bo@studio", "inbox")
+    assert answers[1].answer == "20 Nov 16:04, before the import (112 blocks)"
+    assert answers[2].seconds == pytest.approx(1500)
+    assert answers[2].wanted == "1 of bo, carol"
+
+
+def test_notes_fill_their_sections_and_empty_ones_say_how() -> None:
+    """Each section that people write has its notes with author and time, or the command that adds one."""
+    story = restored()
+    story.tell("note", 1, section="timeline of support", text="first call at 08:50", by="dee")
+
+    written = {section.key: section for section in report_of(story.finish()).written}
+
+    assert [note.by for note in written["root-cause"].notes] == ["anna@ops-laptop"]
+    assert written["lessons"].notes == ()
+    assert written["lessons"].command == f'rollbook note {story.id} --section lessons "…"'
+    assert written["timeline of support"].command.endswith("""--section 'timeline of support' "…\"""")
+
+
+def test_undo_is_folded_into_the_first_report() -> None:
+    """What an undo took back is marked with its run and time; what it left says so; its steps follow."""
+    run = restored().finish()
+    undo = undo_of(run).step("pointers", 0.4, "changed").step("pruning", 1.2, "changed").finish()
+
+    report = report_of(run, undo=undo)
+
+    states = {step.address: step.undo.state for step in report.undoable if step.undo}
+    assert states["pointers"] == states["pruning"] == "reversed"
+    assert states["snapshot"] == "left"
+    assert report.run.words == "Succeeded, then undone"
+    assert len(report.steps) == 14
+    assert "2 changes of 5 were taken back" in sentences(run, undo)
+
+
+def test_failed_undo_is_not_called_undone() -> None:
+    """A change whose undo step failed is told as not taken back, with the error."""
+    run = restored().finish()
+    story = undo_of(run).step("pointers", 0.4, "changed").begin("pruning")
+    undo = story.tell("step_failed", 1, step="pruning", error="kubectl: forbidden").finish("failed")
+
+    report = report_of(run, undo=undo)
+
+    states = {step.address: step.undo for step in report.undoable if step.undo}
+    assert states["pruning"].state == "not reversed"
+    assert states["pruning"].reason == "kubectl: forbidden"
+    assert report.run.words == "Succeeded"
+
+
+def test_killed_and_resumed_run_shows_the_gap() -> None:
+    """The time between the last sign of life and the resume is a gap, and no step's work."""
+    story = Story(restore_plan())
+    story.step("key", 1).begin("pruning").tell("run_resumed", 3600, operator="carol@ops")
+    story.tell("in_doubt", 0.1, step="pruning").tell("recovered", 0.1, step="pruning")
+    run = story.end("pruning", 0.1, "recovered").finish()
+
+    report = report_of(run)
+
+    (gap,) = report.impact.gaps
+    assert gap.text == "cut off in the middle of a step"
+    assert report.impact.stopped == pytest.approx(3600)
+    assert report.impact.working < 5
+    assert report.run.operators == ("anna@ops-laptop", "carol@ops")
+
+
+def test_stop_on_purpose_is_told_as_such() -> None:
+    """A run that was interrupted and taken up again stood still on purpose."""
+    story = Story(restore_plan()).step("key", 1).tell("interrupted", 1, text="Ctrl-C")
+
+    (gap,) = report_of(story.tell("run_resumed", 60, operator="a@b").finish()).impact.gaps
+
+    assert (gap.text, gap.seconds(gap.began)) == ("stopped on purpose", 60)
+
+
+def test_waiting_run_has_an_open_wait() -> None:
+    """A run that waits says so, for whom, and how to go on; its wait lasts to the last record."""
+    story = Story(restore_plan()).step("key", 1).tell("waiting", 1, step="editors")
+    run = story.tell("note", 100, section="impact", text="x", by="y").run()
+
+    report = report_of(run)
+
+    assert report.impact.waits[0].ended is None
+    assert report.impact.waiting == pytest.approx(100)
+    assert f"rollbook resume {run.id}" in sentences(run)
+
+
+def test_failure_says_what_is_not_known() -> None:
+    """A step that failed with writes under way says how many of them are known to be done."""
+    story = Story(restore_plan()).begin("pointers").tell("op_finished", 0.1, step="pointers", index=0)
+    run = story.tell("step_failed", 1, step="pointers", error="primary stepped down").finish("failed")
+
+    account = next(step for step in report_of(run).missing if step.address == "pointers")
+
+    assert account.doubt.startswith("1 of 2 writes")
+    assert account.changed
+    assert "primary stepped down" in sentences(run)
+
+
+def test_what_was_never_reached_is_listed() -> None:
+    """An abandoned run lists the steps it never came to, and the skipped ones with their reason."""
+    story = Story(restore_plan()).step("key", 1).tell("step_skipped", 0, step="editors", reason="nobody edits")
+
+    report = report_of(story.finish("abandoned", reason="the course team changed its mind"))
+
+    missing = {step.address: step.reason for step in report.missing}
+    assert missing["editors"] == "nobody edits"
+    assert len(missing) == 11
+    assert "abandoned" in sentences(story.run())
+
+
+def test_refused_undo_is_in_the_summary() -> None:
+    """A change that cannot be taken back is named in the summary."""
+    plan = plan_of((step("mail", "Delete the archive", "shell.run", "run", undo="refuse", undo_reason="it is gone"),))
+
+    run = Story(plan).step("mail", 1, "changed").finish()
+
+    assert "Not everything can be taken back: “Delete the archive”." in sentences(run)
+
+
+def test_run_without_steps_is_told() -> None:
+    """A plan without steps gives a report that says nothing was done."""
+    assert "nothing was done" in sentences(Story(plan_of(())).finish())
+
+
+def test_chronology_is_in_order() -> None:
+    """The chronology goes forward in time, from the run's begin to its end."""
+    run = restored(notes=False).finish()
+
+    moments = report_of(run).moments
+
+    assert [m.at for m in moments] == sorted(m.at for m in moments)
+    assert (moments[0].type, moments[-1].type) == ("begin", "end")
+    assert any(m.word == "tried again" for m in moments)
+
+
+def test_inputs_and_sources_are_evidence() -> None:
+    """Inputs, the runbook's checksum, the targets' identities and the journal's head are in the report."""
+    run = restored().finish()
+
+    told = report_of(run, local_zone=ZoneInfo("Europe/Berlin")).run
+
+    assert dict(told.inputs)["course_id"] == COURSE
+    assert len(dict(told.sources)["runbooks/restore-course.yml"]) == 64
+    assert dict(told.identities)["modulestore"] == "set rs0"
+    assert (told.head, told.records) == (run.head, run.records)
+    assert told.verify == f"rollbook verify-journal {run.id}"
+
+
+def test_report_is_computed_from_the_run_alone() -> None:
+    """The same run gives an equal report, whenever it is asked for."""
+    run = restored().finish()
+
+    assert report_of(run) == report_of(run)
+    assert report_of(run).run.seconds == pytest.approx(timedelta(minutes=53, seconds=12).total_seconds(), abs=1)
