@@ -64,7 +64,7 @@ def test_one_sentence_says_how_it_stands(tmp_path: Path, records: Records, words
     [
         (DONE, ("undo " + RUN_ID, "note " + RUN_ID)),
         (FAILED, ("resume " + RUN_ID, "abandon " + RUN_ID, "site down; stopping here leaves it down")),
-        (WAITING, ("resume " + RUN_ID + " --answer choice=ANSWER",)),
+        (WAITING, ("resume " + RUN_ID + " --answer choice=default",)),
         (DOUBT, ("--doubt pointers=done|redo|abort",)),
     ],
 )

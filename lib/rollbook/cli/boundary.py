@@ -78,7 +78,7 @@ def _after(here: Boundary, step: PlannedStep, declared: Mapping[str, Site]) -> B
     if step.downtime:
         site = "down" if step.downtime == "begins" else "up"
     site = declared.get(plain_address(step.address), site)
-    if not step.writes:
+    if not step.writes or step.verdict == "unknown":
         return Boundary(site, here.reversible, here.refused_by)
     if step.undo == "refuse":
         return Boundary(site, 0, step.address)

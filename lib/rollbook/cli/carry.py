@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ..engine import Engine
 from ..engine.ports import Asker, Nobody, OnDoubt, Watcher
-from ..errors import LockHeld, RollbookError
+from ..errors import RollbookError
 from ..journal import replay, utc_now
 from ..plan import Plan
 from ..planner import plan_undo
@@ -57,6 +57,7 @@ def _carry(
     plan: Plan, folder: RunFolder, place: Workplace, prepared: Prepared, go: Go, over: frozenset[str] = frozenset()
 ) -> int:
     here = screen()
+    before = _records(folder)
     write()
     try:
         with _watching(Narrator(plan, place.sites), here, over) as (watcher, keyboard):
@@ -65,21 +66,26 @@ def _carry(
             engine = Engine(folder, place.planner, asker=asker, watcher=watcher)
             run = go(engine)
     except RollbookError as error:
-        return _cut_short(error, folder, place, here)
+        return _cut_short(error, folder, place, here, before)
     code = tell_end(run, folder, place, here)
     return _take_back(run, place, prepared) if engine.undo_wanted else code
 
 
-def _cut_short(error: RollbookError, folder: RunFolder, place: Workplace, here: Screen) -> int:
+def _records(folder: RunFolder) -> int:
+    return len(replay(folder.journal)) if folder.journal.exists() else 0
+
+
+def _cut_short(error: RollbookError, folder: RunFolder, place: Workplace, here: Screen, before: int) -> int:
     """Tell an error that ended a run early; one that never began leaves no folder behind."""
-    if not folder.journal.exists() or not replay(folder.journal):
+    records = _records(folder)
+    if not records:
         Started.journal = None
         folder.journal.unlink(missing_ok=True)
         for left in folder.path.iterdir():
             left.unlink()
         folder.path.rmdir()
         raise error
-    if isinstance(error, LockHeld):
+    if records == before:
         raise error
     tell(describe(error))
     tell_end(folder.read(), folder, place, here)

@@ -1,24 +1,28 @@
 """A change as lines: before -> after, field by field."""
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from ..plan import PlannedStep, completes, shown
 from ..report.wording import visible
 from ..values import UNKNOWN_KEY, Plain
 from .screen import Screen
 
-_NAME_WIDTH = 28
-_MOST = 24
+_NAME_WIDTH: Final = 28
+_MOST: Final = 24
+_NOTHING: Final[tuple[Plain, ...]] = (None, "", [], {})
 
 
 def change_lines(step: PlannedStep, screen: Screen) -> Iterator[str]:
     """Yield the lines that show what the step changes; nothing for one that changes no state."""
     match step.verdict:
         case "create":
-            pairs = tuple((name, None, new) for name, new in fields(step.after) if name != "exists" and new is not None)
+            pairs = tuple(
+                (name, None, new) for name, new in fields(step.after) if name != "exists" and new not in _NOTHING
+            )
         case "delete":
             there = fields(step.before)
-            pairs = tuple((name, old, None) for name, old in there if name != "exists" and old is not None)
+            pairs = tuple((name, old, None) for name, old in there if name != "exists" and old not in _NOTHING)
         case "update":
             pairs = tuple(changed(step.before, step.after))
         case "run":

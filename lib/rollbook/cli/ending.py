@@ -73,7 +73,7 @@ def sentence(run: Run) -> str:
         case "succeeded":
             return f"{name} succeeded: {count(len(run.steps), 'step')}, {changed or 'none'} changed something."
         case "undone":
-            return f"{name} is undone."
+            return f"{name} took back run {run.plan.undo_of}."
         case "abandoned":
             return f"{name} was given up: {run.reason or 'no reason was given'}."
         case "waiting":
@@ -116,7 +116,7 @@ def _next(run: Run, here: Boundary) -> Iterator[tuple[str, str]]:
         yield "resume", typed("resume", run.id)
     for doubtful in in_doubt(run):
         yield "in doubt", typed("resume", run.id, doubt=f"{doubtful.address}=done|redo|abort").replace("'", "")
-    if here.reversible and not run.plan.undo_of and run.status != "undone":
+    if here.reversible:
         yield "undo", typed("undo", run.id)
     if run.resumable:
         yield "give up", f"{typed('abandon', run.id)} --reason WHY"
@@ -130,7 +130,9 @@ def _how_to_answer(run: Run, step: StepRun) -> str:
         return f"{typed('approve', run.id, step.address)} (by each who approves), then {typed('resume', run.id)}"
     if not prompt:
         return typed("resume", run.id, yes=True)
-    return typed("resume", run.id, answer=f"{step.address}=ANSWER")
+    usual = {"confirm": "yes", "task": "done", "checklist": "all"}.get(str(prompt.get("kind")), "ANSWER")
+    answer = "default" if prompt.get("has_default") else usual
+    return typed("resume", run.id, answer=f"{step.address}={answer}")
 
 
 def brief(run: Run, now: datetime) -> str:

@@ -86,10 +86,6 @@ def undo(
 
     folder = Runs().find(run)
     past, here = folder.read(), screen()
-    if past.plan.undo_of:
-        raise RefusedError(
-            f"Run {past.id} is itself the undo of {past.plan.undo_of}.", advice="Run the runbook again instead."
-        )
     with reopen_workplace(past.plan, Library(), answers=pairs("answer", answer)) as place:
         made = plan_undo(past, place.planner, to=to)
         show_plan(made, here, place.sites)

@@ -32,15 +32,18 @@ def summary(plan: Plan, screen: Screen) -> Iterator[str]:
 
 
 def _undo(plan: Plan) -> str:
-    writing = [step for step in plan.steps if step.writes]
+    writing = [step for step in plan.steps if step.writes and step.verdict != "unknown"]
+    later = sum(step.verdict == "unknown" for step in plan.steps)
     back = [step for step in writing if step.undo == "reverse"]
     left = [step for step in writing if step.undo == "leave"]
     refused = [step.address for step in writing if step.undo == "refuse"]
-    if not writing:
+    if not writing and not later:
         return "nothing to take back; no refusals"
     parts = [f"{count(len(back), 'change')} can be taken back"]
     if left:
         parts.append(f"{len(left)} {'stays' if len(left) == 1 else 'stay'}")
+    if later:
+        parts.append(f"{later} not known yet")
     refusals = f"{count(len(refused), 'refusal')}: {', '.join(refused)}" if refused else "no refusals"
     return f"{', '.join(parts)}; {refusals}"
 

@@ -38,8 +38,9 @@ def plan_lines(plan: Plan, screen: Screen, *, sites: Mapping[str, Site] | None =
 
 
 def _heading(plan: Plan, screen: Screen) -> Iterator[str]:
-    word = "Undo" if plan.undo_of else "Plan"
-    yield from screen.wrap(screen.paint(visible(f"{word}: {plan.title or plan.runbook}"), "bold"))
+    title = plan.title or plan.runbook
+    for line in screen.wrap(visible(title if plan.undo_of else f"Plan: {title}")):
+        yield screen.paint(line, "bold")
     yield screen.paint("─" * screen.width, "dim")
     for label, value in _facts(plan):
         if label == "environment" and plan.protected:
@@ -111,7 +112,7 @@ def _parts(step: PlannedStep, screen: Screen, after: Boundary | None) -> Iterato
         yield "approval", _wrapped(screen, _approval(step.approvers, step.quorum))
     if step.downtime:
         yield "downtime", (f"{step.downtime} here",)
-    if step.writes:
+    if step.writes and step.verdict != "unknown":
         yield "undo", _wrapped(screen, _undo(step))
     if step.estimate is not None:
         yield "takes", (f"{about(step.estimate)}, as in earlier runs",)

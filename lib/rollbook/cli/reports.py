@@ -9,6 +9,7 @@ from ..report import report_of, to_html, to_json, to_markdown
 from ..report.account import Report
 from ..run import Run
 from ..runs import RunFolder, Runs
+from .undone import undo_of
 
 Format = Literal["md", "html", "json"]
 FORMATS: Final = get_args(Format)
@@ -23,12 +24,8 @@ def render(run: Run, format_: str) -> str:
 
 
 def _report(run: Run) -> Report:
-    return report_of(run, undo=undo_of(run), local_zone=run.started_at.astimezone().tzinfo)
-
-
-def undo_of(run: Run) -> Run | None:
-    """Find the newest undo of *run*."""
-    return next((other for _, other in Runs().readable() if other.plan.undo_of == run.id), None)
+    here = run.started_at.astimezone()
+    return report_of(run, undo=undo_of(run), local_zone=here.tzinfo if here.utcoffset() else None)
 
 
 def write_reports(run: Run, folder: RunFolder) -> Mapping[str, Path]:

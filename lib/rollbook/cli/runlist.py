@@ -17,6 +17,7 @@ from .boundary import sites
 from .ending import boundary, brief, current, run_code, sentence
 from .hints import typed
 from .screen import Screen
+from .undone import undo_of
 from .words import clock, count, instant, one_line
 
 _TONES = {"good": ("green",), "calm": (), "warn": ("yellow",), "bad": ("red",)}
@@ -114,6 +115,9 @@ def status_lines(run: Run, folder: RunFolder, screen: Screen) -> Iterator[str]:
     for line in screen.wrap(visible(sentence(run))):
         yield screen.paint(line, "bold")
     yield f"  started    {instant(run.started_at)} by {visible(run.operator)}"
+    taken_back = undo_of(run)
+    if taken_back is not None:
+        yield f"  taken back by run {taken_back.id}: {taken_back.status}"
     if run.reason:
         yield from screen.wrap(visible(run.reason), first="  reason     ", rest=" " * 13)
     stand = _stand(run)
