@@ -14,6 +14,7 @@ def approve(session: Session, planned: PlannedStep) -> None:
         "text": f"{planned.name}: go on?",
         "names": list(planned.approvers),
         "quorum": planned.quorum,
+        "not_operator": session.protected,
     }
     question = build(action_type("human.approve"), arguments)
     if isinstance(question, Question):

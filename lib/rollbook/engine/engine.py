@@ -133,6 +133,7 @@ class Engine:
             watcher=self.watcher,
             clock=self.clock,
             operator=self.planner.operator,
+            operators=(plan.made_by, self.planner.operator),
             protected=plan.protected,
         )
         with stopping_on_signals(session):
@@ -144,6 +145,11 @@ class Engine:
                 return
 
     def _walk(self, session: Session, plan: Plan, run: Run | None) -> Walk:
+        if run is not None:
+            session.operators = (*session.operators, *run.operators)
+            for answer in run.answers:
+                if answer.value is True or answer.value == "yes":
+                    session.approvals.setdefault(answer.address, set()).add(answer.by)
         walk = Walk(session, plan, {step.address: step for step in run.steps} if run else {})
         walk.on_undo = self._want_undo
         return walk

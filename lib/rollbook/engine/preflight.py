@@ -2,12 +2,13 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from ..errors import PreflightError, RollbookError
 from ..plan import Plan
-from ..planner.planner import Planner
+from ..planner.planner import OUTWARD, Planner
 from ..targets.base import Finding
 
 _ROOM: Final = 50 * 1024 * 1024
@@ -16,7 +17,7 @@ _ROOM: Final = 50 * 1024 * 1024
 def preflight(plan: Plan, planner: Planner) -> tuple[Finding, ...]:
     """Look at everything that *plan* will use; writes nothing. `missing` findings forbid the run."""
     used = sorted({name for step in plan.steps for name in step.targets if name in planner.pool})
-    findings = [finding for name in used for finding in _target(name, planner)]
+    findings = [_weighed(finding, planner) for name in used for finding in _target(name, planner)]
     return (*findings, *_disk(Path.cwd()))
 
 
@@ -29,6 +30,13 @@ def require(findings: tuple[Finding, ...]) -> None:
             for finding in missing
         )
         raise PreflightError(f"Nothing was started; these are missing:\n{lines}")
+
+
+def _weighed(finding: Finding, planner: Planner) -> Finding:
+    spec = planner.inventory.targets.get(finding.target)
+    if spec is not None and spec.kind in OUTWARD and finding.severity == "missing":
+        return replace(finding, severity="warning")
+    return finding
 
 
 def _target(name: str, planner: Planner) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from .ports import Given
 from .session import Session
 
 
-class Waiting(Exception):  # noqa: N818  # no error: the run waits for somebody
+class Waiting(Exception):  # no error: the run waits for somebody
     """Nobody can answer now; the run ends here for the moment and `resume` goes on."""
 
 
@@ -81,13 +81,19 @@ def _unfit(session: Session, step: PlannedStep, prompt: Prompt, given: Given) ->
     if prompt.kind == "approve":
         if session.protected and given.how in ("option", "default"):
             return "in a protected environment an approval is not taken from the command line"
+        if prompt.not_operator and _user(given.by) in map(_user, session.operators):
+            return f"{given.by} carries out this run and may not approve {step.address}; somebody else must"
         if prompt.names and not _is_one_of(given.by, prompt.names):
             return f"{given.by} may not approve {step.address}; {', '.join(prompt.names)} may"
     return ""
 
 
 def _is_one_of(who: str, names: tuple[str, ...]) -> bool:
-    return who in names or who.split("@")[0].split(" as ")[0] in names
+    return who in names or _user(who) in names
+
+
+def _user(who: str) -> str:
+    return who.split("@")[0].split(" as ")[0]
 
 
 def _from_inbox(session: Session, step: PlannedStep) -> Given | None:

@@ -40,6 +40,7 @@ class Session:
     approvals: dict[str, set[str]] = field(default_factory=dict)
     planned: dict[str, PlannedStep] = field(default_factory=dict)
     stopped_by: str = ""
+    operators: tuple[str, ...] = ()
 
     @property
     def stop(self) -> threading.Event:

@@ -101,8 +101,9 @@ class Stepper:
 
     def _attempt(self, planned: PlannedStep, step: Step, number: int) -> None:
         session = self._session
-        clock = session.moment()
-        known = clock.known()
+        past = self._past.get(planned.address)
+        # What was begun goes on with the values it was begun with.
+        known = (past.known if past and past.ops else None) or session.moment().known()
         action = build(action_type(planned.kind), bind(planned.arguments, known))
         attempt = Attempt(session, planned, step, action, number, known)
         try:

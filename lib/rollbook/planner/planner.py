@@ -22,6 +22,8 @@ from .scope import Known, Scope, Use, item_place, unknown_outputs, with_unknowns
 from .step import loop_items, outline, plan_use, takes_part, unknown
 
 ONE_MACHINE: Final = "this machine only"
+OUTWARD: Final = ("http", "smtp", "apprise")
+"""Kinds of target that may be down when a run begins: a site that is to be repaired, a channel that is only told."""
 _SQL: Final = ("sql", "postgres")
 
 
@@ -248,7 +250,8 @@ class Planner:
             )
 
     def _identities(self, steps: tuple[PlannedStep, ...]) -> dict[str, Mapping[str, str]]:
-        used = sorted({name for step in steps for name in step.targets if name in self.pool and name != "local"})
+        named = {name for step in steps for name in step.targets if name in self.pool}
+        used = sorted(name for name in named if self.inventory.targets[name].kind not in OUTWARD and name != "local")
         return {name: dict(self.pool.reader(name).identity()) for name in used}
 
     def lock_target(self) -> str:

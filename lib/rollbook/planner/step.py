@@ -26,6 +26,7 @@ from ..ops import Command, Op
 from ..plan import PlannedStep, UndoKind
 from ..registry import action_type
 from ..schema import build, encode, parse_duration
+from ..schema.fields import field_key
 from ..values import Plain, Unknown, unknowns
 from .projection import Projection
 from .scope import Use, unknown_outputs, with_unknowns
@@ -80,6 +81,8 @@ def _plan(
         return replace(planned, verdict="skip", reason=absent)
     first = next(unknowns(arguments), None)
     if first is not None and not _accepts_unknown(first):
+        if kind.family in ("state", "artefact"):
+            projection.blur(use.address, planned.targets)
         return unknown(planned, use, f"an argument is {first}")
     action = build(kind, arguments)
     return plan_action(planned, action, use, read, projection, answer)
@@ -134,7 +137,7 @@ def rendered_arguments(use: Use, kind: type[Action[Any]], names: Mapping[str, Pl
     references = reader_types(kind)
     if member and references:
         arguments[next(iter(references))] = member
-    own = {part.name for part in fields(kind)}
+    own = {field_key(part) for part in fields(kind)}
     for keyword, value in _keywords(use, names).items():
         if keyword in own and keyword not in arguments:
             arguments[keyword] = value
@@ -188,6 +191,7 @@ def plan_action(
             return replace(planned, verdict="read", reason="looked at in its turn", details=shown, outputs=outputs)
     before, maker = projection.before(action)
     if maker:
+        projection.hide(use.address, action)
         return unknown(planned, use, f"known after step {maker}")
     if before is None:
         before = action.probe(read)

@@ -29,8 +29,9 @@ def plan_undo(run: Run, planner: Planner, *, to: str = "") -> Plan:
     planner.follow(run.plan, {step.address: Known.of(step) for step in run.steps if step.done})
     refused: list[str] = []
     steps: list[PlannedStep] = []
+    projection = Projection()
     for step in wanted:
-        steps += _back(step, planner, refused)
+        steps += _back(step, planner, projection, refused)
     if refused:
         raise UndoRefused(
             f"Run {run.id} cannot be undone as a whole:\n" + "\n".join(f"  - {line}" for line in refused),
@@ -60,7 +61,7 @@ def _wanted(run: Run, to: str) -> list[StepRun]:
     return sorted(changed, key=lambda step: step.started_at or run.started_at, reverse=True)
 
 
-def _back(step: StepRun, planner: Planner, refused: list[str]) -> Iterator[PlannedStep]:
+def _back(step: StepRun, planner: Planner, projection: Projection, refused: list[str]) -> Iterator[PlannedStep]:
     kind = action_type(step.planned.kind)
     action = build(kind, step.arguments if step.arguments is not None else step.planned.arguments)
     change = _change(action, step)
@@ -81,7 +82,7 @@ def _back(step: StepRun, planner: Planner, refused: list[str]) -> Iterator[Plann
         case Refuse(reason=reason):
             refused.append(f"{step.address} ({step.planned.name}): {reason}")
         case Reverse(goal=goal):
-            yield from _reversed(step, action, change, goal, planner)
+            yield from _reversed(step, action, change, goal, planner, projection)
 
 
 def _change(action: Action[Any], step: StepRun) -> Change[Any]:
@@ -113,15 +114,19 @@ def _reversed(
     change: Change[Any],
     goal: AnyState,
     planner: Planner,
+    projection: Projection,
 ) -> Iterator[PlannedStep]:
     base = _outline(step)
-    found = action.probe(planner.read)
+    # What the undo of a later step leaves is what this step had left.
+    found = change.after if projection.touches(action) else action.probe(planner.read)
     names = compared_fields(action.state)
     since = _changed(encode(change.after), encode(found), names)
     if since and _changed(encode(goal), encode(found), names):
         yield _question(base, since)
     planned = with_change(replace(base, compared=names), action, change_of(action, found, None, goal), None)
-    if not planned.ops:
+    if planned.ops:
+        projection.add(base.address, action, goal)
+    else:
         planned = replace(planned, verdict="noop", reason="it is as it was before")
     yield replace(planned, goal=encode(goal), details=(*planned.details, *_since(since)))
 

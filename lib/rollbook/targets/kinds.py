@@ -10,6 +10,7 @@ from .surroundings import BaseTarget
 KINDS: Final[Mapping[str, str]] = {
     "local": "local:LocalTarget",
     "ssh": "ssh:SshTarget",
+    "apprise": "apprise:AppriseTarget",
     "command": "command:CommandTarget",
     "sql": "sql:SqlTarget",
     "postgres": "sql:SqlTarget",
