@@ -15,7 +15,8 @@ from .base import FileStat
 from .hosts import too_large
 
 
-def _kind(mode: int) -> Literal["file", "folder", "link", "other"]:
+def kind_of(mode: int) -> Literal["file", "folder", "link", "other"]:
+    """Tell from a mode's bits what a path is."""
     if stat.S_ISREG(mode):
         return "file"
     if stat.S_ISDIR(mode):
@@ -68,7 +69,7 @@ class LocalFiles:
         except OSError as error:
             raise _refused("look at", path, error) from error
         modified = datetime.fromtimestamp(found.st_mtime, UTC)
-        return FileStat(_kind(found.st_mode), found.st_size, f"{stat.S_IMODE(found.st_mode):04o}", modified)
+        return FileStat(kind_of(found.st_mode), found.st_size, f"{stat.S_IMODE(found.st_mode):04o}", modified)
 
     def read(self, path: str, limit: int) -> bytes | None:
         """Read a file; None when it is not there. Raises `TargetError` above *limit* bytes."""

@@ -46,6 +46,16 @@ class Sink(Protocol):
         """Take a chunk of stderr."""
 
 
+class Silent:
+    """Drops output."""
+
+    def stdout(self, chunk: bytes) -> None:
+        """Drop it."""
+
+    def stderr(self, chunk: bytes) -> None:
+        """Drop it."""
+
+
 def never() -> bool:
     """Say that nobody asked to stop."""
     return False

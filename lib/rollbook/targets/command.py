@@ -1,0 +1,114 @@
+"""Command prefixes: containers, pods and the like, reached through a program on a host."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+from ..errors import Interrupted, TargetError, Unreachable
+from .base import TargetSpec
+from .hosts import HostTarget
+from .local import LocalSettings, LocalTarget
+from .process import Launch, Silent, Sink, never
+from .shell_files import ShellFiles
+from .surroundings import Surroundings
+from .wrapping import Ending, Started, wrap
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSettings:
+    """The settings of `kind: command`."""
+
+    prefix: tuple[str, ...] = field(
+        metadata={"help": "what stands before each command, such as [docker, exec, -i, cms]"}
+    )
+    on: str | None = field(
+        default=None, metadata={"help": "the host target on which the prefix runs; this machine, unless given"}
+    )
+    directory: str | None = field(
+        default=None, metadata={"help": "folder in which commands run, unless a step names one"}
+    )
+
+
+class CommandTarget(HostTarget[CommandSettings]):
+    """
+    Runs programs through a prefix on another host.
+
+    A time limit ends the program where it runs and not only the prefix's: `docker exec` leaves it running.
+    """
+
+    kind_name: ClassVar[str] = "command"
+
+    def __init__(self, spec: TargetSpec, settings: CommandSettings, surroundings: Surroundings) -> None:
+        super().__init__(spec, settings, surroundings)
+        self.files = ShellFiles(self.launch, self.safe)
+        self._host: HostTarget[Any] | None = None
+
+    @property
+    def host(self) -> HostTarget[Any]:
+        """The host on which the prefix runs."""
+        if self._host is None:
+            self._host = self._named_host()
+        return self._host
+
+    def _named_host(self) -> HostTarget[Any]:
+        if self.settings.on is None:
+            return LocalTarget(TargetSpec(self.name, "local"), LocalSettings(), self.surroundings)
+        found = self.surroundings.others.target(self.settings.on)
+        if not isinstance(found, HostTarget) or found is self:
+            raise TargetError(
+                f"target {self.name!r} is on {self.settings.on!r}, which runs no commands",
+                advice="Name a target of kind local, ssh or command.",
+            )
+        return found
+
+    def identity(self) -> Mapping[str, str]:
+        """Give the host name that the prefix leads to, and what the host below says of itself."""
+        from .hosts import HostProbe
+
+        below = {f"on_{key}": value for key, value in self.host.reader().identity().items()}
+        found = HostProbe(self).run(("uname", "-n"), timeout=30.0)
+        if found.exited:
+            raise Unreachable(
+                f"{self.name}: {self._shown} cannot run a command: {found.stderr.strip()[-500:]}",
+                advice="Run the prefix by hand with `true` behind it.",
+            )
+        return {"hostname": found.stdout.strip(), **below}
+
+    @property
+    def _shown(self) -> str:
+        return " ".join(self.settings.prefix)
+
+    def launch(self, launch: Launch, sink: Sink, stopping: Callable[[], bool] = never) -> int:
+        """Run a program behind the prefix; `Unreachable` where the prefix did not get as far as starting it."""
+        if launch.run_as is not None:
+            raise TargetError(
+                f"{self.name}: run_as does not reach behind a command prefix",
+                advice="Put the user into the prefix (docker exec -u USER …), or name a target for that user.",
+            )
+        wrapped = wrap(replace(launch, directory=launch.directory or self.settings.directory))
+        started = Started(sink, wrapped.marker)
+
+        def send(number: int) -> None:
+            if started:
+                end = Launch((*self.settings.prefix, *started.ending(number)), timeout=10.0)
+                self.host.launch(end, Silent())
+
+        ending = Ending(launch, stopping, send)
+        through = Launch((*self.settings.prefix, *wrapped.argv), stdin=wrapped.stdin)
+        try:
+            exited = self.host.launch(through, started, ending)
+        except Interrupted:
+            # The host below was told by us to give up waiting.
+            if ending.error is None:
+                raise
+            exited = -1
+        started.end()
+        if ending.error is not None:
+            raise ending.error
+        if not started:
+            raise Unreachable(
+                f"{self.name}: {self._shown} started nothing (exit code {exited}): {self.safe(started.complaint)}",
+                advice="Nothing was run. Is the container or pod up? Run the prefix by hand with `true` behind it; "
+                "docker exec and kubectl exec need -i for a step with stdin or secrets.",
+            )
+        return exited

@@ -1,0 +1,125 @@
+"""The files of a host that is reached by commands only: POSIX sh, and stat and sha256sum of GNU or busybox."""
+
+import stat
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+from ..errors import TargetError
+from .base import FileStat
+from .hosts import too_large
+from .local_files import kind_of
+from .process import Launch, Sink
+
+_ABSENT: Final = 44
+_SECONDS: Final = 300.0
+
+_THERE: Final = '[ -e "$1" ] || [ -L "$1" ] || exit 44\n'
+_STAT: Final = _THERE + 'exec stat -c "%f %s %Y" -- "$1"'
+_READ: Final = '[ -e "$1" ] || exit 44\nexec head -c "$2" < "$1"'
+_HASH: Final = '[ -e "$1" ] || exit 44\nexec sha256sum < "$1"'
+_NAMES: Final = """\
+[ -d "$1" ] || exit 44
+cd -- "$1" || exit
+for name in * .[!.]* ..?*; do
+  if [ -e "$name" ] || [ -L "$name" ]; then printf '%s\\000' "$name"; fi
+done
+"""
+_REMOVE: Final = """\
+if [ -d "$1" ] && ! [ -L "$1" ]; then echo "$1 is a folder" >&2; exit 1; fi
+rm -f -- "$1"
+"""
+# A copy that a lost connection cut off is never renamed: its size is compared first.
+_PLACE: Final = """\
+set -e
+place=$1 mode=$2 size=$3 source=$4
+if [ -d "$place" ]; then echo "$place is a folder" >&2; exit 1; fi
+folder=$(dirname -- "$place")
+mkdir -p -- "$folder"
+new=$folder/.$(basename -- "$place").$$.new
+trap 'rm -f -- "$new"' EXIT
+(umask 077; if [ -n "$source" ]; then cat < "$source"; else cat; fi > "$new")
+if [ -n "$source" ]; then size=$(wc -c < "$source"); fi
+if [ "$(wc -c < "$new")" -ne "$size" ]; then echo "only part of it arrived" >&2; exit 1; fi
+if [ -z "$mode" ]; then mode=$(stat -c %a -- "$source"); fi
+chmod "$mode" "$new"
+sync "$new" 2>/dev/null || sync
+mv -f -- "$new" "$place"
+sync "$folder" 2>/dev/null || sync
+trap - EXIT
+"""
+
+
+class _Collected:
+    """Keeps raw output."""
+
+    def __init__(self) -> None:
+        self.out = bytearray()
+        self.errors = bytearray()
+
+    def stdout(self, chunk: bytes) -> None:
+        self.out += chunk
+
+    def stderr(self, chunk: bytes) -> None:
+        self.errors += chunk
+
+
+class ShellFiles:
+    """Reads and writes files through commands; *launch* runs them, *safe* takes secrets out of messages."""
+
+    def __init__(self, launch: Callable[[Launch, Sink], int], safe: Callable[[object], str]) -> None:
+        self._launch = launch
+        self._safe = safe
+
+    def _run(self, what: str, script: str, *arguments: str, stdin: bytes | None = None) -> bytes | None:
+        collected = _Collected()
+        argv = ("sh", "-c", script, "sh", *arguments)
+        exited = self._launch(Launch(argv, stdin=stdin, timeout=_SECONDS), collected)
+        if exited == _ABSENT:
+            return None
+        if exited:
+            said = self._safe(collected.errors.decode(errors="replace"))
+            raise TargetError(
+                f"cannot {what} {arguments[0]}: {said or f'exit code {exited}'}",
+                advice="Look at the path, its owner and the space left.",
+            )
+        return bytes(collected.out)
+
+    def stat(self, path: str) -> FileStat | None:
+        """Look at a path without following a link; None when nothing is there."""
+        found = self._run("look at", _STAT, path)
+        if found is None:
+            return None
+        mode, size, modified = found.decode().split()
+        bits = int(mode, 16)
+        at = datetime.fromtimestamp(int(modified), UTC)
+        return FileStat(kind_of(bits), int(size), f"{stat.S_IMODE(bits):04o}", at)
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Read a file; None when it is not there. Raises `TargetError` above *limit* bytes."""
+        content = self._run("read", _READ, path, str(limit + 1))
+        if content is not None and len(content) > limit:
+            raise too_large(path, limit)
+        return content
+
+    def sha256(self, path: str) -> str | None:
+        """Hash a file where it is; None when it is not there."""
+        found = self._run("read", _HASH, path)
+        return None if found is None else found.decode().split()[0]
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """Name what a folder holds, sorted; nothing when it is not there."""
+        found = self._run("list", _NAMES, path)
+        return tuple(sorted(name.decode(errors="surrogateescape") for name in (found or b"").split(b"\0") if name))
+
+    def write(self, path: str, content: bytes, mode: str) -> None:
+        """Put a file in place: written beside, fsynced, renamed; parents are made."""
+        self._run("write", _PLACE, path, mode, str(len(content)), "", stdin=content)
+
+    def copy(self, source: str, path: str, mode: str | None) -> None:
+        """Copy a file: written beside, fsynced, renamed; None keeps the source's mode."""
+        self._run(f"copy {source} to", _PLACE, path, mode or "", "0", source)
+
+    def remove(self, path: str) -> None:
+        """Remove a file; one that is gone already is fine. Never a folder."""
+        self._run("remove", _REMOVE, path)

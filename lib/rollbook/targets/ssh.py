@@ -1,0 +1,210 @@
+"""Hosts over ssh."""
+
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from ..errors import TargetError, Unreachable
+from ..values import Secret
+from .base import Finding, TargetSpec
+from .hosts import HostTarget
+from .process import Launch, Silent, Sink, never
+from .shell_files import ShellFiles
+from .ssh_session import Lost, run_over
+from .ssh_trust import changed_key, fingerprint, trust
+from .surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from fabric import Connection
+    from paramiko import Transport
+
+_SSH: Final = 22
+_KEEPALIVE: Final = 15
+_SILENT_SECONDS: Final = 45
+_SLOW: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class SshSettings:
+    """The settings of `kind: ssh`; what they leave open comes from ~/.ssh/config."""
+
+    host: str = field(metadata={"help": "host name, address, or a name of ~/.ssh/config"})
+    port: int | None = field(default=None, metadata={"help": "port, 22 unless given"})
+    user: str | None = field(default=None, metadata={"help": "account on the host"})
+    key: str | None = field(default=None, metadata={"help": "file of a private key; the agent's keys unless given"})
+    passphrase: Secret | None = field(default=None, metadata={"help": "of the private key"})
+    password: Secret | None = field(default=None, metadata={"help": "of the account, where keys are not used"})
+    known_hosts: tuple[str, ...] = field(
+        default=(), metadata={"help": "files instead of ~/.ssh/known_hosts and the system's"}
+    )
+    host_key: str | None = field(default=None, metadata={"help": "the host's public key, pinned: ssh-ed25519 AAAA…"})
+    jump: str | None = field(default=None, metadata={"help": "an ssh target through which the host is reached"})
+    sudo: bool = field(default=False, metadata={"help": "run every command through sudo -n"})
+    directory: str | None = field(
+        default=None, metadata={"help": "folder in which commands run, unless a step names one"}
+    )
+    connect_timeout: float = field(default=10.0, metadata={"help": "seconds to wait for a connection"})
+
+
+class SshTarget(HostTarget[SshSettings]):
+    """Runs programs and keeps files on a host over one kept connection."""
+
+    kind_name: ClassVar[str] = "ssh"
+
+    def __init__(self, spec: TargetSpec, settings: SshSettings, surroundings: Surroundings) -> None:
+        super().__init__(spec, settings, surroundings)
+        self.files = ShellFiles(self.launch, self.safe)
+        self._connection: Connection | None = None
+
+    @property
+    def connection(self) -> "Connection":
+        """The connection; made when first used, and again after it was lost. Raises `Unreachable`."""
+        with self.guard:
+            transport = None if self._connection is None else self._connection.client.get_transport()
+            if transport is None or not transport.is_active():
+                self.close()
+                self._connection = self._open()
+            return self._connection
+
+    @property
+    def transport(self) -> "Transport":
+        """The connection's transport."""
+        return self.connection.client.get_transport()
+
+    def unopened(self) -> "Connection":
+        """Give a connection that is set up and trusts only known host keys, not opened yet."""
+        from fabric import Connection
+
+        settings = self.settings
+        options: dict[str, object] = {
+            "banner_timeout": settings.connect_timeout,
+            "auth_timeout": settings.connect_timeout,
+        }
+        if settings.key is not None:
+            options |= {"key_filename": settings.key, "look_for_keys": False, "allow_agent": False}
+        if settings.passphrase is not None:
+            options["passphrase"] = self.secrets.value(settings.passphrase)
+        if settings.password is not None:
+            options["password"] = self.secrets.value(settings.password)
+        made = Connection(
+            settings.host, user=settings.user, port=settings.port, gateway=self._gateway(), forward_agent=False,
+            connect_timeout=max(1, round(settings.connect_timeout)), connect_kwargs=options,
+        )  # fmt: skip
+        self._secure(made)
+        return made
+
+    def _gateway(self) -> "Connection | None":
+        if self.settings.jump is None:
+            return None
+        through = self.surroundings.others.target(self.settings.jump)
+        if not isinstance(through, SshTarget) or through is self:
+            raise TargetError(
+                f"target {self.name!r} jumps over {self.settings.jump!r}, which is no other ssh target",
+                advice="Name an ssh target in jump:.",
+            )
+        return through.unopened()
+
+    def _secure(self, made: "Connection") -> None:
+        from fabric import Connection
+
+        settings = self.settings
+        name = made.host if made.port == _SSH else f"[{made.host}]:{made.port}"
+        trust(self.name, made.client, settings.known_hosts, settings.host_key, name)
+        # A ProxyJump of ~/.ssh/config made a connection of its own, which would believe any key.
+        if settings.jump is None and isinstance(made.gateway, Connection):
+            name = f"[{made.gateway.host}]:{made.gateway.port}"
+            trust(self.name, made.gateway.client, settings.known_hosts, None, name)
+
+    def _open(self) -> "Connection":
+        from paramiko import AuthenticationException, BadHostKeyException, SSHException
+
+        made = self.unopened()
+        place = f"{made.user}@{made.host}:{made.port}"
+        try:
+            made.open()
+        except BadHostKeyException as error:
+            raise changed_key(self.name, error.hostname, error.key, error.expected_key) from error
+        except AuthenticationException as error:
+            raise Unreachable(
+                f"{self.name}: {place} refused the login: {self.safe(error)}",
+                advice="Is the key in the agent (ssh-add -l) or named in key:, and is the user right?",
+            ) from error
+        except (SSHException, OSError, EOFError) as error:
+            raise Unreachable(
+                f"{self.name}: {place} does not answer: {self.safe(error) or type(error).__name__}",
+                advice="Is the host up, and does `ssh` reach it from this machine?",
+            ) from error
+        _tune(made.client.get_transport())
+        return made
+
+    def identity(self) -> Mapping[str, str]:
+        """Give the host key's fingerprint; raises `Unreachable`."""
+        return {"host_key": fingerprint(self.transport.get_remote_server_key())}
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Look how long a command takes: login files that do much are paid for at every step."""
+        probe = Launch(("true",), timeout=30.0)
+        silent = Silent()
+        self.launch(probe, silent)
+        started = time.monotonic()
+        exited = self.launch(probe, silent)
+        seconds = time.monotonic() - started
+        if exited:
+            return (self.finding("commands", "missing", f"`true` ended with exit code {exited}", "Log in by hand."),)
+        if seconds > _SLOW:
+            advice = (
+                "Do ~/.bashrc or the like start programs? Let them return early where the shell is not interactive."
+            )
+            return (self.finding("commands", "warning", f"`true` takes {seconds * 1000:.0f} ms", advice),)
+        return (self.finding("commands", "ok", f"`true` takes {seconds * 1000:.0f} ms"),)
+
+    def launch(self, launch: Launch, sink: Sink, stopping: Callable[[], bool] = never) -> int:
+        """
+        Run a program.
+
+        A connection that is lost while it runs raises `Unreachable`: the program may have ended, go on, or
+        have been ended by its host.
+        """
+        from paramiko import SSHException
+
+        placed = replace(launch, directory=launch.directory or self.settings.directory, argv=self._as_user(launch))
+        transport = self.transport
+        try:
+            return run_over(transport, placed, sink, stopping, self._become(launch))
+        except Unreachable as error:
+            raise Unreachable(f"{self.name}: {self.safe(error.message)}", advice=error.advice) from error
+        except (Lost, SSHException, OSError, EOFError) as error:
+            raise Unreachable(
+                f"{self.name}: the connection was lost while {launch.argv[0]} ran; it may have ended or still run",
+                advice=f"Look on {self.settings.host} whether it still runs before you go on.",
+            ) from error
+
+    def _as_user(self, launch: Launch) -> tuple[str, ...]:
+        kept = (f"--preserve-env={','.join(launch.environment)}",) if launch.environment else ()
+        return (*self._become(launch, *kept), *launch.argv)
+
+    def _become(self, launch: Launch, *options: str) -> tuple[str, ...]:
+        if launch.run_as is None and not self.settings.sudo:
+            return ()
+        user = ("-u", launch.run_as) if launch.run_as is not None else ()
+        return ("sudo", "-n", *options, *user, "--")
+
+    def close(self) -> None:
+        """Close the connection; may be called twice."""
+        with self.guard:
+            if self._connection is not None:
+                self._connection.close()
+                if self._connection.gateway is not None and hasattr(self._connection.gateway, "close"):
+                    self._connection.gateway.close()
+                self._connection = None
+
+
+def _tune(transport: "Transport") -> None:
+    """Send small packets at once, and notice within a minute when the host is gone."""
+    transport.set_keepalive(_KEEPALIVE)
+    if isinstance(transport.sock, socket.socket):
+        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENT_SECONDS * 1000)

@@ -1,0 +1,155 @@
+"""
+Starts a program through a shell elsewhere so that it can be ended whole, and tells whether it started at all.
+
+The shell takes its environment, changes folder, prints a marker with its process group, and becomes
+the program. What comes before the marker is noise of login files; no marker means that nothing was run.
+"""
+
+import os
+import shlex
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from ..errors import CommandTimeout, Interrupted
+from .process import GRACE, Launch, Sink, timed_out
+
+# Values of secrets come by stdin, byte by byte, so that the program gets the rest of it;
+# as arguments they would show in a list of processes.
+_SCRIPT: Final = """\
+m=$1 n=$2 d=$3; shift 3
+if [ "$n" -gt 0 ]; then
+  eval "$(dd bs=1 count="$n" 2>/dev/null)"
+  [ "${rb_given-}" = "$m" ] || { echo "its stdin is not handed on, and the environment comes by it" >&2; exit 97; }
+fi
+if [ -n "$d" ]; then cd -- "$d" || exit 97; fi
+g=; { read -r a a a a g a </proc/$$/stat; } 2>/dev/null
+printf '\\n%s %s %s\\n' "$m" "$$" "${g:-$$}"
+exec "$@"
+"""
+
+# Without "--": dash does not know it here.
+_END: Final = """\
+case $2 in 0|1) ;; *) kill "-$1" "-$2" 2>/dev/null && exit ;; esac
+kill "-$1" "$3"
+"""
+_NOISE: Final = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapped:
+    """A program with its shell around it: what to run, what to send to its stdin, and the marker that it prints."""
+
+    argv: tuple[str, ...]
+    stdin: bytes | None
+    marker: str
+
+
+def wrap(launch: Launch) -> Wrapped:
+    """Put the shell around a program; its environment goes by stdin where it is confidential."""
+    marker = f"rollbook-{os.urandom(12).hex()}"
+    given, plain = b"", {}
+    if launch.confidential:
+        settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in launch.environment.items())
+        given = f"rb_given={marker}; export {settings}\n".encode()
+    else:
+        plain = dict(launch.environment)
+    assignments = ("env", *(f"{name}={value}" for name, value in plain.items())) if plain else ()
+    argv = ("sh", "-c", _SCRIPT, "sh", marker, str(len(given)), launch.directory or "", *assignments, *launch.argv)
+    stdin = given + (launch.stdin or b"") if given or launch.stdin is not None else None
+    return Wrapped(argv, stdin, marker)
+
+
+class Started:
+    """Takes the output of a wrapped program, keeps the marker for itself and hands the rest on."""
+
+    def __init__(self, sink: Sink, marker: str) -> None:
+        self._sink = sink
+        self._marker = f"\n{marker} ".encode()
+        self._noise = b""
+        self._complaint = b""
+        self.group = ""
+        self.pid = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.pid)
+
+    def stdout(self, chunk: bytes) -> None:
+        """Take a chunk of stdout."""
+        if self.pid:
+            self._sink.stdout(chunk)
+            return
+        self._noise = (self._noise + chunk)[-_NOISE:]
+        _, found, rest = self._noise.partition(self._marker)
+        line, ended, output = rest.partition(b"\n")
+        if found and ended:
+            self.pid, self.group = line.decode().split()
+            self._noise = b""
+            if output:
+                self._sink.stdout(output)
+
+    def stderr(self, chunk: bytes) -> None:
+        """Take a chunk of stderr; before the marker it is kept, for it may be the reason why nothing started."""
+        if self.pid:
+            self._sink.stderr(chunk)
+        else:
+            self._complaint = (self._complaint + chunk)[-_NOISE:]
+
+    def end(self) -> None:
+        """Hand on what was kept of a program that did start."""
+        if self.pid and self._complaint:
+            self._sink.stderr(self._complaint)
+            self._complaint = b""
+
+    @property
+    def complaint(self) -> str:
+        """What was said instead of starting."""
+        said = (self._complaint or self._noise).decode(errors="replace").strip()
+        return said[-500:] or "it said nothing"
+
+    def ending(self, number: int) -> tuple[str, ...]:
+        """Give the command that signals the whole process group, where the program runs."""
+        return ("sh", "-c", _END, "sh", str(number), self.group, self.pid)
+
+
+class Ending:
+    """
+    Decides when a program elsewhere is to be ended, and does so step by step.
+
+    Called now and then while it runs: at the time limit, or when the run is asked to stop, it sends TERM;
+    after the grace time KILL; and then says that it need not be waited for any more.
+    """
+
+    def __init__(self, launch: Launch, stopping: Callable[[], bool], send: Callable[[int], None]) -> None:
+        self._launch = launch
+        self._stopping = stopping
+        self._send = send
+        self._limit = None if launch.timeout is None else time.monotonic() + launch.timeout
+        self._kill_at: float | None = None
+        self.error: CommandTimeout | Interrupted | None = None
+
+    def __call__(self) -> bool:
+        """Look whether it is time, and act; tell whether waiting is over."""
+        now = time.monotonic()
+        if self.error is None:
+            if self._limit is not None and now >= self._limit:
+                self.error = timed_out(self._launch)
+            elif self._stopping():
+                self.error = Interrupted(f"{self._launch.argv[0]} was stopped: the run was asked to stop")
+            else:
+                return False
+            self._send(15)
+            self._kill_at = now + GRACE
+            return False
+        if self._kill_at is not None and now >= self._kill_at:
+            self._kill_at = None
+            self._send(9)
+        return self._kill_at is None
+
+    @property
+    def wait(self) -> float:
+        """Seconds to wait until it should be called again."""
+        if self._limit is None or self.error is not None:
+            return 0.2
+        return max(0.0, min(0.2, self._limit - time.monotonic()))
