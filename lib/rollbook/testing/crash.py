@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 
 from ..journal import Journal, Record, RecordType
 from ..ops import Execution, Op, OpResult
@@ -99,8 +100,9 @@ def crashing(at: int, crash: Callable[[], None] = raise_crash) -> Iterator[Point
 
 def main(arguments: list[str]) -> None:
     """Run a command and kill this process at the place named first."""
-    from ..cli.program import main as command
-
+    # By its entry point, as a shell would find it: this package is below the command line.
+    (entry,) = entry_points(group="console_scripts", name="rollbook")
+    command = entry.load()
     sys.argv = ["rollbook", *arguments[1:]]
     with crashing(int(arguments[0]), kill_self):
         command()
