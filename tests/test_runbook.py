@@ -1,11 +1,15 @@
 """Runbooks: what is written becomes the model, and every problem of a file is told at its place."""
 
+import json
+from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+import rollbook
 from rollbook.errors import SchemaError, UsageError
-from rollbook.reading import parse_runbook, runbook_schema
+from rollbook.reading import inventory_schema, parse_runbook, runbook_schema
 from rollbook.runbook import Approval, Input, Requirement, Runbook, TargetNeed, convert_input, convert_inputs
 from rollbook.schema import build
 from rollbook.source import load_yaml
@@ -402,3 +406,11 @@ def test_the_schema_knows_every_action() -> None:
     assert {"http.check", "shell.run", "include"} <= schema["$defs"]["step"]["properties"].keys()
     assert {name.removeprefix("#/$defs/") for name in references} <= schema["$defs"].keys()
     assert build(dict[str, object], schema)
+
+
+@pytest.mark.parametrize(("name", "make"), [("runbook", runbook_schema), ("inventory", inventory_schema)])
+def test_the_schema_files_are_current(name: str, make: Callable[[], dict[str, Plain]]) -> None:
+    """Editors read what `rollbook schema` prints; when this fails, print it into lib/rollbook/schemas/ again."""
+    path = Path(rollbook.__file__).parent / "schemas" / f"{name}.json"
+
+    assert json.loads(path.read_text()) == make()

@@ -1,7 +1,7 @@
 """From a document to an `Inventory`, with every problem of the file at once."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,10 +16,12 @@ from ..values import Plain, Secret
 from .names import check_kind, nearest_of
 from .references import texts
 
+Groups = dict[str, tuple[str, ...]]
+
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
 _PASSWORD_IN_URL: Final = re.compile(r"[a-zA-Z][\w+.-]*://[^/\s:@]*:[^/\s@]+@")
 _HOSTS: Final = ("local", "ssh", "command")
-_NEIGHBOURS: Final[Mapping[str, tuple[str, ...]]] = {"via": ("ssh", "command"), "on": _HOSTS}
+_NEIGHBOURS: Final[Mapping[str, tuple[str, ...]]] = {"via": ("ssh",), "jump": ("ssh",), "on": _HOSTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,10 @@ def parse_inventory(document: Document) -> Inventory:
         )
     specs = _targets(content.get("targets"), problems)
     variables = _with_secrets(content.get("vars"), ("vars",), problems)
-    groups = _groups(form, specs, problems)
-    _check_neighbours(specs, problems)
+    targets = content.get("targets")
+    known = {*specs, *(targets if isinstance(targets, dict) else ())}
+    groups = _groups(content.get("groups"), specs, known, problems)
+    _check_neighbours(specs, known, problems)
     exposed = _check_texts(document, problems)
     found: tuple[Problem, ...] = (*problems.problems, *exposed)
     if found or form is None:
@@ -129,27 +133,37 @@ def _with_secrets(value: Plain, path: Path, problems: DocumentProblems | None) -
 
 
 def _groups(
-    form: InventoryForm | None, specs: Mapping[str, TargetSpec], problems: DocumentProblems
-) -> dict[str, tuple[str, ...]]:
-    groups = dict(form.groups) if form else {}
-    for name, members in groups.items():
+    content: Plain, specs: Mapping[str, TargetSpec], known: Collection[str], problems: DocumentProblems
+) -> Groups:
+    """Give the groups as far as they are readable; *known* are all targets, also those that do not fit."""
+    groups: Groups = {}
+    for name, members in content.items() if isinstance(content, dict) else ():
         path = ("groups", name)
-        if name in specs:
+        if name in known:
             problems.add(path, f"{name!r} is a target already; a group needs a name of its own", at_key=True)
+        if not isinstance(members, list):
+            continue
         if not members:
             problems.add(path, "expected at least one target")
-        for number, member in enumerate(members):
-            if member not in specs:
-                problems.add((*path, number), f"there is no target {member!r}{nearest_of(member, specs)}")
-            elif members.index(member) != number:
-                problems.add((*path, number), f"{member!r} is in this group already")
-        kinds = sorted({specs[member].kind for member in members if member in specs})
+        groups[name] = tuple(member for member in members if isinstance(member, str))
+        _check_members(members, path, known, problems)
+        kinds = sorted({specs[member].kind for member in groups[name] if member in specs})
         if len(kinds) > 1:
             problems.add(path, f"the targets of a group are of one kind; these are of kind {' and '.join(kinds)}")
     return groups
 
 
-def _check_neighbours(specs: Mapping[str, TargetSpec], problems: DocumentProblems) -> None:
+def _check_members(members: list[Plain], path: Path, known: Collection[str], problems: DocumentProblems) -> None:
+    for number, member in enumerate(members):
+        if not isinstance(member, str):
+            continue
+        if member not in known:
+            problems.add((*path, number), f"there is no target {member!r}{nearest_of(member, known)}")
+        elif members.index(member) != number:
+            problems.add((*path, number), f"{member!r} is in this group already")
+
+
+def _check_neighbours(specs: Mapping[str, TargetSpec], known: Collection[str], problems: DocumentProblems) -> None:
     """Check the targets that others are reached through."""
     for spec in specs.values():
         for key, kinds in _NEIGHBOURS.items():
@@ -157,9 +171,9 @@ def _check_neighbours(specs: Mapping[str, TargetSpec], problems: DocumentProblem
             if not isinstance(other, str):
                 continue
             path = ("targets", spec.name, key)
-            if other not in specs:
-                problems.add(path, f"there is no target {other!r}{nearest_of(other, specs)}")
-            elif specs[other].kind not in kinds:
+            if other not in known:
+                problems.add(path, f"there is no target {other!r}{nearest_of(other, known)}")
+            elif other in specs and specs[other].kind not in kinds:
                 found = specs[other].kind
                 problems.add(path, f"{key}: needs a target of kind {' or '.join(kinds)}; {other!r} is of kind {found}")
             elif _leads_back(spec.name, other, key, specs):
