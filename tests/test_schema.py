@@ -447,8 +447,8 @@ INSTANTS = st.datetimes(
     max_value=datetime(9999, 12, 29),  # noqa: DTZ001
     timezones=st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes))),
 )
-# Beyond 285 years a float does not hold every microsecond.
-DURATIONS = st.timedeltas(timedelta(days=-100_000), timedelta(days=100_000))
+# Beyond 270 years a float does not hold every microsecond.
+DURATIONS = st.timedeltas(timedelta(days=-98_000), timedelta(days=98_000))
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 RETRIES = st.builds(Retry, times=st.integers(min_value=0), delay=DURATIONS)
 LOCALS = st.builds(Local, kind=st.just("local"), folder=NAMES)

@@ -63,7 +63,7 @@ def _encode_number(value: float) -> Plain:
 
 
 def _encode_duration(value: timedelta) -> Plain:
-    # Whole seconds stay whole; a float is exact to the microsecond for 285 years.
+    # Whole seconds stay whole; a float is exact to the microsecond for 270 years.
     return value.total_seconds() if value.microseconds else value.days * 86400 + value.seconds
 
 
