@@ -34,7 +34,7 @@ class Scope:
 
     def inside(self, *, looped: bool = False, ended: bool = False) -> "Scope":
         """Give the scope of a step's own expressions; *ended* when an attempt is over, so that they see `outputs`."""
-        return Scope(self.inputs, self.places, dict(self.before), looped or self.looped, ended or self.ended)
+        return Scope(self.inputs, self.places, self.before, looped or self.looped, ended or self.ended)
 
 
 def check_step(content: Mapping[str, Plain], path: Path, scope: Scope, after: Scope, problems: Problems) -> None:

@@ -100,7 +100,7 @@ class StepReader:
         check_step({key: part for key, part in content.items() if key != "loop"}, path, inner, after, self.problems)
         verify = self._verify(content, path, after)
         if own:
-            scope.before[own] = inner.before[own] = outputs
+            scope.before[own] = outputs
         undo = self._undo(content, path, inner)
         return None if form is None else self._step(form, path, phase, verify, undo)
 
@@ -180,7 +180,9 @@ class StepReader:
 
     def _unnumbered(self, content: Plain, path: Path, scope: Scope, word: str) -> tuple[Step, ...]:
         """Read steps that need no id and no name of their own."""
-        scope = scope.inside()
+        if not content:
+            return ()
+        scope = replace(scope, before=dict(scope.before))
         found = []
         for number, (part, place, _) in enumerate(walk_steps(content, path), 1):
             step = self.one(part, place, scope)
