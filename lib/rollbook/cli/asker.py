@@ -1,6 +1,6 @@
 """Puts the engine's questions to the person at the terminal."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -39,13 +39,18 @@ _DOUBT: Final = {
 
 @dataclass(frozen=True, slots=True)
 class TerminalAsker(Asker):
-    """Asks at the *keyboard* what the *sheet* of prepared answers does not hold; *by* is who sits there."""
+    """
+    Asks at the *keyboard* what the *sheet* of prepared answers does not hold; *by* is who sits there.
+
+    *stopping* tells whether somebody asked to stop: then nobody is asked what to do about a failure.
+    """
 
     keyboard: Keyboard
     sheet: Nobody
     by: str
     run_id: str = ""
     sites: Mapping[str, Site] | None = None
+    stopping: Callable[[], bool] = lambda: False
 
     def answer(self, step: PlannedStep, prompt: Prompt, problem: str) -> Given | None:
         """Ask *prompt*; Ctrl-D leaves it for later."""
@@ -115,6 +120,8 @@ class TerminalAsker(Asker):
 
     def after_failure(self, step: PlannedStep, error: str) -> Decision | None:
         """Ask what to do with a step that failed; Ctrl-D: as its on_failure says."""
+        if self.stopping():
+            return Decision("stop")
         with self.keyboard.open():
             self._title(self.keyboard.screen.paint("✕", "red", "bold"), step)
             for line in error.splitlines():

@@ -1,10 +1,11 @@
 """What holds between two steps of a plan: how the site is, whether one may stop there, what the way back is."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..plan import PlannedStep
+from ..run import StepStatus
 from ..runbook import Runbook, Step
 from .words import count
 
@@ -83,6 +84,18 @@ def _after(here: Boundary, step: PlannedStep, declared: Mapping[str, Site]) -> B
     if step.undo == "refuse":
         return Boundary(site, 0, step.address)
     return Boundary(site, here.reversible + (step.undo == "reverse"), here.refused_by)
+
+
+def as_happened(step: PlannedStep, status: StepStatus) -> PlannedStep:
+    """Give a step as planned, but as one that does nothing where it was passed over or found nothing to change."""
+    match status:
+        case "skipped":
+            return replace(step, verdict="skip")
+        case "ok":
+            return replace(step, verdict="noop") if step.writes else step
+        case "changed" | "recovered" if step.verdict == "unknown":
+            return replace(step, verdict="update")
+    return step
 
 
 def plain_address(address: str) -> str:

@@ -10,7 +10,7 @@ from ..errors import RollbookError
 from ..journal import replay, utc_now
 from ..plan import Plan
 from ..planner import plan_undo
-from ..run import Run
+from ..run import Run, StepStatus
 from ..runs import RunFolder, Runs, new_run_id
 from .agreement import Agreement, agree
 from .asker import TerminalAsker
@@ -49,18 +49,23 @@ def carry_new(plan: Plan, place: Workplace, agreement: Agreement) -> int:
 def carry_on(run: Run, folder: RunFolder, place: Workplace, prepared: Prepared, go: Go) -> int:
     """Carry an earlier run on (*go* says how), tell its end, and give the exit code."""
     edit_lines()
-    over = frozenset(step.address for step in run.steps if step.done)
+    over = {step.address: step.status for step in run.steps if step.done}
     return _carry(run.plan, folder, place, prepared, go, over)
 
 
 def _carry(
-    plan: Plan, folder: RunFolder, place: Workplace, prepared: Prepared, go: Go, over: frozenset[str] = frozenset()
+    plan: Plan,
+    folder: RunFolder,
+    place: Workplace,
+    prepared: Prepared,
+    go: Go,
+    over: Mapping[str, StepStatus] | None = None,
 ) -> int:
     here = screen()
     before = _records(folder)
     write()
     try:
-        with _watching(Narrator(plan, place.sites), here, over) as (watcher, keyboard):
+        with _watching(plan, place, here, over or {}) as (watcher, keyboard):
             asker = _asker(keyboard, prepared, place, folder)
             Started.journal = folder.journal
             engine = Engine(folder, place.planner, asker=asker, watcher=watcher)
@@ -113,16 +118,19 @@ def _asker(keyboard: Keyboard | None, prepared: Prepared, place: Workplace, fold
     sheet = Nobody(prepared.answers, who, prepared.doubts, prepared.yes)
     if keyboard is None:
         return sheet
-    return TerminalAsker(keyboard, sheet, who, folder.id, place.sites)
+    return TerminalAsker(keyboard, sheet, who, folder.id, place.sites, place.planner.stop.is_set)
 
 
 @contextmanager
-def _watching(narrator: Narrator, here: Screen, over: frozenset[str]) -> Iterator[tuple[Watcher, Keyboard | None]]:
+def _watching(
+    plan: Plan, place: Workplace, here: Screen, over: Mapping[str, StepStatus]
+) -> Iterator[tuple[Watcher, Keyboard | None]]:
     """Draw live where somebody looks on and can answer, else print lines."""
+    narrator = Narrator(plan, place.sites, dict(over))
     if not (here.answers and here.moves):
         yield PlainWatcher(narrator, here), Keyboard(here) if here.answers else None
         return
     from .livewatch import LiveWatcher
 
-    with LiveWatcher(narrator, here, over=over) as watcher:
+    with LiveWatcher(narrator, here, over=frozenset(over), stopping=place.planner.stop.is_set) as watcher:
         yield watcher, Keyboard(here, watcher.aside)

@@ -133,8 +133,13 @@ def tell(text: str) -> None:
     if not sys.stdout.closed:
         sys.stdout.flush()
     screen = error_screen()
-    head, _, rest = visible(text).partition(": ")
-    print(f"{screen.paint(head, 'red', 'bold')}: {rest}" if rest else head, file=sys.stderr, flush=True)
+    lines: list[str] = []
+    for line in visible(text).splitlines():
+        indent = " " * (len(line) - len(line.lstrip()))
+        exact = not screen.terminal or "^" in line
+        lines += [line] if exact else screen.wrap(line.strip(), first=indent, rest=f"{indent}  ") or [""]
+    head, colon, rest = "\n".join(lines).partition(":")
+    print(f"{screen.paint(head, 'red', 'bold')}{colon}{rest}", file=sys.stderr, flush=True)
 
 
 def describe(error: RollbookError) -> str:

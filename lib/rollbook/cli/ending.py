@@ -1,14 +1,14 @@
 """How a run ends for the operator: the exit code, one sentence, and what may be typed next."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from ..plan import PlannedStep
 from ..report.wording import duration, visible
 from ..run import DONE, Run, StepRun
-from .boundary import Boundary, Site, boundaries
+from .boundary import Boundary, Site, as_happened, boundaries
 from .command import FAILED, INTERRUPTED, OK, WAITING
 from .hints import typed
 from .screen import Screen
@@ -55,12 +55,11 @@ def current(run: Run) -> StepRun | None:
 def boundary(run: Run, sites: Mapping[str, Site]) -> Boundary:
     """Say what holds where the run is now, from what was really done."""
     here = Boundary("up", 0)
-    planned: list[PlannedStep] = [step.planned for step in run.steps if step.done and step.status != "skipped"]
-    for found in boundaries(planned, sites).values():
+    done = [as_happened(step.planned, step.status) for step in run.steps if step.done]
+    for found in boundaries(done, sites).values():
         here = found
-    back = sum(step.status in ("changed", "recovered") and step.planned.undo == "reverse" for step in run.steps)
-    site = "down" if run.downtimes and run.downtimes[-1].ended_at is None else here.site
-    return Boundary(site, back, here.refused_by)
+    down = bool(run.downtimes) and run.downtimes[-1].ended_at is None
+    return replace(here, site="down") if down else here
 
 
 def sentence(run: Run) -> str:
@@ -117,7 +116,7 @@ def _next(run: Run, here: Boundary) -> Iterator[tuple[str, str]]:
     for doubtful in in_doubt(run):
         yield "in doubt", typed("resume", run.id, doubt=f"{doubtful.address}=done|redo|abort").replace("'", "")
     if here.reversible:
-        yield "undo", typed("undo", run.id)
+        yield "undo", typed("undo", run.id, to=here.refused_by)
     if run.resumable:
         yield "give up", f"{typed('abandon', run.id)} --reason WHY"
     yield "note", f"{typed('note', run.id)} --section root-cause TEXT"

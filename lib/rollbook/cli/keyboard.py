@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import sys
+import termios
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ class Keyboard:
     def open(self) -> Iterator[None]:
         """Keep the screen for a question and what belongs to it."""
         with self._turn, self.pause(), _interruptible():
+            forget_typed()
             yield
 
     def line(self, prompt: str = "> ") -> str | None:
@@ -82,6 +84,23 @@ def _interruptible() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def forget_typed() -> None:
+    """Drop what was typed before a question was there to be read: it was meant for something else."""
+    if sys.stdin.isatty():
+        with contextlib.suppress(termios.error):
+            termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+
+
+def echo(on: bool) -> None:
+    """Switch the terminal's echo: what is typed into a drawing would tear it."""
+    if not sys.stdin.isatty():
+        return
+    with contextlib.suppress(termios.error):
+        modes = termios.tcgetattr(sys.stdin.fileno())
+        modes[3] = modes[3] | termios.ECHO if on else modes[3] & ~termios.ECHO
+        termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, modes)
 
 
 def edit_lines() -> None:

@@ -4,13 +4,14 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
 from ..journal import Record
 from ..plan import PlannedStep
 from ..report.wording import visible
+from .keyboard import echo
 from .narration import Narrator, Told
 from .screen import Screen
 from .words import about, amount, elapsed
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 _TAIL: Final = 5
 _NEXT: Final = 4
-_OVER: Final = frozenset({"step_finished", "step_skipped", "step_failed", "unreachable"})
+_DONE: Final = frozenset({"step_finished", "step_skipped"})
+_OVER: Final = _DONE | {"step_failed", "unreachable"}
 
 
 @dataclass(slots=True)
@@ -40,18 +42,29 @@ class LiveWatcher:
     """
     Draws the steps under way with elapsed time, estimate, output and progress, and what comes next.
 
-    Use as a context manager; `aside` takes the drawing away while a question is asked.
+    *over* are the steps that an earlier process finished; *stopping* tells whether somebody asked to
+    stop. Use as a context manager; `aside` takes the drawing away while a question is asked.
     """
 
-    def __init__(self, narrator: Narrator, screen: Screen, *, over: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        narrator: Narrator,
+        screen: Screen,
+        *,
+        over: frozenset[str] = frozenset(),
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
         from rich.console import Console
 
         self._narrator = narrator
+        self._screen = screen
         self._console = Console(highlight=False, markup=False, no_color=not screen.colour)
         self._live: Live | None = None
         self._started = time.monotonic()
         self._going: dict[str, _Going] = {}
         self._over: set[str] = set(over)
+        self._tried: set[str] = set(over)
+        self._stopping = stopping
         self._turn = threading.RLock()
 
     def __enter__(self) -> Self:
@@ -72,12 +85,14 @@ class LiveWatcher:
             redirect_stdout=False,
             redirect_stderr=False,
         )
+        echo(on=False)
         self._live.start()
 
     def _stop(self) -> None:
         if self._live is not None:
             self._live.stop()
             self._live = None
+            echo(on=True)
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[None]:
@@ -96,25 +111,28 @@ class LiveWatcher:
             address = str(record.get("step") or "")
             told = self._narrator.tell(record)
             if record.type == "step_started":
+                self._over.discard(address)
                 self._going.setdefault(address, _Going(time.monotonic()))
                 return
             if record.type in _OVER:
                 self._going.pop(address, None)
-                self._over.add(address)
+                self._tried.add(address)
+                if record.type in _DONE:
+                    self._over.add(address)
             if told is not None:
                 self._print(told)
 
     def _print(self, told: Told) -> None:
         from rich.text import Text
 
-        line = Text("  ")
-        line.append(told.mark, style=" ".join(told.styles))
-        line.append(" ")
-        if told.address:
-            line.append(visible(told.address), style="bold")
-            line.append("  ")
-        line.append(visible(told.text))
-        self._console.print(line)
+        address = f"{visible(told.address)}  " if told.address else ""
+        lead = f"  {told.mark} {address}"
+        for text in self._screen.wrap(visible(told.text), first=lead, rest="    "):
+            line = Text(text)
+            if text.startswith(lead):
+                line.stylize(" ".join(told.styles), 2, 3)
+                line.stylize("bold", 4, len(lead))
+            self._console.print(line, soft_wrap=True)
 
     def output(self, address: str, chunk: bytes) -> None:
         """Keep the end of a command's output."""
@@ -182,7 +200,7 @@ class LiveWatcher:
 
     def _rest(self) -> list[PlannedStep]:
         steps = self._narrator.plan.steps
-        return [step for step in steps if step.address not in self._over and step.address not in self._going]
+        return [step for step in steps if step.address not in self._tried and step.address not in self._going]
 
     def _foot(self) -> "RenderableType":
         from rich.text import Text
@@ -195,6 +213,9 @@ class LiveWatcher:
         left = self._left()
         if left is not None:
             parts.append(f"{about(left)} left")
+        if self._stopping():
+            words = "stopping as soon as it is safe; Ctrl-C again ends what runs now"
+            return Text(f"  {words}", style="yellow bold", no_wrap=True, overflow="ellipsis")
         parts.append("Ctrl-C stops, resumable")
         return Text(f"  {' · '.join(parts)}", style="dim", no_wrap=True, overflow="ellipsis")
 

@@ -8,9 +8,9 @@ from typing import Final
 from ..journal import Record
 from ..plan import Plan, PlannedStep, shown
 from ..report.wording import STEP_MARKS, duration, visible
-from ..run import moment
+from ..run import StepStatus, moment
 from ..schema import build
-from .boundary import Boundary, Site, boundaries
+from .boundary import Boundary, Site, as_happened, boundaries
 from .words import about, clock, one_line
 
 _STYLES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -47,15 +47,30 @@ class Told:
 
 @dataclass(slots=True)
 class Narrator:
-    """Tells the records of one run of *plan*, in order; knows when each step began."""
+    """
+    Tells the records of one run of *plan*, in order; knows when each step began and how it ended.
+
+    *statuses* are those of steps that an earlier process carried out.
+    """
 
     plan: Plan
     sites: Mapping[str, Site] = field(default_factory=dict)
+    statuses: dict[str, StepStatus] = field(default_factory=dict)
     began: dict[str, datetime] = field(default_factory=dict)
     _after: Mapping[str, Boundary] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._after = boundaries(self.plan.steps, self.sites)
+        self.look_ahead()
+
+    def look_ahead(self) -> None:
+        """Work out what holds after each step, from the plan and from what happened."""
+        steps = (as_happened(step, self.statuses.get(step.address, "pending")) for step in self.plan.steps)
+        self._after = boundaries(steps, self.sites)
+
+    def happened(self, address: str, status: StepStatus) -> None:
+        """Take in how a step ended: what comes after it rests on that."""
+        self.statuses[address] = status
+        self.look_ahead()
 
     def step(self, address: str) -> PlannedStep | None:
         """Find a step as it is planned now."""
@@ -91,7 +106,7 @@ def _run_resumed(_: Narrator, record: Record) -> tuple[str, str]:
 def _replanned(narrator: Narrator, record: Record) -> tuple[str, str]:
     if record.get("plan"):
         narrator.plan = build(Plan, record["plan"])
-        narrator.__post_init__()
+        narrator.look_ahead()
     return "!", f"planned again: {record.get('why') or record.get('text') or 'an answer differs'}"
 
 
@@ -115,6 +130,7 @@ def _step_finished(narrator: Narrator, record: Record) -> tuple[str, str]:
         words[0] += f" after {duration((moment(record.at) - began).total_seconds())}"
     if record.get("reason"):
         words.append(str(record["reason"]))
+    narrator.happened(address, status)
     step, after = narrator.step(address), narrator.after(address)
     if after is not None and step is not None and (step.writes or step.downtime or not after.calm):
         words.append(str(after))
@@ -126,7 +142,8 @@ def _step_failed(_: Narrator, record: Record) -> tuple[str, str]:
     return "✕", f"{word}: {record.get('error')}"
 
 
-def _step_skipped(_: Narrator, record: Record) -> tuple[str, str]:
+def _step_skipped(narrator: Narrator, record: Record) -> tuple[str, str]:
+    narrator.happened(record["step"], "skipped")
     return "–", f"skipped: {record.get('reason') or 'it takes no part'}"
 
 

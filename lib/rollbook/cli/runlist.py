@@ -121,7 +121,8 @@ def status_lines(run: Run, folder: RunFolder, screen: Screen) -> Iterator[str]:
     if run.reason:
         yield from screen.wrap(visible(run.reason), first="  reason     ", rest=" " * 13)
     stand = _stand(run)
-    text = f"site {stand['site']}; {stand['stopping']}; {stand['way_back']}"
+    stopping = f"{stand['stopping']}; " if run.resumable else ""
+    text = f"site {stand['site']}; {stopping}{stand['way_back']}"
     yield from screen.wrap(text, first="  here       ", rest=" " * 13)
     yield f"  digest     {plan.digest[:12]}"
     yield ""
@@ -138,7 +139,7 @@ def status_lines(run: Run, folder: RunFolder, screen: Screen) -> Iterator[str]:
 def _step(step: StepRun, width: int, screen: Screen) -> Iterator[str]:
     style = {"good": "green", "bad": "red", "warn": "yellow"}.get(_tone(step), "dim")
     mark = screen.paint(STEP_MARKS[step.status], style)
-    words = [STEP_WORDS[step.status]]
+    words = ["ok" if step.status == "ok" else STEP_WORDS[step.status]]
     if step.seconds is not None and step.seconds >= 0.1:  # less tells nothing
         words.append(duration(step.seconds))
     if step.attempts > 1:
@@ -148,7 +149,7 @@ def _step(step: StepRun, width: int, screen: Screen) -> Iterator[str]:
     lead = f"  {mark} {visible(step.address):<{width}}  "
     plain = " " * (width + 6)
     yield from screen.wrap(visible(f"{step.planned.name} ({', '.join(words)})"), first=lead, rest=plain)
-    if step.status not in ("ok", "changed") and (text := step.error or step.reason):
+    if step.status not in ("ok", "changed") and (text := step.reason or step.error):
         yield from screen.wrap(visible(one_line(text, 500)), first=plain, rest=plain)
 
 
