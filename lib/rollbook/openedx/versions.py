@@ -14,6 +14,7 @@ from rollbook.openedx.ledger import HistoryRow, LedgerRow
 from rollbook.openedx.pointers import Pointers, check_fit
 
 MOST: Final = 0.5  # a change that replaced more than this share of the reachable blocks is suspect
+_UPLOADING: Final = timedelta(minutes=30)  # an import of a large course may take this long before it saves
 _TOGETHER: Final = timedelta(seconds=2)  # a save that moves both branches writes the two structures this close
 
 Source = Literal["ledger", "history", "chain"]
@@ -88,10 +89,16 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """The candidate to go back to, as far as it can be told, and why that one."""
+    """
+    The candidate to go back to, as far as it can be told, and why that one.
+
+    *damage* is when the harm began: the time given, else a little before the save that did it, for an import
+    uploads its files first.
+    """
 
     candidate: Candidate | None
     reason: str
+    damage: datetime | None = None
 
 
 def history_pairs(row: LedgerRow | None, history: Sequence[HistoryRow]) -> tuple[Pair, ...]:
@@ -189,14 +196,14 @@ def suggest(candidates: Sequence[Candidate], before: datetime | None) -> Suggest
     """
     if before is not None:
         older = [candidate for candidate in candidates if candidate.pair.when < before]
-        return _first_good(older, f"the last pair before {instant_text(before)}")
+        return _first_good(older, f"the last pair before {instant_text(before)}", before)
     for place, candidate in enumerate(candidates):
         if candidate.replaced is not None and candidate.replaced > MOST:
             reason = (
                 f"the last pair before {instant_text(candidate.pair.when)}, when a save by {candidate.who} "
                 f"replaced {candidate.replaced:.0%} of the blocks"
             )
-            return _first_good(candidates[place + 1 :], reason)
+            return _first_good(candidates[place + 1 :], reason, _began(candidates, place))
     return Suggestion(None, "no save that is still known replaced most of the blocks; say `before` or choose yourself")
 
 
@@ -210,14 +217,21 @@ def check_mix(pointers: Pointers, known: Sequence[Pointers], *, allowed: bool) -
     )
 
 
-def _first_good(candidates: Sequence[Candidate], reason: str) -> Suggestion:
+def _began(candidates: Sequence[Candidate], place: int) -> datetime:
+    """Allow for the uploads of an import, but not back to before the last save of somebody else."""
+    began = candidates[place].pair.when - _UPLOADING
+    return max(began, candidates[place + 1].pair.when) if place + 1 < len(candidates) else began
+
+
+def _first_good(candidates: Sequence[Candidate], reason: str, damage: datetime) -> Suggestion:
     if not candidates:
-        return Suggestion(None, f"nothing is known of {reason}")
+        return Suggestion(None, f"nothing is known of {reason}", damage)
     chosen = next((candidate for candidate in candidates if candidate.good), None)
     if chosen is None:
-        return Suggestion(None, f"{reason} and all known ones before it are damaged or pruned")
+        return Suggestion(None, f"{reason} and all known ones before it are damaged or pruned", damage)
     passed = candidates.index(chosen)
-    return Suggestion(chosen, f"{reason}; {passed} later ones are damaged or pruned" if passed else reason)
+    told = f"{reason}; {passed} later ones are damaged or pruned" if passed else reason
+    return Suggestion(chosen, told, damage)
 
 
 def _reason(entry: HistoryRow) -> str:

@@ -58,7 +58,7 @@ class Site:
             raise RefusedError(reason)
         after = action.desired(before) if goal is None else goal
         ops = tuple(decode_op(encode_op(op)) for op in action.ops(before, after))
-        assert build(type(before), encode(before)) == before
+        assert [build(type(before), encode(state)) for state in (before, after)] == [before, after]
         assert all(type(line) is str for line in action.details(Change(before, after, ops)))
         return Change(before, after, ops)
 

@@ -1,5 +1,5 @@
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -69,6 +69,8 @@ def test_the_good_pair_is_suggested(any_site: Site) -> None:
 
     assert without.suggested == given.suggested == good(any_site)
     assert f"user {sample.importer_id}" in without.reason
+    began = datetime.fromisoformat(without.damage)
+    assert timedelta(0) < sample.damage_at - began <= timedelta(minutes=30)
     labels = {line.value: line.label for line in without.candidates}
     assert "NOW" in labels[str(Pointers(sample.head_draft, sample.head_published))]
     assert "complete" in labels[good(any_site)]

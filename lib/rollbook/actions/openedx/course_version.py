@@ -11,7 +11,8 @@ from ...openedx.instants import text
 from ...openedx.keys import BRANCHES, CourseKey
 from ...openedx.pointers import Pointers, check_fit
 from ...openedx.versions import check_mix
-from ...ops import MongoWrite, Op, Sql, Statement, instant, object_id
+from ...ops import MongoWrite, Op, Sql, Statement, object_id
+from ...schema import encode
 from ...targets.base import MongoReader, SqlReader
 from ...values import NOW, RUN_ID, Plain, Unknown
 from .course_key import course_subjects
@@ -138,9 +139,8 @@ class CourseVersion(Action[CourseVersionState]):
             )
 
     def _move_ledger(self, old: CourseVersionState, new: CourseVersionState) -> Sql:
-        now = instant(NOW)
-        move = statements.move(old.row, old.ledger, {"$date": old.ledger_update}, new.ledger, now)
-        remember = statements.remember(old.row, RUN_ID, now)
+        move = statements.move(old.row, old.ledger, {"$date": encode(old.ledger_update)}, new.ledger, _NOW)
+        remember = statements.remember(old.row, encode(RUN_ID), _NOW)
         return Sql(
             self.ledger.name, tuple(Statement(query.text, dict(query.params), rows=1) for query in (move, remember))
         )
@@ -154,7 +154,7 @@ class CourseVersion(Action[CourseVersionState]):
         seen = {_field(name): _id(old.modulestore.of(name)) for name in _NAMES}
         wanted = {_field(name): _id(new.modulestore.of(name)) for name in _NAMES if new.modulestore.of(name)}
         gone = {_field(name): "" for name in _NAMES if old.modulestore.of(name) and not new.modulestore.of(name)}
-        document: dict[str, Plain] = {"$set": {**wanted, "last_update": instant(NOW)}}
+        document: dict[str, Plain] = {"$set": {**wanted, "last_update": _NOW}}
         if gone:
             document["$unset"] = gone
         return MongoWrite(
@@ -193,6 +193,8 @@ NOT_RESTORED = (
 )
 
 _EARLIER = 4  # pairs: an undo may come after one or two later saves
+# In JSON's form, so that an op is the same before and after it went through a saved plan.
+_NOW = {"$date": encode(NOW)}
 _NAMES = tuple(branch.name for branch in BRANCHES)
 
 

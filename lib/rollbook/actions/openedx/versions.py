@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from ...action import Change, Fact, Readers, Ref, Subject, identity
+from ...openedx.instants import text
 from ...openedx.keys import CourseKey
 from ...openedx.pointers import Pointers
 from ...openedx.pruning import saves_left, tell_saves_left
@@ -32,6 +33,7 @@ class VersionsState:
     current: str = identity()
     suggested: str | None = None
     reason: str = ""
+    damage: str | None = None
     candidates: tuple[Line, ...] = ()
     older: int = 0  # known pairs that were not looked at
 
@@ -103,6 +105,7 @@ class VersionsFact(Fact[VersionsState]):
             current=str(present),
             suggested=str(suggestion.candidate.pair.pointers) if suggestion.candidate else None,
             reason=suggestion.reason,
+            damage=text(suggestion.damage) or None,
             candidates=tuple(_line(candidate) for candidate in _distinct(candidates)),
             older=older,
         )
