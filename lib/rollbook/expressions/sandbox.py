@@ -21,6 +21,7 @@ MAX_POWER_BITS: Final = 10_000
 
 Path = tuple[str, ...]
 
+_RETURN: Final = "\ufdd0"  # a code point that stands for no character
 _TEXT_METHODS: Final = frozenset(("startswith", "endswith", "split", "strip", "removeprefix", "removesuffix"))
 _GLOBALS: Final = frozenset(("range",))
 
@@ -127,7 +128,9 @@ def split_template(template: str) -> tuple[tuple[bool, str], ...]:
     parts: list[tuple[bool, str]] = []
     expression: list[str] | None = None
     try:
-        for _, sort, text in _ENVIRONMENT.lexer.tokeniter(template, None):
+        # The lexer would turn carriage returns into line feeds.
+        for _, sort, part in _ENVIRONMENT.lexer.tokeniter(template.replace("\r", _RETURN), None):
+            text = part.replace(_RETURN, "\r")
             if sort == "variable_begin":
                 expression = []
             elif sort == "variable_end":
