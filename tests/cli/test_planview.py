@@ -65,7 +65,7 @@ def test_what_a_target_gave_cannot_drive_the_terminal() -> None:
         "PROTECTED",
         "this machine only",
         "course_id = course-v1:DemoOrg+RB101+2024_T1",
-        "planned on 65ab01/65ab02 (assumed",
+        "planned on 65ab01/65ab02 (assumed; asked in the run)",
         "draft      65ab03aa00000000000000aa -> 65ab01aa00000000000000aa",
         "1 of ada, grace",
         "puts back what was there before",

@@ -11,7 +11,7 @@ from ..report.wording import STEP_MARKS, duration, visible
 from ..run import StepStatus, moment
 from ..schema import build
 from .boundary import Boundary, Site, as_happened, boundaries
-from .words import about, clock, one_line
+from .words import about, answer_shown, clock, one_line
 
 _STYLES: Final[Mapping[str, tuple[str, ...]]] = {
     "✓": ("green",),
@@ -179,7 +179,7 @@ def _answered(_: Narrator, record: Record) -> tuple[str, str]:
     reason = f"; {record.get('reason')}" if record.get("reason") else ""
     return (
         "@",
-        f"answered {shown(record.get('value'))} by {record.get('by')}{how.get(record.get('how', ''), '')}{reason}",
+        f"answered {answer_shown(record.get('value'))} by {record.get('by')}{how.get(record.get('how', ''), '')}{reason}",
     )
 
 

@@ -13,7 +13,7 @@ from .boundary import Boundary, Site, boundaries
 from .changeview import change_lines, fields
 from .planfoot import summary, verdict_word
 from .screen import Screen
-from .words import about, instant
+from .words import about, answer_shown, instant, one_line
 
 _STYLES: Final[Mapping[Verdict, tuple[str, ...]]] = {
     "read": ("cyan",),
@@ -54,8 +54,11 @@ def _facts(plan: Plan) -> Iterator[tuple[str, str]]:
     if plan.undo_of:
         yield "takes back", f"run {plan.undo_of}"
     yield "environment", plan.environment
-    for index, (name, value) in enumerate(dict(plan.inputs or {}).items()):
-        yield ("" if index else "inputs"), f"{name} = {shown(value)}"
+    inputs = dict(plan.inputs or {})
+    given = [f"{name} = {shown(value)}" for name, value in inputs.items() if value not in (None, "", [])]
+    left = [name for name, value in inputs.items() if value in (None, "", [])]
+    for index, line in enumerate((*given, *([f"not given: {', '.join(left)}"] if left else []))):
+        yield ("" if index else "inputs"), line
     for index, (name, answer) in enumerate(plan.answers.items()):
         yield ("" if index else "answers"), f"{name} = {answer}"
     if plan.lock:
@@ -83,21 +86,24 @@ def step_lines(
         if title:
             yield screen.paint(visible(title), "bold")
         for step in group:
-            yield from one_step(step, screen, after.get(step.address))
+            given = bool({step.address, step.id} & plan.answers.keys())
+            yield from one_step(step, screen, after.get(step.address), given=given)
 
 
-def one_step(step: PlannedStep, screen: Screen, after: Boundary | None = None) -> Iterator[str]:
-    """Yield the lines of one step."""
+def one_step(step: PlannedStep, screen: Screen, after: Boundary | None = None, *, given: bool = False) -> Iterator[str]:
+    """Yield the lines of one step; *given* tells that its answer was given beforehand."""
     symbol = screen.paint(SYMBOLS[step.verdict], *_STYLES[step.verdict])
     address = screen.paint(visible(step.address), "bold" if step.verdict != "skip" else "dim")
     title = visible(step.name) if step.name != step.id else ""
     yield from screen.wrap(title, first=f"  {symbol} {address}  " if title else f"  {symbol} {address}", rest=" " * 6)
-    for label, lines in _parts(step, screen, after):
+    for label, lines in _parts(step, screen, after, given=given):
         for index, line in enumerate(lines):
             yield f"      {screen.paint(f'{label:<{_LABEL}}', 'dim') if not index else ' ' * _LABEL}{line}"
 
 
-def _parts(step: PlannedStep, screen: Screen, after: Boundary | None) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _parts(
+    step: PlannedStep, screen: Screen, after: Boundary | None, *, given: bool
+) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield "does", _wrapped(screen, _does(step))
     if step.reason:
         yield "why", _wrapped(screen, step.reason)
@@ -105,7 +111,7 @@ def _parts(step: PlannedStep, screen: Screen, after: Boundary | None) -> Iterato
         return
     yield "change", tuple(change_lines(step, _narrower(screen)))
     if step.prompt is not None:
-        yield "asks", tuple(_question(step, screen))
+        yield "asks", tuple(_question(step, screen, given=given))
     yield _details_label(step), tuple(_details(step, screen))
     yield "sends", tuple(part for line in step.shown for part in _sent(line, screen))
     if step.approvers or step.quorum:
@@ -174,7 +180,7 @@ def _approval(names: tuple[str, ...], quorum: int) -> str:
     return f"{max(quorum, 1)} of {who}" if names and quorum < len(names) else who
 
 
-def _question(step: PlannedStep, screen: Screen) -> Iterator[str]:
+def _question(step: PlannedStep, screen: Screen, *, given: bool) -> Iterator[str]:
     prompt: Plain = step.prompt
     yield from _wrapped(screen, shown(prompt.get("text", ""), limit=2000))
     names = tuple(prompt.get("names") or ())
@@ -187,8 +193,11 @@ def _question(step: PlannedStep, screen: Screen) -> Iterator[str]:
         choices = ()
     for number, choice in enumerate(choices, 1):
         detail = f"  ({choice['detail']})" if choice.get("detail") else ""
-        yield from _narrower(screen).wrap(visible(f"{choice['label']}{detail}"), first=f"{number}. ", rest="   ")
+        lead = f"{number:>{len(str(len(choices)))}}. "
+        # Asked for real, a choice is shown whole; here it would bury the changes under what was found above.
+        yield lead + one_line(visible(f"{choice['label']}{detail}"), _narrower(screen).width - len(lead))
     if step.assumed and isinstance(step.outputs, dict):
-        yield from _wrapped(screen, f"planned on {shown(step.outputs.get('value'))} (assumed; asked again in the run)")
+        why = "given beforehand" if given else "assumed; asked in the run"
+        yield from _wrapped(screen, f"planned on {answer_shown(step.outputs.get('value'))} ({why})")
     elif prompt.get("has_default"):
         yield from _wrapped(screen, f"default: {shown(prompt.get('default'))}")

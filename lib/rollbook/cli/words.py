@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime
 
+from ..plan import shown
 from ..report.wording import duration, size
+from ..values import Plain
 
 
 def elapsed(seconds: float) -> str:
@@ -35,6 +37,11 @@ def instant(at: datetime) -> str:
 def clock(at: datetime) -> str:
     """Say a time of day in UTC."""
     return f"{at.astimezone(UTC):%H:%M:%S}"
+
+
+def answer_shown(value: Plain) -> str:
+    """Say an answer; the items that a checklist confirmed are counted, for they were just read."""
+    return count(len(value), "item") if isinstance(value, list) else shown(value)
 
 
 def one_line(text: str, limit: int = 160) -> str:
