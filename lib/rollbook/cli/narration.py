@@ -177,10 +177,8 @@ def _waiting(narrator: Narrator, record: Record) -> tuple[str, str]:
 def _answered(_: Narrator, record: Record) -> tuple[str, str]:
     how = {"option": " (--answer)", "default": " (the default)", "inbox": " (from another process)"}
     reason = f"; {record.get('reason')}" if record.get("reason") else ""
-    return (
-        "@",
-        f"answered {answer_shown(record.get('value'))} by {record.get('by')}{how.get(record.get('how', ''), '')}{reason}",
-    )
+    what = f"answered {answer_shown(record.get('value'))} by {record.get('by')}"
+    return "@", f"{what}{how.get(record.get('how', ''), '')}{reason}"
 
 
 def _note(_: Narrator, record: Record) -> tuple[str, str]:

@@ -1,24 +1,31 @@
 """The end of a plan: its summary in a few lines, and what may be typed next."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from ..action import Verdict
 from ..plan import SYMBOLS, Plan, PlannedStep
-from ..report.wording import VERDICT_WORDS
 from .screen import Screen
 from .words import about, count
 
-
-def verdict_word(verdict: Verdict) -> str:
-    """Give the word for a verdict; a mail is no command, and what is not known now will be."""
-    return {"run": "run", "unknown": "not known yet"}.get(verdict, VERDICT_WORDS[verdict])
+VERDICT_WORDS: Final[Mapping[Verdict, str]] = {
+    "read": "read",
+    "noop": "nothing to do",
+    "create": "create",
+    "update": "update",
+    "delete": "delete",
+    "run": "run",
+    "ask": "ask",
+    "unknown": "not known yet",
+    "skip": "skip",
+}
 
 
 def summary(plan: Plan, screen: Screen) -> Iterator[str]:
     """Yield the summary: verdicts, undo, downtime, time."""
     yield ""
     yield screen.paint("Summary", "bold")
-    counts = [f"{SYMBOLS[verdict]} {number} {verdict_word(verdict)}" for verdict, number in plan.counts().items()]
+    counts = [f"{SYMBOLS[verdict]} {number} {VERDICT_WORDS[verdict]}" for verdict, number in plan.counts().items()]
     rows = (
         ("steps", f"{count(len(plan.steps), 'step')}: {', '.join(counts)}" if counts else "no steps"),
         ("undo", _undo(plan)),

@@ -11,7 +11,7 @@ from ..report.wording import visible
 from ..values import Plain
 from .boundary import Boundary, Site, boundaries
 from .changeview import change_lines, fields
-from .planfoot import summary, verdict_word
+from .planfoot import VERDICT_WORDS, summary
 from .screen import Screen
 from .words import about, answer_shown, instant, one_line
 
@@ -128,7 +128,7 @@ def _parts(
 
 def _does(step: PlannedStep) -> str:
     on = f" on {', '.join(step.targets)}" if step.targets else ""
-    word = verdict_word(step.verdict)
+    word = VERDICT_WORDS[step.verdict]
     once = "; may be run once only" if step.effect == "once" and step.writes else ""
     return f"{step.kind or 'asks'}{on}: {word}{once}"
 
