@@ -1,7 +1,10 @@
 """Laws that hold on every host that is reached through a shell: over ssh, behind a prefix, and behind one over ssh."""
 
+import os
 import shutil
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +16,7 @@ from rollbook.errors import CommandFailed, CommandTimeout, Interrupted, TargetEr
 from rollbook.ops import Command, FileCopy, FileRemove, FileWrite
 from rollbook.targets import TargetPool
 from rollbook.targets.base import HostReader
+from rollbook.targets.detached import detached_state
 from rollbook.values import Secret
 
 pytestmark = pytest.mark.server
@@ -56,6 +60,10 @@ def reader_of(pool: TargetPool) -> HostReader:
     reader = pool.reader("there")
     assert isinstance(reader, HostReader)
     return reader
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def alive(pid: int) -> bool:
@@ -175,6 +183,44 @@ def test_what_ignores_term_is_killed(
 
     time.sleep(0.3)
     assert not alive(int(pid.read_text()))
+
+
+def test_a_detached_command_outlives_its_connection(pool: TargetPool, execution: Any, tmp_path: Path) -> None:
+    """A detached command goes on when who waits for it is gone; the same command again attaches and runs nothing twice."""
+    op = sh(
+        f"echo $$ >>{tmp_path}/runs; echo begun; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done; cat; exit 5",
+        detach=True,
+        ok=(5,),
+        stdin="in",
+    )
+    assert detached_state(reader_of(pool), op) == "never"
+
+    def lose_connection() -> None:
+        while not (tmp_path / "runs").exists() or not (tmp_path / "runs").read_text().strip():
+            time.sleep(0.05)
+        os.kill(parent(parent(int((tmp_path / "runs").read_text()))), signal.SIGKILL)
+
+    thread = threading.Thread(target=lose_connection)
+    thread.start()
+    with pytest.raises(TargetError):
+        pool.execute(op, execution)
+    thread.join()
+    assert detached_state(reader_of(pool), op) == "running"
+    (tmp_path / "go").touch()
+
+    result = pool.execute(op, execution)
+
+    assert result.outputs["stdout"] == "begun\nin"
+    assert (tmp_path / "runs").read_text().count("\n") == 1
+    assert detached_state(reader_of(pool), op) == "never"
+
+
+def test_a_time_limit_ends_a_detached_command(pool: TargetPool, execution: Any, tmp_path: Path) -> None:
+    """A time limit reaches what runs in a session of its own, too."""
+    with pytest.raises(CommandTimeout):
+        pool.execute(sh(f"echo $$ >{tmp_path}/pid; sleep 77", detach=True, timeout=1.0), execution)
+
+    assert not alive(int((tmp_path / "pid").read_text()))
 
 
 def test_files_are_written_copied_and_removed(pool: TargetPool, execution: Any, tmp_path: Path) -> None:
