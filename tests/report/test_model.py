@@ -239,3 +239,55 @@ def test_report_is_computed_from_the_run_alone() -> None:
 
     assert report_of(run) == report_of(run)
     assert report_of(run).run.seconds == pytest.approx(timedelta(minutes=53, seconds=12).total_seconds(), abs=1)
+
+
+def test_steps_without_a_start_began_at_the_record_before() -> None:
+    """Reading and asking journal only their end: they count from the record before, questions as waiting."""
+    story = Story(restore_plan()).end("key", 2).reply("editors", 300, "done").end("versions", 7).step("pruning", 1)
+
+    impact = report_of(story.finish()).impact
+
+    assert impact.waiting == pytest.approx(300)
+    assert impact.working == pytest.approx(2 + 7 + 1, abs=0.1)
+
+
+def test_doubt_is_waited_for_from_the_question_on() -> None:
+    """A person's word on a step in doubt was waited for since the doubt, not since the step began."""
+    story = Story(restore_plan()).begin("pruning").tell("run_resumed", 3600, operator="a@b")
+    story.tell("in_doubt", 1, step="pruning", text="no probe can tell")
+    story.tell("answered", 30, step="pruning", value="done", by="a@b", how="doubt")
+
+    impact = report_of(story.end("pruning", 0.1, "recovered").finish()).impact
+
+    assert impact.waiting == pytest.approx(30)
+    assert impact.stopped == pytest.approx(3600)
+
+
+def test_approval_at_the_terminal_is_waiting() -> None:
+    """The time that an approval before a step took is no work of the step."""
+    story = Story(restore_plan()).end("key", 1)
+    story.tell("answered", 120, step="pruning", value=True, by="bo", how="terminal").step("pruning", 2, "changed")
+
+    report = report_of(story.finish())
+
+    assert report.impact.waiting == pytest.approx(120)
+    assert report.answers[0].seconds == pytest.approx(120)
+    assert report.impact.working == pytest.approx(3, abs=0.1)
+
+
+def test_open_doubt_is_an_open_wait() -> None:
+    """A run that stopped at a step in doubt waits for a word on it."""
+    story = Story(restore_plan()).begin("pruning").tell("run_resumed", 60, operator="a@b")
+
+    report = report_of(story.tell("in_doubt", 1, step="pruning", text="no probe can tell").run())
+
+    assert [(wait.address, wait.ended) for wait in report.impact.waits] == [("pruning", None)]
+
+
+def test_last_failure_is_told_once() -> None:
+    """An unreachable target at the end of a run has one line in the chronology."""
+    story = Story(restore_plan()).begin("pruning").tell("unreachable", 9, step="pruning", error="no route to host")
+
+    moments = report_of(story.finish("failed")).moments
+
+    assert sum("no route to host" in moment.text for moment in moments) == 1

@@ -57,11 +57,20 @@ def _run_moments(run: Run, steps: Sequence[StepAccount], what: str) -> Iterator[
         if at is not None:
             yield _step_moment(step, run)
     for event in run.events:
-        yield _event_moment(event, numbers.get(event.address))
+        if not _told_by_step(event, numbers.get(event.address)):
+            yield _event_moment(event, numbers.get(event.address))
     for note in run.notes:
         yield Moment(note.at, "note", f"{note.by} wrote to section {note.section or 'other'}", type="note")
     if run.ended_at is not None:
         yield Moment(run.ended_at, f"{what} ended", RUN_WORDS[run.status], RUN_TONES[run.status], type="end")
+
+
+def _told_by_step(event: Event, step: StepAccount | None) -> bool:
+    if step is None:
+        return False
+    if event.type == "waiting":
+        return step.began == event.at
+    return event.type in ("step_failed", "unreachable") and step.ended == event.at and bool(step.error)
 
 
 def _step_moment(step: StepAccount, run: Run) -> Moment:

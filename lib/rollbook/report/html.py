@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from .account import Report
 from .timeline import to_svg
-from .wording import STEP_MARKS, STEP_TONES, VERDICT_WORDS, counted, duration, local, size, utc, visible
+from .wording import FINE, STEP_MARKS, STEP_TONES, clock, counted, duration, local, size, utc, visible
 
 LONG_TABLE: Final = 60
 
@@ -37,12 +37,11 @@ def _environment(report: Report) -> Environment:
     )
     environment.globals.update(
         utc=utc,
-        clock=lambda at: utc(at).removesuffix(" UTC").split(" ")[-1],
+        clock=lambda at: clock(at, fine=report.impact.elapsed < FINE),
         local=lambda at: local(at, report.zone),
         duration=duration,
         size=size,
         counted=counted,
-        verdicts=VERDICT_WORDS,
         tones=STEP_TONES,
         marks=STEP_MARKS,
         shares=_shares(report),

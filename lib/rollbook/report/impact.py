@@ -1,9 +1,12 @@
 """The impact of a run: where the time went, and for how long the site was down."""
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 
-from ..run import Downtime, Run, StepRun
+from ..run import Downtime, Event, Run, StepRun
 from .account import DowntimeAccount, Impact, Span
 
 Stretch = tuple[datetime, datetime]
@@ -42,38 +45,72 @@ def step_stretches(run: Run) -> Iterator[Stretch]:
             yield step.started_at, max(step.ended_at or last_moment(run), step.started_at)
 
 
+def with_begins(run: Run) -> Run:
+    """
+    Give *run* with a begin for every step that has only an end.
+
+    Reading and asking journal no start. A run does one thing after the other, so such a step began
+    at the record before; for a question, at the record before its first answer.
+    """
+    instants = sorted(set(_instants(run)))
+    answered = {answer.address: answer.at for answer in reversed(run.answers)}
+    return replace(run, steps=tuple(_with_begin(step, instants, answered.get(step.address)) for step in run.steps))
+
+
+def _with_begin(step: StepRun, instants: Sequence[datetime], answered: datetime | None) -> StepRun:
+    if step.ended_at is None or step.started_at != step.ended_at:
+        return step
+    mark = answered if answered and answered < step.ended_at and step.planned.verdict == "ask" else step.ended_at
+    return replace(step, started_at=_before(mark, instants) or step.started_at)
+
+
+def _before(at: datetime, instants: Sequence[datetime]) -> datetime | None:
+    index = bisect_left(instants, at)
+    return instants[index - 1] if index else None
+
+
 def waits_of(run: Run) -> tuple[Span, ...]:
     """Give the stretches in which the run waited for people, in order."""
+    instants = sorted(set(_instants(run)))
     asked = {event.address: event.at for event in reversed(run.events) if event.type == "waiting"}
-    answered = {answer.address: answer for answer in run.answers}
+    doubted = {event.address: event.at for event in run.events if event.type == "in_doubt"}
+    answers = {answer.address: answer for answer in run.answers}
     found = []
     for step in run.steps:
-        began = asked.get(step.address, step.started_at)
-        answer = answered.get(step.address)
-        if began is None:
-            continue
-        if step.status == "waiting":
-            found.append(Span("wait", began, None, "no answer yet", step.address))
-        elif answer is not None and answer.at > began:
+        answer = answers.get(step.address)
+        if step.status == "waiting" or run.waiting_for == step.address:
+            since = asked.get(step.address) or doubted.get(step.address) or step.started_at or last_moment(run)
+            found.append(Span("wait", since, None, "no answer yet", step.address))
+        elif answer is not None:
+            began = asked.get(step.address) or step.started_at
+            if began is None or began >= answer.at or answer.how == "doubt":
+                began = _before(answer.at, instants) or answer.at
             found.append(Span("wait", began, answer.at, f"answered by {answer.by}", step.address))
     return tuple(sorted(found, key=lambda span: span.began))
 
 
 def gaps_of(run: Run) -> tuple[Span, ...]:
     """Give the stretches between a stop, of whatever cause, and the resume after it."""
-    return tuple(_gap(run, event.at) for event in run.events if event.type == "run_resumed")
+    starts = [index for index, event in enumerate(run.events) if event.type == "run_resumed"]
+    instants, waits = sorted(set(_instants(run))), waits_of(run)
+    return tuple(
+        _gap(run, run.events[start:end], instants, waits) for start, end in pairwise((*starts, len(run.events)))
+    )
 
 
-def _gap(run: Run, resumed: datetime) -> Span:
-    began = max((at for at in _instants(run) if at < resumed), default=run.started_at)
+def _gap(run: Run, events: Sequence[Event], instants: Sequence[datetime], waits: Sequence[Span]) -> Span:
+    resumed, first = events[0].at, {event.type for event in events[1:3]}
+    began = _before(resumed, instants) or run.started_at
+    last = {event.type for event in run.events if event.at == began}
+    failed = any(step.error and step.ended_at == began for step in run.steps)
     why = "not running: it had failed or was cut off"
-    if any(event.type == "interrupted" and event.at == began for event in run.events):
+    if "interrupted" in last:
         why = "stopped on purpose"
-    elif any(event.type in ("step_failed", "unreachable", "drift") and event.at == began for event in run.events):
+    elif failed or last & {"step_failed", "unreachable", "drift"}:
         why = "stopped after a failure"
-    elif any(wait.began <= began and (wait.ended or resumed) >= resumed for wait in waits_of(run)):
+    elif any(wait.began <= began and (wait.ended or resumed) >= resumed for wait in waits):
         why = "not running: an answer was awaited"
-    elif any(event.type in ("in_doubt", "recovered") and event.at >= resumed for event in run.events):
+    elif first & {"in_doubt", "recovered"}:
         why = "cut off in the middle of a step"
     return Span("gap", began, resumed, why)
 

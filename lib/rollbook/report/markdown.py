@@ -5,7 +5,7 @@ from datetime import datetime
 
 from .account import Report, RunAccount, StepAccount, WrittenSection
 from .escaping import block, cell, code, item, quote, row, table, text
-from .wording import counted, duration, local, size, utc
+from .wording import FINE, clock, counted, duration, local, size, utc
 
 UNDO_WORDS = {
     "reversible": "can be taken back",
@@ -198,7 +198,7 @@ def _chronology(report: Report) -> Iterator[str]:
     yield from _heading("Timeline")
     yield from table("When (UTC)", "Step", "What", "Told", "Target", "Took")
     for moment in report.moments:
-        at = utc(moment.at).removesuffix(" UTC")
+        at = f"{moment.at:%Y-%m-%d} {clock(moment.at, fine=report.impact.elapsed < FINE)}"
         told = (text(moment.word), text(moment.text), text(", ".join(moment.targets)), duration(moment.seconds))
         yield row(at, str(moment.number or ""), *told)
 

@@ -10,7 +10,7 @@ from ..run import GivenAnswer, Note, Run
 from ..values import Plain
 from .account import AnswerAccount, NoteAccount, Report, RunAccount, Span, StepAccount, WrittenSection
 from .chronology import chronology
-from .impact import gaps_of, impact_of, last_moment, waits_of
+from .impact import gaps_of, impact_of, last_moment, waits_of, with_begins
 from .steps import LONG, step_accounts
 from .summary import summary_of
 from .wording import RUN_TONES, RUN_WORDS
@@ -29,6 +29,7 @@ def report_of(run: Run, *, undo: Run | None = None, local_zone: tzinfo | None = 
 
     Times are printed in UTC and in *local_zone* as well where one is given.
     """
+    run, undo = with_begins(run), with_begins(undo) if undo else None
     impact = impact_of(run, undo)
     gaps = (*impact.gaps, *(gaps_of(undo) if undo else ()))
     steps = step_accounts(run, undo, gaps)
@@ -119,9 +120,15 @@ def _answer(
         at=given.at,
         how=given.how,
         reason=given.reason,
-        seconds=(given.at - wait.began).total_seconds() if wait and given.at > wait.began else None,
+        seconds=_waited(given, wait),
         wanted=f"{quorum} of {', '.join(names)}" if names else "",
     )
+
+
+def _waited(given: GivenAnswer, wait: Span | None) -> float | None:
+    seconds = (given.at - wait.began).total_seconds() if wait else 0.0
+    # Answers that stood on the command line were waited for by nobody.
+    return seconds if seconds >= 1 else None
 
 
 def _label(value: Plain, prompt: Mapping[str, Plain]) -> str:

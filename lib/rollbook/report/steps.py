@@ -12,6 +12,7 @@ from .impact import last_moment, waits_of, without
 from .wording import STEP_WORDS, step_words
 
 LONG = 4000
+READ_WORDS = "ran, to read only"
 
 
 def step_accounts(run: Run, undo: Run | None, gaps: Sequence[Span]) -> tuple[StepAccount, ...]:
@@ -42,7 +43,7 @@ def _told(run: Run, step: StepRun, waits: Sequence[Span], gaps: Sequence[Span]) 
         kind=planned.kind,
         verdict=planned.verdict,
         status=step.status,
-        words=step_words(step.status, planned.verdict),
+        words=READ_WORDS if step.status == "changed" and not changed else step_words(step.status, planned.verdict),
         phase=planned.phase,
         closing=planned.section == "finally",
         targets=planned.targets,
@@ -69,6 +70,8 @@ def _told(run: Run, step: StepRun, waits: Sequence[Span], gaps: Sequence[Span]) 
 
 
 def _changed(step: StepRun) -> bool:
+    if step.planned.effect == "read":
+        return False
     if step.status in ("changed", "undone"):
         return True
     if step.status == "recovered":

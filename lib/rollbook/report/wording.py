@@ -10,6 +10,8 @@ from ..run import RunStatus, StepStatus
 
 Tone = Literal["good", "calm", "warn", "bad"]
 
+FINE: Final = 60.0
+
 RUN_WORDS: Final[Mapping[RunStatus, str]] = {
     "planned": "Planned, not started",
     "running": "Not finished: no end is recorded",
@@ -69,18 +71,6 @@ STEP_MARKS: Final[Mapping[StepStatus, str]] = {
     "recovered": "●",
     "undone": "↺",
 }
-VERDICT_WORDS: Final[Mapping[Verdict, str]] = {
-    "read": "read",
-    "noop": "nothing to do",
-    "create": "create",
-    "update": "update",
-    "delete": "delete",
-    "run": "run a command",
-    "ask": "ask",
-    "unknown": "not known while planning",
-    "skip": "skip",
-}
-
 # Marks that turn the direction of text, or take no room: shown by name, for a value must not
 # be able to look like another one in a record that people sign.
 _HIDDEN: Final = re.compile(
@@ -143,6 +133,12 @@ def local(at: datetime | None, zone: tzinfo | None) -> str:
         return ""
     there = at.astimezone(zone)
     return f"{there:%Y-%m-%d %H:%M:%S} {there:%Z}".strip()
+
+
+def clock(at: datetime, *, fine: bool = False) -> str:
+    """Print the time of day in UTC; *fine* with milliseconds, for what happened within a minute."""
+    there = at.astimezone(UTC)
+    return f"{there:%H:%M:%S}" + (f".{there.microsecond // 1000:03}" if fine else "")
 
 
 def iso(at: datetime | None) -> str | None:
