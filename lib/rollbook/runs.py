@@ -20,8 +20,9 @@ _RECENT: Final = 20
 
 
 def new_run_id(at: datetime) -> str:
-    """Make an id that sorts by time: `20260102T030405Z-1a2b3c`."""
-    return f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    """Make an id that sorts by time, to the millisecond: `20260102T030405.678Z-1a2b3c`."""
+    at = at.astimezone(UTC)
+    return f"{at:%Y%m%dT%H%M%S}.{at.microsecond // 1000:03}Z-{secrets.token_hex(3)}"
 
 
 def operator() -> str:

@@ -267,6 +267,29 @@ def test_undo_restores_and_is_a_run_of_its_own(workshop: Workshop) -> None:
     assert workshop.runs.find(run.id).journal.read_bytes() == journal
 
 
+def test_a_run_that_was_undone_is_over(workshop: Workshop) -> None:
+    """Undoing a failed run runs its finally steps, and the run cannot be resumed afterwards."""
+    workshop.write(
+        "f",
+        "steps:\n"
+        + write_step("a", "x")
+        + "  - id: c\n    name: Fail.\n    shell.run: {command: ['false']}\n    undo: {leave: x}\n"
+        + FINALLY,
+    )
+    run = workshop.run("f")
+    assert run.status == "failed"
+
+    back = workshop.undo(run)
+
+    assert back.status == "undone"
+    assert not (workshop.folder / "a.txt").exists()
+    assert (workshop.folder / "end.txt").read_text() == "undone"
+    from rollbook.engine import Engine
+
+    with pytest.raises(RefusedError, match=f"undone by {back.id}"):
+        Engine(workshop.runs.find(run.id), workshop.planner("f"), asker=nobody(), watcher=workshop.watcher).resume()
+
+
 def test_undo_asks_when_somebody_changed_it_since(workshop: Workshop) -> None:
     """What was changed after the run is not overwritten without a decision."""
     workshop.write("u", "steps:\n" + write_step("a", "after"))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Final
 
 from .. import __version__
 from ..errors import Interrupted, NotFoundError, RefusedError, UsageError
@@ -12,13 +13,15 @@ from ..planner.planner import Planner
 from ..run import Run, fold
 from ..runs import RunFolder
 from ..schema import encode
-from .locks import run_locks
+from .locks import Locks, run_locks
 from .ports import Asker, Watcher
 from .preflight import preflight, require
 from .questions import Waiting
 from .session import Session
 from .signals import stopping_on_signals
 from .walk import Walk
+
+UNDONE_BY: Final = "undone-by"
 
 
 class Engine:
@@ -52,15 +55,16 @@ class Engine:
         something missing; afterwards everything ends in the journal and in the Run's status.
         """
         self._name_run(reason)
-        with self._locked(plan) as places:
+        with self._locked(plan) as locks:
             require(preflight(plan, self.planner))
             with Journal(self.folder.journal, clock=self.clock) as journal, self._session(journal, plan) as session:
+                session.locks = locks
                 content = {"run": self.folder.id, "plan": encode(plan), "digest": plan.digest, "reason": reason}
                 session.record("run_started", operator=session.operator, version=__version__, **content)
-                for place in places:
+                for place in locks.places:
                     session.record("lock_taken", name=plan.lock, place=place)
                 self._walk(session, plan, None).go()
-        return self.folder.read()
+        return self._ended(self.folder.read())
 
     def resume(self, *, skip: Mapping[str, str] | None = None, done: Mapping[str, str] | None = None) -> Run:
         """
@@ -70,14 +74,12 @@ class Engine:
         """
         with Journal(self.folder.journal, clock=self.clock) as journal:
             run = fold(journal.records)
-            if not run.resumable:
-                raise RefusedError(
-                    f"Run {run.id} is over: {run.status}.", advice="Start a new run, or `undo` this one."
-                )
+            self._require_open(run)
             self._name_run(run.reason)
-            with self._locked(run.plan) as places, self._session(journal, run.plan) as session:
+            with self._locked(run.plan) as locks, self._session(journal, run.plan) as session:
                 require(preflight(run.plan, self.planner))
-                session.record("run_resumed", operator=session.operator, places=list(places))
+                session.locks = locks
+                session.record("run_resumed", operator=session.operator, places=list(locks.places))
                 walk = self._walk(session, run.plan, run)
                 for name, why in (skip or {}).items():
                     walk.skip(self._pending(run, name), why)
@@ -85,7 +87,7 @@ class Engine:
                     walk.adopt(self._pending(run, name), why)
                 walk.after_drift(run)
                 walk.go()
-        return self.folder.read()
+        return self._ended(self.folder.read())
 
     def abandon(self, reason: str) -> Run:
         """End a run for good where it is: its `finally` steps run, what it changed stays. Raises `RefusedError`."""
@@ -93,8 +95,7 @@ class Engine:
             raise UsageError("Abandoning a run needs a reason.", advice='Give --reason "…"; the report shows it.')
         with Journal(self.folder.journal, clock=self.clock) as journal:
             run = fold(journal.records)
-            if not run.resumable:
-                raise RefusedError(f"Run {run.id} is over already: {run.status}.")
+            self._require_open(run)
             self._name_run(run.reason)
             with self._locked(run.plan), self._session(journal, run.plan) as session:
                 session.record("run_resumed", operator=session.operator, text=f"abandoned: {reason}")
@@ -112,16 +113,30 @@ class Engine:
                 self._walk(session, run.plan, run).adopt(self._pending(run, address), reason)
         return self.folder.read()
 
+    def _require_open(self, run: Run) -> None:
+        marker = self.folder.path / UNDONE_BY
+        status = f"undone by {marker.read_text().strip()}" if marker.exists() else run.status
+        if marker.exists() or not run.resumable:
+            raise RefusedError(f"Run {run.id} is over: {status}.", advice="Start a new run, or `undo` this one.")
+
+    def _ended(self, run: Run) -> Run:
+        if run.plan.undo_of and run.status == "undone":
+            undone = self.folder.path.parent / run.plan.undo_of
+            # Beside its journal, not in it: what was written there stays as it was written.
+            (undone / UNDONE_BY).touch(mode=0o600)
+            (undone / UNDONE_BY).write_text(f"{run.id}\n")
+        return run
+
     def _name_run(self, reason: str) -> None:
         root = self.folder.path.parent.resolve()
         self.planner.run_names |= {"id": self.folder.id, "folder": str(root / self.folder.id), "reason": reason}
         self.planner.run_names["now"] = self.planner.read.now()
 
     @contextmanager
-    def _locked(self, plan: Plan) -> Iterator[tuple[str, ...]]:
+    def _locked(self, plan: Plan) -> Iterator[Locks]:
         root = self.folder.path.parent.parent
-        with run_locks(plan.lock, root, self.planner, self.folder.id, self.planner.operator) as places:
-            yield places
+        with run_locks(plan.lock, root, self.planner, self.folder.id, self.planner.operator) as locks:
+            yield locks
 
     @contextmanager
     def _session(self, journal: Journal, plan: Plan) -> Iterator[Session]:

@@ -5,31 +5,54 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from ..errors import LockHeld, RefusedError
 from ..planner.planner import Planner
 
 
+@runtime_checkable
+class Held(Protocol):
+    """A lock that can tell whether it is still held."""
+
+    def held(self) -> bool:
+        """Ask the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Locks:
+    """Where a run's lock is held; *remote* are those that a lost connection takes away."""
+
+    places: tuple[str, ...] = ()
+    remote: tuple[tuple[str, Held], ...] = ()
+
+    def lost(self) -> tuple[str, ...]:
+        """Name the places where the lock is not held any more."""
+        return tuple(place for place, lock in self.remote if not lock.held())
+
+
 @contextmanager
-def run_locks(name: str, root: Path, planner: Planner, run_id: str, operator: str) -> Iterator[tuple[str, ...]]:
+def run_locks(name: str, root: Path, planner: Planner, run_id: str, operator: str) -> Iterator[Locks]:
     """
-    Hold what `lock:` names until the block ends; gives where it is held. Nothing is held for an empty *name*.
+    Hold what `lock:` names until the block ends. Nothing is held for an empty *name*.
 
     Raises `LockHeld` at once when somebody else holds it.
     """
     if not name:
-        yield ()
+        yield Locks()
         return
     with ExitStack() as held:
         held.enter_context(_local_lock(name, root, f"{operator}, run {run_id}"))
-        places = ["this machine"]
+        remote: list[tuple[str, Held]] = []
         target = planner.lock_target()
         lock = planner.pool.target(target).lock(name) if target else None
         if lock is not None:
             held.enter_context(lock)
-            places.append(target)
-        yield tuple(places)
+            if isinstance(lock, Held):
+                remote.append((target, lock))
+        yield Locks(("this machine", *([target] if lock is not None else [])), tuple(remote))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from ..planner.scope import Known
 from ..runs import RunFolder
 from ..schema import encode
 from ..values import Plain
+from .locks import Locks
 from .ports import Asker, Watcher
 
 
@@ -41,6 +42,7 @@ class Session:
     planned: dict[str, PlannedStep] = field(default_factory=dict)
     stopped_by: str = ""
     operators: tuple[str, ...] = ()
+    locks: Locks = field(default_factory=Locks)
 
     @property
     def stop(self) -> threading.Event:
@@ -67,6 +69,10 @@ class Session:
         return Clock.at(self.folder.id, self.clock())
 
     def check_stop(self) -> None:
-        """Raise `Interrupted` when somebody asked to stop."""
+        """Raise `Interrupted` when somebody asked to stop, or when the run's lock was lost."""
+        lost = self.locks.lost()
+        if lost:
+            self.record("lock_lost", name=", ".join(lost))
+            raise Interrupted(f"the lock on {', '.join(lost)} was lost: somebody else may work there now")
         if self.stop.is_set():
             raise Interrupted(self.stopped_by or "asked to stop")

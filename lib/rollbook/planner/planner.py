@@ -15,7 +15,7 @@ from ..journal import utc_now
 from ..plan import Plan, PlannedStep, Section
 from ..runbook import Runbook, Step, convert_inputs
 from ..schema import encode
-from ..values import NOW, RUN_ID, Plain, Unknown, unknowns
+from ..values import NOW, RUN_ID, Plain, Unknown
 from .projection import Projection
 from .readers import LiveReaders, Pool
 from .scope import Known, Scope, Use, item_place, unknown_outputs, with_unknowns
@@ -191,7 +191,7 @@ class Planner:
             return
         runbook = self.runbook.includes[use.step.include]
         given = render(dict(use.step.inputs), names)
-        inputs = given if any(unknowns(given)) else convert_inputs(runbook, given)
+        inputs = convert_inputs(runbook, given)
         inner = Scope(runbook, f"{use.address}/", inputs)
         use.scope.steps[use.step.id] = {"outputs": {}, "status": "planned"}
         phase = use.phase or use.step.name or runbook.title

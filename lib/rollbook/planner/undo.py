@@ -40,7 +40,7 @@ def plan_undo(run: Run, planner: Planner, *, to: str = "") -> Plan:
     return replace(
         run.plan,
         title=f"Undo of {run.plan.title or run.plan.runbook}",
-        steps=tuple(steps),
+        steps=(*steps, *_finally_left(run)),
         undo_of=run.id,
         until="",
         answers=dict(planner.answers),
@@ -48,6 +48,13 @@ def plan_undo(run: Run, planner: Planner, *, to: str = "") -> Plan:
         made_at=planner.read.now(),
         made_by=planner.operator,
     )
+
+
+def _finally_left(run: Run) -> tuple[PlannedStep, ...]:
+    """Give the `finally` steps of a run that never ended for good: the undo is its end."""
+    if not run.resumable:
+        return ()
+    return tuple(step.planned for step in run.steps if step.planned.section == "finally" and not step.done)
 
 
 def _wanted(run: Run, to: str) -> list[StepRun]:
