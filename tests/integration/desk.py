@@ -1,0 +1,214 @@
+"""An operator's working folder with an inventory that leads to a sample's stores, and what may be typed there."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from rollbook.cli.workspace import Wanted, Workplace, open_workplace, reopen_workplace
+from rollbook.demo.sample import Sample
+from rollbook.engine import Engine, Nobody, Silent
+from rollbook.engine.ports import OnDoubt
+from rollbook.journal import utc_now
+from rollbook.library import Library
+from rollbook.plan import Plan
+from rollbook.planner import plan_undo
+from rollbook.run import Run
+from rollbook.runs import RunFolder, Runs, new_run_id, operator
+
+RESTORE = "restore-course"
+ENVIRONMENT = "site"
+_LEDGER = "ROLLBOOK_TEST_LEDGER_URL"
+_MONGO = "ROLLBOOK_TEST_MONGO_URL"
+_INVENTORY = """\
+environment: {environment}
+targets:
+  ledger: {{kind: sql, url: {{secret: "env:{ledger}"}}}}
+  modulestore:
+    kind: mongo
+    url: {{secret: "env:{mongo}"}}
+    database: {database}
+    selection_timeout: 2
+  cms: {{kind: command, on: local, prefix: [env, "PATH={programs}:/usr/bin:/bin"]}}
+"""
+_PLATFORM = """\
+#!/bin/sh
+ROLLBOOK_DEMO_LEDGER_URL=${ledger} ROLLBOOK_DEMO_MONGO_URL=${mongo} \\
+exec {python} -m rollbook.demo.publish cms "$@" --database {database}
+"""
+
+USUAL = {
+    "stop_editing": "all",
+    "choice": "default",
+    "pause_pruning_by_hand": "done",
+    "prune_running_by_hand": "yes",
+    "approval": "yes",
+    "look": "yes",
+    "resume_pruning_by_hand": "done",
+    "tell_by_hand": "all",
+}
+"""The answers that let the restore go on."""
+
+COMMAND = ("-c", "from rollbook.cli.program import main; main()")
+CRASHING = ("-m", "rollbook.testing.crash")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """
+    A working folder of somebody who restores courses of *sample*.
+
+    *ledger_url* is the account that the inventory names for the ledger; the platform has its own.
+    """
+
+    folder: Path
+    sample: Sample
+    ledger_url: str = ""
+    answers: Mapping[str, str] = field(default_factory=lambda: dict(USUAL))
+
+    def __post_init__(self) -> None:
+        programs = self.folder / "bin"
+        names = {"ledger": _LEDGER, "mongo": _MONGO, "database": self.sample.database}
+        for place in (self.folder / "inventory", programs):
+            place.mkdir(parents=True, exist_ok=True)
+        inventory = _INVENTORY.format(environment=ENVIRONMENT, programs=programs, **names)
+        (self.folder / "inventory" / f"{ENVIRONMENT}.yml").write_text(inventory)
+        platform = {**names, "ledger": f"{_LEDGER}_OF_PLATFORM", "python": sys.executable}
+        (programs / "cms").write_text(_PLATFORM.format(**platform))
+        (programs / "cms").chmod(0o755)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of the operator's shell."""
+        urls = {
+            _LEDGER: self.ledger_url or self.sample.sql_url,
+            f"{_LEDGER}_OF_PLATFORM": self.sample.sql_url,
+            _MONGO: self.sample.mongo_url,
+        }
+        return {**os.environ, **urls, "NO_COLOR": "1", "COLUMNS": "120"}
+
+    @property
+    def runs(self) -> Runs:
+        """The runs of this folder."""
+        return Runs(self.folder / ".rollbook")
+
+    def last(self) -> Run:
+        """Read the newest run."""
+        return self.runs.all()[-1].read()
+
+    def answering(self, **answers: str) -> "Desk":
+        """Give the same desk with other answers prepared."""
+        return replace(self, answers=answers)
+
+    def without(self, *steps: str) -> "Desk":
+        """Give the same desk with no answer to some questions."""
+        return replace(self, answers={step: text for step, text in self.answers.items() if step not in steps})
+
+    def add_target(self, text: str) -> None:
+        """Add a line of targets to the inventory."""
+        with (self.folder / "inventory" / f"{ENVIRONMENT}.yml").open("a") as file:
+            file.write(f"  {text}\n")
+
+    # In this process: quick, and errors arrive as they are.
+
+    def plan(self, runbook: str = RESTORE, **inputs: object) -> Plan:
+        """Plan with the answers prepared."""
+        with self._open(runbook, inputs) as place:
+            return place.planner.plan()
+
+    def run(self, runbook: str = RESTORE, *, plan: Plan | None = None, **inputs: object) -> Run:
+        """Plan, or take *plan*, and carry it out as a new run."""
+        with self._open(runbook, inputs) as place:
+            made = place.planner.plan()
+            folder = self.runs.create(new_run_id(utc_now()))
+            return self._engine(folder, place).run(plan or made, reason="a test")
+
+    def resume(self, run: Run | None = None, *, doubts: Mapping[str, OnDoubt] | None = None) -> Run:
+        """Go on with a run, the newest unless one is given."""
+        folder = self.runs.find(run.id) if run else self.runs.all()[-1]
+        with self._reopen(folder.read().plan) as place:
+            return self._engine(folder, place, doubts or {}).resume()
+
+    def plan_undo(self, run: Run) -> Plan:
+        """Plan how to take a run back."""
+        with self._reopen(run.plan) as place:
+            return plan_undo(run, place.planner)
+
+    def undo(self, run: Run) -> Run:
+        """Take a run back."""
+        with self._reopen(run.plan) as place:
+            plan = plan_undo(run, place.planner)
+            folder = self.runs.create(new_run_id(utc_now()))
+            return self._engine(folder, place).run(plan, reason="a test")
+
+    def _engine(self, folder: RunFolder, place: Workplace, doubts: Mapping[str, OnDoubt] | None = None) -> Engine:
+        asker = Nobody({**place.planner.answers, **self.answers}, operator(), doubts or {}, agrees=True)
+        return Engine(folder, place.planner, asker=asker, watcher=Silent())
+
+    @contextmanager
+    def _open(self, runbook: str, inputs: Mapping[str, object]) -> Iterator[Workplace]:
+        given = {"course_id": self.sample.course_id, **inputs} if runbook == RESTORE else dict(inputs)
+        wanted = Wanted(runbook, ENVIRONMENT, inputs=given, answers=self.answers)
+        with self._here(), open_workplace(wanted, Library(self.folder)) as place:
+            yield place
+
+    @contextmanager
+    def _reopen(self, plan: Plan) -> Iterator[Workplace]:
+        with self._here(), reopen_workplace(plan, Library(self.folder), answers=self.answers) as place:
+            yield place
+
+    @contextmanager
+    def _here(self) -> Iterator[None]:
+        before = dict(os.environ)
+        with contextlib.chdir(self.folder):
+            os.environ.update(self.environment)
+            try:
+                yield
+            finally:
+                os.environ.clear()
+                os.environ.update(before)
+
+    # In a process of its own, as an operator types it.
+
+    def type(self, *words: str, crash_at: int | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        """Type a command without a terminal; *crash_at* has the process kill itself at that place."""
+        return subprocess.run(
+            self.argv(*words, crash_at=crash_at),
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    @staticmethod
+    def argv(*words: str, crash_at: int | None = None) -> list[str]:
+        """Give the command line of a command."""
+        return [sys.executable, *(COMMAND if crash_at is None else (*CRASHING, str(crash_at))), *words]
+
+    def restoring(self, **inputs: str) -> tuple[str, ...]:
+        """Give the words that restore the sample's course with the answers prepared."""
+        sets = {"course_id": self.sample.course_id, **inputs}
+        options = [f"--set={name}={value}" for name, value in sets.items()]
+        return ("run-runbook", RESTORE, "--env", ENVIRONMENT, "--yes", *options, *self.answering_words())
+
+    def answering_words(self) -> tuple[str, ...]:
+        """Give the prepared answers as options."""
+        return tuple(f"--answer={step}={value}" for step, value in self.answers.items())
+
+
+def tell(done: subprocess.CompletedProcess[str]) -> str:
+    """Give all that a command printed."""
+    return f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+
+
+def journal_lines(folder: RunFolder) -> list[dict[str, object]]:
+    """Read a journal's lines as they are."""
+    return [json.loads(line) for line in folder.journal.read_text().splitlines()]

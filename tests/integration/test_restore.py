@@ -1,0 +1,102 @@
+"""restore-course from its plan to its undo, on real stores."""
+
+from dataclasses import asdict
+
+import pytest
+
+from rollbook.errors import RefusedError
+from rollbook.run import Run
+
+from .desk import Desk
+from .stores import Stores, look, structures
+
+pytestmark = pytest.mark.server
+
+
+def story(run: Run) -> str:
+    """Tell what became of a run, for a failed assertion."""
+    lines = [f"{step.address}: {step.status} {step.error}" for step in run.steps]
+    return "\n".join([run.status, *lines, *map(str, run.events)])
+
+
+def assert_moved(before: Stores, after: Stores, run: Run, pair: tuple[str, ...]) -> None:
+    """Both stores are at *pair*, and the ledger tells of it as the platform's own saves are told."""
+    assert after.ledger == after.modulestore == pair
+    assert after.history[: len(before.history)] == before.history
+    (entry,) = after.history[len(before.history) :]
+    assert (entry["history_type"], entry["history_change_reason"]) == ("~", run.id)
+    assert {name: entry[name] for name in asdict(after.row)} == asdict(after.row)
+    assert after.row.last_update > before.row.last_update
+    moved = {"draft_version", "published_version", "library_version", "last_update"}
+    assert {key: value for key, value in asdict(after.row).items() if key not in moved} == {
+        key: value for key, value in asdict(before.row).items() if key not in moved
+    }
+
+
+def test_restores_and_undoes(desk: Desk) -> None:
+    """A restore that waits for a person, is resumed and then undone moves one course in both stores, once each way."""
+    sample = desk.sample
+    before = look(sample)
+    others = (sample.rerun_id, sample.library_id, sample.migrated_id, sample.old_mongo_rerun_id)
+    beside = [look(sample, other) for other in others]
+
+    waiting = desk.without("look").run()
+    assert (waiting.status, waiting.waiting_for) == ("waiting", "look"), story(waiting)
+    assert_moved(before, look(sample), waiting, (sample.good_draft, sample.good_published))
+    run = desk.resume()
+
+    restored = look(sample)
+    assert run.status == "succeeded", story(run)
+    assert run.id == waiting.id
+    assert_moved(before, restored, run, (sample.good_draft, sample.good_published))
+    undone = desk.undo(run)
+
+    assert undone.status == "undone", story(undone)
+    assert undone.plan.undo_of == run.id
+    assert_moved(restored, look(sample), undone, before.ledger)
+    assert [look(sample, other) for other in others] == beside
+
+
+def test_survives_pruning(sqlite_desk: Desk) -> None:
+    """The restored pair is what pruning keeps; the way back is then gone, and the undo says so before it writes."""
+    sample = sqlite_desk.sample
+    run = sqlite_desk.run()
+    assert run.status == "succeeded", story(run)
+
+    sample.prune(0)
+
+    assert {sample.good_draft, sample.good_published} <= structures(sample)
+    assert sample.head_draft not in structures(sample)
+    assert sqlite_desk.plan(version=f"draft:{sample.good_draft},published:{sample.good_published}").steps
+    after = look(sample)
+    with pytest.raises(RefusedError, match=sample.head_draft):
+        sqlite_desk.undo(run)
+    assert look(sample) == after
+
+
+def test_a_library(sqlite_desk: Desk) -> None:
+    """A library goes back to an earlier version of its only branch, and forth again."""
+    sample = sqlite_desk.sample
+    before = look(sample, sample.library_id)
+    desk = sqlite_desk
+
+    run = desk.run(course_id=sample.library_id, version=f"library:{sample.library_good}")
+    restored = look(sample, sample.library_id)
+    undone = desk.undo(run)
+
+    assert (run.status, undone.status) == ("succeeded", "undone"), story(run)
+    assert_moved(before, restored, run, (sample.library_good,))
+    assert_moved(restored, look(sample, sample.library_id), undone, (sample.library_head,))
+
+
+def test_a_course_without_history(desk: Desk) -> None:
+    """A course that the ledger remembers nothing of is found its way back through the chain of versions."""
+    sample = desk.sample
+    before = look(sample, sample.migrated_id)
+    assert before.history == ()
+
+    run = desk.run(course_id=sample.migrated_id)
+
+    assert run.status == "succeeded", story(run)
+    good = (sample.migrated_good_draft, sample.migrated_good_published)
+    assert_moved(before, look(sample, sample.migrated_id), run, good)
