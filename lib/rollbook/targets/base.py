@@ -168,7 +168,7 @@ class MongoReader(Reader, Protocol):
         order: tuple[tuple[str, int], ...] = (),
         limit: int = 0,
     ) -> Iterator[dict[str, Plain]]:
-        """Stream documents; *wanted* is Extended JSON; documents come as pymongo gives them (ObjectId, aware datetime)."""
+        """Stream documents as pymongo gives them (ObjectId, aware datetime); *wanted* is Extended JSON."""
 
     def count(self, collection: str, wanted: Mapping[str, Plain]) -> int:
         """Count matching documents."""

@@ -50,6 +50,7 @@ class HostTarget(BaseTarget[C]):
     """A target on which commands run and files lie; subclasses start programs and name the host."""
 
     files: Files
+    _reader: "HostProbe | None" = None
 
     @abstractmethod
     def launch(self, launch: Launch, sink: Sink, stopping: Callable[[], bool] = never) -> int:
@@ -65,7 +66,9 @@ class HostTarget(BaseTarget[C]):
 
     def reader(self) -> "HostProbe":
         """Give the side that only reads."""
-        return HostProbe(self)
+        if self._reader is None:
+            self._reader = HostProbe(self)
+        return self._reader
 
     def execute(self, op: Op, execution: Execution) -> OpResult:
         """Run a command, or write, copy or remove a file."""

@@ -13,6 +13,7 @@ from ..ops import Execution, HttpCall, Op, OpResult
 from ..values import Plain, Secret
 from .base import HttpReader, HttpResponse, TargetSpec
 from .surroundings import BaseTarget, Surroundings
+from .tunnel import ForwardSettings, Tunnels
 
 if TYPE_CHECKING:
     from urllib3 import PoolManager
@@ -40,7 +41,10 @@ class HttpSettings:
     ca: str | None = field(
         default=None, metadata={"help": "file with the certificates to trust instead of the system's"}
     )
-    via: str | None = field(default=None, metadata={"help": "an ssh target through which the site is reached"})
+    via: str | ForwardSettings | None = field(
+        default=None,
+        metadata={"help": "an ssh target, or {command: [...]} that forwards a port, by which the site is reached"},
+    )
 
 
 class HttpTarget(BaseTarget[HttpSettings]):
@@ -52,6 +56,8 @@ class HttpTarget(BaseTarget[HttpSettings]):
         super().__init__(spec, settings, surroundings)
         self._pool: PoolManager | None = None
         self._reader = HttpProbe(self)
+        self._tunnels = Tunnels(self.name, surroundings.others)
+        self._tunnelled: PoolManager | None = None
 
     def reader(self) -> "HttpProbe":
         """Give the side that only asks."""
@@ -64,10 +70,31 @@ class HttpTarget(BaseTarget[HttpSettings]):
 
         with self.guard:
             if self._pool is None:
-                self._pool = PoolManager(
-                    num_pools=4, maxsize=4, cert_reqs="CERT_REQUIRED", ca_certs=self.settings.ca, retries=False
-                )
+                self._pool = PoolManager(num_pools=4, maxsize=4, **self._verified())
             return self._pool
+
+    def _verified(self) -> dict[str, Plain]:
+        return {"cert_reqs": "CERT_REQUIRED", "ca_certs": self.settings.ca, "retries": False}
+
+    def _way(self, address: str, headers: Mapping[str, str]) -> "tuple[PoolManager, str, dict[str, str]]":
+        """Give the connections to use, and the address and headers by way of `via:` where there is one."""
+        from urllib3 import PoolManager
+
+        parts = urlsplit(address)
+        base = self.secrets.resolve(self.settings.base_url or address)
+        if self.settings.via is None or _origin(base) != _origin(address):
+            return self.pool, address, dict(headers)
+        _, host, port = _origin(address)
+        near, near_port = self._tunnels.reach(self.settings.via, host or "", port or 80)
+        with self.guard:
+            if self._tunnelled is None:
+                options = self._verified()
+                if parts.scheme == "https":
+                    # The certificate is compared with the real host's name, not with this machine's.
+                    options |= {"assert_hostname": host, "server_hostname": host}
+                self._tunnelled = PoolManager(num_pools=4, maxsize=4, **options)
+        where = parts._replace(netloc=f"{near}:{near_port}").geturl()
+        return self._tunnelled, where, {"Host": parts.netloc.rpartition("@")[2], **headers}
 
     def address(self, url: str | Secret) -> str:
         """
@@ -90,7 +117,7 @@ class HttpTarget(BaseTarget[HttpSettings]):
         return wanted
 
     def _refused(self, url: str | Secret, why: str, advice: str) -> TargetError:
-        return TargetError(f"{self.name}: {url} cannot be asked: {why}", advice=advice)
+        return TargetError(f"{self.name}: {self.safe(url)} cannot be asked: {why}", advice=advice)
 
     def own_headers(self, address: str, more: Mapping[str, str | Secret]) -> dict[str, str]:
         """Give the headers of a request: the target's where *address* is its host, and *more*."""
@@ -106,9 +133,10 @@ class HttpTarget(BaseTarget[HttpSettings]):
         from urllib3.exceptions import HTTPError
 
         started = time.monotonic()
+        pool, where, sent = self._way(address, headers)
         try:
-            answer = self.pool.request(
-                method, address, headers=dict(headers), body=body, timeout=Timeout(total=timeout),
+            answer = pool.request(
+                method, where, headers=sent, body=body, timeout=Timeout(total=timeout),
                 redirect=False, retries=False, preload_content=False,
             )  # fmt: skip
             try:
@@ -183,9 +211,11 @@ class HttpTarget(BaseTarget[HttpSettings]):
     def close(self) -> None:
         """Close every connection."""
         with self.guard:
-            if self._pool is not None:
-                self._pool.clear()
-                self._pool = None
+            for pool in (self._pool, self._tunnelled):
+                if pool is not None:
+                    pool.clear()
+            self._pool = self._tunnelled = None
+            self._tunnels.close()
 
 
 def _origin(address: str) -> tuple[str, str | None, int | None]:

@@ -1,5 +1,6 @@
 """MongoDB databases."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,12 +14,14 @@ from .base import Finding, MongoReader, TargetSpec
 from .export import LinesFile
 from .mongo_errors import explain
 from .surroundings import BaseTarget, Surroundings
+from .tunnel import ForwardSettings, Tunnels
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
     from pymongo.collection import Collection
     from pymongo.database import Database
 
+_PLACES: Final = re.compile(r"(?P<before>[a-z+]+://(?:[^/?@]*@)?)[^/?]*")
 _BATCH: Final = 100
 _SOCKET_SECONDS: Final = 300
 
@@ -41,7 +44,10 @@ class MongoSettings:
     database: str = field(default="", metadata={"help": "name of the database"})
     user: str | None = field(default=None, metadata={"help": "account, where the url has none"})
     password: Secret | None = field(default=None, metadata={"help": 'the account\'s password: {secret: "env:NAME"}'})
-    via: str | None = field(default=None, metadata={"help": "an ssh target through which the database is reached"})
+    via: str | ForwardSettings | None = field(
+        default=None,
+        metadata={"help": "an ssh target, or {command: [...]} that forwards a port, by which the database is reached"},
+    )
     marker: MarkerSettings | None = field(
         default=None, metadata={"help": "a document that only this database has, for expect: {marker: present}"}
     )
@@ -59,6 +65,7 @@ class MongoTarget(BaseTarget[MongoSettings]):
         self._clients: list[MongoClient[dict[str, Plain]]] = []
         self._database: Database[dict[str, Plain]] | None = None
         self._reader: MongoProbe | None = None
+        self._tunnels = Tunnels(self.name, surroundings.others)
 
     def connect_with(self, settings: MongoSettings) -> "Database[dict[str, Plain]]":
         """Give the database through an account's own client; connects when first used."""
@@ -72,7 +79,7 @@ class MongoTarget(BaseTarget[MongoSettings]):
             account["password"] = self.secrets.value(settings.password)
         try:
             client: MongoClient[dict[str, Plain]] = MongoClient(
-                self._address(settings.url),
+                self._near(self._address(settings.url), settings, account),
                 **account,
                 tz_aware=True,
                 appname=self.surroundings.label[:128],
@@ -99,6 +106,20 @@ class MongoTarget(BaseTarget[MongoSettings]):
         if password:
             self.redactor.add(f"password of {self.name}", unquote(password))
         return address
+
+    def _near(self, address: str, settings: MongoSettings, account: dict[str, Plain]) -> str:
+        """Give the address by way of `via:`: its first host, and no search for the set's other members."""
+        from pymongo.uri_parser import parse_uri
+
+        found = _PLACES.match(address)
+        if settings.via is None or found is None:
+            return address
+        if address.startswith("mongodb+srv:"):
+            raise self._no_address("mongodb+srv:// cannot go via another target; name the host")
+        host, port = parse_uri(address)["nodelist"][0]
+        near, near_port = self._tunnels.reach(settings.via, host, port or 27017)
+        account["directConnection"] = True
+        return f"{found['before']}{near}:{near_port}{address[found.end() :]}"
 
     def _no_address(self, why: str) -> TargetError:
         return TargetError(
@@ -216,6 +237,7 @@ class MongoTarget(BaseTarget[MongoSettings]):
             for client in self._clients:
                 client.close()
             self._clients.clear()
+            self._tunnels.close()
             self._database = self._reader = None
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from threading import RLock
 
-from ..errors import NotFoundError, RollbookError
+from ..errors import NotFoundError, RollbookError, SchemaError
 from ..ops import Execution, Op, OpResult
 from .base import Reader, Target, TargetSpec
 from .kinds import settings_of, target_class
@@ -86,7 +86,11 @@ class TargetPool:
         from ..schema import build
 
         made = target_class(spec.kind)
-        settings = build(settings_of(made), spec.settings)
+        try:
+            settings = build(settings_of(made), spec.settings)
+        except SchemaError as error:
+            problems = [f"target {spec.name!r}: {problem}" for problem in error.problems]
+            raise SchemaError(problems, advice=error.advice) from None
         return made(spec, settings, self._surroundings)
 
 

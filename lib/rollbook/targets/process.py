@@ -207,6 +207,16 @@ class _Group:
         return subprocess.run(argv, check=False, capture_output=True, stdin=subprocess.DEVNULL).returncode == 0
 
 
+def end_group(process: "subprocess.Popen[bytes]") -> None:
+    """End a process that leads a group of its own: TERM, and KILL after the grace time."""
+    for number, seconds in ((signal.SIGTERM, GRACE), (signal.SIGKILL, None)):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+            return
+
+
 def _pid_descriptor(pid: int) -> int | None:
     try:
         return os.pidfd_open(pid)

@@ -16,9 +16,10 @@ from .sql_engine import family_of, make_engine
 from .sql_errors import explain
 from .sql_facts import identify, rights
 from .sql_lock import SqlLock
-from .sql_settings import Family, SqlSettings, address, for_reader
+from .sql_settings import PORTS, Family, SqlSettings, address, family, for_reader, through
 from .sql_values import cell, exported, parameters, with_fractions
 from .surroundings import BaseTarget, Surroundings
+from .tunnel import Tunnels
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, CursorResult, Engine
@@ -36,6 +37,7 @@ class SqlTarget(BaseTarget[SqlSettings]):
         super().__init__(spec, settings, surroundings)
         self._engine: Engine | None = None
         self._reader: SqlProbe | None = None
+        self._tunnels = Tunnels(self.name, surroundings.others)
 
     @property
     def engine(self) -> "Engine":
@@ -50,7 +52,12 @@ class SqlTarget(BaseTarget[SqlSettings]):
         url = address(self.name, settings, self.secrets)
         if url.password:
             self.redactor.add(f"password of {self.name}", str(url.password))
-        return make_engine(url, settings, reading=reading, label=self.surroundings.label)
+        near = url
+        if settings.via is not None and family(url) != "sqlite":
+            near = through(
+                url, *self._tunnels.reach(settings.via, url.host or "localhost", url.port or PORTS[family(url)])
+            )
+        return make_engine(near, settings, reading=reading, label=self.surroundings.label)
 
     def reader(self) -> "SqlProbe":
         """Give the side that only reads, with the account that the inventory names for it."""
@@ -162,6 +169,7 @@ class SqlTarget(BaseTarget[SqlSettings]):
             if self._engine is not None:
                 self._engine.dispose()
             self._engine = self._reader = None
+            self._tunnels.close()
 
 
 class SqlProbe(SqlReader):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from ..errors import Unreachable
 from .sql_settings import Family, SqlSettings, family
 from .sql_values import from_text
+from .surroundings import hush
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, Engine
@@ -19,6 +20,7 @@ _SLACK: Final = 30
 
 def make_engine(url: "URL", settings: SqlSettings, *, reading: bool, label: str) -> "Engine":
     """Make an engine; *reading* makes every transaction of it read-only on the server. Connects to nothing yet."""
+    hush("sqlalchemy")
     match family(url):
         case "mysql":
             return _mysql(url, settings, reading=reading, label=label)

@@ -1,17 +1,19 @@
 """The settings of a SQL target, and the address that they make."""
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from ..errors import TargetError
 from ..values import Secret
 from .secrets import SecretStore
+from .tunnel import ForwardSettings
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
 Family = Literal["mysql", "postgresql", "sqlite"]
 
+PORTS: Final = {"mysql": 3306, "postgresql": 5432}
 _DRIVERS = {
     "mysql": "mysql+pymysql",
     "mariadb": "mysql+pymysql",
@@ -38,7 +40,10 @@ class SqlSettings:
     database: str | None = field(default=None, metadata={"help": "name of the database; for sqlite its file"})
     user: str | None = field(default=None, metadata={"help": "account"})
     password: Secret | None = field(default=None, metadata={"help": 'the account\'s password: {secret: "env:NAME"}'})
-    via: str | None = field(default=None, metadata={"help": "an ssh target through which the database is reached"})
+    via: str | ForwardSettings | None = field(
+        default=None,
+        metadata={"help": "an ssh target, or {command: [...]} that forwards a port, by which the database is reached"},
+    )
     connect_timeout: float = field(default=10.0, metadata={"help": "seconds to wait for a connection"})
     lock_wait: float = field(default=10.0, metadata={"help": "seconds to wait for somebody else's row or table lock"})
     statement_timeout: float = field(default=600.0, metadata={"help": "seconds that one statement may take"})
@@ -85,6 +90,13 @@ def family(url: "URL") -> Family:
         case "mysql" | "postgresql" | "sqlite" as found:
             return found
     raise ValueError(url.get_backend_name())
+
+
+def through(url: "URL", host: str, port: int) -> "URL":
+    """Give *url* by way of *host* and *port*; PostgreSQL still compares certificates with the real host's name."""
+    if url.get_backend_name() == "postgresql":
+        return url.set(port=port).update_query_dict({"hostaddr": host})
+    return url.set(host=host, port=port)
 
 
 def for_reader(settings: SqlSettings, account: SqlSettings) -> SqlSettings:

@@ -14,7 +14,7 @@ from .process import Launch, Silent, Sink, never
 from .shell_files import ShellFiles
 from .ssh_session import Lost, run_over
 from .ssh_trust import changed_key, fingerprint, trust
-from .surroundings import Surroundings
+from .surroundings import Surroundings, hush
 
 if TYPE_CHECKING:
     from fabric import Connection
@@ -77,6 +77,7 @@ class SshTarget(HostTarget[SshSettings]):
         """Give a connection that is set up and trusts only known host keys, not opened yet."""
         from fabric import Connection
 
+        hush("paramiko")
         settings = self.settings
         options: dict[str, object] = {
             "banner_timeout": settings.connect_timeout,

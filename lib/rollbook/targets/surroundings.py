@@ -17,6 +17,15 @@ from .secrets import SecretStore
 C = TypeVar("C")
 
 
+def hush(logger: str) -> None:
+    """Keep a driver's log from standard error; what it says there is raised as well."""
+    import logging
+
+    found = logging.getLogger(logger)
+    if not found.handlers:
+        found.addHandler(logging.NullHandler())
+
+
 class Others(Protocol):
     """The other targets of the environment, for those that are reached through one."""
 
