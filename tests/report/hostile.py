@@ -19,6 +19,7 @@ EVIL = (
     "$x$ $$y$$ **bold** _em_ __b__ ~~s~~ [^1] [ ] :-- 1. 2)",
     "a | b\n--- | ---\nc | d",
     "    indented\n\tcode",
+    "\n```\n# x\n````\n~~~~\n",
     "\r\rx\r\ny",
 )
 texts = st.one_of(st.sampled_from(EVIL), st.text(max_size=60), st.lists(st.sampled_from(EVIL), max_size=3).map("".join))

@@ -66,7 +66,7 @@ def _counts(steps: Sequence[StepAccount]) -> Iterator[Sentence]:
     changed = sum(step.changed for step in steps)
     parts = [f"{changed} changed something" if changed else "none changed anything"]
     for word, statuses in (
-        ("only read, asked or found nothing to change", ("ok", "recovered")),
+        ("only read, asked or found nothing to change", ("ok", "recovered", "changed")),
         ("skipped", ("skipped",)),
         ("failed", ("failed", "unreachable")),
         ("in doubt", ("in_doubt", "running")),

@@ -192,8 +192,10 @@ def _gaps(report: Report, scale: Scale, bottom: float) -> Iterator[str]:
     lines = [(gap.ended, f"resumed; {gap.text}", "resumed") for gap in report.impact.gaps if gap.ended]
     if report.undo is not None:
         lines.append((report.undo.began, f"undo {report.undo.id} began", "undo"))
+    free = 0.0
     for at, words, label in lines:
         place = scale.place(at)
+        label, free = (label, place + 52) if place >= free else ("", free)
         yield f'<g class="turn"><path d="M{place:.1f} {TOP - 27}V{bottom:.1f}"/>'
         anchor, beside = ("end", place - 4) if place > WIDTH * 0.9 else ("start", place + 4)
         yield f'<text x="{beside:.1f}" y="{TOP - 18}" text-anchor="{anchor}">{label}</text>'
