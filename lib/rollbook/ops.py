@@ -107,7 +107,7 @@ def object_id(text: str) -> Plain:
 def _compact(value: Plain) -> str:
     match value:
         case {"$date": when, **rest} if not rest:
-            return f"{when}"
+            return when if isinstance(when, str) else _compact(when)
         case {"$oid": str(text), **rest} if not rest:
             return f'ObjectId("{text}")'
         case {"$unknown": str(source), **rest} if not rest:
