@@ -1,0 +1,235 @@
+"""The stock runbooks, planned, run and undone on real stores."""
+
+import json
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from engine.workshop import Workshop, nobody
+
+from rollbook.demo.sample import Sample
+from rollbook.demo.tables import history
+from rollbook.errors import PlanDrift, RefusedError
+from rollbook.openedx.pointers import Pointers
+from rollbook.planner import Planner
+from rollbook.run import Run
+from rollbook.targets import TargetPool
+from rollbook.targets.base import TargetSpec
+
+pytestmark = pytest.mark.server
+
+RUNBOOKS = Path(__file__).parents[3] / "runbooks"
+ANSWERS = {
+    "stop_editing": "all",
+    "choice": "default",
+    "pause_pruning_by_hand": "done",
+    "prune_running_by_hand": "yes",
+    "approval": "yes",
+    "look": "yes",
+    "resume_pruning_by_hand": "done",
+    "tell_by_hand": "all",
+}
+# What must come before what, whatever else stands between.
+ORDER = [
+    "key", "stop_editing", "freeze", "versions", "choice", "pause_pruning", "prune_running", "prune_plans", "complete",
+    "snapshot", "export", "approval", "pointers", "reread", "publish", "outline", "refreshed", "smoke", "look", "unfreeze",
+    "agree", "resume_pruning", "tell",
+]  # fmt: skip
+
+
+class Bench(Workshop):
+    """A workshop that closes its connections when the test is over."""
+
+    opened: ClassVar[list[TargetPool]] = []
+
+    def planner(self, *args: object, **named: object) -> Planner:
+        """Give a planner, and keep its pool in mind."""
+        made = Workshop.planner(self, *args, **named)  # type: ignore[arg-type]  # passed on as they are
+        assert isinstance(made.pool, TargetPool)
+        self.opened.append(made.pool)
+        return made
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.chdir(tmp_path)
+    yield
+    while Bench.opened:
+        Bench.opened.pop().close()
+
+
+def workshop(sample: Sample, folder: Path, variables: Mapping[str, object] | None = None) -> Workshop:
+    """Give the stock runbooks in an environment with the sample's stores and the imitated commands."""
+    shown = {"ROLLBOOK_DEMO_LEDGER_URL": sample.sql_url, "ROLLBOOK_DEMO_MONGO_URL": sample.mongo_url}
+    words = [
+        "env",
+        *(f"{name}={value}" for name, value in shown.items()),
+        sys.executable,
+        "-m",
+        "rollbook.demo.publish",
+    ]
+    script = f'exec {shlex.join(words)} "$@" --database {sample.database}'
+    manage = shlex.join(["sh", "-c", script, "manage.py", "cms"])
+    made = Bench(
+        folder,
+        {
+            "ledger": TargetSpec("ledger", "sql", {"url": sample.sql_url}),
+            "modulestore": TargetSpec("modulestore", "mongo", {"url": sample.mongo_url, "database": sample.database}),
+            "cms": TargetSpec("cms", "command", {"on": "local", "prefix": ["env"]}),
+        },
+        variables={"manage_cms": manage, **(variables or {})},
+    )
+    for path in RUNBOOKS.glob("*.yml"):
+        made.write(path.stem, path.read_text().partition("\n")[2])
+    return made
+
+
+def restore(made: Workshop, sample: Sample, **inputs: object) -> Run:
+    """Run restore-course with every question answered."""
+    return made.run(
+        "restore-course", nobody(ANSWERS), inputs={"course_id": sample.course_id, **inputs}, answers=ANSWERS
+    )
+
+
+def pointers(sample: Sample, course_id: str = "") -> Pointers:
+    """Read where the ledger points."""
+    with sample.open() as studio:
+        entry = studio.entry(course_id or sample.course_id)
+    return Pointers(entry.draft_version, entry.published_version, entry.library_version)
+
+
+def test_the_steps_stand_in_their_order(sqlite_sample: Sample, tmp_path: Path) -> None:
+    """The plan keeps the order in which nothing can be lost, and makes the choice on the suggestion."""
+    plan = workshop(sqlite_sample, tmp_path).planner("restore-course", {"course_id": sqlite_sample.course_id}).plan()
+
+    ids = [step.id for step in plan.steps]
+    assert [name for name in ids if name in ORDER] == ORDER
+    steps = {step.id: step for step in plan.steps}
+    assert (steps["choice"].verdict, steps["choice"].assumed) == ("ask", True)
+    assert (steps["pointers"].verdict, steps["pointers"].undo) == ("update", "reverse")
+    assert any("will NOT come back" in line for line in steps["difference"].details)
+    assert {Path(name).name for name in sqlite_sample.replaced_assets} <= set(" ".join(steps["assets"].details).split())
+
+
+def test_a_course_is_restored_and_taken_back(sample: Sample, tmp_path: Path) -> None:
+    """On every kind of ledger a run brings the course back, with one history row, and its undo takes it away again."""
+    made = workshop(sample, tmp_path)
+    before = pointers(sample)
+
+    run = restore(made, sample)
+
+    assert run.status == "succeeded"
+    assert pointers(sample) == Pointers(sample.good_draft, sample.good_published)
+    with sample.open() as studio, studio.engine.connect() as connection:
+        reasons = [row.history_change_reason for row in connection.execute(history.select())]
+    assert reasons.count(run.id) == 1
+    written = {path.name for path in (tmp_path / ".rollbook" / "runs" / run.id).rglob("*") if path.is_file()}
+    assert {"ledger.jsonl", "structures.jsonl", "draft.html", "published.json"} <= written
+
+    back = made.undo(run, nobody(ANSWERS))
+
+    assert back.status == "undone"
+    assert pointers(sample) == before
+
+
+def test_nothing_is_written_where_the_key_is_not_one(sqlite_sample: Sample, tmp_path: Path) -> None:
+    """An Old Mongo key stops the plan at its first step, with what to do instead."""
+    made = workshop(sqlite_sample, tmp_path)
+
+    with pytest.raises(RefusedError, match=r"step key.*Old Mongo") as caught:
+        made.planner("restore-course", {"course_id": sqlite_sample.old_mongo_id}).plan()
+
+    assert "audit-old-mongo" in caught.value.advice
+
+
+def test_a_pending_pruning_plan_stops_the_plan(sqlite_sample: Sample, tmp_path: Path) -> None:
+    """A plan file in the named folder that would take the version refuses the run."""
+    folder = tmp_path / "plans"
+    folder.mkdir()
+    plan = sqlite_sample.plan_prune(retain=0)
+    (folder / "plan.json").write_text(json.dumps({"delete": list(plan.delete), "update_parents": []}))
+    inputs = {"course_id": sqlite_sample.course_id, "prune_plan_folder": str(folder)}
+
+    with pytest.raises(RefusedError, match="step prune_plans"):
+        workshop(sqlite_sample, tmp_path).planner("restore-course", inputs).plan()
+
+
+def test_a_save_after_the_plan_is_drift(sqlite_sample: Sample, tmp_path: Path) -> None:
+    """Somebody who saves in Studio between plan and run stops the run before anything is written."""
+    made = workshop(sqlite_sample, tmp_path)
+    plan = made.planner("restore-course", {"course_id": sqlite_sample.course_id}, ANSWERS).plan()
+    sqlite_sample.studio_edit()
+    edited = pointers(sqlite_sample)
+
+    try:
+        status = made.run(
+            "restore-course",
+            nobody(ANSWERS),
+            plan=plan,
+            inputs={"course_id": sqlite_sample.course_id},
+            answers=ANSWERS,
+        ).status
+    except PlanDrift:
+        status = "refused"
+
+    assert status != "succeeded"
+    assert pointers(sqlite_sample) == edited
+
+
+def test_commands_of_the_environment_take_the_place_of_people(sqlite_sample: Sample, tmp_path: Path) -> None:
+    """Where the environment names commands, the course is frozen and pruning paused by them, and both given back."""
+    log = tmp_path / "log"
+    said = {
+        "course_freeze_command": "freeze",
+        "course_unfreeze_command": "unfreeze",
+        "pruning_pause_command": "pause",
+        "pruning_resume_command": "resume",
+    }
+    variables: dict[str, object] = {name: f"echo {word} >> {log}" for name, word in said.items()}
+    made = workshop(sqlite_sample, tmp_path, variables | {"pruning_running_command": "false"})
+    made.targets = {**made.targets, "pruning": TargetSpec("pruning", "local")}
+
+    run = restore(made, sqlite_sample)
+
+    steps = {step.planned.id: step.status for step in run.steps}
+    assert run.status == "succeeded"
+    assert log.read_text().split() == ["freeze", "pause", "unfreeze", "resume"]
+    assert steps["pause_pruning_by_hand"] == steps["prune_running_by_hand"] == "skipped"
+
+
+def test_what_pruning_took_comes_back_in_the_same_run(sqlite_sample: Sample, tmp_path: Path) -> None:
+    """With a dump, a version that pruning took is inserted again and the course is pointed at it."""
+    from bson import encode
+
+    dump = tmp_path / "structures.bson"
+    with sqlite_sample.open() as studio:
+        dump.write_bytes(b"".join(encode(found) for found in studio.database["modulestore.structures"].find()))
+    sqlite_sample.prune(retain=0)
+    good = Pointers(sqlite_sample.good_draft, sqlite_sample.good_published)
+
+    run = restore(workshop(sqlite_sample, tmp_path), sqlite_sample, version=str(good), structures_dump=str(dump))
+
+    assert run.status == "succeeded"
+    assert pointers(sqlite_sample) == good
+
+
+def test_a_library_is_restored_by_the_same_runbook(sqlite_sample: Sample, tmp_path: Path) -> None:
+    """A V1 library goes through the same steps; what only courses have is skipped."""
+    inputs = {"course_id": sqlite_sample.library_id, "version": f"library:{sqlite_sample.library_good}"}
+
+    run = workshop(sqlite_sample, tmp_path).run("restore-course", nobody(ANSWERS), inputs=inputs, answers=ANSWERS)
+
+    assert run.status == "succeeded"
+    assert pointers(sqlite_sample, sqlite_sample.library_id) == Pointers(library=sqlite_sample.library_good)
+
+
+def test_the_audit_writes_nothing(sqlite_sample: Sample, tmp_path: Path) -> None:
+    """The audit of Old Mongo courses lists them and has no step that writes."""
+    run = workshop(sqlite_sample, tmp_path).run("audit-old-mongo")
+
+    assert run.status == "succeeded"
+    assert [step.ops for step in run.steps] == [()]
+    assert any(sqlite_sample.old_mongo_rerun_id in line for line in run.steps[0].details)
