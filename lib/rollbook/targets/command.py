@@ -1,32 +1,18 @@
 """Command prefixes: containers, pods and the like, reached through a program on a host."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from ..errors import Interrupted, TargetError, Unreachable
 from .base import TargetSpec
 from .hosts import HostTarget
-from .local import LocalSettings, LocalTarget
+from .local import LocalTarget
 from .process import Launch, Silent, Sink, never
+from .settings import CommandSettings, LocalSettings
 from .shell_files import ShellFiles
 from .surroundings import Surroundings
 from .wrapping import Ending, Started, wrap
-
-
-@dataclass(frozen=True, slots=True)
-class CommandSettings:
-    """The settings of `kind: command`."""
-
-    prefix: tuple[str, ...] = field(
-        metadata={"help": "what stands before each command, such as [docker, exec, -i, cms]"}
-    )
-    on: str | None = field(
-        default=None, metadata={"help": "the host target on which the prefix runs; this machine, unless given"}
-    )
-    directory: str | None = field(
-        default=None, metadata={"help": "folder in which commands run, unless a step names one"}
-    )
 
 
 class CommandTarget(HostTarget[CommandSettings]):

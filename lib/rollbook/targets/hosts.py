@@ -9,7 +9,6 @@ from ..errors import CommandFailed, TargetError
 from ..ops import Command, Execution, FileCopy, FileRemove, FileWrite, Op, OpResult
 from ..values import Secret
 from .base import CommandResult, FileStat, HostReader
-from .detached import detached
 from .output import CommandOutput
 from .process import Launch, Sink, never
 from .surroundings import BaseTarget
@@ -104,8 +103,12 @@ class HostTarget(BaseTarget[C]):
     def _prepared(self, op: Command, left: float | None) -> Launch:
         limits = [limit for limit in (op.timeout, left) if limit is not None]
         argv = ("sh", "-c", op.argv[0]) if op.shell else op.argv
+        if op.detach:
+            from .detached import detached
+
+            argv = detached(op, argv)
         return Launch(
-            argv=detached(op, argv) if op.detach else argv,
+            argv=argv,
             directory=op.directory,
             environment={name: self.secrets.resolve(value) for name, value in op.environment.items()},
             confidential=any(isinstance(value, Secret) for value in op.environment.values()),

@@ -4,7 +4,6 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 from urllib.parse import urljoin, urlsplit
 
@@ -12,8 +11,9 @@ from ..errors import TargetError, Unreachable
 from ..ops import Execution, HttpCall, Op, OpResult
 from ..values import Plain, Secret
 from .base import HttpReader, HttpResponse, TargetSpec
+from .settings import HttpSettings
 from .surroundings import BaseTarget, Surroundings
-from .tunnel import ForwardSettings, Tunnels
+from .tunnel import Tunnels
 
 if TYPE_CHECKING:
     from urllib3 import PoolManager
@@ -25,26 +25,6 @@ _KEPT: Final = 1 << 16
 _CHUNK: Final = 1 << 16
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-
-
-@dataclass(frozen=True, slots=True)
-class HttpSettings:
-    """The settings of `kind: http`."""
-
-    base_url: str | Secret | None = field(
-        default=None,
-        metadata={"help": "https://host[/path], to which a step's url is added; without it any url is taken"},
-    )
-    headers: Mapping[str, str | Secret] = field(
-        default_factory=dict, metadata={"help": "headers sent with every request to this host"}
-    )
-    ca: str | None = field(
-        default=None, metadata={"help": "file with the certificates to trust instead of the system's"}
-    )
-    via: str | ForwardSettings | None = field(
-        default=None,
-        metadata={"help": "an ssh target, or {command: [...]} that forwards a port, by which the site is reached"},
-    )
 
 
 class HttpTarget(BaseTarget[HttpSettings]):

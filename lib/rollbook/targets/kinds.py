@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import NotFoundError
-from .surroundings import BaseTarget
+
+if TYPE_CHECKING:
+    from .surroundings import BaseTarget
 
 KINDS: Final[Mapping[str, str]] = {
     "local": "local:LocalTarget",
@@ -19,30 +21,38 @@ KINDS: Final[Mapping[str, str]] = {
     "smtp": "smtp:SmtpTarget",
 }
 
+_SETTINGS: Final[Mapping[str, str]] = {
+    "local": "settings:LocalSettings",
+    "ssh": "settings:SshSettings",
+    "apprise": "apprise:AppriseSettings",
+    "command": "settings:CommandSettings",
+    "sql": "settings:SqlSettings",
+    "postgres": "settings:SqlSettings",
+    "mongo": "settings:MongoSettings",
+    "http": "settings:HttpSettings",
+    "smtp": "settings:SmtpSettings",
+}
 
-def target_class(kind: str) -> type[BaseTarget[Any]]:
+
+def target_class(kind: str) -> "type[BaseTarget[Any]]":
     """Load the class of a kind; raises `NotFoundError` with the kinds there are."""
-    place = KINDS.get(kind)
-    if place is None:
-        raise NotFoundError(f"no kind of target is named {kind!r}", advice=f"Kinds: {', '.join(sorted(KINDS))}.")
-    module, _, name = place.partition(":")
-    loaded: type[BaseTarget[Any]] = getattr(import_module(f".{module}", __package__), name)
+    loaded: type[BaseTarget[Any]] = _loaded(KINDS, kind)
     return loaded
 
 
 def settings_type(kind: str) -> type[Any]:
     """
-    Give the frozen dataclass of a kind's settings; loads the kind's module but no driver.
+    Give the frozen dataclass of a kind's settings, loading little else and no driver.
 
     Raises `NotFoundError` with the kinds there are.
     """
-    return settings_of(target_class(kind))
+    found: type[Any] = _loaded(_SETTINGS, kind)
+    return found
 
 
-def settings_of(target: type[object]) -> type[Any]:
-    """Give the settings that a target's class names as its parameter."""
-    for base in getattr(target, "__orig_bases__", ()):
-        for settings in get_args(base):
-            if isinstance(settings, type):
-                return settings
-    raise TypeError(f"{target.__name__} names no settings")
+def _loaded(places: Mapping[str, str], kind: str) -> Any:  # noqa: ANN401  # what it is, the callers know
+    place = places.get(kind)
+    if place is None:
+        raise NotFoundError(f"no kind of target is named {kind!r}", advice=f"Kinds: {', '.join(sorted(KINDS))}.")
+    module, _, name = place.partition(":")
+    return getattr(import_module(f".{module}", __package__), name)

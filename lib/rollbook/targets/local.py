@@ -1,10 +1,9 @@
 """This machine."""
 
 import os
-import platform
 import pwd
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,16 +12,8 @@ from .base import TargetSpec
 from .hosts import HostTarget
 from .local_files import LocalFiles
 from .process import Launch, Sink, as_user, never, run_process
+from .settings import LocalSettings
 from .surroundings import Surroundings
-
-
-@dataclass(frozen=True, slots=True)
-class LocalSettings:
-    """The settings of `kind: local`."""
-
-    directory: str | None = field(
-        default=None, metadata={"help": "folder in which commands run, unless a step names one"}
-    )
 
 
 class LocalTarget(HostTarget[LocalSettings]):
@@ -36,7 +27,7 @@ class LocalTarget(HostTarget[LocalSettings]):
 
     def identity(self) -> Mapping[str, str]:
         """Give the host name and the machine's id where it has one."""
-        found = {"hostname": platform.node()}
+        found = {"hostname": os.uname().nodename}
         machine = Path("/etc/machine-id")
         if machine.is_file() and (text := machine.read_text().strip()):
             found["machine_id"] = text

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -115,13 +114,15 @@ class LocalFiles:
 
     def copy(self, source: str, path: str, mode: str | None) -> None:
         """Copy a file: written beside, fsynced, renamed; None keeps the source's mode."""
+        from shutil import copyfileobj
+
         place = Path(path)
         try:
             with Path(source).open("rb") as opened:
                 wanted = stat.S_IMODE(os.fstat(opened.fileno()).st_mode) if mode is None else int(mode, 8)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 with written_beside(place, wanted) as file:
-                    shutil.copyfileobj(opened, file, 1 << 20)
+                    copyfileobj(opened, file, 1 << 20)
         except OSError as error:
             raise _refused(f"copy {source} to", path, error) from error
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -13,8 +13,9 @@ from ..values import Plain, Secret
 from .base import Finding, MongoReader, TargetSpec
 from .export import LinesFile
 from .mongo_errors import explain
+from .settings import MongoSettings
 from .surroundings import BaseTarget, Surroundings
-from .tunnel import ForwardSettings, Tunnels
+from .tunnel import Tunnels
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
@@ -24,35 +25,6 @@ if TYPE_CHECKING:
 _PLACES: Final = re.compile(r"(?P<before>[a-z+]+://(?:[^/?@]*@)?)[^/?]*")
 _BATCH: Final = 100
 _SOCKET_SECONDS: Final = 300
-
-
-@dataclass(frozen=True, slots=True)
-class MarkerSettings:
-    """A document by which a database is known."""
-
-    collection: str = field(metadata={"help": "collection of the document"})
-    filter: Mapping[str, Plain] = field(metadata={"help": "what it is found by, in Extended JSON"})
-
-
-@dataclass(frozen=True, slots=True)
-class MongoSettings:
-    """The settings of `kind: mongo`."""
-
-    url: str | Secret | None = field(
-        default=None, metadata={"help": "mongodb:// or mongodb+srv://; or a secret that is one"}
-    )
-    database: str = field(default="", metadata={"help": "name of the database"})
-    user: str | None = field(default=None, metadata={"help": "account, where the url has none"})
-    password: Secret | None = field(default=None, metadata={"help": 'the account\'s password: {secret: "env:NAME"}'})
-    via: str | ForwardSettings | None = field(
-        default=None,
-        metadata={"help": "an ssh target, or {command: [...]} that forwards a port, by which the database is reached"},
-    )
-    marker: MarkerSettings | None = field(
-        default=None, metadata={"help": "a document that only this database has, for expect: {marker: present}"}
-    )
-    selection_timeout: float = field(default=5.0, metadata={"help": "seconds to look for the primary"})
-    write_timeout: float = field(default=30.0, metadata={"help": "seconds to wait until a majority has a write"})
 
 
 class MongoTarget(BaseTarget[MongoSettings]):

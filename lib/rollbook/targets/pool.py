@@ -6,7 +6,7 @@ from threading import RLock
 from ..errors import NotFoundError, RollbookError, SchemaError
 from ..ops import Execution, Op, OpResult
 from .base import Reader, Target, TargetSpec
-from .kinds import settings_of, target_class
+from .kinds import settings_type, target_class
 from .redaction import Redactor
 from .secrets import SecretStore
 from .surroundings import Surroundings, secrets_in
@@ -87,7 +87,7 @@ class TargetPool:
 
         made = target_class(spec.kind)
         try:
-            settings = build(settings_of(made), spec.settings)
+            settings = build(settings_type(spec.kind), spec.settings)
         except SchemaError as error:
             problems = [f"target {spec.name!r}: {problem}" for problem in error.problems]
             raise SchemaError(problems, advice=error.advice) from None

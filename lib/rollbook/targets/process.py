@@ -4,7 +4,6 @@ import os
 import select
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -225,6 +224,8 @@ def _pid_descriptor(pid: int) -> int | None:
 
 
 def _file_with(content: bytes) -> IO[bytes]:
+    import tempfile  # few commands have a stdin
+
     file = tempfile.TemporaryFile()  # noqa: SIM115  # closed by the caller once the program has it
     file.write(content)
     file.seek(0)

@@ -3,13 +3,12 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from ..errors import TargetError, Unreachable
 from ..ops import Execution, Mail, Op, OpResult
-from ..values import Secret
 from .base import MailReader, TargetSpec
+from .settings import SmtpSettings
 from .surroundings import BaseTarget, Surroundings
 
 if TYPE_CHECKING:
@@ -18,23 +17,6 @@ if TYPE_CHECKING:
 _PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
 _ADDRESS: Final = re.compile(r"[^\s<>,;:\"()\[\]\\@]+@[^\s<>,;:\"()\[\]\\@]+")
 _BREAKS: Final = re.compile(r"[\r\n\0]")
-
-
-@dataclass(frozen=True, slots=True)
-class SmtpSettings:
-    """The settings of `kind: smtp`."""
-
-    host: str = field(metadata={"help": "host name of the mail server"})
-    sender: str = field(metadata={"help": "address that mails come from"})
-    port: int | None = field(
-        default=None, metadata={"help": "587 for starttls, 465 for tls, 25 for none, unless given"}
-    )
-    tls: Literal["starttls", "tls", "none"] = field(
-        default="starttls", metadata={"help": "how the connection is protected"}
-    )
-    user: str | None = field(default=None, metadata={"help": "account"})
-    password: Secret | None = field(default=None, metadata={"help": 'the account\'s password: {secret: "env:NAME"}'})
-    timeout: float = field(default=15.0, metadata={"help": "seconds to wait for each answer"})
 
 
 class SmtpTarget(BaseTarget[SmtpSettings]):

@@ -12,11 +12,12 @@ from ..schema import build
 from ..values import Plain
 from .base import Finding, SqlReader, TargetSpec
 from .export import LinesFile
+from .settings import SqlSettings
+from .sql_address import PORTS, Family, address, family, for_reader, through
 from .sql_engine import family_of, make_engine
 from .sql_errors import explain
 from .sql_facts import identify, rights
 from .sql_lock import SqlLock
-from .sql_settings import PORTS, Family, SqlSettings, address, family, for_reader, through
 from .sql_values import cell, exported, parameters, with_fractions
 from .surroundings import BaseTarget, Surroundings
 from .tunnel import Tunnels

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..errors import Unreachable
-from .sql_settings import Family, SqlSettings, family
+from .settings import SqlSettings
+from .sql_address import Family, family
 from .sql_values import from_text
 from .surroundings import hush
 

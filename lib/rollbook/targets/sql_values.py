@@ -9,7 +9,7 @@ from uuid import UUID
 
 from ..errors import TargetError
 from ..values import Plain
-from .sql_settings import Family
+from .sql_address import Family
 
 _DATE: Final = "$date"
 

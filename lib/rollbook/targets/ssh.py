@@ -3,14 +3,14 @@
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from ..errors import TargetError, Unreachable
-from ..values import Secret
 from .base import Finding, TargetSpec
 from .hosts import HostTarget
 from .process import Launch, Silent, Sink, never
+from .settings import SshSettings
 from .shell_files import ShellFiles
 from .ssh_session import Lost, run_over
 from .ssh_trust import changed_key, fingerprint, trust
@@ -24,28 +24,6 @@ _SSH: Final = 22
 _KEEPALIVE: Final = 15
 _SILENT_SECONDS: Final = 45
 _SLOW: Final = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class SshSettings:
-    """The settings of `kind: ssh`; what they leave open comes from ~/.ssh/config."""
-
-    host: str = field(metadata={"help": "host name, address, or a name of ~/.ssh/config"})
-    port: int | None = field(default=None, metadata={"help": "port, 22 unless given"})
-    user: str | None = field(default=None, metadata={"help": "account on the host"})
-    key: str | None = field(default=None, metadata={"help": "file of a private key; the agent's keys unless given"})
-    passphrase: Secret | None = field(default=None, metadata={"help": "of the private key"})
-    password: Secret | None = field(default=None, metadata={"help": "of the account, where keys are not used"})
-    known_hosts: tuple[str, ...] = field(
-        default=(), metadata={"help": "files instead of ~/.ssh/known_hosts and the system's"}
-    )
-    host_key: str | None = field(default=None, metadata={"help": "the host's public key, pinned: ssh-ed25519 AAAA…"})
-    jump: str | None = field(default=None, metadata={"help": "an ssh target through which the host is reached"})
-    sudo: bool = field(default=False, metadata={"help": "run every command through sudo -n"})
-    directory: str | None = field(
-        default=None, metadata={"help": "folder in which commands run, unless a step names one"}
-    )
-    connect_timeout: float = field(default=10.0, metadata={"help": "seconds to wait for a connection"})
 
 
 class SshTarget(HostTarget[SshSettings]):

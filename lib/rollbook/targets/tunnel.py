@@ -7,11 +7,11 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ..errors import RollbookError, TargetError, Unreachable
 from .process import end_group
+from .settings import ForwardSettings
 from .surroundings import Others
 
 if TYPE_CHECKING:
@@ -21,17 +21,6 @@ _LOOPBACK: Final = "127.0.0.1"
 _OPEN_SECONDS: Final = 15.0
 _START_SECONDS: Final = 20.0
 _CHUNK: Final = 1 << 16
-
-
-@dataclass(frozen=True, slots=True)
-class ForwardSettings:
-    """A command that forwards a port of this machine for as long as it runs."""
-
-    command: tuple[str, ...] = field(
-        metadata={
-            "help": "such as [kubectl, port-forward, svc/mysql, '{port}:3306']; {port} is a free port of this machine"
-        }
-    )
 
 
 class Tunnels:

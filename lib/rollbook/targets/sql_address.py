@@ -1,12 +1,11 @@
-"""The settings of a SQL target, and the address that they make."""
+"""The address of a SQL database, out of its settings."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from ..errors import TargetError
-from ..values import Secret
 from .secrets import SecretStore
-from .tunnel import ForwardSettings
+from .settings import SqlSettings
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -22,31 +21,6 @@ _DRIVERS = {
     "postgresql": "postgresql+psycopg",
     "sqlite": "sqlite",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class SqlSettings:
-    """The settings of `kind: sql` and `kind: postgres`: an url, or its parts."""
-
-    url: str | Secret | None = field(
-        default=None,
-        metadata={"help": "mysql://user@host/name, postgresql://… or sqlite:////path; or a secret that is one"},
-    )
-    driver: Literal["mysql", "mariadb", "postgresql", "sqlite"] | None = field(
-        default=None, metadata={"help": "the family of the database, where no url is given"}
-    )
-    host: str | None = field(default=None, metadata={"help": "host name or address"})
-    port: int | None = field(default=None, metadata={"help": "port, where it is not the usual one"})
-    database: str | None = field(default=None, metadata={"help": "name of the database; for sqlite its file"})
-    user: str | None = field(default=None, metadata={"help": "account"})
-    password: Secret | None = field(default=None, metadata={"help": 'the account\'s password: {secret: "env:NAME"}'})
-    via: str | ForwardSettings | None = field(
-        default=None,
-        metadata={"help": "an ssh target, or {command: [...]} that forwards a port, by which the database is reached"},
-    )
-    connect_timeout: float = field(default=10.0, metadata={"help": "seconds to wait for a connection"})
-    lock_wait: float = field(default=10.0, metadata={"help": "seconds to wait for somebody else's row or table lock"})
-    statement_timeout: float = field(default=600.0, metadata={"help": "seconds that one statement may take"})
 
 
 def address(name: str, settings: SqlSettings, secrets: SecretStore) -> "URL":
