@@ -79,7 +79,8 @@ class Journal:
     """
     A journal open for appending; holds its lock until closed.
 
-    Use as a context manager. *clock* gives aware times. Safe to append to from several threads.
+    Use as a context manager. *clock* gives aware times. Safe to append to from several threads. *records*
+    are those that were there when it was opened; what is appended is not kept in memory.
     """
 
     def __init__(self, path: Path, *, clock: Callable[[], datetime] = utc_now) -> None:
@@ -151,11 +152,11 @@ class Journal:
             number = self._number + 1
             at = self._clock().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             head = {"n": number, "at": at, "type": type, "prev": self.head}
-            line = json.dumps({**head, **content}, ensure_ascii=False, separators=(",", ":"), default=encode).encode()
+            text = json.dumps({**head, **content}, ensure_ascii=False, separators=(",", ":"), default=encode)
+            line = to_bytes(text)
             self._write(line + b"\n")
             record = Record(number, at, type, content, hashlib.sha256(line).hexdigest())
             self._number, self.head = number, record.digest
-            self.records.append(record)
             return record
 
     def _write(self, line: bytes) -> None:
@@ -186,6 +187,11 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def to_bytes(text: str) -> bytes:
+    """Write *text* as UTF-8; a file name that cannot be decoded passes, as JSON's reader lets it pass."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _write_whole(file: int, line: bytes) -> None:

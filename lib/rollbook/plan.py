@@ -166,14 +166,17 @@ class Plan:
 
 def canonical(value: Plain) -> bytes:
     """Write plain *value* as the one JSON text that digests are taken of."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=encode).encode()
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=encode).encode(
+        "utf-8", "surrogatepass"
+    )
 
 
 def save(plan: Plan, path: Path) -> None:
     """Write *plan* to *path*, readable by its owner only; a half-written plan never has the name."""
     part = path.with_name(path.name + ".part")
     part.touch(mode=0o600)
-    part.write_text(json.dumps({"digest": plan.digest, "plan": encode(plan)}, ensure_ascii=False, indent=1) + "\n")
+    content = json.dumps({"digest": plan.digest, "plan": encode(plan)}, ensure_ascii=False, indent=1) + "\n"
+    part.write_bytes(content.encode("utf-8", "surrogatepass"))
     part.replace(path)
 
 

@@ -110,12 +110,13 @@ class Downtime:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something in the run's life that belongs to no single state: a lock, a drift, a signal, a warning."""
+    """Something in the run's life that a step's last state does not tell: a failure, a lock, a drift, a signal."""
 
     at: datetime
     type: str
     text: str
     address: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +211,12 @@ def _take(run: Run, steps: dict[str, StepRun], record: Record) -> Run:
 def _after_step(run: Run, record: Record, address: str) -> Run:
     match record.type:
         case "waiting":
-            return replace(run, status="waiting", waiting_for=address)
+            return replace(_event(run, record), status="waiting", waiting_for=address)
         case "answered":
             return replace(run, status="running", waiting_for="", answers=(*run.answers, _answer(record)))
         case "in_doubt":
             return replace(_event(run, record), status="waiting", waiting_for=address)
-        case "drift" | "unreachable" | "recovered" | "attempt":
+        case "step_failed" | "drift" | "unreachable" | "recovered" | "attempt":
             return _event(run, record)
     return run
 
@@ -246,7 +247,7 @@ def _step_started(step: StepRun, record: Record) -> StepRun:
         shown=tuple(record.get("shown", ())),
         details=tuple(record.get("details", ())),
         known=record.get("known", {}),
-        ops_done=0,
+        ops_done=record.get("done", 0),
         error="",
     )
 
@@ -320,7 +321,9 @@ def _event(run: Run, record: Record) -> Run:
     text = (
         record.get("text") or record.get("error") or "; ".join(record.get("differences", ())) or record.get("name", "")
     )
-    return replace(run, events=(*run.events, Event(moment(record.at), record.type, str(text), record.get("step", ""))))
+    by = record.get("by") or record.get("operator", "")
+    event = Event(moment(record.at), record.type, str(text), record.get("step", ""), by)
+    return replace(run, events=(*run.events, event))
 
 
 def _resumed(run: Run, record: Record) -> Run:
