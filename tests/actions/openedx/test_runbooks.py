@@ -72,7 +72,7 @@ def workshop(sample: Sample, folder: Path, variables: Mapping[str, object] | Non
         "rollbook.demo.publish",
     ]
     script = f'exec {shlex.join(words)} "$@" --database {sample.database}'
-    manage = shlex.join(["sh", "-c", script, "manage.py", "cms"])
+    manage = ["sh", "-c", script, "manage.py", "cms"]
     made = Bench(
         folder,
         {
@@ -188,8 +188,8 @@ def test_commands_of_the_environment_take_the_place_of_people(sqlite_sample: Sam
         "pruning_pause_command": "pause",
         "pruning_resume_command": "resume",
     }
-    variables: dict[str, object] = {name: f"echo {word} >> {log}" for name, word in said.items()}
-    made = workshop(sqlite_sample, tmp_path, variables | {"pruning_running_command": "false"})
+    variables: dict[str, object] = {name: ["sh", "-c", f"echo {word} >> {log}"] for name, word in said.items()}
+    made = workshop(sqlite_sample, tmp_path, variables | {"pruning_running_command": ["sh", "-c", "exit 1"]})
     made.targets = {**made.targets, "pruning": TargetSpec("pruning", "local")}
 
     run = restore(made, sqlite_sample)

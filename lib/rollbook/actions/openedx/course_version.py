@@ -174,17 +174,8 @@ class CourseVersion(Action[CourseVersionState]):
         )
 
     def details(self, change: Change[CourseVersionState]) -> tuple[str, ...]:
-        """Tell both moves in words, and what stays as it is."""
-        if not change.ops:
-            return (f"both stores are at {change.after.ledger} already",)
-        lines = [
-            f"{name}: {was.short()} -> {to.short()}"
-            for name, was, to in (
-                ("ledger", change.before.ledger, change.after.ledger),
-                ("modulestore", change.before.modulestore, change.after.modulestore),
-            )
-        ]
-        return (*lines, NOT_RESTORED)
+        """Say what stays as it is."""
+        return (NOT_RESTORED,) if change.ops else ()
 
 
 NOT_RESTORED = (
