@@ -1,12 +1,10 @@
 """How every command ends."""
 
-import sys
-
 import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from rollbook.cli.command import command, describe, exit_code, guard, program
+from rollbook.cli.command import command, describe, exit_code, guard
 from rollbook.errors import (
     Interrupted,
     JournalError,
@@ -94,13 +92,3 @@ def test_a_command_ends_with_its_code() -> None:
 
     assert caught.value.code == 3
     assert seen == [("a", "b")]
-
-
-@pytest.mark.parametrize(
-    ("typed", "word"), [("/usr/bin/inv", "invoke"), ("invoke", "invoke"), ("rollbook", "rollbook")]
-)
-def test_hints_use_the_word_that_was_typed(typed: str, word: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever types invoke reads invoke."""
-    monkeypatch.setattr(sys, "argv", [typed])
-
-    assert program() == word

@@ -24,7 +24,8 @@ def change_lines(step: PlannedStep, screen: Screen) -> Iterator[str]:
             there = fields(step.before)
             pairs = tuple((name, old, None) for name, old in there if name != "exists" and old not in _NOTHING)
         case "update":
-            pairs = tuple(changed(step.before, step.after))
+            # Evidence changes all the time and takes no part; what matters of it stands in the details.
+            pairs = tuple(pair for pair in changed(step.before, step.after) if _binds(step, pair[0]))
         case "run":
             # What a command without a probe leaves is not known, so there is nothing to compare.
             pairs = tuple(pair for pair in changed(step.before, step.after) if pair[1] is not None)
@@ -48,6 +49,10 @@ def _pair(old: Plain, new: Plain, screen: Screen, lead: str) -> Iterator[str]:
         return
     yield from screen.wrap(before, first=lead, rest=indent)
     yield from screen.wrap(after, first=f"{indent[:-3]}-> ", rest=indent)
+
+
+def _binds(step: PlannedStep, path: str) -> bool:
+    return not step.compared or path.partition(".")[0] in step.compared
 
 
 def changed(before: Plain, after: Plain) -> Iterator[tuple[str, Plain, Plain]]:

@@ -37,8 +37,13 @@ _DEBUG_HELP: Final = "Show the Python traceback of an error."
 
 
 class Started:
-    """Remembers the run that this process carries out, so that an error can say where its journal is."""
+    """
+    Remembers what this process is: the program that was typed, and the run that it carries out.
 
+    Errors say with it where the journal is, hints what to type.
+    """
+
+    program: str = "invoke"
     journal: "Path | None" = None
 
 
@@ -206,5 +211,4 @@ def _unexpected(error: Exception) -> str:
 
 def program() -> str:
     """Give the word that the operator typed, so that hints can be typed as they are printed."""
-    name = os.path.basename(sys.argv[0]) if sys.argv else ""  # noqa: PTH119  # pathlib would be imported for this alone
-    return "invoke" if name in ("invoke", "inv") else "rollbook"
+    return Started.program

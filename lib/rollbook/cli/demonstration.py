@@ -46,8 +46,9 @@ def demonstrate(folder: Path) -> int:
             code = carry_new(plan, work, _AGREED)
     if code == OK:
         write()
-        write(f"Take it back:          {typed('demo', undo=True)}")
-        write(f"Keep the servers up:   {typed('demo', stay=True)}")
+        write("The demo's servers are stopped now; the course and the ledger are kept.")
+        write(f"  take it back          {typed('demo', undo=True)}")
+        write(f"  keep the servers up   {typed('demo', stay=True)}")
     return code
 
 

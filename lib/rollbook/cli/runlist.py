@@ -30,25 +30,27 @@ def run_lines(runs: Runs, screen: Screen) -> Iterator[str]:
         yield f"There are no runs here yet. Start one with {typed('run-runbook', 'NAME')}."
         return
     undone = {run.plan.undo_of for _, run in runs.readable() if run.plan.undo_of and run.status == "undone"}
-    yield screen.paint(f"{'run':<24}  {'status':<10}  {'steps':>7}  {'took':>11}  runbook and environment", "dim")
+    width = max(len(folder.id) for folder in folders)
+    yield screen.paint(f"{'run':<{width}}  {'status':<10}  {'steps':>7}  {'took':>11}  runbook and environment", "dim")
     for folder in reversed(folders):
         try:
-            yield from _row(folder.read(), undone, screen)
+            yield from _row(folder.read(), undone, screen, width)
         except JournalError as error:
-            yield from screen.wrap(f"{folder.id:<24}  {one_line(error.message, 300)}", rest=" " * 26)
+            text = visible(one_line(error.message, 300))
+            yield from screen.wrap(text, first=f"{folder.id:<{width}}  ", rest=" " * (width + 2))
 
 
-def _row(run: Run, undone: set[str], screen: Screen) -> Iterator[str]:
+def _row(run: Run, undone: set[str], screen: Screen, width: int) -> Iterator[str]:
     status = "undone" if run.id in undone else run.status
     done = f"{sum(step.done for step in run.steps)}/{len(run.steps)}"
     end = run.ended_at or run.last_at or run.started_at
     took = duration((end - run.started_at).total_seconds())
     what = f"{run.plan.runbook} in {run.plan.environment}" + (
-        f", undo of {run.plan.undo_of}" if run.plan.undo_of else ""
+        f", undo of …{run.plan.undo_of[-6:]}" if run.plan.undo_of else ""
     )
     state = screen.paint(f"{status:<10}", *_TONES[RUN_TONES[run.status]]) if status == run.status else f"{status:<10}"
-    lead = f"{run.id:<24}  {state}  {done:>7}  {took:>11}  "
-    yield f"{lead}{visible(one_line(what, max(24, screen.width - 60)))}"
+    lead = f"{run.id:<{width}}  {state}  {done:>7}  {took:>11}  "
+    yield f"{lead}{visible(one_line(what, max(24, screen.width - width - 36)))}"
 
 
 def runs_json(runs: Runs) -> str:

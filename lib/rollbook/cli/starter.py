@@ -19,6 +19,7 @@ summary: A first runbook, to copy from. It reads, asks, writes one file, checks 
 
 inputs:
   who: {type: text, default: world, help: whom to greet}
+  file: {type: path, default: /tmp/rollbook-hello.txt, help: where the greeting goes}
 
 targets:
   local: local
@@ -41,12 +42,12 @@ steps:
       - id: greeting
         name: Write the greeting
         file.present:
-          path: /tmp/rollbook-hello.txt
+          path: "{{ inputs.file }}"
           content: "Hello, {{ inputs.who }}.\\n"
 
       - id: look
         name: Read it back
-        shell.run: {command: [cat, /tmp/rollbook-hello.txt], effect: read}
+        shell.run: {command: [cat, "{{ inputs.file }}"], effect: read}
 """
 
 _INVENTORY: Final = """\

@@ -1,0 +1,305 @@
+"""The command line as a process: what an operator types, and what comes back."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+import rollbook
+
+LIBRARY = str(Path(rollbook.__file__).parents[1])
+ROLLBOOK = (sys.executable, "-c", "import sys; sys.argv[0] = 'rollbook'; from rollbook.cli.program import main; main()")
+INVOKE = (sys.executable, "-m", "invoke")
+SLOW = """\
+runbook: slow
+title: Wait for a while
+steps:
+  - id: first
+    name: Write something down
+    file.present: {path: "{{ inputs.folder }}/first.txt", content: "one"}
+  - id: wait
+    name: Wait for a while
+    shell.run: {command: "echo waiting; sleep 1.5", effect: read}
+  - id: last
+    name: Write something more
+    file.present: {path: "{{ inputs.folder }}/last.txt", content: "two"}
+inputs: {folder: path}
+targets: {local: local}
+"""
+ASKING = """\
+runbook: asking
+title: Ask before a file is written
+steps:
+  - id: sure
+    name: Ask whether it may be written
+    human.confirm: {text: "Write it?"}
+  - id: written
+    name: Write it
+    file.present: {path: "{{ inputs.folder }}/written.txt", content: "{{ steps.sure.outputs.value | string }}"}
+inputs: {folder: path}
+targets: {local: local}
+"""
+
+
+def run(
+    folder: Path, *words: str, program: tuple[str, ...] = ROLLBOOK, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command line in *folder* without a terminal."""
+    return subprocess.run(
+        [*program, *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": LIBRARY, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+    )
+
+
+@contextmanager
+def slow_run(folder: Path) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
+    """Start the slow runbook; give the process and what it prints."""
+    with subprocess.Popen(
+        [*ROLLBOOK, "run-runbook", "slow", "--set", f"folder={folder}", "--yes"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": LIBRARY},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        yield process, process.stdout
+
+
+def wait_until(text: str, output: IO[str]) -> None:
+    """Read *output* until a line holds *text*."""
+    for line in output:
+        if text in line:
+            return
+    pytest.fail(f"{text!r} was never printed")
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """Give an operator's own repository, with two more runbooks."""
+    folder = tmp_path / "own"
+    assert run(tmp_path, "init", "own").returncode == 0
+    (folder / "runbooks/slow.yml").write_text(SLOW)
+    (folder / "runbooks/asking.yml").write_text(ASKING)
+    return folder
+
+
+@pytest.mark.parametrize("program", [ROLLBOOK, INVOKE])
+def test_every_command_is_listed_with_what_it_does(own: Path, program: tuple[str, ...]) -> None:
+    """`--list` names the same commands under both programs."""
+    listed = run(own, "--list", program=program).stdout
+
+    for name in ("list-runbooks", "run-runbook", "resume", "undo", "verify-journal", "doctor", "demo"):
+        assert f"  {name} " in listed
+
+
+@pytest.mark.parametrize("program", [ROLLBOOK, INVOKE])
+def test_a_fresh_repository_lists_and_plans(own: Path, program: tuple[str, ...]) -> None:
+    """What `init` wrote works as it is."""
+    listed = run(own, "list-runbooks", program=program)
+    planned = run(own, "plan", "hello", "--set", f"file={own}/hello.txt", program=program)
+
+    assert "hello" in listed.stdout
+    assert planned.returncode == 0, planned.stderr
+    assert "(14 bytes, mode 0644)" in planned.stdout
+    assert f"{'invoke' if program is INVOKE else 'rollbook'} run-runbook hello --env here --set file=" in planned.stdout
+
+
+def test_init_never_overwrites(own: Path) -> None:
+    """A second init is refused and changes nothing."""
+    (own / "README.md").write_text("ours")
+
+    again = run(own.parent, "init", "own")
+
+    assert again.returncode == 4
+    assert (own / "README.md").read_text() == "ours"
+
+
+def test_a_dry_run_prints_the_plan_and_tells_by_its_code_whether_anything_would_change(own: Path) -> None:
+    """Exit 2 with changes, 0 when the world is as wanted; nothing is written, no run begins."""
+    words = ("slow", "--set", f"folder={own}")
+
+    before = run(own, "run-runbook", *words, "--dry-run")
+
+    assert before.returncode == 2
+    assert "+ first" in before.stdout
+    assert not (own / "first.txt").exists()
+    assert not (own / ".rollbook").exists()
+
+
+def test_a_run_is_told_line_by_line_and_leaves_a_report(own: Path) -> None:
+    """Without a terminal a run needs --yes, prints plain lines and ends with code 0."""
+    refused = run(own, "run-runbook", "slow", "--set", f"folder={own}")
+    done = run(own, "run-runbook", "slow", "--set", f"folder={own}", "--yes")
+
+    assert refused.returncode == 4
+    assert "--yes" in refused.stderr
+    assert done.returncode == 0, done.stderr
+    assert "\033" not in done.stdout
+    assert "wait | waiting" in done.stdout
+    assert (own / "last.txt").read_text() == "two"
+    folder = next((own / ".rollbook/runs").iterdir())
+    assert {path.suffix for path in folder.glob("report.*")} == {".md", ".html", ".json"}
+    assert all(path.stat().st_mode & 0o077 == 0 for path in folder.glob("report.*"))
+
+
+def test_an_undo_is_a_run_of_its_own(own: Path) -> None:
+    """After an undo the files are gone, and the list tells which run took back which."""
+    run(own, "run-runbook", "slow", "--set", f"folder={own}", "--yes")
+
+    shown = run(own, "undo", "last", "--dry-run")
+    undone = run(own, "undo", "last", "--yes")
+
+    assert shown.returncode == 2
+    assert undone.returncode == 0, undone.stderr
+    assert not (own / "first.txt").exists()
+    rows = json.loads(run(own, "runs", "--json").stdout)
+    assert [row["undo_of"] for row in rows] == [rows[1]["run"], None]
+
+
+def test_a_question_without_an_answer_makes_the_run_wait(own: Path) -> None:
+    """Exit 3; `resume` with the answer goes on, and agrees to what had to be planned again with --yes."""
+    waiting = run(own, "run-runbook", "asking", "--set", f"folder={own}", "--yes")
+    answered = run(own, "resume", "last", "--answer", "sure=yes", "--yes")
+
+    assert waiting.returncode == 3, waiting.stderr
+    assert "--answer sure=yes" in waiting.stdout
+    assert answered.returncode == 0, answered.stderr + answered.stdout
+    assert (own / "written.txt").exists()
+
+
+def test_ctrl_c_stops_after_journalling_and_the_run_can_be_resumed(own: Path) -> None:
+    """Exit 130, the step under way is finished and journalled, the next is not begun."""
+    with slow_run(own) as (process, output):
+        wait_until("wait | waiting", output)
+
+        process.send_signal(signal.SIGINT)
+
+        rest = output.read()
+        assert process.wait(timeout=30) == 130
+    assert "it can be resumed" in " ".join(rest.split())
+    assert not (own / "last.txt").exists()
+    assert run(own, "resume", "last").returncode == 0
+    assert (own / "last.txt").exists()
+
+
+def test_pause_stops_a_run_at_the_next_boundary(own: Path) -> None:
+    """Another process asks; the run ends with code 3 and is resumable."""
+    with slow_run(own) as (process, output):
+        wait_until("wait | waiting", output)
+
+        asked = run(own, "pause", "last")
+
+        rest = output.read()
+        assert asked.returncode == 0, asked.stderr
+        assert process.wait(timeout=30) == 3, rest
+    assert "was paused" in " ".join(rest.split())
+
+
+def test_a_saved_plan_is_carried_out_only_while_it_holds(own: Path) -> None:
+    """A plan that no longer holds is refused with each difference; one that holds is run."""
+    folder = own / "out"
+    folder.mkdir()
+    words = ("slow", "--set", f"folder={folder}")
+    assert run(own, "plan", *words, "--out", "plan.json").returncode == 0
+    (folder / "first.txt").write_text("somebody else's")
+
+    refused = run(own, "run-runbook", "slow", "--plan", "plan.json", "--yes")
+
+    assert refused.returncode == 4
+    assert "step first" in refused.stderr
+    (folder / "first.txt").unlink()
+    assert run(own, "run-runbook", "slow", "--plan", "plan.json", "--yes").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("plan", "helo"), 64, "Did you mean hello"),
+        (("plan", "hello", "--set", "nothing"), 64, "expected a name"),
+        (("plan", "hello", "--set", "whom=x"), 64, "whom"),
+        (("plan", "hello", "--env", "nowhere"), 64, "nowhere"),
+        (("status", "2026"), 64, "There is no run"),
+        (("run-runbook", "hello", "--json"), 64, "--dry-run"),
+        (("run-runbook", "hello", "--yes", "--confirm-environment", "prod"), 64, "this is the environment here"),
+        (("run-runbook", "hello", "--plan", "nothing.json"), 4, "nothing.json"),
+        (("plan", "hello", "--nonsense"), 1, "nonsense"),
+    ],
+)
+def test_a_mistake_is_answered_with_what_to_do(own: Path, words: tuple[str, ...], code: int, told: str) -> None:
+    """Our own usage errors exit 64, refusals 4, invoke's parser errors 1; never a traceback."""
+    ended = run(own, *words)
+
+    assert ended.returncode == code, ended.stderr
+    assert told in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_invokes_dry_option_is_refused(own: Path) -> None:
+    """`invoke --dry` would show nothing and run nothing; it says which option is meant."""
+    ended = run(own, "--dry", "run-runbook", "hello", program=INVOKE)
+
+    assert ended.returncode == 64
+    assert "--dry-run" in ended.stderr
+
+
+def test_the_report_holds_what_people_noted(own: Path) -> None:
+    """A note of today is in the report of yesterday's run, in every format."""
+    run(own, "run-runbook", "slow", "--set", f"folder={own}", "--yes")
+
+    noted = run(own, "note", "last", "The disk was full.", "--section", "root-cause")
+
+    assert noted.returncode == 0, noted.stderr
+    for format_ in ("md", "html", "json"):
+        assert "The disk was full." in run(own, "report", "last", "--format", format_).stdout
+    assert run(own, "report", "last", "--out", "r.html").returncode == 0
+    assert (own / "r.html").read_text().startswith("<!")
+    assert "is whole" in run(own, "verify-journal", "last").stdout
+
+
+def test_nobody_reading_does_not_stop_a_run(own: Path) -> None:
+    """A run whose output pipe is closed goes on to its end."""
+    with slow_run(own) as (process, output):
+        output.readline()
+
+        output.close()
+
+        assert process.wait(timeout=30) == 0
+    assert (own / "last.txt").exists()
+
+
+def test_schema_and_status_are_json(own: Path) -> None:
+    """What machines read parses."""
+    run(own, "run-runbook", "slow", "--set", f"folder={own}", "--yes")
+
+    assert json.loads(run(own, "schema").stdout)["title"] == "Runbook"
+    assert "properties" in json.loads(run(own, "schema", "--inventory").stdout)
+    assert json.loads(run(own, "status", "last", "--json").stdout)["status"] == "succeeded"
+    assert json.loads(run(own, "plan", "hello", "--json").stdout)["plan"]["runbook"] == "hello"
+    assert json.loads(run(own, "doctor", "--json").stdout)["environment"] == "here"
+
+
+def test_two_runs_of_one_second_are_two_runs(own: Path) -> None:
+    """Ids sort by time and never clash."""
+    for _ in range(2):
+        assert (
+            run(
+                own, "run-runbook", "hello", "--set", f"file={own}/hello.txt", "--yes", "--answer", "sure=default"
+            ).returncode
+            == 0
+        )
+
+    assert len(list((own / ".rollbook/runs").iterdir())) == 2
