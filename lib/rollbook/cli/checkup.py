@@ -41,7 +41,7 @@ def _target(name: str, pool: TargetPool, inventory: Inventory) -> Iterator[Findi
         if identity.get(key) != value:
             message = f"this is another system: {key} is {identity.get(key, 'not told')}, expected {value}"
             yield Finding(name, "identity", "missing", message, "Correct the address, or `expect:` once you are sure.")
-    if inventory.protected and identity and not expected:
+    if inventory.protected and identity and not expected and target.kind != "local":
         told = ", ".join(f"{key} {value}" for key, value in identity.items())
         advice = "Add `expect:` with it, so that another system at this address is refused."
         yield Finding(name, "identity", "warning", f"nothing is expected of it; it says {told}", advice)

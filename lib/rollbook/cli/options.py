@@ -1,6 +1,5 @@
 """Repeatable options of the form `name=value`."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final, cast
 
@@ -48,6 +47,8 @@ def known(option: str, names: Iterable[str], steps: Iterable[str]) -> None:
     steps = tuple(steps)
     for name in names:
         if name not in steps:
+            import difflib  # only a mistake needs it
+
             near = difflib.get_close_matches(name, steps, n=3, cutoff=0.5)
             advice = (
                 f"Did you mean {' or '.join(near)}?" if near else f"The steps are: {', '.join(dict.fromkeys(steps))}."

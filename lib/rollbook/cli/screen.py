@@ -1,9 +1,9 @@
 """Where text goes: how wide it is, whether it has colours, whether a person sits there."""
 
 import os
-import shutil
 import sys
 import textwrap
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TextIO
 
@@ -67,10 +67,19 @@ def error_screen() -> Screen:
 
 
 def _screen(terminal: bool, answers: bool) -> Screen:
-    width = shutil.get_terminal_size((_PIPE, 24)).columns if terminal or "COLUMNS" in os.environ else _PIPE
+    width = _columns(terminal)
     colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     moves = terminal and os.environ.get("TERM", "dumb") != "dumb"
     return Screen(max(_NARROW, min(width, _WIDE)), colour, terminal, answers, moves)
+
+
+def _columns(terminal: bool) -> int:
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told):
+        return int(told)
+    with suppress(OSError, ValueError):
+        return os.get_terminal_size(sys.stdout.fileno()).columns if terminal else _PIPE
+    return _PIPE
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
