@@ -1,8 +1,12 @@
 """Laws of SQL targets, on each family of databases."""
 
+import contextlib
 import json
+import socket
 import sqlite3
 import stat
+import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -330,3 +334,84 @@ def test_a_connection_lost_in_a_transaction_says_what_was_written(
 
     assert versions(engine) == {"one"}
     assert pool.execute(Sql("ledger", (update("full", FULL),)), execution).outputs["rows"] == [1]
+
+
+def carry(source: socket.socket, sink: socket.socket, mute: threading.Event, *, watch: bool) -> None:
+    written = False
+    with contextlib.suppress(OSError):
+        while (chunk := source.recv(65536)) and not (mute.is_set() and not watch):
+            written = written or b"INSERT" in chunk
+            if watch and written and b"COMMIT" in chunk:
+                mute.set()
+            sink.sendall(chunk)
+            if mute.is_set():
+                time.sleep(0.2)
+                break
+    for end in (source, sink):
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+        end.close()
+
+
+@pytest.fixture
+def cutting() -> Iterator[Callable[[int], int]]:
+    """Give a way to a port that is cut as soon as the COMMIT of a write went through, before its answer comes back."""
+    listeners: list[socket.socket] = []
+
+    def listen(listener: socket.socket, port: int) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.create_connection(("127.0.0.1", port))
+                mute = threading.Event()
+                for ends, watch in (((near, far, mute), True), ((far, near, mute), False)):
+                    threading.Thread(target=carry, args=ends, kwargs={"watch": watch}, daemon=True).start()
+
+    def open_way(port: int) -> int:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+        threading.Thread(target=listen, args=(listener, port), daemon=True).start()
+        found: int = listener.getsockname()[1]
+        return found
+
+    yield open_way
+    for listener in listeners:
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+@pytest.mark.parametrize("server", ["mariadb", "postgres"])
+def test_a_connection_lost_during_commit_is_in_doubt(
+    request: pytest.FixtureRequest, server: str, cutting: Callable[[int], int], make_pool: Any, execution: Any
+) -> None:
+    """Where the answer to COMMIT is lost, the error says that all or nothing was written, and does not guess which."""
+    url = sa.make_url(request.getfixturevalue(f"{server}_url"))
+    direct = url.render_as_string(hide_password=False)
+    pool = make_pool(direct=("sql", {"url": direct}))
+    pool.execute(Sql("direct", (Statement("CREATE TABLE a (id int)"),)), execution)
+    through = make_pool(ledger=("sql", {"url": direct.replace(f":{url.port}/", f":{cutting(url.port or 0)}/")}))
+
+    with pytest.raises(Unreachable, match="during COMMIT, so the transaction was either written whole or not at all"):
+        through.execute(Sql("ledger", (Statement("INSERT INTO a VALUES (1)", rows=1),)), execution)
+
+    assert list(pool.reader("direct").rows("SELECT id FROM a")) == [{"id": 1}]
+
+
+def test_a_probe_uses_the_account_for_reading(mariadb_url: str, make_pool: Any, execution: Any) -> None:
+    """Where the inventory names an account for probes, they use it, and writes use the other."""
+    database = sa.make_url(mariadb_url).database
+    admin = sa.create_engine(mariadb_url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as session:
+        session.exec_driver_sql("CREATE TABLE course (id int)")
+        session.exec_driver_sql("CREATE OR REPLACE USER looker@'%%' IDENTIFIED BY 'hunter2hunter2'")
+        session.exec_driver_sql(f"GRANT SELECT ON {database}.* TO looker@'%%'")
+    admin.dispose()
+    account = {"user": "looker", "password": {"secret": "env:LOOK"}}
+    spec = TargetSpec("ledger", "sql", {"url": mariadb_url}, reader=account)
+    pool = make_pool({"LOOK": "hunter2hunter2"}, ledger=spec)
+
+    pool.execute(Sql("ledger", (Statement("INSERT INTO course VALUES (1)", rows=1),)), execution)
+
+    (row,) = pool.reader("ledger").rows("SELECT CURRENT_USER() AS who, id FROM course")
+    assert row["who"].startswith("looker@")
