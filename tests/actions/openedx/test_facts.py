@@ -1,5 +1,6 @@
 import json
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from rollbook.actions.openedx.prune_plans import PrunePlansFact
 from rollbook.actions.openedx.refreshed import Refreshed
 from rollbook.actions.openedx.versions import VersionsFact
 from rollbook.demo.publish import refresh
+from rollbook.demo.studio import Studio
+from rollbook.demo.tables import history, ledger, migrations
 from rollbook.errors import RefusedError
 from rollbook.openedx.pointers import Pointers
 from rollbook.openedx.pruning import PruningPlanError
@@ -43,11 +46,55 @@ def test_a_course_that_is_not_there_is_refused(site: Site) -> None:
     for course_id, message in [
         (site.sample.old_mongo_id, "Old Mongo"),
         ("course-v1:DemoOrg+RB101+2099", "has no course"),
-        (site.sample.course_id.lower().replace("course-v1", "course-v1"), "has no course"),
+        (site.sample.course_id.lower(), "has no course"),
     ]:
         with pytest.raises(RefusedError, match=message) as caught:
             site.plan(site.action(CourseKeyFact, course_id=course_id))
         assert caught.value.advice
+
+
+def _delete(studio: Studio, course_id: str) -> None:
+    entry = studio.entry(course_id)
+    with studio.engine.begin() as connection:
+        row = {column.name: getattr(entry, column.name) for column in ledger.c}
+        row |= {"history_date": datetime.now(UTC), "history_type": "-"}
+        connection.execute(history.insert().values(**row))
+        connection.execute(ledger.delete().where(ledger.c.id == entry.id))
+
+
+def _forget_migration(studio: Studio, _course_id: str) -> None:
+    with studio.engine.begin() as connection:
+        connection.execute(migrations.delete().where(migrations.c.name == "0002_data_migration"))
+
+
+def _drop(studio: Studio, _course_id: str) -> None:
+    history.drop(studio.engine)
+
+
+def _lose_document(studio: Studio, course_id: str) -> None:
+    studio.database["modulestore.active_versions"].delete_one({"_id": ObjectId(studio.entry(course_id).objectid)})
+
+
+@pytest.mark.parametrize(
+    ("happened", "message"),
+    [
+        (_delete, "was deleted on"),
+        (_forget_migration, "was never filled"),
+        (_drop, "has no table"),
+        (_lose_document, "has no document"),
+    ],
+)
+def test_stores_that_lack_something_are_refused(
+    site: Site, happened: Callable[[Studio, str], None], message: str
+) -> None:
+    """A deleted course, a ledger that was never filled, another database, and a lost document are told apart."""
+    with site.sample.open() as studio:
+        happened(studio, site.sample.course_id)
+
+    with pytest.raises(RefusedError, match=message) as caught:
+        site.plan(site.action(CourseKeyFact))
+
+    assert caught.value.advice
 
 
 def test_a_half_way_revert_is_refused_and_shown(site: Site) -> None:

@@ -34,7 +34,8 @@ class VersionsState:
     suggested: str | None = None
     reason: str = ""
     damage: str | None = None
-    candidates: tuple[Line, ...] = ()
+    candidates: tuple[Line, ...] = ()  # each pair of versions once
+    entries: tuple[str, ...] = ()  # every entry in words, also those that moved no pointer
     older: int = 0  # known pairs that were not looked at
 
 
@@ -107,21 +108,16 @@ class VersionsFact(Fact[VersionsState]):
             reason=suggestion.reason,
             damage=text(suggestion.damage) or None,
             candidates=tuple(_line(candidate) for candidate in _distinct(candidates)),
+            entries=tuple(_entry(candidate, chosen=candidate == suggestion.candidate) for candidate in candidates),
             older=older,
         )
 
     def details(self, change: Change[VersionsState]) -> tuple[str, ...]:
         """Show every line, the suggested one marked, and why it is."""
         state = change.before
-        lines = [
-            f"{'>' if line.value == state.suggested else ' '} {line.label}; {line.detail}" for line in state.candidates
-        ]
-        more = (
-            [f"  and {state.older} more that were not looked at; give `before`, or a larger limit"]
-            if state.older
-            else []
-        )
-        return (*lines, *more, f"suggested: {state.reason}" if state.suggested else f"no suggestion: {state.reason}")
+        more = f"  and {state.older} more that were not looked at; give `before`, or a larger limit"
+        ending = f"suggested: {state.reason}" if state.suggested else f"no suggestion: {state.reason}"
+        return (*state.entries, *((more,) if state.older else ()), ending)
 
 
 def _distinct(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
@@ -131,6 +127,10 @@ def _distinct(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
         if candidate.pair.pointers.present:
             first.setdefault(candidate.pair.pointers, candidate)
     return tuple(first.values())
+
+
+def _entry(candidate: Candidate, *, chosen: bool) -> str:
+    return f"{'>' if chosen else ' '} {candidate.label}; {tell_saves_left(candidate.saves_left)}"
 
 
 def _line(candidate: Candidate) -> Line:
