@@ -87,6 +87,14 @@ def test_a_doubt_is_decided_after_seeing_what_was_found(capsys: pytest.CaptureFi
     assert "it is neither" in shown
 
 
+def test_who_leaves_a_step_in_doubt_is_not_asked_what_to_do_about_it() -> None:
+    """abort stops the run; there is no second question."""
+    ask = asker("abort")
+
+    assert ask.in_doubt(POINTERS, None, "") == "abort"
+    assert ask.after_failure(POINTERS, "left as it is") == Decision("stop")
+
+
 def test_newly_planned_steps_are_shown_and_agreed_to(capsys: pytest.CaptureFixture[str]) -> None:
     """Only yes goes on; no stops; Ctrl-D leaves it open."""
     plan = restore_plan()

@@ -1,13 +1,15 @@
 """How a run ends for the operator."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from rollbook.cli.ending import boundary, brief, ending_lines, run_code, sentence
+from rollbook.cli.holder import holder_of
 from rollbook.cli.screen import Screen
-from rollbook.journal import RecordType
+from rollbook.journal import Journal, RecordType
 
 from .runs import BEGAN, RUN_ID, finished, started, write_run
 
@@ -97,6 +99,18 @@ def test_the_way_back_counts_what_was_really_changed(tmp_path: Path) -> None:
     assert boundary(after, {}).reversible == 1
 
 
+def test_a_run_that_nobody_carries_out_any_more_is_told_as_cut_off(tmp_path: Path) -> None:
+    """A killed process leaves a run that looks as if it went on; its lock tells that it does not."""
+    folder, run = write_run(tmp_path, finished("versions"), started("pointers"))
+
+    assert holder_of(folder) == ""
+    assert "cut off" in sentence(run)
+    assert "cut off" in brief(run, BEGAN)
+    with Journal(folder.journal):
+        assert f"process {os.getpid()}" in holder_of(folder)
+    assert "being carried out by grace" in sentence(run, "grace@laptop, process 5")
+
+
 @pytest.mark.parametrize(
     ("records", "words"),
     [
@@ -110,7 +124,7 @@ def test_the_brief_status_is_one_sentence(tmp_path: Path, records: Records, word
     """The incident channel gets one line with where it is and what is left."""
     _, run = write_run(tmp_path, *records)
 
-    told = brief(run, BEGAN + timedelta(minutes=1))
+    told = brief(run, BEGAN + timedelta(minutes=1), "grace@laptop, process 5")
 
     assert "\n" not in told
     assert all(word in told for word in words)

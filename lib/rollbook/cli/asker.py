@@ -1,7 +1,7 @@
 """Puts the engine's questions to the person at the terminal."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, cast
 
 from ..action import Choice, Prompt
@@ -51,6 +51,7 @@ class TerminalAsker(Asker):
     run_id: str = ""
     sites: Mapping[str, Site] | None = None
     stopping: Callable[[], bool] = lambda: False
+    _aborted: set[str] = field(default_factory=set)
 
     def answer(self, step: PlannedStep, prompt: Prompt, problem: str) -> Given | None:
         """Ask *prompt*; Ctrl-D leaves it for later."""
@@ -74,7 +75,9 @@ class TerminalAsker(Asker):
             who = f"{prompt.quorum} of " if prompt.quorum < len(prompt.names) else ""
             others = typed("approve", self.run_id or "last", step.address)
             names = f"Asked of {who}{', '.join(prompt.names)}; you" if prompt.names else "You"
-            self.keyboard.say(f"{names} are {self.by}. Others answer from their own account: {others}", "dim")
+            self.keyboard.say(
+                f"{names} are {self.by}. Others answer with `{others}`; then Ctrl-D here, and resume.", "dim"
+            )
         default = "; Enter takes the default" if prompt.has_default else ""
         self.keyboard.say(f"Type {_HOW[prompt.kind]}{default}. Ctrl-D: answer later.", "dim")
 
@@ -120,7 +123,7 @@ class TerminalAsker(Asker):
 
     def after_failure(self, step: PlannedStep, error: str) -> Decision | None:
         """Ask what to do with a step that failed; Ctrl-D: as its on_failure says."""
-        if self.stopping():
+        if self.stopping() or step.address in self._aborted:
             return Decision("stop")
         with self.keyboard.open():
             self._title(self.keyboard.screen.paint("✕", "red", "bold"), step)
@@ -138,9 +141,13 @@ class TerminalAsker(Asker):
 
     def in_doubt(self, step: PlannedStep, found: Plain, why: str) -> OnDoubt | None:
         """Show what a probe *found* and ask what became of the step."""
-        prepared = self.sheet.in_doubt(step, found, why)
-        if prepared is not None:
-            return prepared
+        decision = self.sheet.in_doubt(step, found, why) or self._ask_doubt(step, found, why)
+        if decision == "abort":
+            # Whoever leaves it in doubt has said what is next: nothing.
+            self._aborted.add(step.address)
+        return decision
+
+    def _ask_doubt(self, step: PlannedStep, found: Plain, why: str) -> OnDoubt | None:
         with self.keyboard.open():
             self._title("?", step)
             self.keyboard.say("This step began and its end was not recorded: nobody knows whether it took effect.")

@@ -62,8 +62,8 @@ def boundary(run: Run, sites: Mapping[str, Site]) -> Boundary:
     return replace(here, site="down") if down else here
 
 
-def sentence(run: Run) -> str:
-    """Say in one sentence how the run stands."""
+def sentence(run: Run, holder: str = "") -> str:
+    """Say in one sentence how the run stands; *holder* is who carries it out now."""
     name = f"Run {run.id} of {run.plan.runbook} in {run.plan.environment}"
     step = current(run)
     where = f" at step {step.address} ({step.planned.name})" if step else ""
@@ -82,7 +82,9 @@ def sentence(run: Run) -> str:
         case "failed":
             error = one_line(step.error, 300) if step and step.error else "see the report"
             return f"{name} failed{where}: {error}"
-    return f"{name} is not finished{where}."
+    if holder:
+        return f"{name} is being carried out by {holder}{where}."
+    return f"{name} was cut off{where}: no process carries it out; it can be resumed."
 
 
 def ending_lines(run: Run, reports: Mapping[str, Path], screen: Screen, sites: Mapping[str, Site]) -> Iterator[str]:
@@ -134,23 +136,29 @@ def _how_to_answer(run: Run, step: StepRun) -> str:
     return typed("resume", run.id, answer=f"{step.address}={answer}")
 
 
-def brief(run: Run, now: datetime) -> str:
+def brief(run: Run, now: datetime, holder: str = "") -> str:
     """Say in one sentence, with an estimate, how the run stands: for the incident channel."""
     done = sum(step.done for step in run.steps)
     step = current(run)
     progress = f"{done} of {count(len(run.steps), 'step')} done"
     title = run.plan.title or run.plan.runbook
     head = f"{title} ({run.plan.environment}, run {run.id})"
-    if run.status == "running" and step is not None:
+    if run.status == "running" and step is not None and holder:
         return f"{head}: {progress}, now “{step.planned.name}”, {_left(run, now)}."
     if run.status == "waiting" and step is not None:
         return f"{head}: {progress}, waiting for an answer to “{step.planned.name}” since {_since(run, now)}."
-    if run.status in ("failed", "stopped"):
+    if run.status in ("failed", "stopped", "running"):
         where = f" at “{step.planned.name}”" if step else ""
         down = "; the site is down" if run.downtimes and run.downtimes[-1].ended_at is None else ""
-        return f"{head}: {'paused' if paused(run) else run.status}{where}, {progress}{down}; it can be resumed."
+        return f"{head}: {_word(run)}{where}, {progress}{down}; it can be resumed."
     took = duration(((run.ended_at or now) - run.started_at).total_seconds())
     return f"{head}: {run.status} after {took}, {progress}."
+
+
+def _word(run: Run) -> str:
+    if run.status == "running":
+        return "cut off"
+    return "paused" if run.status == "stopped" and paused(run) else run.status
 
 
 def _left(run: Run, now: datetime) -> str:

@@ -29,12 +29,13 @@ def status(run: str, *, brief: bool = False, json: bool = False) -> int:
     from ..journal import utc_now
     from ..runs import Runs
     from .ending import brief as brief_sentence
+    from .holder import holder_of
     from .runlist import status_json, status_lines
 
     folder = Runs().find(run)
     found = folder.read()
     if brief:
-        write(brief_sentence(found, utc_now()))
+        write(brief_sentence(found, utc_now(), holder_of(folder)))
     elif json:
         write(status_json(found, folder))
     else:

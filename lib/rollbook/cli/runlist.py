@@ -16,6 +16,7 @@ from ..values import Plain
 from .boundary import sites
 from .ending import boundary, brief, current, run_code, sentence
 from .hints import typed
+from .holder import holder_of
 from .screen import Screen
 from .undone import undo_of
 from .words import clock, count, instant, one_line
@@ -34,21 +35,24 @@ def run_lines(runs: Runs, screen: Screen) -> Iterator[str]:
     yield screen.paint(f"{'run':<{width}}  {'status':<10}  {'steps':>7}  {'took':>11}  runbook and environment", "dim")
     for folder in reversed(folders):
         try:
-            yield from _row(folder.read(), undone, screen, width)
+            yield from _row(folder.read(), folder, undone, screen, width)
         except JournalError as error:
             text = visible(one_line(error.message, 300))
             yield from screen.wrap(text, first=f"{folder.id:<{width}}  ", rest=" " * (width + 2))
 
 
-def _row(run: Run, undone: set[str], screen: Screen, width: int) -> Iterator[str]:
-    status = "undone" if run.id in undone else run.status
+def _row(run: Run, folder: RunFolder, undone: set[str], screen: Screen, width: int) -> Iterator[str]:
+    status: str = "undone" if run.id in undone else run.status
+    if status == "running" and not holder_of(folder):
+        status = "cut off"
     done = f"{sum(step.done for step in run.steps)}/{len(run.steps)}"
     end = run.ended_at or run.last_at or run.started_at
     took = duration((end - run.started_at).total_seconds())
     what = f"{run.plan.runbook} in {run.plan.environment}" + (
         f", undo of …{run.plan.undo_of[-6:]}" if run.plan.undo_of else ""
     )
-    state = screen.paint(f"{status:<10}", *_TONES[RUN_TONES[run.status]]) if status == run.status else f"{status:<10}"
+    tone = ("yellow",) if status == "cut off" else () if status == "undone" else _TONES[RUN_TONES[run.status]]
+    state = screen.paint(f"{status:<10}", *tone)
     lead = f"{run.id:<{width}}  {state}  {done:>7}  {took:>11}  "
     yield f"{lead}{visible(one_line(what, max(24, screen.width - width - 36)))}"
 
@@ -71,6 +75,7 @@ def _facts(run: Run, folder: RunFolder) -> dict[str, Plain]:
         "runbook": run.plan.runbook,
         "environment": run.plan.environment,
         "status": run.status,
+        "held_by": holder_of(folder) or None,
         "exit": run_code(run),
         "undo_of": run.plan.undo_of or None,
         "operator": run.operator,
@@ -102,7 +107,12 @@ def status_json(run: Run, folder: RunFolder) -> str:
         }
         for step in run.steps
     ]
-    whole = {**_facts(run, folder), "brief": brief(run, utc_now()), "stands": encode(_stand(run)), "step_list": steps}
+    whole = {
+        **_facts(run, folder),
+        "brief": brief(run, utc_now(), holder_of(folder)),
+        "stands": encode(_stand(run)),
+        "step_list": steps,
+    }
     return json.dumps(whole, indent=2, ensure_ascii=False)
 
 
@@ -114,7 +124,7 @@ def _stand(run: Run) -> Plain:
 def status_lines(run: Run, folder: RunFolder, screen: Screen) -> Iterator[str]:
     """Yield how a run stands, step by step."""
     plan: Plan = run.plan
-    for line in screen.wrap(visible(sentence(run))):
+    for line in screen.wrap(visible(sentence(run, holder_of(folder)))):
         yield screen.paint(line, "bold")
     yield f"  started    {instant(run.started_at)} by {visible(run.operator)}"
     taken_back = undo_of(run)
