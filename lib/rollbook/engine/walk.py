@@ -17,6 +17,7 @@ from ..plan import Plan, PlannedStep
 from ..planner.scope import Known
 from ..run import Run, RunStatus, StepRun
 from ..schema import encode
+from ..targets.pool import redact
 from . import inbox
 from .group import carry_group
 from .ports import Decision
@@ -148,6 +149,7 @@ class Walk:
         self._take(plan)
 
     def _drifted(self, planned: PlannedStep, drift: PlanDrift) -> None:
+        redact(drift, self.session.planner.pool.redactor)
         self.session.record("drift", step=planned.address, differences=list(drift.differences))
         self.session.record("interrupted", text=f"{planned.address} was not as planned")
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Final
 
 from ..action import Question
-from ..errors import NotFoundError, RefusedError
+from ..errors import NotFoundError, RefusedError, RollbookError
 from ..expressions import render
 from ..inventory import Inventory
 from ..journal import utc_now
 from ..plan import Plan, PlannedStep, Section
 from ..runbook import Runbook, Step, convert_inputs
 from ..schema import encode
+from ..targets.pool import redact
 from ..values import NOW, RUN_ID, Plain, Unknown
 from .projection import Projection
 from .readers import LiveReaders, Pool
@@ -170,7 +171,11 @@ class Planner:
                 return replace(outline(use), verdict="skip", reason=taking_part)
             reason = f"what it holds is {taking_part if isinstance(taking_part, Unknown) else use.item}"
             return unknown(outline(use), use, reason)
-        planned = plan_use(use, self.common(), self.read, projection, self.answer)
+        try:
+            planned = plan_use(use, self.common(), self.read, projection, self.answer)
+        except RollbookError as error:
+            redact(error, self.pool.redactor)
+            raise
         return replace(planned, estimate=self.estimates.get(use.address))
 
     def _uses(self, steps: tuple[Step, ...], scope: Scope, section: Section, phase: str = "") -> Iterator[Use]:

@@ -10,19 +10,9 @@ from ..action import Ref
 from ..errors import Interrupted
 from ..ops import Execution, Op, OpResult
 from ..targets.base import Reader, Target
-from ..values import Plain
+from ..targets.redaction import Redactor
 
 R = TypeVar("R", bound=Reader, covariant=True)
-
-
-class Redacts(Protocol):
-    """Takes secret values out of plain values."""
-
-    def plain(self, value: Plain) -> Plain:
-        """Give *value* without them."""
-
-    def text(self, text: str) -> str:
-        """Give *text* without them."""
 
 
 class Pool(Protocol):
@@ -38,7 +28,7 @@ class Pool(Protocol):
         """Hand an op to its target; for the engine only."""
 
     @property
-    def redactor(self) -> Redacts:
+    def redactor(self) -> Redactor:
         """What takes this environment's secrets out of texts."""
 
     def __contains__(self, name: object) -> bool: ...
