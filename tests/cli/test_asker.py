@@ -88,7 +88,7 @@ def test_a_doubt_is_decided_after_seeing_what_was_found(capsys: pytest.CaptureFi
 
 
 def test_who_leaves_a_step_in_doubt_is_not_asked_what_to_do_about_it() -> None:
-    """abort stops the run; there is no second question."""
+    """Abort stops the run; there is no second question."""
     ask = asker("abort")
 
     assert ask.in_doubt(POINTERS, None, "") == "abort"

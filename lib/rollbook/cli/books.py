@@ -8,7 +8,11 @@ from .screen import screen, write
 
 @command("list-runbooks", help={"json": "Print JSON for machines."})
 def list_runbooks(*, json: bool = False) -> int:
-    """List the runbooks there are, the working folder's own before the stock ones."""
+    """
+    List the runbooks there are.
+
+    The working folder's own come before the stock ones of the same name.
+    """
     from ..library import Library
     from .booklist import book_lines, books_json
 
@@ -23,7 +27,11 @@ def list_runbooks(*, json: bool = False) -> int:
 
 @command("show", help={"name": "The runbook's name."})
 def show(name: str) -> int:
-    """Print a runbook as a Markdown checklist that can be carried out by hand."""
+    """
+    Print a runbook as a checklist to carry out by hand.
+
+    It is Markdown: print it before the day when nothing else works.
+    """
     from ..library import Library
     from ..report import to_checklist
 
@@ -35,7 +43,11 @@ def show(name: str) -> int:
     "lint", help={"file": "A runbook or inventory; may be repeated. Without it, all there are."}, iterable=("file",)
 )
 def lint(*, file: tuple[str, ...] = ()) -> int:
-    """Check runbooks and inventories, and say every problem with its line."""
+    """
+    Check runbooks and inventories.
+
+    Says every problem with its place; exits 1 when there is an error.
+    """
     from ..lint import lint_file
     from .booklist import own_files
     from .words import count

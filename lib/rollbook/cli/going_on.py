@@ -75,7 +75,11 @@ def undo(
     reason: str = "",
     confirm_environment: str = "",
 ) -> int:
-    """Plan how to take back what a run changed, show it, and carry it out as a run of its own."""
+    """
+    Take back what a run changed, as a run of its own.
+
+    It is planned on what is there now, shown, agreed to and journalled like any other run.
+    """
     from ..library import Library
     from ..planner import plan_undo
     from ..runs import Runs
@@ -101,7 +105,11 @@ def undo(
 
 @command("abandon", help={"run": _RUN, "reason": "Why it is given up, for the report; required."})
 def abandon(run: str, *, reason: str = "") -> int:
-    """Give a run up for good: its `finally` steps run, what it changed stays as it is."""
+    """
+    Give a run up for good; what it changed stays.
+
+    Its `finally` steps are carried out.
+    """
     from ..library import Library
     from ..runs import Runs
     from .carry import Prepared, carry_on
@@ -117,7 +125,11 @@ def abandon(run: str, *, reason: str = "") -> int:
 
 @command("adopt", help={"run": _RUN, "step": "The step that was done by hand.", "reason": f"{_REASON} Required."})
 def adopt(run: str, step: str, *, reason: str = "") -> int:
-    """Record that a step was done by hand; it is probed first, where it can be."""
+    """
+    Record that a step was done by hand.
+
+    It is probed first, where it can be.
+    """
     from ..library import Library
     from ..runs import Runs
     from .carry import Prepared, carry_on
@@ -135,7 +147,11 @@ def adopt(run: str, step: str, *, reason: str = "") -> int:
 
 @command("pause", help={"run": _RUN})
 def pause(run: str) -> int:
-    """Ask whoever carries a run out to stop at the next step boundary; `resume` goes on."""
+    """
+    Ask a run to stop at its next step boundary.
+
+    `resume` goes on with it.
+    """
     from ..engine import put_pause
     from ..runs import Runs, operator
 
@@ -155,7 +171,11 @@ def pause(run: str) -> int:
     },
 )
 def approve(run: str, step: str, *, answer: str = "yes", reason: str = "") -> int:
-    """Answer an open question of a run from another terminal, under one's own name."""
+    """
+    Answer a run's open question from another terminal.
+
+    It is answered under one's own name, and judged by whoever carries the run out.
+    """
     from ..engine import put_answer
     from ..runs import Runs, operator
     from .hints import typed

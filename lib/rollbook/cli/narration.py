@@ -132,6 +132,9 @@ def _step_finished(narrator: Narrator, record: Record) -> tuple[str, str]:
         words.append(str(record["reason"]))
     narrator.happened(address, status)
     step, after = narrator.step(address), narrator.after(address)
+    if step is not None and step.verdict == "ask" and status == "ok":
+        # The answer has just been told.
+        return "", ""
     if after is not None and step is not None and (step.writes or step.downtime or not after.calm):
         words.append(str(after))
     return STEP_MARKS.get(status, "✓"), "; ".join(words)

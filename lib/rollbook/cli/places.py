@@ -12,7 +12,11 @@ _DEMO_FOLDER: Final = Path(".rollbook/demo")
 
 @command("doctor", help={"env": "The environment to look at.", "json": "Print JSON for machines."})
 def doctor(*, env: str = "", json: bool = False) -> int:
-    """Look whether every target of an environment can be used; writes nothing."""
+    """
+    Look whether an environment's targets can be used.
+
+    Writes nothing; exits 1 when something is missing.
+    """
     from ..library import Library
     from .checkup import checkup, finding_lines, findings_json
     from .workspace import choose_environment
@@ -31,7 +35,11 @@ def doctor(*, env: str = "", json: bool = False) -> int:
 
 @command("init", help={"folder": "The folder to start; made when it is not there."})
 def init(folder: str) -> int:
-    """Start a repository of one's own: an example runbook, an environment, tasks.py."""
+    """
+    Start a repository of one's own.
+
+    It holds an example runbook, an environment and tasks.py, and works right away.
+    """
     from .hints import typed
     from .starter import start_repository
 
@@ -53,7 +61,11 @@ def init(folder: str) -> int:
     },
 )
 def demo(*, undo_: bool = False, stay: bool = False) -> int:
-    """Break a course on servers of its own, and bring it back: plan, run, report, and how to undo."""
+    """
+    Break a course on servers of its own, and bring it back.
+
+    Shows the plan, the run, the report's path and how to undo; the servers are stopped at the end.
+    """
     from .demonstration import demonstrate, stay_up, take_back
 
     if stay:

@@ -36,7 +36,11 @@ def plan(  # the command's options
     out: str = "",
     json: bool = False,
 ) -> int:
-    """Show what a runbook would do, read from the real systems; writes nothing."""
+    """
+    Show what a runbook would do; writes nothing.
+
+    Everything is read from the real systems, and every command and statement is shown as it would be sent.
+    """
     from ..library import Library
     from .planning import next_lines, say_environment, show_plan, wanted
     from .workspace import open_workplace
@@ -84,7 +88,11 @@ def run_runbook(  # the command's options
     confirm_environment: str = "",
     json: bool = False,
 ) -> int:
-    """Plan a runbook, show the plan, and carry it out once it is agreed to."""
+    """
+    Plan a runbook, show it, and carry it out when agreed.
+
+    Exits 0 succeeded, 1 failed, 3 waiting or in doubt, 4 refused, 64 misused, 130 interrupted.
+    """
     from ..library import Library
     from .agreement import Agreement, check_beforehand
     from .planning import check_saved, read_saved, say_environment, show_plan, wanted

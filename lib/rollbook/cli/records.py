@@ -54,7 +54,7 @@ def status(run: str, *, brief: bool = False, json: bool = False) -> int:
     },
 )
 def report(run: str, *, format: str = "", json: bool = False, out: str = "") -> int:  # noqa: A002  # the option's name
-    """Print the incident report of a run, or write it to a file."""
+    """Print a run's incident report, or write it to a file."""
     from ..runs import Runs
     from .reports import render, save_private
 
@@ -80,7 +80,11 @@ def report(run: str, *, format: str = "", json: bool = False, out: str = "") -> 
     },
 )
 def note(run: str, text: str, *, section: str = "notes") -> int:
-    """Add a note to a run, for its report; may be done while it is carried out, and long after."""
+    """
+    Add a note to a run, for its report.
+
+    May be done while it is carried out, and long after.
+    """
     from ..engine import put_note
     from ..runs import Runs, operator
 
@@ -94,7 +98,11 @@ def note(run: str, text: str, *, section: str = "notes") -> int:
 
 @command("verify-journal", help={"run": _RUN})
 def verify_journal(run: str) -> int:
-    """Recompute the hash chain of a run's journal and print its head; compare that with a copy kept elsewhere."""
+    """
+    Recompute the hash chain of a run's journal.
+
+    Prints its head: compare that with the copy that was sent with the notifications.
+    """
     from ..journal import replay
     from ..runs import Runs
     from .words import count
