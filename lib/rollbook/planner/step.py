@@ -129,10 +129,11 @@ def takes_part(use: Use, names: Mapping[str, Plain]) -> str | Unknown:
 
 def rendered_arguments(use: Use, kind: type[Action[Any]], names: Mapping[str, Plain]) -> dict[str, Plain]:
     """Render the step's arguments and put the keywords that the kind has as fields beside them."""
-    quoted = isinstance(use.step.arguments.get("command"), str)
-    arguments = {
-        name: render(value, names, quote=quoted and name == "command") for name, value in use.step.arguments.items()
-    }
+    arguments = {name: render(value, names) for name, value in use.step.arguments.items()}
+    command = use.step.arguments.get("command")
+    if isinstance(command, str) and isinstance(arguments["command"], str):
+        # A text goes to a shell, so what is put into it is quoted; an expression that gives a list is an argv.
+        arguments["command"] = render(command, names, quote=True)
     member = use.member or (render(use.step.target, names) if use.step.target else "")
     references = reader_types(kind)
     if member and references:
