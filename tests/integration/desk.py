@@ -34,12 +34,13 @@ targets:
     url: {{secret: "env:{mongo}"}}
     database: {database}
     selection_timeout: 2
-  cms: {{kind: command, on: local, prefix: [env, "PATH={programs}:/usr/bin:/bin"]}}
+  cms: {{kind: command, on: local, prefix: [env, -C, {platform}]}}
 """
 _PLATFORM = """\
 #!/bin/sh
+case "$*" in *--help) echo "usage: manage.py $*"; exit ;; esac
 ROLLBOOK_DEMO_LEDGER_URL=${ledger} ROLLBOOK_DEMO_MONGO_URL=${mongo} \\
-exec {python} -m rollbook.demo.publish cms "$@" --database {database}
+exec {python} -m rollbook.demo.publish "$@" --database {database}
 """
 
 USUAL = {
@@ -72,15 +73,15 @@ class Desk:
     answers: Mapping[str, str] = field(default_factory=lambda: dict(USUAL))
 
     def __post_init__(self) -> None:
-        programs = self.folder / "bin"
+        platform = self.folder / "edx-platform"
         names = {"ledger": _LEDGER, "mongo": _MONGO, "database": self.sample.database}
-        for place in (self.folder / "inventory", programs):
+        for place in (self.folder / "inventory", platform):
             place.mkdir(parents=True, exist_ok=True)
-        inventory = _INVENTORY.format(environment=ENVIRONMENT, programs=programs, **names)
+        inventory = _INVENTORY.format(environment=ENVIRONMENT, platform=platform, **names)
         (self.folder / "inventory" / f"{ENVIRONMENT}.yml").write_text(inventory)
-        platform = {**names, "ledger": f"{_LEDGER}_OF_PLATFORM", "python": sys.executable}
-        (programs / "cms").write_text(_PLATFORM.format(**platform))
-        (programs / "cms").chmod(0o755)
+        program = {**names, "ledger": f"{_LEDGER}_OF_PLATFORM", "python": sys.executable}
+        (platform / "manage.py").write_text(_PLATFORM.format(**program))
+        (platform / "manage.py").chmod(0o755)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import pymongo
 import sqlalchemy as sa
 
 from rollbook.demo.sample import Sample
-from rollbook.demo.studio import COLUMNS, Entry
+from rollbook.demo.studio import COLUMNS, Entry, Studio
 from rollbook.demo.tables import history
 
 Pair = tuple[str, ...]
@@ -43,7 +42,8 @@ def look(sample: Sample, course_id: str = "") -> Stores:
         query = sa.select(history).where(history.c.course_id == row.course_id).order_by(history.c.history_id)
         with studio.engine.connect() as connection:
             rows = tuple(dict(found) for found in connection.execute(query).mappings())
-        document = studio.database["modulestore.active_versions"].find_one({"org": row.org, **_key(row.course_id)})
+        wanted = {name: row.active_version()[name] for name in ("org", "course", "run")}
+        document = studio.database["modulestore.active_versions"].find_one(wanted)
     assert document is not None
     versions = document["versions"]
     assert isinstance(versions, dict)
@@ -56,26 +56,30 @@ def structures(sample: Sample) -> set[str]:
         return {str(found["_id"]) for found in studio.database["modulestore.structures"].find({}, ["_id"])}
 
 
-def mongo_hash(sample: Sample) -> object:
-    """Give MongoDB's own hash over every collection of the sample's database."""
-    with pymongo.MongoClient[dict[str, object]](sample.mongo_url) as client:
-        return client[sample.database].command("dbHash")["collections"]
+def everything(sample: Sample) -> object:
+    """Give every row of the ledger's database, and MongoDB's own hash of each collection."""
+    with sample.open() as studio:
+        return _tables(studio), studio.database.command("dbHash")["collections"]
 
 
-def ledger_content(sample: Sample) -> dict[str, list[tuple[object, ...]]]:
-    """Read every row of every table of the ledger's database."""
-    engine = sa.create_engine(sample.sql_url)
-    tables = sa.MetaData()
-    tables.reflect(engine)
-    with engine.connect() as connection:
-        found = {
+def beside(sample: Sample) -> object:
+    """Give what a restore of the sample's course must not touch, and how many rows tell of that course."""
+    with sample.open() as studio:
+        tables = _tables(studio)
+        others = {name: [row for row in rows if sample.course_id not in row] for name, rows in tables.items()}
+        counts = {name: len(rows) - len(others[name]) for name, rows in tables.items() if "historical" not in name}
+        hashes = dict(studio.database.command("dbHash")["collections"])
+        del hashes["modulestore.active_versions"]
+        course = {"_id": {"$ne": studio.entry(sample.course_id).active_version()["_id"]}}
+        active = list(studio.database["modulestore.active_versions"].find(course).sort("_id"))
+        return others, counts, hashes, active
+
+
+def _tables(studio: Studio) -> dict[str, list[tuple[object, ...]]]:
+    found = sa.MetaData()
+    found.reflect(studio.engine)
+    with studio.engine.connect() as connection:
+        return {
             table.name: sorted((tuple(row) for row in connection.execute(table.select())), key=repr)
-            for table in tables.sorted_tables
+            for table in found.sorted_tables
         }
-    engine.dispose()
-    return found
-
-
-def _key(course_id: str) -> dict[str, object]:
-    parts = course_id.partition(":")[2].split("+")
-    return {"course": parts[1], "run": parts[2] if len(parts) == 3 else "library"}
