@@ -253,7 +253,7 @@ def _step_started(step: StepRun, record: Record) -> StepRun:
 
 
 def _op_finished(step: StepRun, record: Record) -> StepRun:
-    return replace(step, ops_done=record["index"] + 1)
+    return _with_files(replace(step, ops_done=record["index"] + 1), record)
 
 
 def _step_finished(step: StepRun, record: Record) -> StepRun:
@@ -279,12 +279,15 @@ def _step_finished(step: StepRun, record: Record) -> StepRun:
 
 def _with_output(step: StepRun, record: Record) -> StepRun:
     output = record.get("output")
-    files = record.get("files", ())
-    return replace(
-        step,
-        output=build(OutputRecord, output) if output else step.output,
-        files=tuple(build(WrittenFile, file) for file in files) or step.files,
-    )
+    return _with_files(replace(step, output=build(OutputRecord, output) if output else step.output), record)
+
+
+def _with_files(step: StepRun, record: Record) -> StepRun:
+    """Add a record's files: after a crash each attempt tells of those that it wrote itself."""
+    written = [build(WrittenFile, file) for file in record.get("files", ())]
+    if not written:
+        return step
+    return replace(step, files=tuple({file.path: file for file in (*step.files, *written)}.values()))
 
 
 def _step_failed(step: StepRun, record: Record) -> StepRun:
