@@ -168,6 +168,35 @@ def test_an_undo_is_a_run_of_its_own(own: Path) -> None:
     assert not (own / "first.txt").exists()
     rows = json.loads(run(own, "runs", "--json").stdout)
     assert [row["undo_of"] for row in rows] == [rows[1]["run"], None]
+    listed = run(own, "runs").stdout.splitlines()
+    assert "succeeded" in listed[1]
+    assert "undone" in listed[2]
+
+
+def test_going_back_is_itself_undoable(own: Path) -> None:
+    """The undo of an undo brings back what the first run made, and the list tells so."""
+    run(own, "run-runbook", "slow", "--set", f"folder={own}", "--yes")
+    run(own, "undo", "last", "--yes")
+
+    again = run(own, "undo", "last", "--yes")
+
+    assert again.returncode == 0, again.stderr
+    assert (own / "first.txt").read_text() == "one"
+    assert [line.split()[1] for line in run(own, "runs").stdout.splitlines()[1:]] == [
+        "succeeded",
+        "undone",
+        "succeeded",
+    ]
+
+
+def test_until_stops_on_purpose_after_a_step(own: Path) -> None:
+    """The run ends with code 3 behind the step that was named, and `resume` goes to the end."""
+    stopped = run(own, "run-runbook", "slow", "--set", f"folder={own}", "--yes", "--until", "first")
+
+    assert stopped.returncode == 3, stopped.stderr
+    assert not (own / "last.txt").exists()
+    assert run(own, "resume", "last").returncode == 0
+    assert (own / "last.txt").exists()
 
 
 def test_a_question_without_an_answer_makes_the_run_wait(own: Path) -> None:

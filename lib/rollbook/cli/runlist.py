@@ -18,7 +18,7 @@ from .ending import boundary, brief, current, run_code, sentence
 from .hints import typed
 from .holder import holder_of
 from .screen import Screen
-from .undone import undo_of
+from .undone import taken_back, undo_of
 from .words import clock, count, instant, one_line
 
 _TONES = {"good": ("green",), "calm": (), "warn": ("yellow",), "bad": ("red",)}
@@ -30,7 +30,7 @@ def run_lines(runs: Runs, screen: Screen) -> Iterator[str]:
     if not folders:
         yield f"There are no runs here yet. Start one with {typed('run-runbook', 'NAME')}."
         return
-    undone = {run.plan.undo_of for _, run in runs.readable() if run.plan.undo_of and run.status == "undone"}
+    undone = taken_back(runs)
     width = max(len(folder.id) for folder in folders)
     yield screen.paint(f"{'run':<{width}}  {'status':<10}  {'steps':>7}  {'took':>11}  runbook and environment", "dim")
     for folder in reversed(folders):
@@ -43,6 +43,8 @@ def run_lines(runs: Runs, screen: Screen) -> Iterator[str]:
 
 def _row(run: Run, folder: RunFolder, undone: set[str], screen: Screen, width: int) -> Iterator[str]:
     status: str = "undone" if run.id in undone else run.status
+    if status == "undone" and run.id not in undone:
+        status = "succeeded"
     if status == "running" and not holder_of(folder):
         status = "cut off"
     done = f"{sum(step.done for step in run.steps)}/{len(run.steps)}"
@@ -51,7 +53,15 @@ def _row(run: Run, folder: RunFolder, undone: set[str], screen: Screen, width: i
     what = f"{run.plan.runbook} in {run.plan.environment}" + (
         f", undo of …{run.plan.undo_of[-6:]}" if run.plan.undo_of else ""
     )
-    tone = ("yellow",) if status == "cut off" else () if status == "undone" else _TONES[RUN_TONES[run.status]]
+    tone = (
+        ("yellow",)
+        if status == "cut off"
+        else ()
+        if status == "undone"
+        else ("green",)
+        if status == "succeeded"
+        else _TONES[RUN_TONES[run.status]]
+    )
     state = screen.paint(f"{status:<10}", *tone)
     lead = f"{run.id:<{width}}  {state}  {done:>7}  {took:>11}  "
     yield f"{lead}{visible(one_line(what, max(24, screen.width - width - 36)))}"
