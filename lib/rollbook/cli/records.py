@@ -13,7 +13,8 @@ _RUN = "The run's id, its beginning or end, or `last`."
 def runs(*, json: bool = False) -> int:
     """List the runs there are, newest first."""
     from ..runs import Runs
-    from .runlist import run_lines, runs_json
+    from .runtable import run_lines
+    from .statusview import runs_json
 
     if json:
         write(runs_json(Runs()))
@@ -30,7 +31,7 @@ def status(run: str, *, brief: bool = False, json: bool = False) -> int:
     from ..runs import Runs
     from .ending import brief as brief_sentence
     from .holder import holder_of
-    from .runlist import status_json, status_lines
+    from .statusview import status_json, status_lines
 
     folder = Runs().find(run)
     found = folder.read()

@@ -1,14 +1,15 @@
-"""The runs there are, and one of them step by step; for people and for machines."""
+"""How runs stand: one of them step by step for people, each of them for machines."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Final
 
 from ..errors import JournalError
 from ..journal import utc_now
 from ..library import runbook_from_sources
 from ..plan import Plan
-from ..report.wording import RUN_TONES, STEP_MARKS, STEP_WORDS, duration, visible
+from ..report.wording import STEP_MARKS, STEP_TONES, STEP_WORDS, Tone, duration, visible
 from ..run import Run, StepRun
 from ..runs import RunFolder, Runs
 from ..schema import encode
@@ -18,53 +19,10 @@ from .ending import boundary, brief, current, run_code, sentence
 from .hints import typed
 from .holder import holder_of
 from .screen import Screen
-from .undone import taken_back, undo_of
+from .undone import undo_of
 from .words import clock, count, instant, one_line
 
-_TONES = {"good": ("green",), "calm": (), "warn": ("yellow",), "bad": ("red",)}
-
-
-def run_lines(runs: Runs, screen: Screen) -> Iterator[str]:
-    """Yield the table of runs."""
-    folders = runs.all()
-    if not folders:
-        yield f"There are no runs here yet. Start one with {typed('run-runbook', 'NAME')}."
-        return
-    undone = taken_back(runs)
-    width = max(len(folder.id) for folder in folders)
-    yield screen.paint(f"{'run':<{width}}  {'status':<10}  {'steps':>7}  {'took':>11}  runbook and environment", "dim")
-    for folder in reversed(folders):
-        try:
-            yield from _row(folder.read(), folder, undone, screen, width)
-        except JournalError as error:
-            text = visible(one_line(error.message, 300))
-            yield from screen.wrap(text, first=f"{folder.id:<{width}}  ", rest=" " * (width + 2))
-
-
-def _row(run: Run, folder: RunFolder, undone: set[str], screen: Screen, width: int) -> Iterator[str]:
-    status: str = "undone" if run.id in undone else run.status
-    if status == "undone" and run.id not in undone:
-        status = "succeeded"
-    if status == "running" and not holder_of(folder):
-        status = "cut off"
-    done = f"{sum(step.done for step in run.steps)}/{len(run.steps)}"
-    end = run.ended_at or run.last_at or run.started_at
-    took = duration((end - run.started_at).total_seconds())
-    what = f"{run.plan.runbook} in {run.plan.environment}" + (
-        f", undo of …{run.plan.undo_of[-6:]}" if run.plan.undo_of else ""
-    )
-    tone = (
-        ("yellow",)
-        if status == "cut off"
-        else ()
-        if status == "undone"
-        else ("green",)
-        if status == "succeeded"
-        else _TONES[RUN_TONES[run.status]]
-    )
-    state = screen.paint(f"{status:<10}", *tone)
-    lead = f"{run.id:<{width}}  {state}  {done:>7}  {took:>11}  "
-    yield f"{lead}{visible(one_line(what, max(24, screen.width - width - 36)))}"
+_STYLES: Final[Mapping[Tone, str]] = {"good": "green", "calm": "dim", "warn": "yellow", "bad": "red"}
 
 
 def runs_json(runs: Runs) -> str:
@@ -159,8 +117,7 @@ def status_lines(run: Run, folder: RunFolder, screen: Screen) -> Iterator[str]:
 
 
 def _step(step: StepRun, width: int, screen: Screen) -> Iterator[str]:
-    style = {"good": "green", "bad": "red", "warn": "yellow"}.get(_tone(step), "dim")
-    mark = screen.paint(STEP_MARKS[step.status], style)
+    mark = screen.paint(STEP_MARKS[step.status], _STYLES[STEP_TONES[step.status]])
     words = ["ok" if step.status == "ok" else STEP_WORDS[step.status]]
     if step.seconds is not None and step.seconds >= 0.1:  # less tells nothing
         words.append(duration(step.seconds))
@@ -177,9 +134,3 @@ def _step(step: StepRun, width: int, screen: Screen) -> Iterator[str]:
 
 def _at(moment: datetime) -> str:
     return f"{clock(moment)}Z"
-
-
-def _tone(step: StepRun) -> str:
-    from ..report.wording import STEP_TONES
-
-    return STEP_TONES[step.status]
