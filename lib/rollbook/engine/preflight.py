@@ -42,28 +42,8 @@ def _weighed(finding: Finding, planner: Planner) -> Finding:
 def _target(name: str, planner: Planner) -> Iterator[Finding]:
     try:
         yield from planner.pool.target(name).check()
-        yield from _identity(name, planner)
     except RollbookError as error:
         yield Finding(name, "reachable", "missing", error.message, error.advice)
-
-
-def _identity(name: str, planner: Planner) -> Iterator[Finding]:
-    expected = planner.inventory.targets[name].expect
-    if not expected:
-        return
-    found = planner.pool.reader(name).identity()
-    for key, value in expected.items():
-        if found.get(key) == value:
-            yield Finding(name, f"expect {key}", "ok", f"{key} is {value}")
-        else:
-            seen = found.get(key, "not told by this target")
-            yield Finding(
-                name,
-                f"expect {key}",
-                "missing",
-                f"this is another system: {key} is {seen}, the inventory expects {value}",
-                "Correct the target's address, or its expect: once you are sure.",
-            )
 
 
 def _disk(folder: Path) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from ..ops import Command, Execution, FileCopy, FileRemove, FileWrite, Op, OpRes
 from ..values import Secret
 from .base import CommandResult, FileStat, HostReader
 from .output import CommandOutput
+from .probe import BaseProbe
 from .process import Launch, Sink, never
 from .surroundings import BaseTarget
 
@@ -136,7 +137,7 @@ def _last_line(tail: str) -> str:
     return f"It said last: {lines[-1][:300]}" if lines else "It printed nothing."
 
 
-class HostProbe(HostReader):
+class HostProbe(BaseProbe, HostReader):
     """The reading side of a host."""
 
     kinds: ClassVar[tuple[str, ...]] = ("local", "ssh", "command")
@@ -146,18 +147,7 @@ class HostProbe(HostReader):
         self._files = host.files
         self._redactor = host.redactor
         self._identity = host.identity
-        self._name = host.name
-        self._kind = host.kind
-
-    @property
-    def name(self) -> str:
-        """The target's name in the inventory."""
-        return self._name
-
-    @property
-    def kind(self) -> str:
-        """The target's kind in the inventory."""
-        return self._kind
+        super().__init__(host)
 
     def identity(self) -> Mapping[str, str]:
         """Read which system this is; raises `Unreachable` when it does not answer."""

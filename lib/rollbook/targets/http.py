@@ -11,6 +11,7 @@ from ..errors import TargetError, Unreachable
 from ..ops import Execution, HttpCall, Op, OpResult
 from ..values import Plain, Secret
 from .base import HttpReader, HttpResponse, TargetSpec
+from .probe import BaseProbe
 from .settings import HttpSettings
 from .surroundings import BaseTarget, Surroundings
 from .tunnel import Tunnels
@@ -230,29 +231,18 @@ def _charset(content_type: str) -> str:
     return "utf-8"
 
 
-class HttpProbe(HttpReader):
+class HttpProbe(BaseProbe, HttpReader):
     """The asking side of a site: GET and HEAD."""
 
     kinds: ClassVar[tuple[str, ...]] = ("http",)
 
     def __init__(self, target: HttpTarget) -> None:
-        self._name = target.name
-        self._kind = target.kind
+        super().__init__(target)
         self._base = target.settings.base_url
         self._address = target.address
         self._headers = target.own_headers
         self._ask = target.ask
         self._safe = target.safe
-
-    @property
-    def name(self) -> str:
-        """The target's name in the inventory."""
-        return self._name
-
-    @property
-    def kind(self) -> str:
-        """The target's kind in the inventory."""
-        return self._kind
 
     def identity(self) -> Mapping[str, str]:
         """Give the host and port, once it answered anything; nothing for a target without base_url."""

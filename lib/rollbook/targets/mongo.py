@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -13,6 +14,7 @@ from ..values import Plain, Secret
 from .base import Finding, MongoReader, TargetSpec
 from .export import LinesFile
 from .mongo_errors import explain
+from .probe import BaseProbe
 from .settings import MongoSettings
 from .surroundings import BaseTarget, Surroundings
 from .tunnel import Tunnels
@@ -176,12 +178,13 @@ class MongoTarget(BaseTarget[MongoSettings]):
         from pymongo.errors import PyMongoError
 
         try:
-            primary = bool(self.database.client.admin.command("hello").get("isWritablePrimary"))
+            hello = self.database.client.admin.command("hello")
             status = self.database.client.admin.command({"connectionStatus": 1, "showPrivileges": True})
         except PyMongoError as error:
             failure = explain(self.name, "connecting with the account that writes", error)
             return (self.finding("write rights", "missing", failure.message, failure.advice),)
-        return (self._primary(primary), self._rights(status["authInfo"]))
+        primary = self._primary(bool(hello.get("isWritablePrimary")))
+        return (primary, self._rights(status["authInfo"]), self.clock_finding(hello["localTime"].replace(tzinfo=UTC)))
 
     def _primary(self, found: bool) -> Finding:  # one fact
         if found:
@@ -245,28 +248,17 @@ def _carried_out(
             return op.matched
 
 
-class MongoProbe(MongoReader):
+class MongoProbe(BaseProbe, MongoReader):
     """The reading side of a database: on the primary, only what a majority has."""
 
     kinds: ClassVar[tuple[str, ...]] = ("mongo",)
 
     def __init__(self, target: MongoTarget, settings: MongoSettings) -> None:
-        self._name = target.name
-        self._kind = target.kind
+        super().__init__(target)
         self._guard = target.guard
         self._connect = target.connect_with
         self._settings = settings
         self._opened: Database[dict[str, Plain]] | None = None
-
-    @property
-    def name(self) -> str:
-        """The target's name in the inventory."""
-        return self._name
-
-    @property
-    def kind(self) -> str:
-        """The target's kind in the inventory."""
-        return self._kind
 
     @property
     def _database(self) -> "Database[dict[str, Plain]]":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from ..errors import TargetError, Unreachable
 from ..ops import Execution, Mail, Op, OpResult
 from .base import MailReader, TargetSpec
+from .probe import BaseProbe
 from .settings import SmtpSettings
 from .surroundings import BaseTarget, Surroundings
 
@@ -124,26 +125,15 @@ class SmtpTarget(BaseTarget[SmtpSettings]):
         return session
 
 
-class MailProbe(MailReader):
+class MailProbe(BaseProbe, MailReader):
     """The asking side of a mail server."""
 
     kinds: ClassVar[tuple[str, ...]] = ("smtp",)
 
     def __init__(self, target: SmtpTarget) -> None:
-        self._name = target.name
-        self._kind = target.kind
+        super().__init__(target)
         self._session = target.session
         self._place = target.place
-
-    @property
-    def name(self) -> str:
-        """The target's name in the inventory."""
-        return self._name
-
-    @property
-    def kind(self) -> str:
-        """The target's kind in the inventory."""
-        return self._kind
 
     def identity(self) -> Mapping[str, str]:
         """Give the host and port, once the server answered and took the account; raises `Unreachable`."""

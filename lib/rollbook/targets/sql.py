@@ -12,11 +12,12 @@ from ..schema import build
 from ..values import Plain
 from .base import Finding, SqlReader, TargetSpec
 from .export import LinesFile
+from .probe import BaseProbe
 from .settings import SqlSettings
 from .sql_address import PORTS, Family, address, family, for_reader, through
 from .sql_engine import family_of, make_engine
 from .sql_errors import explain
-from .sql_facts import identify, rights
+from .sql_facts import clock, identify, rights
 from .sql_lock import SqlLock
 from .sql_values import cell, exported, parameters, with_fractions
 from .surroundings import BaseTarget, Surroundings
@@ -153,10 +154,12 @@ class SqlTarget(BaseTarget[SqlSettings]):
         try:
             with self.engine.connect() as session:
                 found = tuple(rights(session))
+                theirs = clock(session)
         except SQLAlchemyError as error:
             failure = explain(self.name, "connecting with the account that writes", error)
             return (self.finding("write rights", "missing", failure.message, failure.advice),)
-        return tuple(self.finding(*one) for one in found)
+        lines = tuple(self.finding(*one) for one in found)
+        return lines if theirs is None else (*lines, self.clock_finding(theirs))
 
     def lock(self, name: str) -> "AbstractContextManager[None] | None":
         """Give a lock that is held by a session of its own; None for SQLite, which has none."""
@@ -173,29 +176,18 @@ class SqlTarget(BaseTarget[SqlSettings]):
             self._tunnels.close()
 
 
-class SqlProbe(SqlReader):
+class SqlProbe(BaseProbe, SqlReader):
     """The reading side of a database: every transaction is read-only on the server."""
 
     kinds: ClassVar[tuple[str, ...]] = ("sql", "postgres")
 
     def __init__(self, target: SqlTarget, settings: SqlSettings) -> None:
-        self._name = target.name
-        self._kind = target.kind
+        super().__init__(target)
         self._safe = target.safe
         self._guard = target.guard
         self._connect = target.connect_with
         self._settings = settings
         self._opened: Engine | None = None
-
-    @property
-    def name(self) -> str:
-        """The target's name in the inventory."""
-        return self._name
-
-    @property
-    def kind(self) -> str:
-        """The target's kind in the inventory."""
-        return self._kind
 
     @property
     def dialect(self) -> Literal["mysql", "postgresql", "sqlite"]:

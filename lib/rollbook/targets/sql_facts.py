@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -51,6 +52,20 @@ def _identify_mysql(session: "Connection") -> dict[str, str]:
 def _sqlite_path(session: "Connection") -> Path:
     rows = session.exec_driver_sql("PRAGMA database_list")
     return Path(next(str(row[2]) for row in rows if row[1] == "main"))
+
+
+def clock(session: "Connection") -> datetime | None:
+    """Read the server's clock; None where the database is a file."""
+    from sqlalchemy import text
+
+    match session.engine.dialect.name:
+        case "postgresql":
+            query = "SELECT extract(epoch FROM clock_timestamp())"
+        case "sqlite":
+            return None
+        case _:
+            query = "SELECT unix_timestamp(now(6))"
+    return datetime.fromtimestamp(float(session.execute(text(query)).scalar_one()), UTC)
 
 
 def rights(session: "Connection") -> Iterator[Line]:

@@ -4,8 +4,9 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from threading import RLock
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import ClassVar, Final, Generic, Protocol, TypeVar
 
 from ..errors import TargetError, Unreachable
 from ..ops import Execution, Op, OpResult
@@ -15,6 +16,7 @@ from .redaction import Redactor
 from .secrets import SecretStore
 
 C = TypeVar("C")
+CLOCK_SKEW: Final = 5.0  # seconds
 
 
 def hush(logger: str) -> None:
@@ -113,6 +115,18 @@ class BaseTarget(Generic[C]):
             case "ok" | "warning" | "missing":
                 return Finding(self.name, subject, severity, self.safe(message), advice)
         raise ValueError(severity)
+
+    def clock_finding(self, theirs: datetime) -> Finding:
+        """Compare the server's clock with this machine's: history, pruning and reports are read by their times."""
+        skew = abs((datetime.now(UTC) - theirs.astimezone(UTC)).total_seconds())
+        if skew <= CLOCK_SKEW:
+            return self.finding("clock", "ok", f"its clock is within {CLOCK_SKEW:.0f} s of this machine's")
+        return self.finding(
+            "clock",
+            "warning",
+            f"its clock and this machine's are {skew:.0f} s apart",
+            "Have both keep time (NTP) before times of the two are compared.",
+        )
 
     def _expected(self, found: Mapping[str, str]) -> tuple[Finding, ...]:
         return tuple(
