@@ -649,3 +649,15 @@ def test_a_group_runs_on_all_members_and_counts_failures(workshop: Workshop) -> 
 
     assert run.status == "succeeded"
     assert [len((workshop.folder / name / "count.txt").read_text().split()) for name in ("h1", "h2", "h3")] == [1, 2, 1]
+
+
+def test_the_same_command_twice_is_run_twice(workshop: Workshop) -> None:
+    """A command that nothing shows was run is planned and run as often as the runbook says."""
+    step = '    name: Count.\n    shell.run: {command: "echo x >> count.txt"}\n'
+    workshop.write("twice", f"steps:\n  - id: a\n{step}  - id: b\n{step}")
+
+    run = workshop.run("twice")
+
+    assert [step.planned.verdict for step in run.steps] == ["run", "run"]
+    assert run.status == "succeeded"
+    assert (workshop.folder / "count.txt").read_text() == "x\nx\n"

@@ -199,9 +199,15 @@ def plan_action(
     if isinstance(action, Fact):
         refuse(action, before)
     change = change_of(action, before, use)
-    if change.ops:
+    if change.ops and not _is_blind(action, planned, change):
         projection.add(use.address, action, change.after)
     return with_change(planned, action, change, use)
+
+
+def _is_blind(action: Action[Any], planned: PlannedStep, change: Change[Any]) -> bool:
+    """Tell whether nothing shows that a command was run: then the same command again is run again."""
+    bound: dict[str, Plain] = planned.bound_fields(encode(change.before))
+    return action.family == "command" and all(value is None for value in bound.values())
 
 
 def binding_fields(action: Action[Any]) -> tuple[str, ...]:
