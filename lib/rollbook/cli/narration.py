@@ -58,23 +58,27 @@ class Narrator:
     statuses: dict[str, StepStatus] = field(default_factory=dict)
     began: dict[str, datetime] = field(default_factory=dict)
     _after: Mapping[str, Boundary] = field(default_factory=dict)
+    _planned: Mapping[str, PlannedStep] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.look_ahead()
 
     def look_ahead(self) -> None:
         """Work out what holds after each step, from the plan and from what happened."""
+        self._planned = {step.address: step for step in self.plan.steps}
         steps = (as_happened(step, self.statuses.get(step.address, "pending")) for step in self.plan.steps)
         self._after = boundaries(steps, self.sites)
 
     def happened(self, address: str, status: StepStatus) -> None:
         """Take in how a step ended: what comes after it rests on that."""
-        self.statuses[address] = status
-        self.look_ahead()
+        before, self.statuses[address] = self.statuses.get(address, "pending"), status
+        step = self.step(address)
+        if step is None or as_happened(step, before).verdict != as_happened(step, status).verdict:
+            self.look_ahead()
 
     def step(self, address: str) -> PlannedStep | None:
         """Find a step as it is planned now."""
-        return self.plan.step(address)
+        return self._planned.get(address)
 
     def after(self, address: str) -> Boundary | None:
         """Give what holds after a step."""

@@ -40,6 +40,7 @@ class Walk:
 
     def _take(self, plan: Plan) -> None:
         self.plan = plan
+        self._at = 0
         self.session.planned = {step.address: step for step in plan.steps}
 
     def go(self) -> None:
@@ -68,8 +69,11 @@ class Walk:
         self.end("undone" if self.plan.undo_of else "succeeded", "")
 
     def _next(self) -> PlannedStep | None:
-        known = self.session.known
-        return next((step for step in self.plan.steps if step.section == "steps" and step.address not in known), None)
+        steps, known = self.plan.steps, self.session.known
+        # What is over stays over, so nobody looks at it again.
+        while self._at < len(steps) and (steps[self._at].section != "steps" or steps[self._at].address in known):
+            self._at += 1
+        return steps[self._at] if self._at < len(steps) else None
 
     def _members(self, planned: PlannedStep) -> tuple[PlannedStep, ...]:
         if not planned.group:
@@ -168,6 +172,7 @@ class Walk:
         """Journal the failure and decide; tell whether the walk goes on."""
         if not planned.group:
             self._record_failure(planned, error)
+        self.session.check_stop()
         decision = self.session.asker.after_failure(planned, str(error)) or self._as_written(planned)
         match decision.what:
             case "retry":
