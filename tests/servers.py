@@ -19,7 +19,7 @@ from rollbook.demo.process import free_port, spawn, stop
 _PATIENCE = 60.0  # seconds
 
 
-class Unavailable(Exception):  # noqa: N818  (not an error where nobody asked for the server)
+class Unavailable(Exception):
     """This machine cannot give that server; the text says why."""
 
 

@@ -121,8 +121,12 @@ def test_a_command_without_a_probe_is_never_run_again_on_a_guess(workshop: Works
 
     waiting = workshop.resume(nobody())
     assert (waiting.status, waiting.steps[0].status, paid.read_text()) == ("waiting", "in_doubt", "paid\n")
+    aborted = workshop.resume(nobody(doubts={"pay": "abort"}))
+    assert (aborted.status, aborted.steps[0].status) == ("waiting", "in_doubt")
+    assert workshop.resume(nobody()).status == "waiting"
+    assert paid.read_text() == "paid\n"
     done = workshop.resume(nobody(doubts={"pay": "done"}))
 
     assert done.status == "succeeded"
     assert paid.read_text() == "paid\n"
-    assert [record.type for record in replay(workshop.runs.all()[-1].journal)].count("in_doubt") == 2
+    assert [record.type for record in replay(workshop.runs.all()[-1].journal)].count("in_doubt") == 5

@@ -32,7 +32,7 @@ from .approval import approve
 from .attempt import Attempt
 from .doubt import decide, rest_of
 from .execution import LiveExecution
-from .questions import ask
+from .questions import Waiting, ask
 from .session import Session
 from .verify import carry_assertion, verify_after, verify_steps
 
@@ -226,7 +226,9 @@ class Stepper:
             case "redo":
                 self._again(attempt, past, ops, after)
             case "abort":
-                raise StepFailed(f"{planned.address} was left as it is: {attempt.session.operator} decided to abort.")
+                who = attempt.session.operator
+                attempt.session.record("in_doubt", step=planned.address, text=f"{who} left it as it is: {why}")
+                raise Waiting
 
     def _apply(self, attempt: Attempt, after: AnyState, ops: Sequence[Op], done: int) -> None:
         session, planned = attempt.session, attempt.planned
