@@ -4,7 +4,7 @@ from invoke.collection import Collection
 
 from .books import lint, list_runbooks, schema, show
 from .going_on import abandon, adopt, approve, pause, resume, undo
-from .places import demo, doctor, init, test
+from .places import demo, doctor, init, test, torture
 from .plans import plan, run_runbook
 from .records import note, report, runs, status, verify_journal
 
@@ -32,4 +32,5 @@ namespace = Collection(
     init,
     demo,
     test,
+    torture,
 )

@@ -1,5 +1,7 @@
 """Commands about places: `doctor` looks at an environment, `init` starts a folder, `demo` and `test` try everything."""
 
+import os
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -76,8 +78,21 @@ def demo(*, undo_: bool = False, stay: bool = False) -> int:
 @command("test", help={"only": "Only tests whose name contains this."})
 def test(*, only: str = "") -> int:  # noqa: PT028  # a command, not a test
     """Run the project's own tests, in a checkout."""
-    import sys
+    return _pytest(*(["-k", only] if only else []))
 
+
+@command("torture", help={"only": "Only those whose name contains this, such as mariadb."})
+def torture(*, only: str = "") -> int:
+    """
+    Kill a restore at every place there is, on every ledger, in a checkout.
+
+    Takes long: minutes for each ledger.
+    """
+    os.environ["ROLLBOOK_TORTURE"] = "1"
+    return _pytest("-m", "torture", *(["-k", only] if only else []))
+
+
+def _pytest(*options: str) -> int:
     root = Path(__file__).resolve().parents[3]
     if not (root / "tests").is_dir() or not (root / "pyproject.toml").is_file():
         raise NotFoundError(
@@ -86,4 +101,4 @@ def test(*, only: str = "") -> int:  # noqa: PT028  # a command, not a test
     import pytest
 
     sys.stdout.flush()
-    return int(pytest.main(["--rootdir", str(root), str(root / "tests"), *(["-k", only] if only else [])]))
+    return int(pytest.main(["--rootdir", str(root), str(root / "tests"), *options]))

@@ -93,7 +93,9 @@ def _open(
     until: str,
 ) -> Iterator[Workplace]:
     redactor = Redactor()
-    pool = TargetPool(inventory.targets, SecretStore(os.environ, redactor), redactor)
+    # Whoever finds a lock held on a server sees there by whom.
+    label = f"rollbook {operator()}"
+    pool = TargetPool(inventory.targets, SecretStore(os.environ, redactor), redactor, label=label)
     try:
         planner = Planner(
             runbook,
