@@ -10,6 +10,7 @@ from rollbook.openedx.versions import (
     Candidate,
     Link,
     Pair,
+    Suggestion,
     chain_pairs,
     check_mix,
     history_pairs,
@@ -93,6 +94,40 @@ def test_publishing_the_damage_is_not_taken_for_the_damage() -> None:
     chosen = suggest(candidates, None).candidate
     assert chosen is not None
     assert chosen.pair.pointers == Pointers(version(1), version(11))
+
+
+def gone_back(*drafts: int) -> Suggestion:
+    """Tell of a good course (1, 2), an import by mistake (3), a panic edit (4), and pairs gone back to, or edits (5)."""
+    moves = (1, 2, 3, 4, *drafts)
+    history = [history_row(n, draft, 10 + draft, minute=n) for n, draft in enumerate(moves, start=1)]
+    contents = {1: GOOD[:9], 2: GOOD, 3: BAD, 4: BAD[1:], 5: GOOD[1:]}
+    sketches = [sketch(number, *names) for number, names in contents.items()]
+    sketches += [sketch(10 + number, *names, published=True) for number, names in contents.items()]
+    return suggest(judged(history_pairs(None, history), *sketches), None)
+
+
+def test_a_course_that_was_put_back_is_not_broken_again() -> None:
+    """After a way back behind the import, the pair in force is suggested, and not the one before the way back."""
+    suggestion = gone_back(2)
+
+    assert suggestion.candidate is not None
+    assert suggestion.candidate.pair.pointers == Pointers(version(2), version(12))
+    assert suggestion.candidate.pair.when == at(5)
+    assert "put back" in suggestion.reason
+
+
+def test_nothing_is_suggested_for_a_course_that_was_put_back_and_edited() -> None:
+    """After a way back and further edits, nobody can tell what is wanted: the operator chooses."""
+    assert gone_back(2, 5).candidate is None
+
+
+def test_a_way_back_that_was_undone_leads_to_the_good_pair_again() -> None:
+    """After a way back was undone, the import is the harm as before."""
+    suggestion = gone_back(2, 4)
+
+    assert suggestion.candidate is not None
+    assert suggestion.candidate.pair.pointers == Pointers(version(2), version(12))
+    assert "replaced 100%" in suggestion.reason
 
 
 def test_a_pair_with_one_branch_pruned_is_passed_over_and_told() -> None:

@@ -192,18 +192,27 @@ def suggest(candidates: Sequence[Candidate], before: datetime | None) -> Suggest
     Say which of *candidates* (newest first) to go back to.
 
     The last good pair before *before*; without it the last good pair before the newest change that replaced most of
-    the reachable blocks. Never a mix: both branches come from one line.
+    the reachable blocks. A change that went back to an earlier pair is none that did harm: where it went back behind
+    the harm, the course is whole again, and its pair stays; where it went back to the harm, the search goes on there.
+    Never a mix: both branches come from one line.
     """
     if before is not None:
         older = [candidate for candidate in candidates if candidate.pair.when < before]
         return _first_good(older, f"the last pair before {instant_text(before)}", before)
-    for place, candidate in enumerate(candidates):
-        if candidate.replaced is not None and candidate.replaced > MOST:
+    place = 0
+    while place < len(candidates):
+        back = _back_to(candidates, place)
+        if back is not None:
+            undone = [number for number in range(place + 1, back) if _is_harm(candidates, number)]
+            if undone:
+                return _cured(candidates, place, undone[-1])
+        elif _is_harm(candidates, place):
             reason = (
-                f"the last pair before {instant_text(candidate.pair.when)}, when a save by {candidate.who} "
-                f"replaced {candidate.replaced:.0%} of the blocks"
+                f"the last pair before {instant_text(candidates[place].pair.when)}, when a save by "
+                f"{candidates[place].who} replaced {candidates[place].replaced:.0%} of the blocks"
             )
             return _first_good(candidates[place + 1 :], reason, _began(candidates, place))
+        place = back or place + 1
     return Suggestion(None, "no save that is still known replaced most of the blocks; say `before` or choose yourself")
 
 
@@ -215,6 +224,30 @@ def check_mix(pointers: Pointers, known: Sequence[Pointers], *, allowed: bool) -
         f"{pointers} is no pair that the course has had: its draft and published versions come from different saves",
         advice="choose both from one line of openedx.versions, or set allow_mix: true if the mix is really wanted",
     )
+
+
+def _back_to(candidates: Sequence[Candidate], place: int) -> int | None:
+    """Give the place of the earlier pair that the change at *place* went back to, over others; None for a new pair."""
+    same = (
+        n for n in range(place + 1, len(candidates)) if candidates[n].pair.pointers == candidates[place].pair.pointers
+    )
+    found = next(same, None)
+    return None if found == place + 1 else found
+
+
+def _is_harm(candidates: Sequence[Candidate], place: int) -> bool:
+    """Tell whether the change at *place* brought a new pair that replaced most of the blocks."""
+    replaced = candidates[place].replaced
+    return replaced is not None and replaced > MOST and _back_to(candidates, place) is None
+
+
+def _cured(candidates: Sequence[Candidate], place: int, harm: int) -> Suggestion:
+    """Stay with the pair that went back behind the harm, if nothing was saved since."""
+    at, damage = instant_text(candidates[place].pair.when), _began(candidates, harm)
+    if place == 0 and candidates[0].good:
+        return Suggestion(candidates[0], f"the course was put back to it at {at}, and nothing was saved since", damage)
+    reason = f"the course was put back at {at}, and no save since replaced most of the blocks"
+    return Suggestion(None, f"{reason}; say `before` or choose yourself", damage)
 
 
 def _began(candidates: Sequence[Candidate], place: int) -> datetime:
