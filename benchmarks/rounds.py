@@ -1,0 +1,82 @@
+"""Whole processes, timed in turn: wall seconds and peak memory, each the median over interleaved rounds."""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A command line that is timed; *before* puts things in order and is not timed."""
+
+    argv: tuple[str, ...]
+    before: Callable[[], None] = lambda: None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one process took: wall *seconds*, and the most memory it or a child of it held."""
+
+    seconds: float
+    peak_mib: float
+
+
+class FailedError(Exception):
+    """A contender did not end well, so its time says nothing."""
+
+
+def measure(contenders: Mapping[str, Contender], folder: Path, rounds: int, *, warm: bool = True) -> dict[str, Sample]:
+    """
+    Run every contender once a round in *folder*, and give each one's medians.
+
+    The order turns with each round, so nobody always comes after the same one. *warm* adds a round that
+    is not counted: it fills the caches of the file system and compiles Python files.
+    """
+    samples: dict[str, list[Sample]] = {name: [] for name in contenders}
+    names = list(contenders)
+    for number in range(-1 if warm else 0, rounds):
+        turn = number % len(names)
+        for name in names[turn:] + names[:turn]:
+            sample = _run(name, contenders[name], folder)
+            if number >= 0:
+                samples[name].append(sample)
+    return {name: _median(found) for name, found in samples.items()}
+
+
+def _run(name: str, contender: Contender, folder: Path) -> Sample:
+    contender.before()
+    with (folder / "output.log").open("wb") as output:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            contender.argv,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **contender.environment},
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        said = (folder / "output.log").read_text(errors="replace")[-2000:]
+        raise FailedError(f"{name}: exit {process.returncode}: {' '.join(contender.argv)}\n{said}")
+    return Sample(seconds, usage.ru_maxrss / 1024)
+
+
+def _median(samples: list[Sample]) -> Sample:
+    return Sample(
+        statistics.median(sample.seconds for sample in samples),
+        statistics.median(sample.peak_mib for sample in samples),
+    )
+
+
+def python(*arguments: str) -> tuple[str, ...]:
+    """Give the command line of this interpreter."""
+    return (sys.executable, *arguments)
