@@ -1,7 +1,6 @@
 """An operator's working folder with an inventory that leads to a sample's stores, and what may be typed there."""
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -196,9 +195,13 @@ class Desk:
 
     def restoring(self, **inputs: str) -> tuple[str, ...]:
         """Give the words that restore the sample's course with the answers prepared."""
+        return ("run-runbook", *self.naming(**inputs), "--yes")
+
+    def naming(self, **inputs: str) -> tuple[str, ...]:
+        """Give the words that say what is to be restored where, with the answers prepared."""
         sets = {"course_id": self.sample.course_id, **inputs}
         options = [f"--set={name}={value}" for name, value in sets.items()]
-        return ("run-runbook", RESTORE, "--env", ENVIRONMENT, "--yes", *options, *self.answering_words())
+        return (RESTORE, "--env", ENVIRONMENT, *options, *self.answering_words())
 
     def answering_words(self) -> tuple[str, ...]:
         """Give the prepared answers as options."""
@@ -210,6 +213,7 @@ def tell(done: subprocess.CompletedProcess[str]) -> str:
     return f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
 
 
-def journal_lines(folder: RunFolder) -> list[dict[str, object]]:
-    """Read a journal's lines as they are."""
-    return [json.loads(line) for line in folder.journal.read_text().splitlines()]
+def story(run: Run) -> str:
+    """Tell what became of a run, for a failed assertion."""
+    lines = [f"{step.address}: {step.status} {step.error}" for step in run.steps]
+    return "\n".join([run.status, *lines, *map(str, run.events)])

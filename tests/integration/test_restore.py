@@ -7,16 +7,10 @@ import pytest
 from rollbook.errors import RefusedError
 from rollbook.run import Run
 
-from .desk import Desk
+from .desk import Desk, story
 from .stores import Stores, look, structures
 
 pytestmark = pytest.mark.server
-
-
-def story(run: Run) -> str:
-    """Tell what became of a run, for a failed assertion."""
-    lines = [f"{step.address}: {step.status} {step.error}" for step in run.steps]
-    return "\n".join([run.status, *lines, *map(str, run.events)])
 
 
 def assert_moved(before: Stores, after: Stores, run: Run, pair: tuple[str, ...]) -> None:
@@ -72,6 +66,22 @@ def test_survives_pruning(sqlite_desk: Desk) -> None:
     with pytest.raises(RefusedError, match=sample.head_draft):
         sqlite_desk.undo(run)
     assert look(sample) == after
+
+
+def test_again_and_again(sqlite_desk: Desk) -> None:
+    """A second restore changes nothing; after an undo, the same answers restore the same pair once more."""
+    first = sqlite_desk.run()
+    restored = look(sqlite_desk.sample)
+
+    second = sqlite_desk.run()
+
+    assert second.status == "succeeded", story(second)
+    assert look(sqlite_desk.sample) == restored
+    assert sqlite_desk.undo(first).status == "undone"
+    assert look(sqlite_desk.sample).ledger == (sqlite_desk.sample.head_draft, sqlite_desk.sample.head_published)
+    third = sqlite_desk.run()
+    assert third.status == "succeeded", story(third)
+    assert look(sqlite_desk.sample).ledger == restored.ledger
 
 
 def test_a_library(sqlite_desk: Desk) -> None:
