@@ -8,7 +8,9 @@ import pytest
 
 from rollbook.demo.sample import Sample
 
-from .desk import Desk
+pytest.register_assert_rewrite(f"{__package__}.killing")
+
+from .desk import Desk  # noqa: E402  # once what it asserts is to be told
 
 MakeDesk = Callable[..., Desk]
 
