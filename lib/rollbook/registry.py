@@ -5,11 +5,14 @@ import importlib
 import inspect
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Final
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
 
 from .action import Action
 from .errors import NotFoundError, RefusedError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP: Final = "rollbook.actions"
 
@@ -55,12 +58,12 @@ def action_type(kind: str) -> type[Action[Any]]:
     """
     # Built-in kinds cannot be shadowed, so most runs need not search the installed packages.
     if kind in BUILTINS:
-        return _checked(kind, EntryPoint(kind, BUILTINS[kind], GROUP), "rollbook")
+        return _checked(kind, BUILTINS[kind], "rollbook")
     offered = _offered()
     if kind not in offered:
         raise NotFoundError(f"There is no action {kind!r}.", advice=_advice(kind))
     entry = offered[kind]
-    return _checked(kind, entry, _package(entry))
+    return _checked(kind, f"{entry.module}:{entry.attr}", _package(entry))
 
 
 def kinds() -> tuple[str, ...]:
@@ -76,8 +79,10 @@ def forget() -> None:
 
 
 @cache
-def _offered() -> Mapping[str, EntryPoint]:
+def _offered() -> "Mapping[str, EntryPoint]":
     """Collect the kinds of other packages; two packages may not offer the same, nor one of Rollbook's."""
+    from importlib.metadata import entry_points  # 15 ms, and built-in kinds do not need it
+
     found: dict[str, EntryPoint] = {}
     for entry in entry_points(group=GROUP):
         other = "rollbook itself" if entry.name in BUILTINS else None
@@ -92,28 +97,29 @@ def _offered() -> Mapping[str, EntryPoint]:
     return found
 
 
-def _package(entry: EntryPoint) -> str:
+def _package(entry: "EntryPoint") -> str:
     distribution = entry.dist
     return f"the package {distribution.name} {distribution.version}" if distribution else "a package"
 
 
-def _checked(kind: str, entry: EntryPoint, package: str) -> type[Action[Any]]:
+def _checked(kind: str, place: str, package: str) -> type[Action[Any]]:
+    module, _, name = place.partition(":")
     try:
-        found = entry.load()
+        found = attrgetter(name)(importlib.import_module(module))
     except (ImportError, AttributeError) as error:
         raise RefusedError(
-            f"The action {kind!r} of {package} cannot be loaded from {entry.value}: {error}",
+            f"The action {kind!r} of {package} cannot be loaded from {place}: {error}",
             advice="Install the package again, or take its steps out of the runbook.",
         ) from error
     if not (inspect.isclass(found) and issubclass(found, Action)):
         raise RefusedError(
-            f"{entry.value} of {package} is not an action: it does not derive from rollbook.action.Action.",
+            f"{place} of {package} is not an action: it does not derive from rollbook.action.Action.",
             advice="Tell its authors; CONTRIBUTING.md shows what an action is.",
         )
     said = getattr(found, "kind", None)
     if said != kind:
         raise RefusedError(
-            f"{entry.value} of {package} says its kind is {said!r}, but it is offered as {kind!r}.",
+            f"{place} of {package} says its kind is {said!r}, but it is offered as {kind!r}.",
             advice="The entry point's name and the class's `kind` must be the same.",
         )
     return found

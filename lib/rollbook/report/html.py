@@ -1,8 +1,10 @@
 """The report as one self-contained HTML page: no script, nothing fetched, all text escaped."""
 
+import os
+from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from .account import Report
@@ -34,6 +36,7 @@ def _environment(report: Report) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=_finalize,
+        bytecode_cache=_compiled(),
     )
     environment.globals.update(
         utc=utc,
@@ -49,6 +52,20 @@ def _environment(report: Report) -> Environment:
         long_table=LONG_TABLE,
     )
     return environment
+
+
+def _compiled() -> FileSystemBytecodeCache | None:
+    """Keep compiled templates between runs, for compiling them takes longer than a small run; None where one cannot."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111  # never raises
+    folder = Path(base, "rollbook", "templates")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        seen = folder.stat()
+    except OSError:
+        return None
+    # Code is read from there, so nobody else may write it.
+    private = seen.st_uid == os.geteuid() and not seen.st_mode & 0o022 and os.access(folder, os.W_OK)
+    return FileSystemBytecodeCache(str(folder)) if private else None
 
 
 def _finalize(value: object) -> object:
