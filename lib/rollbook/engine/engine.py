@@ -56,7 +56,7 @@ class Engine:
         """
         self._name_run(reason)
         with self._locked(plan) as locks:
-            require(preflight(plan, self.planner))
+            require(preflight(plan, self.planner, self.folder.path))
             with Journal(self.folder.journal, clock=self.clock) as journal, self._session(journal, plan) as session:
                 session.locks = locks
                 content = {"run": self.folder.id, "plan": encode(plan), "digest": plan.digest, "reason": reason}
@@ -77,7 +77,7 @@ class Engine:
             self._require_open(run)
             self._name_run(run.reason)
             with self._locked(run.plan) as locks, self._session(journal, run.plan) as session:
-                require(preflight(run.plan, self.planner))
+                require(preflight(run.plan, self.planner, self.folder.path))
                 session.locks = locks
                 session.record("run_resumed", operator=session.operator, places=list(locks.places))
                 walk = self._walk(session, run.plan, run)

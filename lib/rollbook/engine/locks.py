@@ -75,8 +75,19 @@ def _local_lock(name: str, root: Path, holder: str) -> Iterator[None]:
             advice="Two runs on the same thing would undo each other: wait for that one, or stop it.",
         ) from error
     try:
-        os.ftruncate(file, 0)
-        os.write(file, holder.encode())
+        _sign(file, path, holder)
         yield
     finally:
         os.close(file)
+
+
+def _sign(file: int, path: Path, holder: str) -> None:
+    """Say in the lock's file who holds it."""
+    try:
+        os.ftruncate(file, 0)
+        os.write(file, holder.encode())
+    except OSError as error:
+        raise RefusedError(
+            f"The lock's file {path} cannot be written: {error.strerror}.",
+            advice="Nothing was started. Make room on that disk, or correct the folder's rights.",
+        ) from error

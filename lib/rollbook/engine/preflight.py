@@ -14,11 +14,11 @@ from ..targets.base import Finding
 _ROOM: Final = 50 * 1024 * 1024
 
 
-def preflight(plan: Plan, planner: Planner) -> tuple[Finding, ...]:
-    """Look at everything that *plan* will use; writes nothing. `missing` findings forbid the run."""
+def preflight(plan: Plan, planner: Planner, folder: Path) -> tuple[Finding, ...]:
+    """Look at everything that *plan* will use, and the run's *folder*; writes nothing. `missing` forbids the run."""
     used = sorted({name for step in plan.steps for name in step.targets if name in planner.pool})
     findings = [_weighed(finding, planner) for name in used for finding in _target(name, planner)]
-    return (*findings, *_disk(Path.cwd()))
+    return (*findings, *_disk(folder))
 
 
 def require(findings: tuple[Finding, ...]) -> None:
