@@ -20,7 +20,8 @@ def explain(name: str, doing: str, error: "PyMongoError", *, writing: bool = Fal
     """Make the error for what target *name* said while *doing* something; `Unreachable` when it went away."""
     from pymongo import errors
 
-    text = " ".join(str(error).split())[:500]
+    # Without the driver's description of its own timeouts and of every server.
+    text = " ".join(str(error).split()).partition(" (configured timeouts")[0].partition(", Timeout:")[0][:500]
     match error:
         case errors.ServerSelectionTimeoutError():
             return Unreachable(
