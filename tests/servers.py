@@ -55,10 +55,25 @@ def start_mariadb(folder: Path) -> SqlServer:
     server, install = _program("mariadbd"), _program("mariadb-install-db")
     account = _account(folder, "mysql")
     data = folder / "data"
-    made = [install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db"]
+    made = [
+        install,
+        "--no-defaults",
+        f"--datadir={data}",
+        f"--tmpdir={folder}",
+        "--auth-root-authentication-method=normal",
+        "--skip-test-db",
+    ]
     _prepare([*account, *made], folder)
     port = free_port()
-    argv = [server, "--no-defaults", f"--datadir={data}", f"--port={port}", "--bind-address=127.0.0.1"]
+    # A server that starts clears its tmpdir, also of what another one keeps there.
+    argv = [
+        server,
+        "--no-defaults",
+        f"--datadir={data}",
+        f"--tmpdir={folder}",
+        f"--port={port}",
+        "--bind-address=127.0.0.1",
+    ]
     argv += [f"--socket={folder / 's'}", f"--pid-file={folder / 'pid'}", "--innodb-buffer-pool-size=64M"]
     argv += ["--performance-schema=OFF", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=2"]
     process = spawn([*account, *argv], log=folder / "log")
