@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal, Self, get_args
 
+from .accounts import operator
 from .errors import JournalError, LockHeld
 from .schema import encode
 from .values import Plain
@@ -123,7 +124,7 @@ class Journal:
             ) from error
         try:
             holder.touch(mode=0o600)
-            holder.write_text(f"{os.environ.get('USER') or os.getuid()}@{os.uname().nodename}, process {os.getpid()}\n")
+            holder.write_text(f"{operator()}, process {os.getpid()}\n")
         except OSError as error:
             raise self._unwritable(error) from error
 

@@ -125,7 +125,8 @@ class Run:
     A run as its journal tells it.
 
     *head* is the journal's head hash, *waiting_for* the address of an open question, *operator* who
-    started it (`user@host`), *operators* all who carried it on.
+    started it (`user@host`), *operators* all who carried it on. *abandoning* is the reason for which it is
+    being given up: what is left of it are its `finally` steps.
     """
 
     id: str
@@ -145,6 +146,7 @@ class Run:
     downtimes: tuple[Downtime, ...] = ()
     events: tuple[Event, ...] = ()
     waiting_for: str = ""
+    abandoning: str = ""
     records: int = 0
     head: str = ""
 
@@ -237,7 +239,7 @@ def _step_started(step: StepRun, record: Record) -> StepRun:
     return replace(
         step,
         status="running",
-        started_at=step.started_at or at,
+        started_at=step.started_at if step.started_at and step.status not in ("pending", "waiting") else at,
         ended_at=None,
         attempts=record.get("attempt", 1),
         before=record.get("before"),
@@ -332,7 +334,8 @@ def _event(run: Run, record: Record) -> Run:
 def _resumed(run: Run, record: Record) -> Run:
     run = _event(run, record)
     operators = (*run.operators, record["operator"]) if record["operator"] not in run.operators else run.operators
-    return replace(run, status="running", operators=operators, ended_at=None)
+    abandoning = record.get("abandoning") or run.abandoning
+    return replace(run, status="running", operators=operators, ended_at=None, abandoning=abandoning)
 
 
 def _replanned(run: Run, steps: dict[str, StepRun], record: Record) -> Run:

@@ -1,37 +1,29 @@
 """The folder of runs: `.rollbook/runs/<run id>/` with journal, outputs, inbox and reports."""
 
-import getpass
+import json
 import os
-import socket
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from .accounts import operator as operator
 from .errors import JournalError, NotFoundError
 from .journal import replay
 from .run import Run, fold
+from .values import Plain
 
 FOLDER: Final = Path(".rollbook")
-_RECENT: Final = 20
+_RECENT: Final = 7
 
 
 def new_run_id(at: datetime) -> str:
     """Make an id that sorts by time, to the millisecond: `20260102T030405.678Z-1a2b3c`."""
     at = at.astimezone(UTC)
     return f"{at:%Y%m%dT%H%M%S}.{at.microsecond // 1000:03}Z-{os.urandom(3).hex()}"
-
-
-def operator() -> str:
-    """Name who is typing, as `user@host`; who stands behind sudo is shown."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = f"uid {os.getuid()}"
-    behind = os.environ.get("SUDO_USER", "")
-    who = f"{behind} as {user}" if behind and behind != user else user
-    return f"{who}@{socket.gethostname()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +102,35 @@ class Runs:
             except JournalError:
                 continue
 
+    def begun(self) -> Iterator[tuple[RunFolder, Mapping[str, Plain]]]:
+        """
+        Yield each run with the plan that it began with, as written, newest first.
+
+        Reads a line of each journal and checks nothing; those that cannot be read are left out.
+        """
+        for folder in reversed(self.all()):
+            try:
+                with folder.journal.open("rb") as journal:
+                    plan = json.loads(journal.readline())["plan"]
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+            if isinstance(plan, dict):
+                yield folder, plan
+
     def estimates(self, runbook: str) -> Mapping[str, float]:
         """Give each step's median seconds over the newest runs of *runbook*, by address."""
         seen: dict[str, list[float]] = {}
-        runs = (run for _, run in self.readable() if run.plan.runbook == runbook)
-        for run, _ in zip(runs, range(_RECENT), strict=False):
+        for run in islice(self._of(runbook), _RECENT):
             for step in run.steps:
                 if step.seconds is not None and step.status in ("ok", "changed"):
                     seen.setdefault(step.address, []).append(step.seconds)
         return {address: round(_median(seconds), 3) for address, seconds in seen.items()}
+
+    def _of(self, runbook: str) -> Iterator[Run]:
+        for folder, plan in self.begun():
+            if plan.get("runbook") == runbook:
+                with suppress(JournalError):
+                    yield folder.read()
 
 
 def _median(numbers: list[float]) -> float:

@@ -114,6 +114,8 @@ def bind(value: Plain, known: Mapping[str, Plain]) -> Plain:
 
     Inside a text, the way an Unknown of the run prints (`‹run id›`) stands for it.
     """
+    if isinstance(value, str):  # as most values are, at every step of a run
+        return _bind_text(value, known) if "‹run " in value else value
     match value:
         case Unknown(source=source):
             return known.get(source, value)
@@ -123,7 +125,10 @@ def bind(value: Plain, known: Mapping[str, Plain]) -> Plain:
             return {key: bind(part, known) for key, part in value.items()}
         case list() | tuple():
             return [bind(part, known) for part in value]
-        case str() if "‹run " in value:
-            for source, plain in known.items():
-                value = value.replace(str(Unknown(source)), str(plain))
+    return value
+
+
+def _bind_text(value: str, known: Mapping[str, Plain]) -> str:
+    for source, plain in known.items():
+        value = value.replace(str(Unknown(source)), str(plain))
     return value

@@ -12,8 +12,8 @@ from ..values import Plain
 from .boundary import Site
 from .hints import typed
 from .keyboard import Keyboard
-from .planview import step_lines
 from .screen import write
+from .unattended import fresh_lines
 
 _HOW: Final[Mapping[str, str]] = {
     "confirm": "yes or no",
@@ -109,11 +109,8 @@ class TerminalAsker(Asker):
     def agree(self, plan: Plan, steps: tuple[PlannedStep, ...], why: str) -> bool | None:
         """Show the newly planned *steps* and ask whether to go on."""
         with self.keyboard.open():
-            write()
-            self.keyboard.say(f"The plan has changed: {visible(why)}", "bold", indent="")
-            for line in step_lines(steps, plan, self.keyboard.screen, sites=self.sites):
+            for line in fresh_lines(plan, steps, why, self.keyboard.screen, self.sites):
                 write(line)
-            write()
             if self.sheet.agrees:
                 self.keyboard.say("Agreed beforehand with --yes.", "dim")
                 return True

@@ -1,12 +1,13 @@
 """Carrying out a plan: agreed to, watched, questions answered, and its end told."""
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ..engine import Engine
 from ..engine.ports import Asker, Nobody, OnDoubt, Watcher
-from ..errors import RollbookError
+from ..errors import Interrupted, RollbookError
 from ..journal import replay, utc_now
 from ..plan import Plan
 from ..planner import plan_undo
@@ -14,14 +15,16 @@ from ..run import Run, StepStatus
 from ..runs import RunFolder, Runs, new_run_id
 from .agreement import Agreement, agree
 from .asker import TerminalAsker
-from .command import Started, describe, exit_code, tell
+from .command import FAILED, INTERRUPTED, OK, Started, describe, exit_code, tell
 from .ending import ending_lines, run_code
+from .hints import typed
 from .keyboard import Keyboard, edit_lines
 from .narration import Narrator
 from .plainwatch import PlainWatcher
 from .planning import show_plan
 from .reports import write_reports
 from .screen import Screen, screen, write
+from .unattended import Unattended
 from .workspace import Workplace
 
 Go = Callable[[Engine], Run]
@@ -29,21 +32,26 @@ Go = Callable[[Engine], Run]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What the command line says beforehand: answers, decisions about doubts, and whether new plans are agreed to."""
+    """
+    What the command line says beforehand.
+
+    Answers, decisions about doubts, whether new plans are agreed to (*yes*), and the environment's *name*.
+    """
 
     answers: Mapping[str, str] = field(default_factory=dict)
     doubts: Mapping[str, OnDoubt] = field(default_factory=dict)
     yes: bool = False
+    name: str = ""
 
 
-def carry_new(plan: Plan, place: Workplace, agreement: Agreement) -> int:
-    """Have *plan* agreed to, carry it out as a new run, tell its end, and give the exit code."""
+def carry_new(plan: Plan, place: Workplace, agreement: Agreement, *, well: int = OK) -> int:
+    """Have *plan* agreed to, carry it out as a new run, tell its end, and give the exit code: *well* if all went so."""
     here = screen()
     edit_lines()
     reason = agree(plan, agreement, Keyboard(here) if here.answers else None)
     folder = Runs().create(new_run_id(utc_now()))
-    prepared = Prepared(plan.answers, {}, agreement.yes)
-    return _carry(plan, folder, place, prepared, lambda engine: engine.run(plan, reason=reason))
+    prepared = Prepared(plan.answers, {}, agreement.yes, agreement.name)
+    return _carry(plan, folder, place, prepared, lambda engine: engine.run(plan, reason=reason), well=well)
 
 
 def carry_on(run: Run, folder: RunFolder, place: Workplace, prepared: Prepared, go: Go) -> int:
@@ -60,19 +68,24 @@ def _carry(
     prepared: Prepared,
     go: Go,
     over: Mapping[str, StepStatus] | None = None,
+    *,
+    well: int = OK,
 ) -> int:
     here = screen()
     before = _records(folder)
     write()
     try:
         with _watching(plan, place, here, over or {}) as (watcher, keyboard):
-            asker = _asker(keyboard, prepared, place, folder)
+            asker = _asker(keyboard, prepared, place, folder, here)
             Started.journal = folder.journal
             engine = Engine(folder, place.planner, asker=asker, watcher=watcher)
             run = go(engine)
     except RollbookError as error:
         return _cut_short(error, folder, place, here, before)
-    code = tell_end(run, folder, place, here)
+    except BaseException:  # a defect, or Ctrl-C: told elsewhere
+        _forget_unbegun(folder)
+        raise
+    code = tell_end(run, folder, place, here, well if run_code(run) == OK else None)
     return _take_back(run, place, prepared) if engine.undo_wanted else code
 
 
@@ -82,42 +95,52 @@ def _records(folder: RunFolder) -> int:
 
 def _cut_short(error: RollbookError, folder: RunFolder, place: Workplace, here: Screen, before: int) -> int:
     """Tell an error that ended a run early; one that never began leaves no folder behind."""
-    records = _records(folder)
-    if not records:
-        Started.journal = None
-        folder.journal.unlink(missing_ok=True)
-        for left in folder.path.iterdir():
-            left.unlink()
-        folder.path.rmdir()
-        raise error
-    if records == before:
+    _forget_unbegun(folder)
+    if not folder.path.exists() or _records(folder) == before:
         raise error
     tell(describe(error))
-    tell_end(folder.read(), folder, place, here)
-    return exit_code(error)
+    return tell_end(folder.read(), folder, place, here, exit_code(error))
+
+
+def _forget_unbegun(folder: RunFolder) -> None:
+    if not _records(folder):
+        Started.journal = None
+        shutil.rmtree(folder.path)
 
 
 def _take_back(run: Run, place: Workplace, prepared: Prepared) -> int:
-    """Undo a run whose failure asks for it, at once."""
-    plan = plan_undo(run, place.planner)
+    """Undo a run whose failure asks for it, at once; that the run failed stays so."""
     here = screen()
     write()
-    show_plan(plan, here, place.sites)
-    return carry_new(plan, place, Agreement(yes=prepared.yes, reason=f"{run.id} failed"))
+    write(here.paint(f"Run {run.id} failed and is now taken back.", "bold"))
+    write()
+    try:
+        plan = plan_undo(run, place.planner)
+        show_plan(plan, here, place.sites)
+        agreement = Agreement(yes=prepared.yes, name=prepared.name, reason=f"{run.id} failed")
+        return carry_new(plan, place, agreement, well=FAILED) if plan.steps else FAILED
+    except RollbookError as error:
+        tell(f"{describe(error)}\nThe run failed and was NOT taken back. To do that: {typed('undo', run.id)}")
+        return INTERRUPTED if isinstance(error, Interrupted) else FAILED
 
 
-def tell_end(run: Run, folder: RunFolder, place: Workplace, here: Screen) -> int:
-    """Write the reports, print how the run stands and what may be typed next, and give the exit code."""
-    for line in ending_lines(run, write_reports(run, folder), here, place.sites):
+def tell_end(run: Run, folder: RunFolder, place: Workplace, here: Screen, code: int | None = None) -> int:
+    """
+    Write the reports, print how the run stands and what may be typed next, and give the exit code.
+
+    *code* is the exit code where it is not the one that the run's state means.
+    """
+    code = run_code(run) if code is None else code
+    for line in ending_lines(run, write_reports(run, folder), here, place.sites, code):
         write(line)
-    return run_code(run)
+    return code
 
 
-def _asker(keyboard: Keyboard | None, prepared: Prepared, place: Workplace, folder: RunFolder) -> Asker:
+def _asker(keyboard: Keyboard | None, prepared: Prepared, place: Workplace, folder: RunFolder, here: Screen) -> Asker:
     who = place.planner.operator
     sheet = Nobody(prepared.answers, who, prepared.doubts, prepared.yes)
     if keyboard is None:
-        return sheet
+        return Unattended(sheet, here, place.sites)
     return TerminalAsker(keyboard, sheet, who, folder.id, place.sites, place.planner.stop.is_set)
 
 

@@ -76,8 +76,7 @@ def say_environment(want: Wanted, screen: Screen) -> None:
 
 def show_plan(plan: Plan, screen: Screen, sites: Mapping[str, Site]) -> None:
     """Print the plan."""
-    for line in plan_lines(plan, screen, sites=sites):
-        write(line)
+    write("\n".join(plan_lines(plan, screen, sites=sites)))
 
 
 def next_lines(want: Wanted, plan: Plan, screen: Screen, *, out: str = "") -> None:

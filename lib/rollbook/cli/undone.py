@@ -1,12 +1,21 @@
 """Which run took back which."""
 
+from contextlib import suppress
+
+from ..errors import JournalError
 from ..run import Run
 from ..runs import Runs
 
 
 def undo_of(run: Run) -> Run | None:
     """Find the newest run that took, or tries to take, *run* back."""
-    return next((other for _, other in Runs().readable() if other.plan.undo_of == run.id), None)
+    for folder, plan in Runs().begun():
+        if folder.id == run.id:
+            continue
+        if plan.get("undo_of") == run.id:
+            with suppress(JournalError):
+                return folder.read()
+    return None
 
 
 def taken_back(runs: Runs) -> set[str]:

@@ -85,8 +85,11 @@ class Engine:
                     walk.skip(self._pending(run, name), why)
                 for name, why in (done or {}).items():
                     walk.adopt(self._pending(run, name), why)
-                walk.after_drift(run)
-                walk.go()
+                if run.abandoning:
+                    walk.end("abandoned", run.abandoning)
+                else:
+                    walk.after_drift(run)
+                    walk.go()
         return self._ended(self.folder.read())
 
     def abandon(self, reason: str) -> Run:
@@ -98,7 +101,8 @@ class Engine:
             self._require_open(run)
             self._name_run(run.reason)
             with self._locked(run.plan), self._session(journal, run.plan) as session:
-                session.record("run_resumed", operator=session.operator, text=f"abandoned: {reason}")
+                text = f"given up: {reason}"
+                session.record("run_resumed", operator=session.operator, text=text, abandoning=reason)
                 self._walk(session, run.plan, run).end("abandoned", reason)
         return self.folder.read()
 
@@ -108,8 +112,10 @@ class Engine:
             raise UsageError("Adopting a step needs a reason.", advice='Give --reason "…"; the report shows it.')
         with Journal(self.folder.journal, clock=self.clock) as journal:
             run = fold(journal.records)
+            self._require_open(run)
             self._name_run(run.reason)
-            with self._session(journal, run.plan) as session:
+            with self._locked(run.plan), self._session(journal, run.plan) as session:
+                require(preflight(run.plan, self.planner, self.folder.path))
                 self._walk(session, run.plan, run).adopt(self._pending(run, address), reason)
         return self.folder.read()
 
@@ -134,8 +140,7 @@ class Engine:
 
     @contextmanager
     def _locked(self, plan: Plan) -> Iterator[Locks]:
-        root = self.folder.path.parent.parent
-        with run_locks(plan.lock, root, self.planner, self.folder.id, self.planner.operator) as locks:
+        with run_locks(plan.lock, self.planner, self.folder.id, self.planner.operator) as locks:
             yield locks
 
     @contextmanager

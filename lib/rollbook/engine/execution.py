@@ -6,6 +6,7 @@ import threading
 import time
 from typing import Literal
 
+from ..errors import JournalError
 from ..ops import OutputRecord
 from ..runs import RunFolder
 from .ports import Watcher
@@ -22,7 +23,6 @@ class LiveExecution:
     def __init__(
         self, folder: RunFolder, address: str, watcher: Watcher, kill: threading.Event, deadline: float | None
     ) -> None:
-        self._path = folder.output(address)
         self._folder = folder
         self._address = address
         self._watcher = watcher
@@ -40,12 +40,19 @@ class LiveExecution:
 
     def write_output(self, chunk: bytes) -> None:
         """Add redacted output; later attempts add to the same file."""
-        if self._file < 0:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        view = memoryview(chunk)
-        while view:
-            view = view[os.write(self._file, view) :]
+        path = self._folder.output(self._address)
+        try:
+            if self._file < 0:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            view = memoryview(chunk)
+            while view:
+                view = view[os.write(self._file, view) :]
+        except OSError as error:
+            raise JournalError(
+                f"The output file {path} cannot be written: {error.strerror}. The run stops here.",
+                advice="Make room or fix the rights, then resume: the step is in doubt, for it had begun.",
+            ) from error
         self._digest.update(chunk)
         self._size += len(chunk)
         self._tail = (self._tail + chunk)[-4096:]
@@ -66,5 +73,5 @@ class LiveExecution:
             self._file = -1
         if not self._size:
             return None
-        path = str(self._path.relative_to(self._folder.path))
+        path = str(self._folder.output(self._address).relative_to(self._folder.path))
         return OutputRecord(path, self._size, self._digest.hexdigest(), self._tail.decode(errors="replace"))

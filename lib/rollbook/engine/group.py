@@ -2,18 +2,28 @@
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
-from ..errors import JournalError, PlanDrift, RollbookError, StepFailed
+from ..errors import Interrupted, JournalError, PlanDrift, RollbookError, StepFailed
 from ..plan import PlannedStep
+from .questions import Waiting
 from .session import Session
 from .stepper import Stepper
 
 _AT_ONCE = 20
 
 
-def carry_group(session: Session, stepper: Stepper, members: tuple[PlannedStep, ...]) -> Mapping[str, RollbookError]:
+@dataclass(frozen=True, slots=True)
+class GroupEnd:
+    """How the members ended: the *failures* by address, and what stops the whole run, if anything did."""
+
+    failures: Mapping[str, RollbookError]
+    stop: BaseException | None = None
+
+
+def carry_group(session: Session, stepper: Stepper, members: tuple[PlannedStep, ...]) -> GroupEnd:
     """
-    Carry out *members*, `serial` of them at a time; gives the failures by address.
+    Carry out *members*, `serial` of them at a time.
 
     A member's failure stops the others only when `max_failures` is passed; then the members not begun
     yet are left for a resume.
@@ -25,22 +35,26 @@ def carry_group(session: Session, stepper: Stepper, members: tuple[PlannedStep, 
     for start in range(0, len(members), at_once):
         batch = members[start : start + at_once]
         with ThreadPoolExecutor(min(at_once, _AT_ONCE)) as threads:
-            for planned, failure in zip(batch, threads.map(lambda one: _carry(stepper, one), batch), strict=True):
-                if failure is not None:
-                    failures[planned.address] = failure
-        if len(failures) > allowed:
-            return failures
+            ends = tuple(threads.map(lambda one: _carry(stepper, one), batch))
+        failed = {one.address: end for one, end in zip(batch, ends, strict=True) if _is_failure(end)}
+        failures |= {address: end for address, end in failed.items() if isinstance(end, RollbookError)}
+        stop = next((end for end in ends if end is not None and not _is_failure(end)), None)
+        if stop is not None or len(failures) > allowed:
+            return GroupEnd(failures, stop)
         session.check_stop()
-    return failures
+    return GroupEnd(failures)
 
 
-def _carry(stepper: Stepper, planned: PlannedStep) -> RollbookError | None:
+def _is_failure(end: BaseException | None) -> bool:
+    """Tell a member's own failure from what stops the run: a stop, drift, an open question, the journal."""
+    return isinstance(end, RollbookError) and not isinstance(end, Interrupted | JournalError | PlanDrift)
+
+
+def _carry(stepper: Stepper, planned: PlannedStep) -> BaseException | None:
     try:
         stepper.carry(planned)
-    except (JournalError, PlanDrift):
-        raise
-    except RollbookError as error:
-        return error
+    except (RollbookError, Waiting) as end:
+        return end
     return None
 
 

@@ -5,6 +5,7 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from ..errors import LockHeld, RollbookError
@@ -21,6 +22,11 @@ class Message:
 
     kind: Kind
     content: Mapping[str, Plain]
+    path: Path
+
+    def done(self) -> None:
+        """Remove it: what it says is in the journal."""
+        self.path.unlink(missing_ok=True)
 
 
 def put(folder: RunFolder, kind: Kind, content: Mapping[str, Plain]) -> None:
@@ -38,7 +44,18 @@ def put(folder: RunFolder, kind: Kind, content: Mapping[str, Plain]) -> None:
 
 
 def take(folder: RunFolder) -> Iterator[Message]:
-    """Yield the messages in order; each file is removed once its turn is over, so it is journalled before."""
+    """
+    Yield the messages in order; each file is removed once its turn is over, so it is journalled before.
+
+    An answer stays until its question took it, however many resumes later: see `Message.done`.
+    """
+    for message in _messages(folder):
+        yield message
+        if message.kind != "answer":
+            message.done()
+
+
+def _messages(folder: RunFolder) -> Iterator[Message]:
     if not folder.inbox.is_dir():
         return
     for path in sorted(folder.inbox.glob("*.json")):
@@ -48,8 +65,19 @@ def take(folder: RunFolder) -> Iterator[Message]:
         except (ValueError, KeyError, AttributeError):
             path.rename(path.with_suffix(".unreadable"))
             continue
-        yield Message(kind, content)
-        path.unlink()
+        yield Message(kind, content, path)
+
+
+def forget(folder: RunFolder, *steps: str) -> None:
+    """Remove the answers to a question that was answered."""
+    for message in take_answers(folder):
+        if message.content.get("step") in steps:
+            message.done()
+
+
+def take_answers(folder: RunFolder) -> tuple[Message, ...]:
+    """Read the answers that no question took yet."""
+    return tuple(message for message in _messages(folder) if message.kind == "answer")
 
 
 def put_note(folder: RunFolder, section: str, text: str, by: str) -> None:
@@ -83,15 +111,9 @@ def take_if_free(folder: RunFolder) -> None:
     """Take notes into the journal when nobody carries out the run; answers wait for `resume`."""
     try:
         with Journal(folder.journal) as journal:
-            for note in _notes(folder):
-                journal.append("note", **note)
+            for message in _messages(folder):
+                if message.kind == "note":
+                    journal.append("note", **message.content)
+                    message.done()
     except LockHeld:
         return
-
-
-def _notes(folder: RunFolder) -> Iterator[Mapping[str, Plain]]:
-    for path in sorted(folder.inbox.glob("*.json")):
-        content = json.loads(path.read_bytes())
-        if content.pop("kind") == "note":
-            yield content
-            path.unlink()

@@ -1,5 +1,6 @@
 """The locks of a run: one on this machine, and one on the runbook's SQL server for all machines."""
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -7,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from ..errors import LockHeld, RefusedError
 from ..planner.planner import Planner
+
+FOLDER: Final = Path("/tmp/rollbook-locks")  # noqa: S108  # shared by all accounts and folders, as locks must be
 
 
 @runtime_checkable
@@ -34,7 +37,7 @@ class Locks:
 
 
 @contextmanager
-def run_locks(name: str, root: Path, planner: Planner, run_id: str, operator: str) -> Iterator[Locks]:
+def run_locks(name: str, planner: Planner, run_id: str, operator: str) -> Iterator[Locks]:
     """
     Hold what `lock:` names until the block ends. Nothing is held for an empty *name*.
 
@@ -44,7 +47,7 @@ def run_locks(name: str, root: Path, planner: Planner, run_id: str, operator: st
         yield Locks()
         return
     with ExitStack() as held:
-        held.enter_context(_local_lock(name, root, f"{operator}, run {run_id}"))
+        held.enter_context(_local_lock(name, planner.lock_subject(), f"{operator}, run {run_id}"))
         remote: list[tuple[str, Held]] = []
         target = planner.lock_target()
         lock = planner.pool.target(target).lock(name) if target else None
@@ -56,12 +59,10 @@ def run_locks(name: str, root: Path, planner: Planner, run_id: str, operator: st
 
 
 @contextmanager
-def _local_lock(name: str, root: Path, holder: str) -> Iterator[None]:
-    folder = root / "locks"
-    path = folder / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.lock"
+def _local_lock(name: str, subject: str, holder: str) -> Iterator[None]:
+    path = FOLDER / f"{hashlib.sha256(f'{subject} {name}'.encode()).hexdigest()[:32]}.lock"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = _open_shared(path)
     except OSError as error:
         raise RefusedError(f"The lock {name!r} cannot be taken: {path}: {error.strerror}.") from error
     try:
@@ -81,8 +82,33 @@ def _local_lock(name: str, root: Path, holder: str) -> Iterator[None]:
         os.close(file)
 
 
+def _open_shared(path: Path) -> int:
+    """
+    Open a lock file that every account and every folder of this machine shares.
+
+    Its folder is like /tmp: anybody may add files, nobody may remove those of others. A file of
+    another account is opened for reading, which is enough to lock it.
+    """
+    if not FOLDER.exists():
+        FOLDER.mkdir(exist_ok=True)
+        FOLDER.chmod(0o1777)
+    if FOLDER.is_symlink() or not FOLDER.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "it is not a folder", str(FOLDER))
+    flags = os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        return os.open(path, os.O_RDWR | flags)
+    except FileNotFoundError:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o644)
+        os.fchmod(file, 0o644)
+        return file
+    except PermissionError:
+        return os.open(path, os.O_RDONLY | flags)
+
+
 def _sign(file: int, path: Path, holder: str) -> None:
     """Say in the lock's file who holds it."""
+    if fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+        return  # another account's file: locked all the same
     try:
         os.ftruncate(file, 0)
         os.write(file, holder.encode())

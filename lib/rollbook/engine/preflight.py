@@ -10,6 +10,7 @@ from ..errors import PreflightError, RollbookError
 from ..plan import Plan
 from ..planner.planner import OUTWARD, Planner
 from ..targets.base import Finding
+from ..targets.surroundings import secrets_in
 
 _ROOM: Final = 50 * 1024 * 1024
 
@@ -18,7 +19,7 @@ def preflight(plan: Plan, planner: Planner, folder: Path) -> tuple[Finding, ...]
     """Look at everything that *plan* will use, and the run's *folder*; writes nothing. `missing` forbids the run."""
     used = sorted({name for step in plan.steps for name in step.targets if name in planner.pool})
     findings = [_weighed(finding, planner) for name in used for finding in _target(name, planner)]
-    return (*findings, *_disk(folder))
+    return (*findings, *_secrets(plan, planner), *_disk(folder))
 
 
 def require(findings: tuple[Finding, ...]) -> None:
@@ -44,6 +45,16 @@ def _target(name: str, planner: Planner) -> Iterator[Finding]:
         yield from planner.pool.target(name).check()
     except RollbookError as error:
         yield Finding(name, "reachable", "missing", error.message, error.advice)
+
+
+def _secrets(plan: Plan, planner: Planner) -> Iterator[Finding]:
+    """Look every secret up that a step names; from then on their values are known to the redactor."""
+    named = {secret for step in plan.steps for secret in secrets_in(step.arguments)}
+    for secret in sorted(named, key=str):
+        try:
+            planner.pool.look_up(secret)
+        except RollbookError as error:
+            yield Finding("local", f"secret {secret.reference}", "missing", error.message, error.advice)
 
 
 def _disk(folder: Path) -> Iterator[Finding]:

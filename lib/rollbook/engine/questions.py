@@ -1,6 +1,5 @@
 """Questions to people: asked, judged, journalled with who and when; or left open."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +8,8 @@ from ..errors import StepFailed
 from ..plan import PlannedStep
 from ..schema import encode
 from ..values import Plain
+from . import inbox
+from .inbox import Message
 from .ports import Given
 from .session import Session
 
@@ -52,6 +53,7 @@ def ask(session: Session, step: PlannedStep, question: Question) -> Answered:
             reason=source.reason,
             approval=False,
         )
+        inbox.forget(session.folder, step.address, step.id)
         if reason:
             raise StepFailed(f"{source.by} answered so that the run stops: {reason}")
         given[source.by] = value
@@ -62,19 +64,31 @@ def ask(session: Session, step: PlannedStep, question: Question) -> Answered:
 def _one(session: Session, step: PlannedStep, prompt: Prompt, question: Question) -> tuple[Plain, Given] | None:
     problem = ""
     for _ in range(_TRIES):
-        given = _from_inbox(session, step) or session.asker.answer(step, prompt, problem)
+        message = _from_inbox(session, step)
+        given = _given_in(message) if message else session.asker.answer(step, prompt, problem)
         if given is None:
             return None
-        problem = _unfit(session, step, prompt, given)
-        if problem:
-            continue
-        if given.how == "default" or (not given.text and prompt.has_default):
-            return prompt.default, given
-        try:
-            return question.accept(given.text), given
-        except ValueError as error:
-            problem = str(error)
+        value, problem = _judge(session, step, prompt, question, given)
+        if not problem:
+            return value, given
+        if given.how != "terminal":
+            session.record("warning", step=step.address, text=f"the answer of {given.by} was not taken: {problem}")
+        if message:
+            message.done()
     return None
+
+
+def _judge(session: Session, step: PlannedStep, prompt: Prompt, question: Question, given: Given) -> tuple[Plain, str]:
+    """Give the value of an answer, or why it is not taken."""
+    problem = _unfit(session, step, prompt, given)
+    if problem:
+        return None, problem
+    if given.how == "default" or (not given.text and prompt.has_default):
+        return prompt.default, ""
+    try:
+        return question.accept(given.text), ""
+    except ValueError as error:
+        return None, str(error)
 
 
 def _unfit(session: Session, step: PlannedStep, prompt: Prompt, given: Given) -> str:
@@ -93,11 +107,13 @@ def _is_one_of(who: str, names: tuple[str, ...]) -> bool:
 
 
 def _user(who: str) -> str:
-    return who.split("@")[0].split(" as ")[0]
+    return who.split("@")[0].split(" ")[0]
 
 
-def _from_inbox(session: Session, step: PlannedStep) -> Given | None:
-    message = session.answers.pop(step.address, None) or session.answers.pop(step.id, None)
-    if not isinstance(message, Mapping):
-        return None
-    return Given(str(message["text"]), str(message["by"]), "inbox", str(message.get("reason", "")))
+def _from_inbox(session: Session, step: PlannedStep) -> Message | None:
+    return session.answers.pop(step.address, None) or session.answers.pop(step.id, None)
+
+
+def _given_in(message: Message) -> Given:
+    content = message.content
+    return Given(str(content["text"]), str(content["by"]), "inbox", str(content.get("reason", "")))

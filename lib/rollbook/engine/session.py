@@ -14,6 +14,7 @@ from ..planner.scope import Known
 from ..runs import RunFolder
 from ..schema import encode
 from ..values import Plain
+from .inbox import Message
 from .locks import Locks
 from .ports import Asker, Watcher
 
@@ -36,7 +37,7 @@ class Session:
     operator: str
     protected: bool
     kill: threading.Event = field(default_factory=threading.Event)
-    answers: dict[str, Plain] = field(default_factory=dict)
+    answers: dict[str, Message] = field(default_factory=dict)
     known: dict[str, Known] = field(default_factory=dict)
     approvals: dict[str, set[str]] = field(default_factory=dict)
     planned: dict[str, PlannedStep] = field(default_factory=dict)

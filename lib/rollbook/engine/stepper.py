@@ -153,7 +153,7 @@ class Stepper:
         goal = None if planned.goal is None else build(action.state, bind(planned.goal, attempt.known))
         self._compare(attempt, before)
         change = change_of(action, before, attempt.session.planner.uses.get(planned.address), goal)
-        ops = tuple(decode_op(bind(encode_op(op), attempt.known)) for op in change.ops)
+        ops = tuple(_bound(op, attempt.known) for op in change.ops)
         after = build(action.state, bind(encode(change.after), attempt.known))
         if not ops:
             attempt.finish("ok", before=encode(before), after=encode(after), outputs=action.outputs(after, ()))
@@ -317,3 +317,9 @@ class Stepper:
                 advice="Finish it by hand and adopt it again, or let `resume` do it.",
             )
         return {"after": state, "outputs": encode(action.outputs(found, ()))}
+
+
+def _bound(op: Op, known: Mapping[str, Plain]) -> Op:
+    written = encode_op(op)
+    bound = bind(written, known)
+    return op if bound == written else decode_op(bound)

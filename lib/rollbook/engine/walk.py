@@ -15,6 +15,7 @@ from ..errors import (
 )
 from ..plan import Plan, PlannedStep
 from ..planner.scope import Known
+from ..registry import action_type
 from ..run import Run, RunStatus, StepRun
 from ..schema import encode
 from ..targets.pool import redact
@@ -59,9 +60,9 @@ class Walk:
                 if not self._after_failure(planned, error):
                     return
             except Exception as error:
-                self.session.record(
-                    "step_failed", step=planned.address, error=f"unexpected {type(error).__name__}: {error}"
-                )
+                # Nobody knows how far it came, so a resume must find out: not a failure, but a doubt.
+                text = f"unexpected {type(error).__name__}: {error}"
+                self.session.record("unreachable", step=planned.address, error=text)
                 self.session.record("run_finished", status="failed")
                 raise
             if self.plan.until and self.plan.until in (planned.address, planned.id):
@@ -91,11 +92,13 @@ class Walk:
             self._after_answer(planned)
 
     def _carry_group(self, members: tuple[PlannedStep, ...]) -> None:
-        failures = carry_group(self.session, self._stepper, members)
-        for address, error in failures.items():
+        end = carry_group(self.session, self._stepper, members)
+        for address, error in end.failures.items():
             self._record_failure(self.session.planned[address], error)
-        if failures:
-            raise StepFailed(f"{len(failures)} of {len(members)} failed: {', '.join(failures)}.")
+        if end.stop is not None:
+            raise end.stop
+        if end.failures:
+            raise StepFailed(f"{len(end.failures)} of {len(members)} failed: {', '.join(end.failures)}.")
 
     def boundary(self) -> None:
         """Take in what others sent, and stop here when somebody asked to."""
@@ -104,7 +107,7 @@ class Walk:
                 case "note":
                     self.session.record("note", **message.content)
                 case "answer":
-                    self.session.answers[message.content["step"]] = dict(message.content)
+                    self.session.answers[message.content["step"]] = message
                 case "pause":
                     self.session.stopped_by = f"paused by {message.content.get('by', 'somebody')}"
                     self.session.stop.set()
@@ -126,8 +129,21 @@ class Walk:
     def after_drift(self, run: Run) -> None:
         """Plan the rest anew when the run stopped because the world was not as planned."""
         last = next((event for event in reversed(run.events[:-1]) if event.type in ("drift", "replanned")), None)
-        if last is not None and last.type == "drift" and last.address not in self.session.known:
-            self._replan(f"{last.address} was not as planned: {last.text}", self.session.planned[last.address])
+        if last is None or last.type != "drift" or last.address in self.session.known:
+            return
+        known = self.session.known
+        for address in [address for address, over in known.items() if self._stale(over)]:
+            del known[address]
+        self._replan(f"{last.address} was not as planned: {last.text}", self.session.planned[last.address])
+
+    @staticmethod
+    def _stale(over: Known) -> bool:
+        """Tell what must be done anew when the world has changed: what was read, saved or approved before."""
+        if over.planned.verdict in ("skip", "unknown"):
+            return False
+        family = action_type(over.planned.kind).family
+        approval = isinstance(over.planned.prompt, dict) and over.planned.prompt.get("kind") == "approve"
+        return family in ("fact", "artefact") or approval
 
     def _replan(self, why: str, at: PlannedStep) -> None:
         session = self.session

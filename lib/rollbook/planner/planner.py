@@ -1,5 +1,6 @@
 """The planner: walks a runbook in order, reads the real systems, and says what a run will do."""
 
+import difflib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from ..action import Question
-from ..errors import NotFoundError, RefusedError, RollbookError
+from ..errors import NotFoundError, RefusedError, RollbookError, UsageError
 from ..expressions import render
 from ..inventory import Inventory
 from ..journal import utc_now
@@ -80,6 +81,7 @@ class Planner:
         `RefusedError` when a fact, an answer or the environment forbids the run.
         """
         self._check_targets()
+        self._check_answers()
         steps = tuple(self._walk(known or {}, {}))
         if self.until and not any(self.until in (step.address, step.id) for step in steps):
             raise NotFoundError(f"There is no step {self.until!r} to stop after.", advice=f"Steps: {self._ids(steps)}.")
@@ -239,6 +241,17 @@ class Planner:
             raise RefusedError(f"--answer {use.address}={text} stops the run: {reason}")
         return value
 
+    def _check_answers(self) -> None:
+        ids = set(_ids_of(self.runbook))
+        for name in self.answers:
+            last = name.rsplit("/", 1)[-1].split("[")[0].split("@")[0].removesuffix("-sure")
+            if last not in ids and not name.startswith("undo/"):
+                near = difflib.get_close_matches(name, sorted(ids), n=1)
+                raise UsageError(
+                    f"--answer {name}=…: {self.runbook.name} has no step {name!r}.",
+                    advice=f"Did you mean {near[0]}?" if near else "`show` lists the steps.",
+                )
+
     def _check_targets(self) -> None:
         problems = []
         for name, need in self.runbook.targets.items():
@@ -259,6 +272,19 @@ class Planner:
         used = sorted(name for name in named if self.inventory.targets[name].kind not in OUTWARD and name != "local")
         return {name: dict(self.pool.reader(name).identity()) for name in used}
 
+    def lock_subject(self) -> str:
+        """
+        Say what the lock's name is a name in: the runbook's SQL database, or else the environment.
+
+        Two folders that work on one database exclude each other; two demos with one each do not.
+        """
+        for name in self.runbook.targets:
+            spec = self.inventory.targets.get(name)
+            if spec is not None and spec.kind in _SQL:
+                identity = self.pool.reader(name).identity()
+                return " ".join(f"{key}={identity[key]}" for key in sorted(identity))
+        return self.inventory.environment
+
     def lock_target(self) -> str:
         """Name the runbook's SQL target, whose server holds the run's lock; empty where there is none."""
         for name in self.runbook.targets:
@@ -270,3 +296,10 @@ class Planner:
     def _lock_scope(self) -> str:
         name = self.lock_target()
         return f"all machines that use {name}" if name else ONE_MACHINE
+
+
+def _ids_of(runbook: Runbook) -> Iterator[str]:
+    """Yield the id of every step, of the included runbooks too."""
+    yield from (step.id for step in (*runbook.steps, *runbook.finally_))
+    for included in runbook.includes.values():
+        yield from _ids_of(included)

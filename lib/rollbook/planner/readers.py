@@ -11,6 +11,7 @@ from ..errors import Interrupted
 from ..ops import Execution, Op, OpResult
 from ..targets.base import Reader, Target
 from ..targets.redaction import Redactor
+from ..values import Secret
 
 R = TypeVar("R", bound=Reader, covariant=True)
 
@@ -26,6 +27,9 @@ class Pool(Protocol):
 
     def execute(self, op: Op, execution: Execution) -> OpResult:
         """Hand an op to its target; for the engine only."""
+
+    def look_up(self, secret: Secret) -> None:
+        """Look a secret up. Raises `SecretError`."""
 
     @property
     def redactor(self) -> Redactor:

@@ -86,6 +86,8 @@ def _back(step: StepRun, planner: Planner, projection: Projection, refused: list
     match decision:
         case Leave(reason=reason):
             yield replace(base, verdict="skip", reason=f"stays as it is: {reason}")
+        case Refuse(reason=reason) if step.planned.section == "finally":
+            yield replace(base, verdict="skip", reason=f"stays as it is: {reason}")
         case Refuse(reason=reason):
             refused.append(f"{step.address} ({step.planned.name}): {reason}")
         case Reverse(goal=goal):

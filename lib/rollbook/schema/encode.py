@@ -1,6 +1,6 @@
 """The way back: values to plain content, for JSON."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -15,6 +15,9 @@ from .times import format_instant
 
 Encode: TypeAlias = Callable[[Any], Plain]
 
+# Looked up in place wherever values are many: most of what a journal holds is text.
+_PLAIN: Final = frozenset((str, int, bool, NoneType))
+
 
 def encode(value: object) -> Plain:
     """
@@ -23,14 +26,12 @@ def encode(value: object) -> Plain:
     Raises TypeError for what has no such form (bytes), ValueError for a number or time that has none.
     """
     cls: Any = type(value)  # typeshed: a class is not Hashable to mypy
-    return _encoder(cls)(value)
+    return value if cls in _PLAIN else _encoder(cls)(value)
 
 
 @cache
 def _encoder(cls: type[Any]) -> Encode:
     """Choose the function that encodes values of just this class."""
-    if cls in (str, int, bool, NoneType):
-        return lambda value: value
     if hasattr(cls, "__encode__"):
         own: Encode = cls.__encode__
         return own
@@ -48,7 +49,7 @@ def _record_encoder(cls: type[Any]) -> Encode:
     rest = [part.name for part in parts if "rest" in part.metadata]
 
     def encode_record(value: object) -> Plain:
-        content = {key: encode(getattr(value, name)) for name, key in named}
+        content = {key: part if type(part := getattr(value, name)) in _PLAIN else encode(part) for name, key in named}
         for name in rest:
             content |= encode(getattr(value, name))
         return content
@@ -68,11 +69,18 @@ def _encode_duration(value: timedelta) -> Plain:
 
 
 def _encode_mapping(value: Mapping[object, object]) -> Plain:
-    content = {encode(key): encode(part) for key, part in value.items()}
+    content = {
+        key if type(key) is str else encode(key): part if type(part) in _PLAIN else encode(part)
+        for key, part in value.items()
+    }
     for key in content:
         if not isinstance(key, str):
             raise TypeError(f"a key must be text to be written as JSON, not {key!r}")
     return content
+
+
+def _encode_sequence(value: Sequence[object]) -> Plain:
+    return [part if type(part) in _PLAIN else encode(part) for part in value]
 
 
 def _encode_unordered(value: frozenset[object]) -> Plain:
@@ -93,6 +101,6 @@ _BASES: Final[tuple[tuple[type[Any] | tuple[type[Any], ...], Encode], ...]] = (
     (datetime, format_instant),
     (timedelta, _encode_duration),
     (Mapping, _encode_mapping),
-    ((list, tuple), lambda value: [encode(part) for part in value]),
+    ((list, tuple), _encode_sequence),
     ((set, frozenset), _encode_unordered),
 )

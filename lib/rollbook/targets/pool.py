@@ -5,6 +5,7 @@ from threading import RLock
 
 from ..errors import NotFoundError, RollbookError, SchemaError
 from ..ops import Execution, Op, OpResult
+from ..values import Secret
 from .base import Reader, Target, TargetSpec
 from .kinds import settings_type, target_class
 from .redaction import Redactor
@@ -73,6 +74,10 @@ class TargetPool:
         except RollbookError as error:
             redact(error, self._redactor)
             raise
+
+    def look_up(self, secret: Secret) -> None:
+        """Look a secret up, so that its value is hidden from now on. Raises `SecretError`."""
+        self._surroundings.secrets.value(secret)
 
     def close(self) -> None:
         """Close everything that was opened; may be called twice."""

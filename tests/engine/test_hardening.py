@@ -1,0 +1,206 @@
+"""What an operator, a colleague or an accident does to a run in the middle."""
+
+import os
+import signal
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rollbook import accounts
+from rollbook.engine import Engine, put_answer
+from rollbook.errors import LockHeld, PlanDrift, PreflightError, RefusedError, UsageError
+from rollbook.journal import replay
+from rollbook.run import Run
+from rollbook.runs import RunFolder
+from rollbook.targets.base import TargetSpec
+
+from .test_engine import write_step
+from .workshop import Workshop, nobody
+
+COUNT = 'shell.run: {command: "echo x >> count.txt; sleep 5"}\n    undo: {leave: a count stays}\n'
+
+
+def newest(workshop: Workshop) -> RunFolder:
+    """Give the newest run's folder."""
+    return workshop.runs.all()[-1]
+
+
+def test_a_run_being_abandoned_goes_on_being_abandoned(workshop: Workshop) -> None:
+    """A question among its finally steps makes the end wait; a resume ends the run and carries out no other step."""
+    workshop.write(
+        "ab",
+        "steps:\n  - id: q\n    name: Ask.\n    human.input: {text: Say}\n"
+        + write_step("danger", "x")
+        + "finally:\n  - id: told\n    name: Tell.\n    human.task: {text: Tell people}\n",
+    )
+    workshop.run("ab")
+
+    waiting = Engine(newest(workshop), workshop.planner("ab"), asker=nobody(), watcher=workshop.watcher).abandon("no")
+    assert (waiting.status, waiting.abandoning) == ("waiting", "no")
+    run = workshop.resume(nobody({"told": "done", "q": "go"}))
+
+    assert (run.status, run.reason) == ("abandoned", "no")
+    assert not (workshop.folder / "danger.txt").exists()
+
+
+def test_an_interrupted_group_is_in_doubt(workshop: Workshop) -> None:
+    """Members that were killed in the middle are not told as failed, and not run again on a guess."""
+    names = ("h1", "h2")
+    for name in names:
+        (workshop.folder / name).mkdir()
+    workshop.targets = {name: TargetSpec(name, "local", {"directory": str(workshop.folder / name)}) for name in names}
+    workshop.groups = {"web": names}
+    workshop.write(
+        "g", f"targets: {{web: {{kind: local}}}}\nsteps:\n  - id: s\n    name: All.\n    target: web\n    {COUNT}"
+    )
+    threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGTERM)).start()
+
+    stopped = workshop.run("g")
+    assert stopped.status == "stopped"
+    waiting = workshop.resume()
+
+    assert waiting.status == "waiting"
+    assert [(workshop.folder / name / "count.txt").read_text() for name in names] == ["x\n", "x\n"]
+
+
+def test_an_unexpected_error_leaves_the_step_in_doubt(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What broke after a command had begun says nothing about the command."""
+    workshop.write(
+        "u",
+        'steps:\n  - id: c\n    name: Count.\n    shell.run: {command: "echo x >> count.txt"}\n    undo: {leave: x}\n',
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr("rollbook.engine.stepper.verify_after", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            workshop.run("u")
+
+    waiting = workshop.resume()
+
+    assert (waiting.status, waiting.steps[0].status) == ("waiting", "in_doubt")
+    assert (workshop.folder / "count.txt").read_text() == "x\n"
+
+
+def test_an_approval_given_early_is_kept_until_its_question(workshop: Workshop) -> None:
+    """An answer from the inbox survives resumes that end before its question."""
+    workshop.write(
+        "q",
+        "steps:\n  - id: a\n    name: Ask.\n    human.input: {text: Say}\n"
+        "  - id: b\n    name: Approve.\n    human.approve: {text: Go on?}\n",
+    )
+    workshop.run("q")
+    put_answer(newest(workshop), "b", "yes", "bob@example")
+    assert workshop.resume().waiting_for == "a"
+
+    run = workshop.resume(nobody({"a": "text"}))
+
+    assert run.status == "succeeded"
+    assert [(answer.address, answer.by) for answer in run.answers] == [("a", "ada@example"), ("b", "bob@example")]
+    assert list(newest(workshop).inbox.iterdir()) == []
+
+
+def test_an_answer_that_is_not_taken_is_told_with_its_reason(workshop: Workshop) -> None:
+    """Whoever runs the runbook may not approve it; the journal says so."""
+    workshop.write(
+        "q", "steps:\n  - id: b\n    name: Approve.\n    human.approve: {text: Go on?, not_operator: true}\n"
+    )
+    workshop.run("q")
+    put_answer(newest(workshop), "b", "yes", "ada@elsewhere")
+
+    waiting = workshop.resume()
+
+    assert waiting.status == "waiting"
+    assert any("may not approve" in event.text for event in waiting.events if event.type == "warning")
+
+
+def test_an_account_is_not_what_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """USER and LOGNAME name nobody; only root may stand for somebody else, and that is shown."""
+    monkeypatch.setenv("LOGNAME", "bob")
+    monkeypatch.setenv("USER", "bob")
+    monkeypatch.delenv("SUDO_USER", raising=False)
+
+    assert accounts.operator().split("@")[0].split(" ")[-1] == accounts.account(os.getuid())
+
+
+def test_adopt_keeps_to_what_resume_keeps_to(workshop: Workshop) -> None:
+    """A run that is over takes no step done by hand."""
+    workshop.write("a", "steps:\n" + write_step("a", "x"))
+    workshop.run("a")
+
+    with pytest.raises(RefusedError, match="is over"):
+        Engine(newest(workshop), workshop.planner("a"), asker=nobody(), watcher=workshop.watcher).adopt("a", "by hand")
+
+
+def test_a_lock_holds_over_all_folders_of_the_machine(workshop: Workshop, tmp_path: Path) -> None:
+    """Two working folders on one database exclude each other."""
+    steps = "lock: shared\ntargets: {ledger: {kind: sql}}\nsteps:\n  - id: s\n    name: Sleep.\n    shell.run: {command: [sleep, '0.8']}\n    undo: {leave: x}\n"
+    targets = {"ledger": TargetSpec("ledger", "sql", {"url": f"sqlite:///{tmp_path}/ledger.sqlite"})}
+    (tmp_path / "ledger.sqlite").touch()
+    workshop.targets = targets
+    workshop.write("one", steps)
+    other = replace(workshop, folder=tmp_path / "other")
+    other.write("one", steps)
+    errors: list[LockHeld] = []
+
+    def second() -> None:
+        try:
+            other.run("one")
+        except LockHeld as error:
+            errors.append(error)
+
+    timer = threading.Timer(0.3, second)
+    timer.start()
+    assert workshop.run("one").status == "succeeded"
+    timer.join()
+
+    assert "ada@example" in str(errors[0])
+
+
+def drifted(workshop: Workshop) -> Run:
+    """Run until an approval, change the world, and let the approved write drift."""
+    workshop.write(
+        "d",
+        "steps:\n  - id: look\n    name: Look.\n    shell.run: {command: [cat, a.txt], effect: read, plan: true}\n"
+        "  - id: ok\n    name: Approve.\n    human.approve: {text: Go on?, not_operator: false}\n"
+        + write_step("a", "mine"),
+    )
+    (workshop.folder / "a.txt").write_text("first")
+    workshop.run("d")
+    (workshop.folder / "a.txt").write_text("second")
+    with pytest.raises(PlanDrift):
+        workshop.resume(nobody({"ok": "yes"}))
+    return newest(workshop).read()
+
+
+def test_an_approval_does_not_survive_drift(workshop: Workshop) -> None:
+    """After drift the plan is another one: it is approved again before anything is written."""
+    assert drifted(workshop).status == "stopped"
+
+    waiting = workshop.resume(nobody(agrees=True))
+    assert (waiting.status, waiting.waiting_for) == ("waiting", "ok")
+    assert (workshop.folder / "a.txt").read_text() == "second"
+    run = workshop.resume(nobody({"ok": "yes"}))
+
+    assert (run.status, (workshop.folder / "a.txt").read_text()) == ("succeeded", "mine")
+    types = [record.type for record in replay(newest(workshop).journal)]
+    assert types.count("replanned") == 1
+
+
+def test_a_secret_that_cannot_be_looked_up_refuses_the_run(workshop: Workshop) -> None:
+    """Secrets are looked up before the first write, and hidden from then on, in the reason too."""
+    step = '  - id: s\n    name: Use it.\n    shell.run: {command: ["true"], environment: {P: {secret: "env:NOT_SET_HERE"}}}\n    undo: {leave: x}\n'
+    workshop.write("s", "steps:\n" + write_step("a", "x") + step)
+
+    with pytest.raises(PreflightError, match="NOT_SET_HERE"):
+        workshop.run("s")
+
+    assert not (workshop.folder / "a.txt").exists()
+
+
+def test_an_answer_to_no_question_is_refused(workshop: Workshop) -> None:
+    """A misspelt step in --answer is told, with the nearest one."""
+    workshop.write("q", "steps:\n  - id: choose\n    name: Ask.\n    human.input: {text: Say}\n")
+
+    with pytest.raises(UsageError, match="Did you mean choose"):
+        workshop.planner("q", answers={"chose": "x"}).plan()
