@@ -22,6 +22,7 @@ from ..expressions import condition
 from ..ops import Op, OpResult
 from ..parse import parse_output
 from ..plan import PlannedStep, changed_fields
+from ..planner.progress import rest_of
 from ..planner.step import change_of, decode_op, encode_op, refuse, seconds_of
 from ..registry import action_type
 from ..run import StepRun
@@ -30,7 +31,7 @@ from ..schema import build, encode
 from ..values import Plain, Unknown, bind
 from .approval import approve
 from .attempt import Attempt
-from .doubt import decide, rest_of
+from .doubt import decide
 from .execution import LiveExecution
 from .questions import Waiting, ask
 from .session import Session
