@@ -12,9 +12,11 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import ClassVar, Literal, Protocol, Self
+from typing import ClassVar, Final, Literal, Protocol, Self
 
 from .values import NOW, Plain, Secret, Unknown
+
+_LINES: Final = 20  # of a file that a plan shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,8 +270,11 @@ class FileWrite(Op):
     mode: str = "0644"
 
     def render(self) -> tuple[str, ...]:
-        """Name the file, its size and mode."""
-        return (f"write {self.path} ({len(self.content.encode())} bytes, mode {self.mode})",)
+        """Name the file, its size and mode, and give what is put into it, up to twenty lines."""
+        lines = self.content.splitlines()
+        shown = [f"    | {line}" for line in lines[:_LINES]]
+        more = [f"    … and {len(lines) - _LINES} more lines"] if len(lines) > _LINES else []
+        return (f"write {self.path} ({len(self.content.encode())} bytes, mode {self.mode})", *shown, *more)
 
 
 @dataclass(frozen=True, slots=True)

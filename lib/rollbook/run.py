@@ -35,7 +35,8 @@ class StepRun:
     What happened to one step so far.
 
     *before*, *after* and *ops* are those last started, with every Unknown bound. *ops_done* counts
-    the ops known to have been carried out. *error* is the last failure's text. Times are aware UTC.
+    the ops known to have been carried out, *starts* each time they were begun. *error* is the last
+    failure's text. Times are aware UTC.
     """
 
     planned: PlannedStep
@@ -43,6 +44,7 @@ class StepRun:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     attempts: int = 0
+    starts: tuple[datetime, ...] = ()
     before: Plain = None
     after: Plain = None
     arguments: Plain = None
@@ -242,6 +244,7 @@ def _step_started(step: StepRun, record: Record) -> StepRun:
         started_at=step.started_at if step.started_at and step.status not in ("pending", "waiting") else at,
         ended_at=None,
         attempts=record.get("attempt", 1),
+        starts=(*step.starts, at),
         before=record.get("before"),
         after=record.get("after"),
         arguments=record.get("arguments"),

@@ -45,7 +45,7 @@ class Attempt:
             before=encode(before),
             after=encode(after),
             ops=tuple(encode_op(op) for op in ops),
-            shown=tuple(line for op in ops for line in op.render()),
+            shown=tuple(line for op in ops for line in self.session.planner.pool.shown(op)),
             details=planned.details,
             known=dict(self.known),
         )

@@ -146,12 +146,13 @@ class Stepper:
 
     def _write(self, attempt: Attempt) -> None:
         planned, action = attempt.planned, attempt.action
-        before = action.probe(attempt.session.planner.read)
+        read = attempt.session.planner.read
+        goal = None if planned.goal is None else build(action.state, bind(planned.goal, attempt.known))
+        before = action.probe(read) if goal is None else action.probe_for(read, goal)
         past = self._begun(planned)
         if past is not None:
             self._settle(attempt, past, before)
             return
-        goal = None if planned.goal is None else build(action.state, bind(planned.goal, attempt.known))
         self._compare(attempt, before)
         change = change_of(action, before, attempt.session.planner.uses.get(planned.address), goal)
         ops = tuple(_bound(op, attempt.known) for op in change.ops)

@@ -17,6 +17,7 @@ from ..plan import Plan, PlannedStep
 from ..planner.scope import Known
 from ..registry import action_type
 from ..run import Run, RunStatus, StepRun
+from ..runs import RunFolder
 from ..schema import encode
 from ..targets.pool import redact
 from . import inbox
@@ -67,6 +68,7 @@ class Walk:
                 raise
             if self.plan.until and self.plan.until in (planned.address, planned.id):
                 raise Interrupted(f"stopped after {planned.address}, as --until asked")
+        self.boundary()
         self.end("undone" if self.plan.undo_of else "succeeded", "")
 
     def _next(self) -> PlannedStep | None:
@@ -229,15 +231,29 @@ class Walk:
         """End the run for good: its `finally` steps, each by itself, then its last record."""
         session = self.session
         session.planner.run_names["status"] = status
+        self._mark_begun()
         failed = [step.address for step in self.plan.steps if step.section == "finally" and not self._finally(step)]
         if failed and status in ("succeeded", "undone"):
             status, reason = "failed", f"finally steps failed: {', '.join(failed)}"
         session.record("run_finished", status=status, reason=reason)
 
+    def _mark_begun(self) -> None:
+        """
+        Let the `finally` steps see which steps began, also those that never ended, for these may have to be given back.
+
+        The end of an undo is the end of the run that it takes back: there, that run's steps count.
+        """
+        folder, undo_of = self.session.folder, self.plan.undo_of
+        run = (RunFolder(folder.path.parent / undo_of) if undo_of else folder).read()
+        for step in run.steps:
+            if step.started_at is not None and (undo_of or not step.done):
+                self.session.planner.mark(step.address, step.status)
+
     def _finally(self, planned: PlannedStep) -> bool:
         session = self.session
         if planned.address in session.known:
             return True
+        self.boundary()
         try:
             if planned.address in session.planner.uses:
                 now = session.planner.plan_at(planned.address)

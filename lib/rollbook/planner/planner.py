@@ -13,6 +13,7 @@ from ..errors import NotFoundError, RefusedError, RollbookError, UsageError
 from ..expressions import render
 from ..inventory import Inventory
 from ..journal import utc_now
+from ..ops import Command
 from ..plan import Plan, PlannedStep, Section
 from ..runbook import Runbook, Step, convert_inputs
 from ..schema import encode
@@ -21,7 +22,7 @@ from ..values import NOW, RUN_ID, Plain, Unknown
 from .projection import Projection
 from .readers import LiveReaders, Pool
 from .scope import Known, Scope, Use, item_place, unknown_outputs, with_unknowns
-from .step import loop_items, outline, plan_use, takes_part, unknown
+from .step import decode_op, loop_items, outline, plan_use, takes_part, unknown
 
 ONE_MACHINE: Final = "this machine only"
 OUTWARD: Final = ("http", "smtp", "apprise")
@@ -127,6 +128,11 @@ class Planner:
         if address in self.uses:
             self.uses[address].learn(with_unknowns(outputs), status)
 
+    def mark(self, address: str, status: str) -> None:
+        """Let later steps see how far the step at *address* came, though it is not over."""
+        if address in self.uses:
+            self.uses[address].mark(status)
+
     def common(self) -> dict[str, Plain]:
         """Give the names that every expression sees."""
         environment = {
@@ -178,7 +184,14 @@ class Planner:
         except RollbookError as error:
             redact(error, self.pool.redactor)
             raise
-        return replace(planned, estimate=self.estimates.get(use.address))
+        return self.shown_through(replace(planned, estimate=self.estimates.get(use.address)))
+
+    def shown_through(self, planned: PlannedStep) -> PlannedStep:
+        """Show the commands of *planned* as they are sent: behind a prefix, on another host."""
+        if not any(op.get("op") == Command.op for op in planned.ops):
+            return planned
+        lines = tuple(line for op in planned.ops for line in self.pool.shown(decode_op(op)))
+        return replace(planned, shown=lines)
 
     def _uses(self, steps: tuple[Step, ...], scope: Scope, section: Section, phase: str = "") -> Iterator[Use]:
         for step in steps:

@@ -28,6 +28,9 @@ class Pool(Protocol):
     def execute(self, op: Op, execution: Execution) -> OpResult:
         """Hand an op to its target; for the engine only."""
 
+    def shown(self, op: Op) -> tuple[str, ...]:
+        """Give what is sent for *op*, with the prefix or host that it goes through."""
+
     def look_up(self, secret: Secret) -> None:
         """Look a secret up. Raises `SecretError`."""
 

@@ -59,6 +59,11 @@ class Use:
         collected["items"].append(outputs)
         entry["status"] = status
 
+    def mark(self, status: str) -> None:
+        """Let later steps see how far this use came, though it is not over, or was over in another run."""
+        unknown = unknown_outputs(self.step.id)
+        self.scope.steps.setdefault(self.step.id, {"outputs": unknown})["status"] = status
+
 
 @dataclass(frozen=True, slots=True)
 class Known:

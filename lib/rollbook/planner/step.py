@@ -244,6 +244,7 @@ def seconds_of(duration: timedelta | str) -> float:
 def with_change(planned: PlannedStep, action: Action[Any], change: Change[Any], use: Use | None) -> PlannedStep:
     """Fill in a planned step from its change."""
     undo, reason = undo_of(action, change, use)
+    verify = [f"afterwards: {check.name or check.id} ({check.kind})" for check in use.step.verify] if use else []
     verdict = action.verdict(change)
     step_id = use.step.id if use else planned.id
     has_result = action.family == "command" and bool(change.ops)
@@ -255,7 +256,7 @@ def with_change(planned: PlannedStep, action: Action[Any], change: Change[Any], 
         after=encode(change.after),
         ops=tuple(encode_op(op) for op in change.ops),
         shown=tuple(line for op in change.ops for line in op.render()),
-        details=tuple(action.details(change)),
+        details=(*action.details(change), *verify),
         outputs=outputs,
         undo=undo,
         undo_reason=reason,

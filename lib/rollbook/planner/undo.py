@@ -9,9 +9,10 @@ from ..errors import NotFoundError, UndoRefused
 from ..plan import Plan, PlannedStep, changed_fields
 from ..registry import action_type
 from ..run import Run, StepRun
-from ..runbook import Step
+from ..runbook import Step, StepUndo
 from ..schema import build, encode
 from .planner import Planner
+from .progress import rest_of
 from .projection import Projection
 from .scope import Known
 from .step import change_of, decode_op, plan_use, with_change
@@ -72,7 +73,7 @@ def _back(step: StepRun, planner: Planner, projection: Projection, refused: list
     kind = action_type(step.planned.kind)
     action = build(kind, step.arguments if step.arguments is not None else step.planned.arguments)
     change = _change(action, step)
-    own = planner.uses[step.address].step.undo if step.address in planner.uses else None
+    own = _declared_undo(step, planner)
     base = _outline(step)
     if own is not None and own.leave:
         decision: Reverse[Any] | Leave | Refuse = Leave(own.leave)
@@ -92,6 +93,16 @@ def _back(step: StepRun, planner: Planner, projection: Projection, refused: list
             refused.append(f"{step.address} ({step.planned.name}): {reason}")
         case Reverse(goal=goal):
             yield from _reversed(step, action, change, goal, planner, projection)
+
+
+def _declared_undo(step: StepRun, planner: Planner) -> StepUndo | None:
+    """Find the `undo:` that the runbook gives the step; for a step of an undo, the one of its own undo steps."""
+    if step.address in planner.uses:
+        return planner.uses[step.address].step.undo
+    undone = planner.uses.get(step.planned.undo_of)
+    if undone is None or undone.step.undo is None:
+        return None
+    return next((own.undo for own in undone.step.undo.steps if own.id == step.planned.id), None)
 
 
 def _change(action: Action[Any], step: StepRun) -> Change[Any]:
@@ -127,9 +138,11 @@ def _reversed(
 ) -> Iterator[PlannedStep]:
     base = _outline(step)
     # What the undo of a later step leaves is what this step had left.
-    found = change.after if projection.touches(action) else action.probe(planner.read)
+    found = change.after if projection.touches(action) else action.probe_for(planner.read, goal)
     names = compared_fields(action.state)
     since = _changed(encode(change.after), encode(found), names)
+    if since and not step.done and rest_of(action, found, change.after, step) is not None:
+        since = ()  # nobody changed it: the step itself came no further
     if since and _changed(encode(goal), encode(found), names):
         yield _question(base, since)
     planned = with_change(replace(base, compared=names), action, change_of(action, found, None, goal), None)
@@ -137,6 +150,7 @@ def _reversed(
         projection.add(base.address, action, goal)
     else:
         planned = replace(planned, verdict="noop", reason="it is as it was before")
+    planned = planner.shown_through(planned)
     yield replace(planned, goal=encode(goal), details=(*planned.details, *_since(since)))
 
 
@@ -174,4 +188,4 @@ def _own_steps(step: StepRun, planner: Planner, steps: tuple[Step, ...]) -> Iter
         inner = replace(use, step=own, address=address, place="")
         planned = plan_use(inner, planner.common(), planner.read, Projection(), planner.answer)
         planner.uses[address] = inner
-        yield replace(planned, undo_of=step.address, name=f"Undo: {own.name or own.id}")
+        yield replace(planner.shown_through(planned), undo_of=step.address, name=f"Undo: {own.name or own.id}")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from ..errors import Interrupted, TargetError, Unreachable
+from ..ops import Command, Op
 from .base import TargetSpec
 from .hosts import HostTarget
 from .local import LocalTarget
@@ -61,6 +62,13 @@ class CommandTarget(HostTarget[CommandSettings]):
         return {"hostname": found.stdout.strip(), **below}
 
     @property
+    def shown(self, op: Op) -> tuple[str, ...]:
+        """Give the command with its prefix, and the host that it runs on."""
+        if not isinstance(op, Command):
+            return op.render()
+        argv = ("sh", "-c", op.argv[0]) if op.shell else op.argv
+        return self.host.shown(replace(op, argv=(*self.settings.prefix, *argv), shell=False))
+
     def _shown(self) -> str:
         return " ".join(self.settings.prefix)
 

@@ -10,7 +10,7 @@ from .base import Reader, Target, TargetSpec
 from .kinds import settings_type, target_class
 from .redaction import Redactor
 from .secrets import SecretStore
-from .surroundings import Surroundings, secrets_in
+from .surroundings import BaseTarget, Surroundings, secrets_in
 
 
 class TargetPool:
@@ -74,6 +74,11 @@ class TargetPool:
         except RollbookError as error:
             redact(error, self._redactor)
             raise
+
+    def shown(self, op: Op) -> tuple[str, ...]:
+        """Give what is sent for *op*, with the prefix or host of the target that it goes through; connects to nothing."""
+        target = self.target(op.target) if op.target in self else None
+        return target.shown(op) if isinstance(target, BaseTarget) else op.render()
 
     def look_up(self, secret: Secret) -> None:
         """Look a secret up, so that its value is hidden from now on. Raises `SecretError`."""

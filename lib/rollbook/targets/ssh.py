@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from ..errors import TargetError, Unreachable
+from ..ops import Op
 from .base import Finding, TargetSpec
 from .hosts import HostTarget
 from .process import Launch, Silent, Sink, never
@@ -138,6 +139,10 @@ class SshTarget(HostTarget[SshSettings]):
             )
             return (self.finding("commands", "warning", f"`true` takes {seconds * 1000:.0f} ms", advice),)
         return (self.finding("commands", "ok", f"`true` takes {seconds * 1000:.0f} ms"),)
+
+    def shown(self, op: Op) -> tuple[str, ...]:
+        """Give the command, and the host that it runs on."""
+        return tuple(f"[{self.settings.host}] {line}" for line in op.render())
 
     def launch(self, launch: Launch, sink: Sink, stopping: Callable[[], bool] = never) -> int:
         """

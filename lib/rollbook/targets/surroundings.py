@@ -84,6 +84,10 @@ class BaseTarget(Generic[C]):
         """Refuse an op that this kind does not know."""
         raise self.misplaced(op)
 
+    def shown(self, op: Op) -> tuple[str, ...]:
+        """Give what is sent for *op*, as a person would type it here; kinds that go through something else say so."""
+        return op.render()
+
     def misplaced(self, op: Op) -> TargetError:
         """Make the error for an op that this kind cannot carry out."""
         return TargetError(
