@@ -75,10 +75,10 @@ class Runs:
         return RunFolder(self.folder / run_id)
 
     def all(self) -> tuple[RunFolder, ...]:
-        """List the runs, newest last."""
+        """List the runs that have a first record, newest last."""
         if not self.folder.is_dir():
             return ()
-        return tuple(RunFolder(path) for path in sorted(self.folder.iterdir()) if (path / "journal.jsonl").exists())
+        return tuple(RunFolder(path) for path in sorted(self.folder.iterdir()) if _begun(path / "journal.jsonl"))
 
     def find(self, name: str) -> RunFolder:
         """Find a run by its id, an unambiguous beginning or end of it, or `last`. Raises `NotFoundError`."""
@@ -131,6 +131,11 @@ class Runs:
             if plan.get("runbook") == runbook:
                 with suppress(JournalError):
                     yield folder.read()
+
+
+def _begun(journal: Path) -> bool:
+    # A process that was killed before its first record leaves an empty one: nothing was done there.
+    return journal.exists() and journal.stat().st_size > 0
 
 
 def _median(numbers: list[float]) -> float:

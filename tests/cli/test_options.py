@@ -1,9 +1,13 @@
 """Options of the form name=value."""
 
+from dataclasses import replace
+
 import pytest
 
 from rollbook.cli.options import doubts, known, pairs, reasons
 from rollbook.errors import UsageError
+
+from .plans import POINTERS, VERSIONS
 
 
 def test_a_value_may_hold_equals_signs() -> None:
@@ -34,9 +38,22 @@ def test_a_doubt_is_decided_by_one_of_three_words() -> None:
 def test_a_misspelt_step_is_answered_with_the_nearest() -> None:
     """A step that does not exist is refused, and the nearest named."""
     with pytest.raises(UsageError) as caught:
-        known("skip", ["pointer"], ["versions", "pointers"])
+        known("skip", ["pointer"], (VERSIONS, POINTERS))
 
     assert caught.value.advice == "Did you mean pointers?"
+
+
+def test_each_step_is_named_once() -> None:
+    """A step that is known by its address and by its id is suggested, and listed, by its address."""
+    inner = replace(VERSIONS, address="again/versions")
+    with pytest.raises(UsageError) as near:
+        known("skip", ["version"], (VERSIONS, inner))
+    with pytest.raises(UsageError) as far:
+        known("skip", ["xyz"], (VERSIONS, inner, POINTERS))
+    known("skip", ["versions", "again/versions"], (inner,))
+
+    assert near.value.advice == "Did you mean versions or again/versions?"
+    assert far.value.advice == "The steps are: versions, again/versions, pointers."
 
 
 def test_going_past_a_step_needs_a_reason() -> None:

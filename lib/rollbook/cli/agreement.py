@@ -25,11 +25,7 @@ def check_beforehand(plan: Plan, agreement: Agreement, *, answers: bool) -> None
     Raises `UsageError` for options that contradict the plan and `RefusedError` where something is
     missing that nobody can be asked for; *answers* tells whether somebody can.
     """
-    if agreement.name and agreement.name != plan.environment:
-        raise UsageError(
-            f"--confirm-environment {agreement.name}: this is the environment {plan.environment}.",
-            advice="Look again at where you are; then give the right name.",
-        )
+    check_name(plan, agreement.name)
     check_approvals(plan, plan.answers)
     if not plan.writes or answers:
         return
@@ -44,6 +40,15 @@ def check_beforehand(plan: Plan, agreement: Agreement, *, answers: bool) -> None
         raise RefusedError(
             "There is no terminal to agree to the plan in; nothing was started.",
             advice="Add --yes to agree to it beforehand; --dry-run only shows it.",
+        )
+
+
+def check_name(plan: Plan, name: str) -> None:
+    """Raise `UsageError` when *name* is given and is not the environment's."""
+    if name and name != plan.environment:
+        raise UsageError(
+            f"--confirm-environment {name}: this is the environment {plan.environment}.",
+            advice="Look again at where you are; then give the right name.",
         )
 
 

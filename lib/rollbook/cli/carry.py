@@ -103,7 +103,7 @@ def _cut_short(error: RollbookError, folder: RunFolder, place: Workplace, here: 
 
 
 def _forget_unbegun(folder: RunFolder) -> None:
-    if not _records(folder):
+    if not folder.journal.exists() or not folder.journal.stat().st_size:
         Started.journal = None
         shutil.rmtree(folder.path)
 

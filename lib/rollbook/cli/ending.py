@@ -9,7 +9,7 @@ from typing import Final
 from ..report.wording import duration, visible
 from ..run import DONE, Run, StepRun
 from .boundary import Boundary, Site, as_happened, boundaries
-from .command import FAILED, INTERRUPTED, OK, WAITING
+from .command import FAILED, INTERRUPTED, OK, REFUSED, WAITING
 from .hints import typed
 from .screen import Screen
 from .words import about, count, one_line
@@ -30,6 +30,8 @@ def run_code(run: Run) -> int:
         return WAITING
     if run.status == "stopped" and paused(run):
         return WAITING
+    if run.status == "stopped" and drifted(run):
+        return REFUSED
     return _CODES.get(run.status, FAILED)
 
 
@@ -44,12 +46,29 @@ def paused(run: Run) -> bool:
     return bool(stops) and any(word in stops[-1].text for word in ("paused by", "--until"))
 
 
+def drifted(run: Run) -> bool:
+    """Tell whether the run stopped because a target was not as planned."""
+    last = [event.type for event in run.events if event.type != "lock_lost"][-2:]
+    return last == ["drift", "interrupted"]
+
+
+def asks_agreement(run: Run) -> bool:
+    """Tell whether the run waits for agreement to newly planned steps: a question's own wait has no text."""
+    waits = [event for event in run.events if event.type in ("waiting", "in_doubt")]
+    return bool(run.waiting_for and waits and waits[-1].type == "waiting" and waits[-1].text)
+
+
 def current(run: Run) -> StepRun | None:
-    """Give the step at which the run is, or stopped."""
+    """Give the step at which the run is, or stopped; where a failed run never reached another, none is given."""
     if run.waiting_for:
         return run.step(run.waiting_for)
     open_steps = [step for step in run.steps if step.status not in DONE and step.status != "pending"]
-    return open_steps[-1] if open_steps else next((step for step in run.steps if step.status == "pending"), None)
+    if open_steps:
+        return open_steps[-1]
+    ahead = [step for step in run.steps if step.status == "pending"]
+    if run.abandoning:
+        ahead = [step for step in ahead if step.planned.section == "finally"]
+    return ahead[0] if ahead and run.status != "failed" else None
 
 
 def boundary(run: Run, sites: Mapping[str, Site]) -> Boundary:
@@ -65,35 +84,80 @@ def boundary(run: Run, sites: Mapping[str, Site]) -> Boundary:
 def sentence(run: Run, holder: str = "") -> str:
     """Say in one sentence how the run stands; *holder* is who carries it out now."""
     name = f"Run {run.id} of {run.plan.runbook} in {run.plan.environment}"
-    step = current(run)
-    where = f" at step {step.address} ({step.planned.name})" if step else ""
-    changed = sum(item.status in ("changed", "recovered") for item in run.steps)
+    step, where = current(run), _where(run)
+    if _giving_up(run):
+        return f"{name} is being given up ({run.abandoning}){where}{_holding(run, holder)}"
     match run.status:
         case "succeeded":
-            return f"{name} succeeded: {count(len(run.steps), 'step')}, {changed or 'none'} changed something."
+            return f"{name} succeeded: {count(len(run.steps), 'step')}, {_changed(run)}."
         case "undone":
             return f"{name} took back run {run.plan.undo_of}."
         case "abandoned":
             return f"{name} was given up: {run.reason or 'no reason was given'}."
         case "waiting":
-            return f"{name} waits for an answer{where}."
+            return f"{name} waits for {_awaited(run)}{where}."
+        case "stopped" if drifted(run):
+            return f"{name} was stopped{where}, whose target was not as planned; it can be resumed."
         case "stopped":
             return f"{name} was {'paused' if paused(run) else 'stopped'}{where}; it can be resumed."
         case "failed":
-            error = one_line(step.error, 300) if step and step.error else "see the report"
-            return f"{name} failed{where}: {error}"
+            error = step.error if step and step.error else _last_error(run)
+            return f"{name} failed{where}: {one_line(error, 300)}"
     if holder:
         return f"{name} is being carried out by {holder}{where}."
     return f"{name} was cut off{where}: no process carries it out; it can be resumed."
 
 
-def ending_lines(run: Run, reports: Mapping[str, Path], screen: Screen, sites: Mapping[str, Site]) -> Iterator[str]:
-    """Yield what is printed when this process is done with a run."""
+def _giving_up(run: Run) -> bool:
+    return bool(run.abandoning) and run.resumable
+
+
+def _where(run: Run) -> str:
+    step = current(run)
+    if step is None:
+        return ""
+    return f" {'before' if step.status == 'pending' else 'at'} step {step.address} ({step.planned.name})"
+
+
+def _changed(run: Run) -> str:
+    changed = sum(item.status in ("changed", "recovered") for item in run.steps)
+    return f"{changed} changed something" if changed else "none changed anything"
+
+
+def _awaited(run: Run) -> str:
+    if asks_agreement(run):
+        return "agreement to the newly planned steps"
+    return "word of what became of a step in doubt" if in_doubt(run) else "an answer"
+
+
+def _holding(run: Run, holder: str) -> str:
+    if holder and run.status == "running":
+        return f" by {holder}."
+    words = {"waiting": f" and waits for {_awaited(run)}", "failed": f" and failed: {one_line(_last_error(run), 300)}"}
+    return f"{words.get(run.status, ' and was stopped')}; `resume` goes on giving it up."
+
+
+def _last_error(run: Run) -> str:
+    failures = [event for event in run.events if event.type in ("step_failed", "unreachable")]
+    if not failures:
+        return "see the report"
+    return f"{failures[-1].address}: {failures[-1].text}"
+
+
+def ending_lines(
+    run: Run,
+    reports: Mapping[str, Path],
+    screen: Screen,
+    sites: Mapping[str, Site],
+    code: int | None = None,
+) -> Iterator[str]:
+    """Yield what is printed when this process is done with a run and ends with *code*."""
+    code = run_code(run) if code is None else code
     style = {OK: "green", FAILED: "red"}.get(run_code(run), "yellow")
     yield ""
     for line in screen.wrap(visible(sentence(run))):
         yield screen.paint(line, style, "bold")
-    for label, text in _rows(run, reports, sites):
+    for label, text in (*_rows(run, reports, sites), ("exit", str(code))):
         yield from screen.wrap(visible(text), first=f"  {label:<9}", rest=" " * 11, exact=True)
 
 
@@ -110,19 +174,28 @@ def _rows(run: Run, reports: Mapping[str, Path], sites: Mapping[str, Site]) -> I
 
 
 def _next(run: Run, here: Boundary) -> Iterator[tuple[str, str]]:
-    step = current(run)
-    if run.status == "waiting" and step is not None:
-        yield "answer", _how_to_answer(run, step)
-    elif run.resumable:
-        yield "resume", typed("resume", run.id)
-    for doubtful in in_doubt(run):
-        yield "in doubt", typed("resume", run.id, doubt=f"{doubtful.address}=done|redo|abort").replace("'", "")
+    yield from going_on(run)
     if here.reversible:
         yield "undo", typed("undo", run.id, to=here.refused_by)
-    if run.resumable:
+    if run.resumable and not run.abandoning:
         yield "give up", f"{typed('abandon', run.id)} --reason WHY"
     yield "note", f"{typed('note', run.id)} --section root-cause TEXT"
-    yield "exit", str(run_code(run))
+
+
+def going_on(run: Run) -> Iterator[tuple[str, str]]:
+    """Yield what may be typed to go on with a run, each with a label; nothing for one that is over."""
+    if not run.resumable:
+        return
+    doubtful = in_doubt(run)
+    waiting = [step for step in run.steps if step.status == "waiting"] if run.status == "waiting" else []
+    if asks_agreement(run):
+        yield "agree", typed("resume", run.id, yes=True)
+    elif waiting:
+        yield from ((("" if index else "answer"), _how_to_answer(run, step)) for index, step in enumerate(waiting))
+    elif not doubtful:
+        yield "resume", typed("resume", run.id)
+    for step in doubtful:
+        yield "in doubt", typed("resume", run.id, doubt=f"{step.address}=done|redo|abort").replace("'", "")
 
 
 def _how_to_answer(run: Run, step: StepRun) -> str:
@@ -130,7 +203,7 @@ def _how_to_answer(run: Run, step: StepRun) -> str:
     if step.planned.quorum or prompt.get("kind") == "approve":
         return f"{typed('approve', run.id, step.address)} (by each who approves), then {typed('resume', run.id)}"
     if not prompt:
-        return typed("resume", run.id, yes=True)
+        return typed("resume", run.id)
     usual = {"confirm": "yes", "task": "done", "checklist": "all"}.get(str(prompt.get("kind")), "ANSWER")
     answer = "default" if prompt.get("has_default") else usual
     return typed("resume", run.id, answer=f"{step.address}={answer}")
@@ -142,11 +215,12 @@ def brief(run: Run, now: datetime, holder: str = "") -> str:
     step = current(run)
     progress = f"{done} of {count(len(run.steps), 'step')} done"
     title = run.plan.title or run.plan.runbook
-    head = f"{title} ({run.plan.environment}, run {run.id})"
+    head = f"{title} ({run.plan.environment}, run {run.id}{', being given up' if _giving_up(run) else ''})"
     if run.status == "running" and step is not None and holder:
         return f"{head}: {progress}, now “{step.planned.name}”, {_left(run, now)}."
     if run.status == "waiting" and step is not None:
-        return f"{head}: {progress}, waiting for an answer to “{step.planned.name}” since {_since(run, now)}."
+        what = f"for {_awaited(run)} at" if asks_agreement(run) or in_doubt(run) else "for an answer to"
+        return f"{head}: {progress}, waiting {what} “{step.planned.name}” since {_since(run, now)}."
     if run.status in ("failed", "stopped", "running"):
         where = f" at “{step.planned.name}”" if step else ""
         down = "; the site is down" if run.downtimes and run.downtimes[-1].ended_at is None else ""

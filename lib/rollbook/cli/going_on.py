@@ -7,18 +7,21 @@ from .screen import screen, write
 
 _RUN = "The run's id, its beginning or end, or `last`."
 _REASON = "Why, for the report."
+_ANSWER = "A question's answer as step=value (or step=default); may be repeated."
+_YES = "Agree beforehand to steps that have to be planned again; answers no question."
 
 
 @command(
     "resume",
     help={
         "run": _RUN,
-        "answer": "A question's answer as step=value (or step=default); may be repeated.",
+        "answer": _ANSWER,
         "doubt": "What became of a step in doubt, as step=done, step=redo or step=abort; may be repeated.",
         "skip": "Go past this step; needs --reason; may be repeated.",
         "mark_done": "Take this step as done by hand; needs --reason; may be repeated.",
         "reason": _REASON,
-        "yes": "Agree beforehand to steps that have to be planned again.",
+        "yes": _YES,
+        "confirm_environment": "The protected environment's name, where the run's failure asks for an undo.",
     },
     iterable=("answer", "doubt", "skip", "mark_done"),
 )
@@ -31,24 +34,29 @@ def resume(
     mark_done: tuple[str, ...] = (),
     reason: str = "",
     yes: bool = False,
+    confirm_environment: str = "",
 ) -> int:
-    """Go on with a run where it stopped, failed or waits."""
+    """
+    Go on with a run where it stopped, failed or waits.
+
+    A run that is being given up goes on being given up.
+    """
     from ..library import Library
     from ..runs import Runs
-    from .agreement import check_approvals
+    from .agreement import check_approvals, check_name
     from .carry import Prepared, carry_on
     from .workspace import reopen_workplace
 
     folder = Runs().find(run)
     past = folder.read()
     answers, decisions = pairs("answer", answer), doubts(doubt)
-    steps = [name for step in past.steps for name in (step.address, step.planned.id)]
     for option, names in (("answer", answers), ("doubt", decisions), ("skip", skip), ("mark-done", mark_done)):
-        known(option, names, steps)
+        known(option, names, past.plan.steps)
+    check_name(past.plan, confirm_environment)
     check_approvals(past.plan, answers)
     skipped, done = reasons("skip", skip, reason), reasons("mark-done", mark_done, reason)
     with reopen_workplace(past.plan, Library(), answers=answers) as place:
-        prepared = Prepared({**past.plan.answers, **answers}, decisions, yes)
+        prepared = Prepared({**past.plan.answers, **answers}, decisions, yes, confirm_environment)
         return carry_on(past, folder, place, prepared, lambda engine: engine.resume(skip=skipped, done=done))
 
 
@@ -59,7 +67,7 @@ def resume(
         "to": "Go back as far as this step, which stays.",
         "dry_run": "Only print the plan of the undo: exit 0 when nothing would be written, 2 otherwise.",
         "yes": "Agree to the plan beforehand; answers no question.",
-        "answer": "A question's answer as step=value; may be repeated.",
+        "answer": _ANSWER,
         "reason": "Why it is taken back; required in a protected environment.",
         "confirm_environment": "The protected environment's name, instead of typing it.",
     },
@@ -86,10 +94,12 @@ def undo(
     from .agreement import Agreement, check_beforehand
     from .carry import carry_new
     from .planning import show_plan
+    from .undone import check_undoable
     from .workspace import reopen_workplace
 
     folder = Runs().find(run)
     past, here = folder.read(), screen()
+    check_undoable(past)
     with reopen_workplace(past.plan, Library(), answers=pairs("answer", answer)) as place:
         made = plan_undo(past, place.planner, to=to)
         show_plan(made, here, place.sites)
@@ -103,15 +113,25 @@ def undo(
         return carry_new(made, place, agreement)
 
 
-@command("abandon", help={"run": _RUN, "reason": "Why it is given up, for the report; required."})
-def abandon(run: str, *, reason: str = "") -> int:
+@command(
+    "abandon",
+    help={
+        "run": _RUN,
+        "reason": "Why it is given up, for the report; required.",
+        "answer": _ANSWER,
+        "yes": _YES,
+    },
+    iterable=("answer",),
+)
+def abandon(run: str, *, reason: str = "", answer: tuple[str, ...] = (), yes: bool = False) -> int:
     """
     Give a run up for good; what it changed stays.
 
-    Its `finally` steps are carried out.
+    Its `finally` steps are carried out; where one of them asks and nobody answers, `resume` goes on with them.
     """
     from ..library import Library
     from ..runs import Runs
+    from .agreement import check_approvals
     from .carry import Prepared, carry_on
     from .workspace import reopen_workplace
 
@@ -119,8 +139,12 @@ def abandon(run: str, *, reason: str = "") -> int:
         raise UsageError("Giving a run up needs a reason.", advice='Add --reason "why".')
     folder = Runs().find(run)
     past = folder.read()
-    with reopen_workplace(past.plan, Library()) as place:
-        return carry_on(past, folder, place, Prepared(past.plan.answers), lambda engine: engine.abandon(reason))
+    answers = pairs("answer", answer)
+    known("answer", answers, past.plan.steps)
+    check_approvals(past.plan, answers)
+    with reopen_workplace(past.plan, Library(), answers=answers) as place:
+        prepared = Prepared({**past.plan.answers, **answers}, {}, yes)
+        return carry_on(past, folder, place, prepared, lambda engine: engine.abandon(reason))
 
 
 @command("adopt", help={"run": _RUN, "step": "The step that was done by hand.", "reason": f"{_REASON} Required."})
@@ -139,7 +163,7 @@ def adopt(run: str, step: str, *, reason: str = "") -> int:
         raise UsageError("Taking a step as done by hand needs a reason.", advice='Add --reason "why".')
     folder = Runs().find(run)
     past = folder.read()
-    known("step", (step,), [name for one in past.steps for name in (one.address, one.planned.id)])
+    known("step", (step,), past.plan.steps)
     with reopen_workplace(past.plan, Library()) as place:
         carry_on(past, folder, place, Prepared(past.plan.answers), lambda engine: engine.adopt(step, reason))
     return OK
@@ -182,7 +206,7 @@ def approve(run: str, step: str, *, answer: str = "yes", reason: str = "") -> in
 
     folder = Runs().find(run)
     past = folder.read()
-    known("step", (step,), [name for one in past.steps for name in (one.address, one.planned.id)])
+    known("step", (step,), past.plan.steps)
     found = next(one for one in past.steps if step in (one.address, one.planned.id))
     if found.done:
         raise RefusedError(f"Step {found.address} of run {past.id} is over ({found.status}); it asks nothing any more.")

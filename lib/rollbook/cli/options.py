@@ -7,6 +7,7 @@ from ..errors import UsageError
 
 if TYPE_CHECKING:
     from ..engine.ports import OnDoubt
+    from ..plan import PlannedStep
 
 DOUBTS: Final = ("done", "redo", "abort")
 
@@ -42,17 +43,17 @@ def _meaning() -> str:
     return "done: it took effect; redo: it did not, carry it out again; abort: stop here and leave it in doubt."
 
 
-def known(option: str, names: Iterable[str], steps: Iterable[str]) -> None:
-    """Raise `UsageError`, naming the nearest, when one of *names* is none of *steps* (addresses or ids)."""
-    steps = tuple(steps)
+def known(option: str, names: Iterable[str], steps: Iterable["PlannedStep"]) -> None:
+    """Raise `UsageError`, naming the nearest, when one of *names* is the address or id of none of *steps*."""
+    addresses = {step.address: step.id for step in steps}
     for name in names:
-        if name not in steps:
+        if name not in addresses and name not in addresses.values():
             import difflib  # only a mistake needs it
 
-            near = difflib.get_close_matches(name, steps, n=3, cutoff=0.5)
-            advice = (
-                f"Did you mean {' or '.join(near)}?" if near else f"The steps are: {', '.join(dict.fromkeys(steps))}."
-            )
+            # An id is shorter than its address, so it is compared too; the address is what is unambiguous.
+            close = difflib.get_close_matches(name, {*addresses, *addresses.values()}, n=3, cutoff=0.5)
+            near = [address for address, id_ in addresses.items() if address in close or id_ in close]
+            advice = f"Did you mean {' or '.join(near[:3])}?" if near else f"The steps are: {', '.join(addresses)}."
             raise UsageError(f"--{option} names {name!r}, which is no step of this run.", advice=advice)
 
 

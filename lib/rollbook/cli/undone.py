@@ -2,9 +2,10 @@
 
 from contextlib import suppress
 
-from ..errors import JournalError
+from ..errors import JournalError, RefusedError
 from ..run import Run
-from ..runs import Runs
+from ..runs import RunFolder, Runs
+from .hints import typed
 
 
 def undo_of(run: Run) -> Run | None:
@@ -16,6 +17,43 @@ def undo_of(run: Run) -> Run | None:
             with suppress(JournalError):
                 return folder.read()
     return None
+
+
+def undone_by(folder: RunFolder) -> str:
+    """Name the run that undid the one in *folder*; empty where none did."""
+    from ..engine.engine import UNDONE_BY  # the engine takes long to import, and a list of runs has no use for it
+
+    marker = folder.path / UNDONE_BY
+    return marker.read_text(encoding="utf-8").strip() if marker.exists() else ""
+
+
+def check_undoable(run: Run) -> None:
+    """Raise `RefusedError` when *run* was undone as a whole, or while an undo of it is not over."""
+    undo = undo_of(run)
+    if undo is None:
+        return
+    if undo.resumable:
+        raise RefusedError(
+            f"Run {run.id} is being undone by run {undo.id}, which is not over ({undo.status}).",
+            advice=f"Go on with that one: {typed('resume', undo.id)}",
+        )
+    if undo.status == "undone" and not _left(run, undo):
+        again = undo_of(undo)
+        if again is not None and again.status == "undone":
+            raise RefusedError(
+                f"Run {run.id} was undone by run {undo.id}, and that by run {again.id}.",
+                advice=f"Take the last one back: {typed('undo', again.id)}",
+            )
+        raise RefusedError(
+            f"Run {run.id} was undone already, by run {undo.id}.",
+            advice=f"To bring its changes back, undo the undo: {typed('undo', undo.id)}",
+        )
+
+
+def _left(run: Run, undo: Run) -> bool:
+    """Tell whether *undo* went back to a step only (`--to`), so that changes before it are still there."""
+    back = {step.planned.undo_of for step in undo.steps}
+    return any(step.ops and step.status in ("changed", "recovered") and step.address not in back for step in run.steps)
 
 
 def taken_back(runs: Runs) -> set[str]:
