@@ -152,13 +152,15 @@ class Action(Generic[S]):
     """
     One use of a kind. Subclasses set *kind* and add fields; every method but `probe` is pure.
 
-    A kind's docstring is its page of the documentation, *example* its YAML arguments there.
+    A kind's docstring is its page of the documentation, *example* its YAML arguments there. *by_hand* says how a
+    person does the same without Rollbook, as Markdown; `<NAME>` in it stands for the argument of that name.
     """
 
     kind: ClassVar[str]
     family: ClassVar[Family] = "state"
     state: ClassVar[type[Any]]
     example: ClassVar[Mapping[str, Plain]] = {}
+    by_hand: ClassVar[str] = ""
     output_names: ClassVar[tuple[str, ...] | None] = None
 
     def __init_subclass__(cls) -> None:
@@ -179,6 +181,14 @@ class Action(Generic[S]):
     @abstractmethod
     def probe(self, read: Readers) -> S:
         """Read the present state."""
+
+    def probe_for(self, read: Readers, goal: S) -> S:  # noqa: ARG002  # most kinds read the same either way
+        """
+        Read the present state on the way to *goal*, in an undo.
+
+        For kinds that must look at what they lead to: an undo leads elsewhere than the arguments say.
+        """
+        return self.probe(read)
 
     def desired(self, before: S) -> S:
         """Say what the state should be; the state found, for kinds that only read."""

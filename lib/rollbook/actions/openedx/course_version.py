@@ -80,11 +80,19 @@ class CourseVersion(Action[CourseVersionState]):
         return course_subjects(self.ledger, self.modulestore, self.course_id) | {structures}
 
     def probe(self, read: Readers) -> CourseVersionState:
-        """Read both stores, and whether the versions are whole that this, or its undo, would lead to."""
+        """Read both stores, and whether the versions are whole that are wanted, in force, or were until lately."""
+        return self._read(read, ())
+
+    def probe_for(self, read: Readers, goal: CourseVersionState) -> CourseVersionState:
+        """Read the same, and whether the versions are whole that an undo leads to, however long ago they were left."""
+        return self._read(read, (goal.ledger, goal.modulestore))
+
+    def _read(self, read: Readers, goals: tuple[Pointers, ...]) -> CourseVersionState:
         sql, mongo = read[self.ledger], read[self.modulestore]
         course = read_course(sql, mongo, self.course_id)
         known = tuple(dict.fromkeys(pair.pointers for pair in read_pairs(sql, mongo, course)))
-        sketches = read_sketches(mongo, self._reachable(course, known))
+        ways = (*goals, Pointers.parse(self.version), course.row.pointers, course.active.pointers, *known[:_EARLIER])
+        sketches = read_sketches(mongo, (version for pointers in ways for version in pointers.versions))
         return CourseVersionState(
             ledger=course.row.pointers,
             modulestore=course.active.pointers,
@@ -96,11 +104,6 @@ class CourseVersion(Action[CourseVersionState]):
             broken={version: "; ".join(sketch.problems) for version, sketch in sketches.items() if not sketch.complete},
             known=tuple(str(pointers) for pointers in known if pointers.present),
         )
-
-    def _reachable(self, course: Course, known: tuple[Pointers, ...]) -> tuple[str, ...]:
-        """Name the versions wanted, those in force, and those in force shortly before: where an undo leads."""
-        ways = (Pointers.parse(self.version), course.row.pointers, course.active.pointers, *known[:_EARLIER])
-        return tuple(version for pointers in ways for version in pointers.versions)
 
     def desired(self, before: CourseVersionState) -> CourseVersionState:
         """Want both stores at the version. Raises RefusedError where that must not be."""
@@ -167,9 +170,15 @@ class CourseVersion(Action[CourseVersionState]):
 
     def undo(self, change: Change[CourseVersionState]) -> Undo[CourseVersionState]:
         """Bring back the pointers of each store; how long that holds depends on pruning."""
+        was, left = change.before, change.after
+        goal = replace(
+            was,
+            ledger_update=was.ledger_update if was.ledger == left.ledger else NOW,
+            modulestore_update=was.modulestore_update if was.modulestore == left.modulestore else NOW,
+        )
         return Reverse(
-            change.before,
-            f"both stores go back to {change.before.ledger.short()}, with a history entry of its own, if nobody saved "
+            goal,
+            f"both stores go back to {was.ledger.short()}, with a history entry of its own, if nobody saved "
             "since; holds until the next pruning, which takes versions that no branch leads back to",
         )
 
@@ -183,7 +192,7 @@ NOT_RESTORED = (
     "grades and learner state; what learners did in blocks that go away stays stored, and shows again if they return"
 )
 
-_EARLIER = 4  # pairs: an undo may come after one or two later saves
+_EARLIER = 4  # pairs: enough for an undo that is planned on what the undo of a later step will leave
 # In JSON's form, so that an op is the same before and after it went through a saved plan.
 _NOW = {"$date": encode(NOW)}
 _NAMES = tuple(branch.name for branch in BRANCHES)
