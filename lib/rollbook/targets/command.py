@@ -61,7 +61,6 @@ class CommandTarget(HostTarget[CommandSettings]):
             )
         return {"hostname": found.stdout.strip(), **below}
 
-    @property
     def shown(self, op: Op) -> tuple[str, ...]:
         """Give the command with its prefix, and the host that it runs on."""
         if not isinstance(op, Command):
@@ -69,6 +68,7 @@ class CommandTarget(HostTarget[CommandSettings]):
         argv = ("sh", "-c", op.argv[0]) if op.shell else op.argv
         return self.host.shown(replace(op, argv=(*self.settings.prefix, *argv), shell=False))
 
+    @property
     def _shown(self) -> str:
         return " ".join(self.settings.prefix)
 

@@ -76,7 +76,7 @@ class TargetPool:
             raise
 
     def shown(self, op: Op) -> tuple[str, ...]:
-        """Give what is sent for *op*, with the prefix or host of the target that it goes through; connects to nothing."""
+        """Give what is sent for *op*, with the prefix or host that it goes through; connects to nothing."""
         target = self.target(op.target) if op.target in self else None
         return target.shown(op) if isinstance(target, BaseTarget) else op.render()
 
