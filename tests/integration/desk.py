@@ -4,7 +4,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,7 +32,7 @@ targets:
     kind: mongo
     url: {{secret: "env:{mongo}"}}
     database: {database}
-    selection_timeout: 2
+    selection_timeout: 1
   cms: {{kind: command, on: local, prefix: [env, -C, {platform}]}}
 """
 _PLATFORM = """\
@@ -128,6 +128,13 @@ class Desk:
             folder = self.runs.create(new_run_id(utc_now()))
             return self._engine(folder, place).run(plan or made, reason="a test")
 
+    @contextmanager
+    def opened(self) -> Iterator[Callable[[], Run]]:
+        """Plan a restore; gives what carries the plan out, later."""
+        with self._open(RESTORE, {}) as place:
+            made = place.planner.plan()
+            yield lambda: self._engine(self.runs.create(new_run_id(utc_now())), place).run(made, reason="a test")
+
     def resume(self, run: Run | None = None, *, doubts: Mapping[str, OnDoubt] | None = None) -> Run:
         """Go on with a run, the newest unless one is given."""
         folder = self.runs.find(run.id) if run else self.runs.all()[-1]
@@ -209,8 +216,8 @@ class Desk:
 
 
 def tell(done: subprocess.CompletedProcess[str]) -> str:
-    """Give all that a command printed."""
-    return f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    """Give what a command ended with."""
+    return f"exit {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
 
 
 def story(run: Run) -> str:
