@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from .action import Verdict
-from .errors import RefusedError
+from .errors import RefusedError, UsageError
 from .schema import build, encode
 from .values import Plain, Unknown
 
@@ -172,12 +172,18 @@ def canonical(value: Plain) -> bytes:
 
 
 def save(plan: Plan, path: Path) -> None:
-    """Write *plan* to *path*, readable by its owner only; a half-written plan never has the name."""
+    """Write *plan* to *path*, for its owner only; a half-written plan never has the name. Raises `UsageError`."""
     part = path.with_name(path.name + ".part")
-    part.touch(mode=0o600)
     content = json.dumps({"digest": plan.digest, "plan": encode(plan)}, ensure_ascii=False, indent=1) + "\n"
-    part.write_bytes(content.encode("utf-8", "surrogatepass"))
-    part.replace(path)
+    try:
+        part.touch(mode=0o600)
+        part.write_bytes(content.encode("utf-8", "surrogatepass"))
+        part.replace(path)
+    except OSError as error:
+        raise UsageError(
+            f"The plan cannot be written to {path}: {error.strerror}.",
+            advice="Name a file in a folder that is there and takes writes.",
+        ) from error
 
 
 def load(path: Path) -> Plan:

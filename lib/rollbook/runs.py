@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from .accounts import operator as operator
-from .errors import JournalError, NotFoundError
+from .errors import JournalError, NotFoundError, RefusedError
 from .journal import replay
 from .run import Run, fold
 from .values import Plain
@@ -69,9 +69,15 @@ class Runs:
         return self.root / "runs"
 
     def create(self, run_id: str) -> RunFolder:
-        """Make the folder of a new run, with rights for its owner only."""
-        for folder in (self.root, self.folder, self.folder / run_id):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=folder != self.folder / run_id)
+        """Make the folder of a new run, with rights for its owner only. Raises `RefusedError`."""
+        try:
+            for folder in (self.root, self.folder, self.folder / run_id):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=folder != self.folder / run_id)
+        except OSError as error:
+            raise RefusedError(
+                f"The run's folder {self.folder / run_id} cannot be made: {error.strerror}.",
+                advice="Nothing was started. Work in a folder of your own, on a disk with room.",
+            ) from error
         return RunFolder(self.folder / run_id)
 
     def all(self) -> tuple[RunFolder, ...]:
