@@ -318,6 +318,20 @@ def test_a_full_disk_at_the_command_line(sqlite_desk: Desk, small_disk: Callable
     assert look(sqlite_desk.sample) == before
 
 
+def test_folders_that_take_nothing(sqlite_desk: Desk) -> None:
+    """A plan that cannot be saved, and a run that cannot be kept, are told in words, and nothing is begun."""
+    before = look(sqlite_desk.sample)
+    (sqlite_desk.folder / ".rollbook").write_text("not a folder")
+
+    unsaved = sqlite_desk.type("plan", *sqlite_desk.naming(), "--out", "nowhere/plan.json")
+    unkept = sqlite_desk.type(*sqlite_desk.restoring())
+
+    assert (unsaved.returncode, unkept.returncode) == (64, 4), tell(unsaved) + tell(unkept)
+    assert "nowhere/plan.json" in unsaved.stderr
+    assert "cannot be made" in unkept.stderr
+    assert look(sqlite_desk.sample) == before
+
+
 def test_unreachable_is_an_error_of_its_own(own_desk: Desk, own_mongod: MongoServer) -> None:
     """Planning without MongoDB raises `Unreachable`, so that a caller may tell it from a refusal."""
     own_mongod.stop()

@@ -57,6 +57,7 @@ def test_after_runs(sample: Sample, account: sa.URL, tmp_path: Path) -> None:
     program = desk.folder / "edx-platform" / "manage.py"
     program.write_text(program.read_text().replace("case", 'echo "connecting to $ROLLBOOK_TEST_LEDGER_URL"\ncase', 1))
 
+    (desk.folder / ".rollbook").mkdir()
     done = [
         desk.type("plan", *desk.naming(), "--out", ".rollbook/plan.json"),
         desk.type(*desk.restoring()),
