@@ -312,3 +312,85 @@ def test_simple_expressions_need_no_jinja() -> None:
     )
 
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("'a' * 10**9", "longer than"),
+        ("10**9 * 'a'", "longer than"),
+        ("[1] * 10**9", "longer than"),
+        ("(1, 2) * 10**8", "longer than"),
+        ("[[[1] * 1000] * 1000] * 1000", "more than"),
+        ("['x' * 1000000] * 1000000", "more than"),
+        ("('b' * 900000) + ('b' * 900000) + ('b' * 900000)", "more than"),
+        ("('b' * 900000) ~ ('b' * 900000)", "longer than"),
+        ("range(10**9) | list", "range is limited"),
+        ("range(9999) | map('string') | map('replace', '1', 'a' * 90000) | list", "more than|longer than"),
+        ("range(9999) | map('string') | join('x' * 900)", "longer than"),
+        ("([[1] * 100000] * 3000) | sum(start=[])", "more than"),
+        ("10**10**100000", "too large"),
+        ("10**3000 * 10**3000", "too large"),
+        ("1e308 * 10", "gives inf"),
+        ("'nan' | float", "gives nan"),
+        ("5 | round(-10**9)", "at most 300"),
+        ("[1] | tojson(10**9)", "indented by"),
+        ("('1' * 200000) | duration", "is not a duration"),
+        ("('9' * 900000) | int", "is not a whole number"),
+        ("'x' | replace('', 'y' * 10**7)", "longer than"),
+        ("'2020-01-01T00:00:00Z' | datetime('%9999999Y')", "form of a time"),
+        ("('[' * 100000) | fromjson", "too deeply"),
+        ("deep | string", "too deeply"),
+        ("deep | tojson", "too deeply"),
+        ("(" * 3000 + "1" + ")" * 3000, "too deeply"),
+        ("[" * 3000 + "1" + "]" * 3000, "too deeply"),
+        ("-" * 3000 + "1", "too deeply"),
+        ("1+" * 30000 + "1", "at most 10000 characters"),
+    ],
+)
+def test_nothing_huge_is_made(expression: str, reason: str) -> None:
+    """An expression that would fill the memory, or go on for hours, is one error and made of few words."""
+    nested: list[Plain] = []
+    for _ in range(5000):
+        nested = [nested]
+    with pytest.raises(ExpressionError, match=reason) as caught:
+        render(f"a{{{{ {expression} }}}}", {"deep": nested})
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "self",
+        "self._TemplateReference__context",
+        "super()",
+        "cycler",
+        "lipsum.__globals__",
+        "namespace()",
+        "'{0.__class__}'.format('x')",
+        "'%s' % 'x'",
+        "'a'.ljust(9)",
+        "''.__class__.__mro__",
+        "''['__class__']",
+        "'x'.startswith.__globals__",
+        "range.__globals__",
+        "['x'] | map(attribute='__class__') | list",
+        "['x'] | groupby('__class__')",
+        "'x' | attr('__class__')",
+        "[].append(1)",
+    ],
+)
+def test_nothing_behind_a_value_is_reached(expression: str) -> None:
+    """What makes values what they are in Python is out of reach."""
+    with pytest.raises(ExpressionError):
+        render(f"{{{{ {expression} }}}}", {})
+
+
+def test_lists_are_added_up_and_texts_put_together() -> None:
+    """The limits leave sums of lists and joined texts as they were."""
+    names: dict[str, Plain] = {"parts": [{"ids": [1, 2]}, {"ids": [3]}], "n": 3}
+    assert render("{{ parts | sum(attribute='ids', start=[]) }}", names) == [1, 2, 3]
+    assert render("{{ [1, 2, 3] | sum }}", names) == 6
+    assert render("{{ 'a' ~ n ~ true }}", names) == "a3true"
+    assert names["parts"] == [{"ids": [1, 2]}, {"ids": [3]}]
+    assert render("{{ range(10000) | list | length * 100 }}", names) == 1_000_000

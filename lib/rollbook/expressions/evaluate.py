@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import ExpressionError
 from ..values import Plain, Secret, Unknown
-from .filters import MAX_TEXT
+from .budget import MAX_TEXT
 from .shield import Shield, TouchedError, shield, shields
 from .text import Raw, shell_text_of, text_of
 
@@ -27,6 +27,7 @@ _WORDS: Final = frozenset(
     ("true", "false", "none", "True", "False", "None", "not", "and", "or", "in", "is", "if", "else")
 )
 _ABSENT: Final = object()
+_LONGEST_REASON: Final = 300
 
 
 def render(template: Plain, names: Mapping[str, Plain], *, quote: bool = False) -> Plain:
@@ -137,11 +138,13 @@ def _render_text(template: str, names: Mapping[str, Plain], *, quote: bool) -> P
 
 
 def _written(expression: str, value: Plain, *, quote: bool) -> str:
-    for held in _held(value):
-        if isinstance(held, Secret):
-            raise _secret_error(expression, held)
     try:
+        for held in _held(value):
+            if isinstance(held, Secret):
+                raise _secret_error(expression, held)
         return shell_text_of(value) if quote else text_of(value)
+    except RecursionError as error:
+        raise _depth_error(expression) from error
     except (ValueError, TypeError) as error:
         raise ExpressionError(f"{{{{ {expression} }}}} cannot be written into a text: {error}.") from error
 
@@ -152,7 +155,7 @@ def _evaluate(text: str, names: Mapping[str, Plain], *, keep_raw: bool = False) 
     from .sandbox import Undefined, UndefinedError
 
     expression = _compiled(text)
-    seen = _Selection.of(expression.paths).pick(names)
+    seen = _seen(text, expression.paths, names)
     try:
         value = expression.evaluate(seen)
         if isinstance(value, Undefined):
@@ -164,12 +167,22 @@ def _evaluate(text: str, names: Mapping[str, Plain], *, keep_raw: bool = False) 
         return error.held
     except UndefinedError as error:
         raise _undefined_error(text, expression.paths, names, str(error)) from error
+    except RecursionError as error:
+        raise _depth_error(text) from error
     except Exception as error:
         # An operation that Python refuses on a shield as such (`x in "text"`) is judged when the value is known.
         for held in _held(seen):
             if isinstance(held, Unknown):
                 return held
-        raise ExpressionError(f"{{{{ {_short(text)} }}}}: {str(error).rstrip('.')}.") from error
+        raise ExpressionError(f"{{{{ {_short(text)} }}}}: {_told(error)}.") from error
+
+
+def _seen(text: str, paths: frozenset[Path], names: Mapping[str, Plain]) -> Plain:
+    """Pick what an expression uses, shielded."""
+    try:
+        return _Selection.of(paths).pick(names)
+    except RecursionError as error:
+        raise _depth_error(text) from error
 
 
 def _walk(path: Path, names: Plain) -> Plain:
@@ -239,6 +252,16 @@ def _secret_error(expression: str, secret: Secret) -> ExpressionError:
         f"{{{{ {_short(_unbraced(expression))} }}}} would work on the value of a secret ({secret.reference}).",
         advice="Hand the secret over whole, as a value of its own: for a command under `environment:`.",
     )
+
+
+def _depth_error(text: str) -> ExpressionError:
+    return ExpressionError(f"{{{{ {_short(text)} }}}}: a value in it is nested too deeply to work with.")
+
+
+def _told(error: Exception) -> str:
+    """Give an error's own words, cut, for some quote all that they were given."""
+    words = str(error).rstrip(".") or type(error).__name__
+    return words if len(words) <= _LONGEST_REASON else f"{words[:_LONGEST_REASON]}…"
 
 
 def _undefined_error(text: str, paths: frozenset[Path], names: Mapping[str, Plain], told: str) -> ExpressionError:

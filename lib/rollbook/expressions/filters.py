@@ -2,25 +2,31 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Final
 
 from ..values import Plain
+from .budget import MAX_TEXT, TooMuchError, check_number, look_at, made, spend
 from .shield import Shield, shield, touch
 from .text import Raw, shell_text_of, text_of
 
-MAX_TEXT: Final = 1_000_000
-
 _MISSING: Final = object()
 _UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_DURATION: Final = r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)"
+_LONGEST_DURATION: Final = 100
+_LONGEST_FORM: Final = 100
+_LONGEST_QUOTE: Final = 80
+_MOST_DIGITS: Final = 300
+_MOST_INDENT: Final = 8
 
 
 def join(value: Plain, separator: str = "") -> str:
     """Join the items of a list as text."""
-    return separator.join(text_of(part) for part in value)
+    parts = [text_of(part) for part in value]
+    _check_length(sum(map(len, parts)) + len(separator) * len(parts))
+    return separator.join(parts)
 
 
 def length(value: Plain) -> int:
@@ -53,8 +59,7 @@ def replace(value: Plain, old: str, new: str) -> str:
     text = text_of(value)
     if not old:
         raise ValueError("replace needs a text to look for")
-    if len(text) + text.count(old) * len(new) > MAX_TEXT:
-        raise ValueError(f"the text would be longer than {MAX_TEXT} characters")
+    _check_length(len(text) + text.count(old) * (len(new) - len(old)))
     return text.replace(old, new)
 
 
@@ -69,7 +74,7 @@ def whole(value: Plain, default: Plain = _MISSING) -> Plain:
         return int(value.strip() if isinstance(value, str) else value)
     except (TypeError, ValueError, OverflowError) as error:
         if default is _MISSING:
-            raise ValueError(f"{value!r} is not a whole number") from error
+            raise ValueError(f"{_short(value)} is not a whole number") from error
         return default
 
 
@@ -79,19 +84,29 @@ def number(value: Plain, default: Plain = _MISSING) -> Plain:
         return float(value)
     except (TypeError, ValueError, OverflowError) as error:
         if default is _MISSING:
-            raise ValueError(f"{value!r} is not a number") from error
+            raise ValueError(f"{_short(value)} is not a number") from error
         return default
 
 
 def rounded(value: Plain, digits: int = 0) -> float | int:
     """Round to *digits* after the point; to a whole number without."""
+    if abs(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number is rounded to at most {_MOST_DIGITS} digits")
     result: float | int = round(value, digits) if digits else round(value)
     return result
 
 
 def tojson(value: Plain, indent: int | None = None) -> str:
     """Write as JSON."""
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+    if indent is None:
+        return json.dumps(value, ensure_ascii=False)
+    if not 0 <= indent <= _MOST_INDENT:
+        raise ValueError(f"JSON is indented by 0 to {_MOST_INDENT}")
+    written: list[str] = []
+    for part in json.JSONEncoder(ensure_ascii=False, indent=indent).iterencode(value):
+        spend(len(part))
+        written.append(part)
+    return "".join(written)
 
 
 def fromjson(value: Plain) -> Plain:
@@ -107,6 +122,8 @@ def instant(value: Plain, form: str = "") -> str:
         moment = datetime.fromisoformat(value)
     if moment.tzinfo is None:
         raise ValueError(f"{value!r} has no zone: write it with Z or +00:00")
+    if len(form) > _LONGEST_FORM or re.search(r"%[^a-zA-Z%]", form):
+        raise ValueError("the form of a time is one of strftime, such as %Y-%m-%d %H:%M")
     moment = moment.astimezone(UTC)
     return moment.strftime(form) if form else moment.isoformat().replace("+00:00", "Z")
 
@@ -115,11 +132,26 @@ def seconds(value: Plain) -> float | int:
     """Turn a duration (`90s`, `1h30m`) into seconds, to compute and compare with."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
-    parts = _DURATION.findall(str(value))
-    if not parts or _DURATION.sub("", str(value)).strip():
-        raise ValueError(f"{value!r} is not a duration such as 90s, 5m or 1h30m")
+    text = str(value)
+    parts = re.findall(_DURATION, text) if len(text) <= _LONGEST_DURATION else []
+    if not parts or re.sub(_DURATION, "", text).strip():
+        raise ValueError(f"{text[:_LONGEST_DURATION]!r} is not a duration such as 90s, 5m or 1h30m")
     total: float = sum(float(count) * _UNITS[unit] for count, unit in parts)
     return int(total) if total == int(total) else total
+
+
+def total(environment: Plain, value: Plain, attribute: Plain = None, start: Plain = 0) -> Plain:
+    """Add up numbers, or with a list as *start* the items of lists, in time that grows with their number only."""
+    from jinja2.filters import make_attrgetter
+
+    parts = value if attribute is None else map(make_attrgetter(environment, attribute), value)
+    if not isinstance(start, list):
+        return sum(parts, start)
+    items = list(start)
+    for part in parts:
+        made(part)
+        items += part
+    return items
 
 
 def basename(value: Plain) -> str:
@@ -165,10 +197,10 @@ _OWN: Final[Mapping[str, Callable[..., Plain]]] = {
 }
 # jinja's own; those that look into each item find shields by themselves.
 _TAKEN: Final = """
-    first last sort unique map select reject selectattr rejectattr sum min max items list abs dictsort groupby
+    first last sort unique map select reject selectattr rejectattr min max items list abs dictsort groupby
 """.split()  # noqa: SIM905  # words in rows read better than one a line
 
-FILTER_NAMES: Final = tuple(sorted((*_OWN, *_TAKEN, "default")))
+FILTER_NAMES: Final = tuple(sorted((*_OWN, *_TAKEN, "sum", "default")))
 
 _TESTS: Final = """
     none boolean string number integer float mapping sequence iterable in odd even true false
@@ -178,7 +210,7 @@ _TESTS: Final = """
 
 def all_filters() -> dict[str, Callable[..., Plain]]:
     """Give every filter by name; imports jinja2."""
-    from jinja2 import Undefined, filters
+    from jinja2 import Undefined, filters, pass_environment
 
     def default(value: Plain, fallback: Plain = "", boolean: bool = False) -> Plain:  # as in jinja
         """Give *fallback* for what is not defined or empty; with *boolean* also for false, 0 and ''."""
@@ -187,6 +219,7 @@ def all_filters() -> dict[str, Callable[..., Plain]]:
         return fallback if boolean and not value else value
 
     taken = {name: _settled(filters.FILTERS[name]) for name in _TAKEN}
+    taken["sum"] = _settled(pass_environment(total))
     return {"default": default, **taken, **{name: _guarded(function) for name, function in _OWN.items()}}
 
 
@@ -209,7 +242,8 @@ def _guarded(function: Callable[..., Plain]) -> Callable[..., Plain]:
             if isinstance(part, Undefined):
                 bool(part)  # raises, naming what is undefined
         touch(*settled, *named.values())
-        return function(*settled, **named)
+        look_at(*settled, *named.values())
+        return _made(function(*settled, **named))
 
     return call
 
@@ -223,12 +257,28 @@ def _settled(function: Callable[..., Plain]) -> Callable[..., Plain]:
         for part in arguments:
             if isinstance(part, Shield):
                 touch(part)
-        return _settle(function(*arguments, **named))
+        look_at(*arguments, *named.values())
+        result = function(*arguments, **named)
+        return _settle(result) if isinstance(result, Iterator) else _made(result)
 
     return call
 
 
 def _settle(value: Plain) -> Plain:
-    from collections.abc import Iterator
+    """Make a list of what is yielded one by one."""
+    return shield([_made(part) for part in value]) if isinstance(value, Iterator) else value
 
-    return shield(list(value)) if isinstance(value, Iterator) else value
+
+def _made(value: Plain) -> Plain:
+    check_number(value)
+    return made(value)
+
+
+def _short(value: Plain) -> str:
+    written = repr(value)
+    return written if len(written) <= _LONGEST_QUOTE else f"{written[:_LONGEST_QUOTE]}…"
+
+
+def _check_length(length: int) -> None:
+    if length > MAX_TEXT:
+        raise TooMuchError(f"the text would be longer than {MAX_TEXT} characters")

@@ -13,17 +13,19 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ..errors import ExpressionError
 from ..values import Plain
-from .filters import MAX_TEXT, all_filters, all_tests
+from .budget import MAX_BITS, MAX_TEXT, TooMuchError, check_number, made, renew, spend, weigh
+from .filters import all_filters, all_tests
 from .shield import Shield, touch
 
 MAX_RANGE: Final = 10_000
-MAX_POWER_BITS: Final = 10_000
+MAX_EXPRESSION: Final = 10_000
 
 Path = tuple[str, ...]
 
 _RETURN: Final = "\ufdd0"  # a code point that stands for no character
 _TEXT_METHODS: Final = frozenset(("startswith", "endswith", "split", "strip", "removeprefix", "removesuffix"))
 _GLOBALS: Final = frozenset(("range",))
+_TEMPLATE_NAMES: Final = frozenset(("self", "super"))  # jinja's own objects
 
 __all__ = ["Expression", "Path", "Undefined", "UndefinedError", "compile_expression", "split_template"]
 
@@ -31,7 +33,7 @@ __all__ = ["Expression", "Path", "Undefined", "UndefinedError", "compile_express
 class _Environment(ImmutableSandboxedEnvironment):
     """Attributes are keys of mappings, and a few methods of texts; operations have limits."""
 
-    intercepted_binops = frozenset(("*", "**", "%"))
+    intercepted_binops = frozenset(("+", "-", "*", "/", "//", "**", "%"))
 
     def getattr(self, obj: Plain, attribute: str) -> Plain:
         """Look up `obj.attribute`: a key, never a method of a mapping."""
@@ -57,20 +59,34 @@ class _Environment(ImmutableSandboxedEnvironment):
     def call(self, context: Context, called: Plain, /, *arguments: Plain, **named: Plain) -> Plain:
         """Call a method of a text, or range."""
         touch(*arguments, *named.values())
-        return super().call(context, called, *arguments, **named)
+        return made(super().call(context, called, *arguments, **named))
 
     def call_binop(self, context: Context, operator: str, left: Plain, right: Plain) -> Plain:
-        """Compute `*`, `**` and `%` unless the result would be huge."""
-        touch_only(left)
-        touch_only(right)
+        """Compute unless the result would be huge."""
+        for part in (left, right):
+            _refuse_undefined(part)
+        for part in (left, right):
+            touch_only(part)
         if operator == "%" and isinstance(left, str):
             raise SecurityError("texts are not formatted with %: put the {{ }} where the value belongs")
-        if operator == "**" and abs(right) * max(int(abs(left)).bit_length(), 1) > MAX_POWER_BITS:
-            raise SecurityError("the number would be too large")
+        if operator == "**" and abs(right) * max(int(abs(left)).bit_length(), 1) > MAX_BITS:
+            raise TooMuchError("the number would be too large")
         for many, count in ((left, right), (right, left)):
-            if operator == "*" and isinstance(many, str | list) and len(many) * count > MAX_TEXT:
-                raise SecurityError(f"the value would be longer than {MAX_TEXT}")
-        return super().call_binop(context, operator, left, right)
+            if isinstance(many, str | list | tuple):
+                _spend_on(operator, many, count)
+        result = super().call_binop(context, operator, left, right)
+        check_number(result)
+        return result
+
+
+def _spend_on(operator: str, many: Plain, other: Plain) -> None:
+    """Spend what it costs to join *many* to another of its kind, or to repeat it."""
+    if operator == "+":
+        spend(weigh(many))
+    elif operator == "*" and isinstance(other, int) and other > 0:
+        if len(many) * other > MAX_TEXT:
+            raise TooMuchError(f"the value would be longer than {MAX_TEXT}")
+        spend(weigh(many) * other)
 
 
 def touch_only(value: Plain) -> None:
@@ -102,6 +118,7 @@ def _make_environment() -> _Environment:
         autoescape=False,  # values go to systems and Markdown, not into a page
         keep_trailing_newline=True,
         cache_size=0,
+        optimized=False,  # else values are computed while compiling
     )
     environment.filters.clear()
     environment.filters.update(all_filters())
@@ -149,19 +166,51 @@ def split_template(template: str) -> tuple[tuple[bool, str], ...]:
 
 def compile_expression(text: str) -> Expression:
     """Compile an expression without its braces; raises ExpressionError."""
+    if len(text) > MAX_EXPRESSION:
+        raise ExpressionError(f"{{{{ {_short(text)} }}}}: an expression has at most {MAX_EXPRESSION} characters.")
     try:
-        parser = Parser(_ENVIRONMENT, text, state="variable")
-        tree = parser.parse_expression()
-        if not parser.stream.eos:
-            found = parser.stream.current.value
-            raise ExpressionError(f"{{{{ {_short(text)} }}}}: {found!r} does not fit in here.")
-        tree.set_environment(_ENVIRONMENT)
+        tree = _parsed(text)
         paths = frozenset(_paths(tree))
-        body = [nodes.Assign(nodes.Name("result", "store"), tree, lineno=1)]
+        body = [nodes.Assign(nodes.Name("result", "store"), _without_concat(tree), lineno=1)]
         template = _ENVIRONMENT.from_string(nodes.Template(body, lineno=1))
     except TemplateSyntaxError as error:
         raise _syntax_error(f"{{{{ {text} }}}}", error) from error
-    return Expression(text, paths, TemplateExpression(template, undefined_to_none=False))
+    except (RecursionError, MemoryError, SyntaxError) as error:
+        raise ExpressionError(f"{{{{ {_short(text)} }}}}: this is nested too deeply.") from error
+    except ValueError as error:  # Python's, for a number of thousands of digits
+        raise ExpressionError(f"{{{{ {_short(text)} }}}}: {error}.") from error
+    run = TemplateExpression(template, undefined_to_none=False)
+
+    def evaluate(names: Mapping[str, Plain]) -> Plain:
+        renew()
+        return run(names)
+
+    return Expression(text, paths, evaluate)
+
+
+def _parsed(text: str) -> nodes.Expr:
+    parser = Parser(_ENVIRONMENT, text, state="variable")
+    tree = parser.parse_expression()
+    if not parser.stream.eos:
+        found = parser.stream.current.value
+        raise ExpressionError(f"{{{{ {_short(text)} }}}}: {found!r} does not fit in here.")
+    if any(name.name in _TEMPLATE_NAMES for name in (tree, *tree.find_all(nodes.Name)) if isinstance(name, nodes.Name)):
+        raise ExpressionError(f"{{{{ {_short(text)} }}}}: self and super are not defined.")
+    tree.set_environment(_ENVIRONMENT)
+    return tree
+
+
+def _without_concat(tree: nodes.Node) -> nodes.Node:
+    """Let `a ~ b` be `[a, b] | join`, which has limits."""
+    if isinstance(tree, nodes.Concat):
+        parts = nodes.List([_without_concat(part) for part in tree.nodes], lineno=tree.lineno)
+        return nodes.Filter(parts, "join", [], [], None, None, lineno=tree.lineno, environment=_ENVIRONMENT)
+    for name, value in tree.iter_fields():
+        if isinstance(value, nodes.Node):
+            setattr(tree, name, _without_concat(value))
+        elif isinstance(value, list):
+            setattr(tree, name, [_without_concat(part) if isinstance(part, nodes.Node) else part for part in value])
+    return tree
 
 
 def _paths(tree: nodes.Node) -> "list[Path]":
