@@ -4,17 +4,17 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from rollbook.cli.command import command, describe, exit_code, guard
+from rollbook.cli.command import Started, command, describe, exit_code, guard
 from rollbook.errors import (
     Interrupted,
     JournalError,
     NotFoundError,
     PlanDrift,
     RefusedError,
-    RollbookError,
     Unreachable,
     UsageError,
 )
+from rollbook.targets import Redactor
 
 
 def raising(error: BaseException) -> int:
@@ -59,16 +59,34 @@ def test_an_error_says_what_where_and_what_now() -> None:
 
 
 @pytest.mark.parametrize("way", ["option", "variable"])
-def test_a_traceback_is_shown_when_asked_for(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """--debug and ROLLBOOK_DEBUG=1 let the error through."""
+def test_a_traceback_is_shown_when_asked_for(
+    way: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--debug and ROLLBOOK_DEBUG=1 show where an error comes from; the exit code stays."""
     if way == "variable":
         monkeypatch.setenv("ROLLBOOK_DEBUG", "1")
 
     def body() -> int:
-        raise RollbookError("x")
+        raise RefusedError("x")
 
-    with pytest.raises(RollbookError):
-        guard(body, debug=way == "option")
+    assert guard(body, debug=way == "option") == 4
+    shown = capsys.readouterr().err
+    assert "Traceback" in shown
+    assert "in body" in shown
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_no_secret_leaves_with_an_error(debug: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a driver says of an error is redacted, in words and in a traceback."""
+    redactor = Redactor()
+    redactor.add("env:TOKEN", "hunter2hunter2")
+
+    def body() -> int:
+        Started.redact = redactor.text
+        raise RuntimeError("not as app:hunter2hunter2") from ValueError("login app:hunter2hunter2 refused")
+
+    assert guard(body, debug=debug) == 70
+    assert "hunter2" not in capsys.readouterr().err
 
 
 def test_invokes_own_dry_run_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -38,13 +38,14 @@ _DEBUG_HELP: Final = "Show the Python traceback of an error."
 
 class Started:
     """
-    Remembers what this process is: the program that was typed, and the run that it carries out.
+    Remembers what this process is: the program that was typed, the run that it carries out, the secrets it met.
 
-    Errors say with it where the journal is, hints what to type.
+    Errors say with it where the journal is, hints what to type; *redact* takes secrets out of what is printed.
     """
 
     program: str = "invoke"
     journal: "Path | None" = None
+    redact: Callable[[str], str] = str
 
 
 def command(name: str, *, help: Mapping[str, str], iterable: tuple[str, ...] = ()) -> Callable[[Body], "Task[Body]"]:  # noqa: A002  # invoke's word
@@ -60,7 +61,9 @@ def command(name: str, *, help: Mapping[str, str], iterable: tuple[str, ...] = (
             for option in iterable:
                 given = options.get(option)
                 options[option] = tuple(given) if isinstance(given, list) else ()
-            code = guard(lambda: body(*args, **options), dry=bool(context.config.run.dry), debug=debug)
+            asks = _asks_help(inspect.signature(body).bind(*args, **options))
+            run = (lambda: _help(name)) if asks else (lambda: body(*args, **options))
+            code = guard(run, dry=bool(context.config.run.dry), debug=debug)
             if code:
                 raise Exit(code=code)
 
@@ -71,6 +74,21 @@ def command(name: str, *, help: Mapping[str, str], iterable: tuple[str, ...] = (
         return made
 
     return make
+
+
+def _asks_help(given: inspect.BoundArguments) -> bool:
+    """Tell whether invoke took a `--help` behind the command as an argument that the command needs."""
+    needed = (one.name for one in given.signature.parameters.values() if one.default is one.empty)
+    return any(given.arguments.get(one) in ("--help", "-h") for one in needed)
+
+
+def _help(name: str) -> int:
+    from invoke.program import Program
+
+    from . import namespace
+
+    Program(namespace=namespace, binary=program()).run([program(), "--help", name], exit=False)
+    return OK
 
 
 def _signature(body: Body, iterable: tuple[str, ...]) -> inspect.Signature:
@@ -90,7 +108,7 @@ def guard(body: Callable[[], int], *, dry: bool = False, debug: bool = False) ->
     forgive_encoding()
     # invoke switches this off for the tasks' sake; Rollbook would be compiled anew for each command.
     sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
-    Started.journal = None
+    Started.journal, Started.redact = None, str
     try:
         code = _not_dry() if dry else body()
         sys.stdout.flush()
@@ -102,16 +120,23 @@ def guard(body: Callable[[], int], *, dry: bool = False, debug: bool = False) ->
         tell(_interrupted())
         return INTERRUPTED
     except RollbookError as error:
-        if debug:
-            raise
+        _trace(debug)
         tell(describe(error))
         return exit_code(error)
-    except Exception as error:  # the one place where a defect is turned into words
-        if debug:
-            raise
+    except Exception as error:  # noqa: BLE001  # the one place where a defect is turned into words
+        _trace(debug)
         tell(_unexpected(error))
         return UNEXPECTED
     return code
+
+
+def _trace(debug: bool) -> None:
+    """Print the traceback of the error at hand; a driver's own words in it may hold a secret."""
+    if debug:
+        import traceback  # only a mistake needs it
+
+        sys.stdout.flush()
+        print(Started.redact(traceback.format_exc()), file=sys.stderr)
 
 
 def _not_dry() -> int:
@@ -139,7 +164,7 @@ def tell(text: str) -> None:
         sys.stdout.flush()
     screen = error_screen()
     lines: list[str] = []
-    for line in visible(text).splitlines():
+    for line in visible(Started.redact(text)).splitlines():
         indent = " " * (len(line) - len(line.lstrip()))
         exact = not screen.terminal or "^" in line
         lines += [line] if exact else screen.wrap(line.strip(), first=indent, rest=f"{indent}  ") or [""]

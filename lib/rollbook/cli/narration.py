@@ -104,7 +104,8 @@ def _run_started(narrator: Narrator, record: Record) -> tuple[str, str]:
 
 
 def _run_resumed(_: Narrator, record: Record) -> tuple[str, str]:
-    return "…", f"resumed by {record.get('operator')}"
+    why = f": {record.get('text')}" if record.get("text") else ""
+    return "…", f"resumed by {record.get('operator')}{why}"
 
 
 def _replanned(narrator: Narrator, record: Record) -> tuple[str, str]:
@@ -212,9 +213,12 @@ def _warning(_: Narrator, record: Record) -> tuple[str, str]:
     return "!", str(record.get("text") or "warning")
 
 
-def _run_finished(_: Narrator, record: Record) -> tuple[str, str]:
-    mark = {"succeeded": "✓", "undone": "✓", "failed": "✕"}.get(record.get("status", ""), "!")
-    return mark, f"the run {record.get('status')}" + (f": {record.get('reason')}" if record.get("reason") else "")
+def _run_finished(narrator: Narrator, record: Record) -> tuple[str, str]:
+    status = str(record.get("status", ""))
+    mark = {"succeeded": "✓", "undone": "✓", "failed": "✕"}.get(status, "!")
+    words = {"undone": f"run {narrator.plan.undo_of} is taken back", "abandoned": "the run was given up"}
+    why = f": {record.get('reason')}" if record.get("reason") else ""
+    return mark, words.get(status, f"the run {status}") + why
 
 
 _WORDS: Final[Mapping[str, _Words]] = {

@@ -1,6 +1,7 @@
 """Repeatable options of the form `name=value`."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from ..errors import UsageError
@@ -55,6 +56,20 @@ def known(option: str, names: Iterable[str], steps: Iterable["PlannedStep"]) -> 
             near = [address for address, id_ in addresses.items() if address in close or id_ in close]
             advice = f"Did you mean {' or '.join(near[:3])}?" if near else f"The steps are: {', '.join(addresses)}."
             raise UsageError(f"--{option} names {name!r}, which is no step of this run.", advice=advice)
+
+
+def check_out(path: Path) -> None:
+    """Raise `UsageError` when the file that --out names can be seen not to be writable, before any work is done."""
+    if path.is_dir():
+        raise unwritable(path, "it is a folder")
+    if not path.parent.is_dir():
+        raise unwritable(path, f"there is no folder {path.parent}")
+
+
+def unwritable(path: Path, why: str) -> UsageError:
+    """Say that the file that --out names cannot be written."""
+    advice = "Name a file in a folder that exists and that you may write."
+    return UsageError(f"--out {path} cannot be written: {why}.", advice=advice)
 
 
 def reasons(option: str, steps: Iterable[str], reason: str) -> Mapping[str, str]:

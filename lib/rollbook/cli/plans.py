@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from .command import CHANGES, OK, command
-from .options import pairs
+from .options import check_out, pairs
 from .screen import screen, write
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def plan(  # the command's options
 
     library, here = Library(), screen()
     want = wanted(library, name, env, pairs("set", set_), pairs("answer", answer), until)
+    if out:
+        check_out(Path(out))
     with open_workplace(want, library) as place:
         made = place.planner.plan()
         if out:

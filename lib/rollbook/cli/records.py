@@ -57,7 +57,7 @@ def status(run: str, *, brief: bool = False, json: bool = False) -> int:
 def report(run: str, *, format: str = "", json: bool = False, out: str = "") -> int:  # noqa: A002  # the option's name
     """Print a run's incident report, or write it to a file."""
     from ..runs import Runs
-    from .reports import render, save_private
+    from .reports import render, save_named
 
     if json and format not in ("", "json"):
         raise UsageError(f"--json and --format {format} contradict each other.")
@@ -67,7 +67,7 @@ def report(run: str, *, format: str = "", json: bool = False, out: str = "") -> 
     if not out:
         write(text.rstrip("\n"))
         return OK
-    save_private(Path(out), text)
+    save_named(Path(out), text)
     write(f"Written to {out}.")
     return OK
 

@@ -9,6 +9,7 @@ from ..report import report_of, to_html, to_json, to_markdown
 from ..report.account import Report
 from ..run import Run
 from ..runs import RunFolder, Runs
+from .options import check_out, unwritable
 from .undone import undo_of
 
 Format = Literal["md", "html", "json"]
@@ -44,6 +45,15 @@ def _write(run: Run, folder: RunFolder) -> Mapping[str, Path]:
         save_private(path, renderer(report))
         paths[format_] = path
     return paths
+
+
+def save_named(path: Path, text: str) -> None:
+    """Write *text* to a file that the operator named. Raises `UsageError` where that cannot be."""
+    check_out(path)
+    try:
+        save_private(path, text)
+    except OSError as error:
+        raise unwritable(path, error.strerror or str(error)) from error
 
 
 def save_private(path: Path, text: str) -> None:

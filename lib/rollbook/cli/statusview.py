@@ -15,11 +15,11 @@ from ..runs import RunFolder, Runs
 from ..schema import encode
 from ..values import Plain
 from .boundary import sites
-from .ending import boundary, brief, current, run_code, sentence
+from .ending import boundary, brief, current, going_on, run_code, sentence
 from .hints import typed
 from .holder import holder_of
 from .screen import Screen
-from .undone import undo_of
+from .undone import undo_of, undone_by
 from .words import clock, count, instant, one_line
 
 _STYLES: Final[Mapping[Tone, str]] = {"good": "green", "calm": "dim", "warn": "yellow", "bad": "red"}
@@ -46,6 +46,8 @@ def _facts(run: Run, folder: RunFolder) -> dict[str, Plain]:
         "held_by": holder_of(folder) or None,
         "exit": run_code(run),
         "undo_of": run.plan.undo_of or None,
+        "undone_by": undone_by(folder) or None,
+        "abandoning": run.abandoning or None,
         "operator": run.operator,
         "reason": run.reason,
         "started_at": run.started_at.isoformat(),
@@ -92,18 +94,12 @@ def _stand(run: Run) -> Plain:
 def status_lines(run: Run, folder: RunFolder, screen: Screen) -> Iterator[str]:
     """Yield how a run stands, step by step."""
     plan: Plan = run.plan
-    for line in screen.wrap(visible(sentence(run, holder_of(folder)))):
+    undone = undone_by(folder)
+    told = f"Run {run.id} was undone by run {undone}." if undone else sentence(run, holder_of(folder))
+    for line in screen.wrap(visible(told)):
         yield screen.paint(line, "bold")
-    yield f"  started    {instant(run.started_at)} by {visible(run.operator)}"
-    taken_back = undo_of(run)
-    if taken_back is not None:
-        yield f"  taken back by run {taken_back.id}: {taken_back.status}"
-    if run.reason:
-        yield from screen.wrap(visible(run.reason), first="  reason     ", rest=" " * 13)
-    stand = _stand(run)
-    stopping = f"{stand['stopping']}; " if run.resumable else ""
-    text = f"site {stand['site']}; {stopping}{stand['way_back']}"
-    yield from screen.wrap(text, first="  here       ", rest=" " * 13)
+    for label, text in _about(run, undone):
+        yield from screen.wrap(visible(text), first=f"  {label:<11}", rest=" " * 13)
     yield f"  digest     {plan.digest[:12]}"
     yield ""
     width = min(max((len(step.address) for step in run.steps), default=0), 32)
@@ -111,9 +107,29 @@ def status_lines(run: Run, folder: RunFolder, screen: Screen) -> Iterator[str]:
         yield from _step(step, width, screen)
     yield ""
     yield f"  journal    {folder.journal}, {count(run.records, 'record')}, head {run.head[:12]}"
-    if run.resumable:
-        yield f"  resume     {typed('resume', run.id)}"
+    for label, text in () if undone else going_on(run):
+        yield f"  {label:<11}{text}"
     yield f"  report     {typed('report', run.id)}"
+
+
+def _about(run: Run, undone: str) -> Iterator[tuple[str, str]]:
+    yield "started", f"{instant(run.started_at)} by {run.operator}"
+    undo = undo_of(run)
+    if undone:
+        yield "before", sentence(run)
+        again = undo_of(undo) if undo is not None and undo.id == undone else None
+        if again is not None and again.status == "undone":
+            yield "since", f"run {again.id} took that undo back in turn"
+    elif undo is not None and undo.resumable:
+        yield "undo", f"run {undo.id} takes it back and is not over ({undo.status}): {typed('resume', undo.id)}"
+    elif undo is not None:
+        yield "undo", f"run {undo.id}: {undo.status}"
+    if run.reason:
+        yield "reason", run.reason
+    stand = _stand(run)
+    stopping = f"{stand['stopping']}; " if run.resumable else ""
+    if not undone:
+        yield "here", f"site {stand['site']}; {stopping}{stand['way_back']}"
 
 
 def _step(step: StepRun, width: int, screen: Screen) -> Iterator[str]:

@@ -16,6 +16,7 @@ from ..runs import Runs, operator
 from ..targets import Redactor, SecretStore, TargetPool
 from ..values import Plain
 from .boundary import Site, sites
+from .command import Started
 
 DEMO: Final = "demo"
 
@@ -93,6 +94,7 @@ def _open(
     until: str,
 ) -> Iterator[Workplace]:
     redactor = Redactor()
+    Started.redact = redactor.text
     # Whoever finds a lock held on a server sees there by whom.
     label = f"rollbook {operator()}"
     pool = TargetPool(inventory.targets, SecretStore(os.environ, redactor), redactor, label=label)
