@@ -170,9 +170,10 @@ def fold(records: Iterable[Record]) -> Run:
         raise JournalError("The journal is empty: the run was stopped before it began.", advice="Start a new run.")
     run = _start(first)
     steps = {step.address: step for step in run.steps}
-    for record in rest:
-        run = _take(run, steps, record)
-    return replace(run, steps=tuple(steps.values()))
+    last = first
+    for last in rest:
+        run = _take(run, steps, last)
+    return replace(run, steps=tuple(steps.values()), last_at=moment(last.at), records=last.number, head=last.digest)
 
 
 def moment(text: str) -> datetime:
@@ -200,7 +201,6 @@ def _start(record: Record) -> Run:
 
 
 def _take(run: Run, steps: dict[str, StepRun], record: Record) -> Run:
-    run = replace(run, last_at=moment(record.at), records=record.number, head=record.digest)
     if record.type == "replanned":
         return _replanned(run, steps, record)
     if record.type not in _STEP:

@@ -46,6 +46,8 @@ class Screen:
         """
         if exact and not self.terminal:
             return [first + text]
+        if text and text.isprintable() and text == text.strip() and len(first) + len(text) <= self.width:
+            return [first + text]
         lines: list[str] = []
         for part in text.splitlines() or [""]:
             lead = rest if lines else first

@@ -12,7 +12,6 @@ from ..plan import Plan
 from ..planner.planner import Planner
 from ..run import Run, fold
 from ..runs import RunFolder
-from ..schema import encode
 from .locks import Locks, run_locks
 from .ports import Asker, Watcher
 from .preflight import preflight, require
@@ -59,7 +58,7 @@ class Engine:
             require(preflight(plan, self.planner, self.folder.path))
             with Journal(self.folder.journal, clock=self.clock) as journal, self._session(journal, plan) as session:
                 session.locks = locks
-                content = {"run": self.folder.id, "plan": encode(plan), "digest": plan.digest, "reason": reason}
+                content = {"run": self.folder.id, "plan": plan, "digest": plan.digest, "reason": reason}
                 session.record("run_started", operator=session.operator, version=__version__, **content)
                 for place in locks.places:
                     session.record("lock_taken", name=plan.lock, place=place)

@@ -231,8 +231,10 @@ class Walk:
         """End the run for good: its `finally` steps, each by itself, then its last record."""
         session = self.session
         session.planner.run_names["status"] = status
-        self._mark_begun()
-        failed = [step.address for step in self.plan.steps if step.section == "finally" and not self._finally(step)]
+        last = [step for step in self.plan.steps if step.section == "finally"]
+        if last:
+            self._mark_begun()
+        failed = [step.address for step in last if not self._finally(step)]
         if failed and status in ("succeeded", "undone"):
             status, reason = "failed", f"finally steps failed: {', '.join(failed)}"
         session.record("run_finished", status=status, reason=reason)

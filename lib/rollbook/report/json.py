@@ -5,7 +5,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 from ..values import Plain
 from .account import Report
@@ -56,8 +57,14 @@ def _plain(value: object) -> Plain:
         case Sequence():
             return [_plain(part) for part in value]
     if is_dataclass(value):
-        return {part.name: _part(part.name, getattr(value, part.name)) for part in fields(value)}
+        cls: Any = type(value)  # typeshed: a class is not Hashable to mypy
+        return {name: _part(name, getattr(value, name)) for name in _names(cls)}
     return str(value)
+
+
+@cache
+def _names(cls: type[Any]) -> tuple[str, ...]:
+    return tuple(part.name for part in fields(cls))
 
 
 def _part(name: str, value: Plain) -> Plain:
