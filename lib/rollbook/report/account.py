@@ -75,6 +75,18 @@ class Impact:
     downtimes: tuple[DowntimeAccount, ...] = ()
 
     @property
+    def idle(self) -> tuple[Span, ...]:
+        """
+        The stretches worth a line in which nothing was done, in order.
+
+        Those under a second, as of an answer given beforehand, and those in which somebody was waited
+        for anyway are left out.
+        """
+        waits = [wait for wait in self.waits if _long(wait)]
+        gaps = [gap for gap in self.gaps if _long(gap) and not any(_within(gap, wait) for wait in waits)]
+        return tuple(sorted((*waits, *gaps), key=lambda span: span.began))
+
+    @property
     def down(self) -> float:
         """Seconds of downtime, open ones up to the last record."""
         return sum(stretch.seconds for stretch in self.downtimes)
@@ -83,6 +95,14 @@ class Impact:
     def still_down(self) -> tuple[DowntimeAccount, ...]:
         """The stretches that nobody has ended."""
         return tuple(stretch for stretch in self.downtimes if stretch.open)
+
+
+def _long(span: Span) -> bool:
+    return span.ended is None or (span.ended - span.began).total_seconds() >= 1
+
+
+def _within(span: Span, other: Span) -> bool:
+    return other.began <= span.began and (other.ended is None or (span.ended or other.ended) <= other.ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +130,10 @@ class StepAccount:
     """
     What happened to one step. *number* counts from 1 through both runs.
 
-    *sent* are the commands and statements as sent; *ops_done* of *ops_total* writes are known to
-    have been carried out. *changed* says that it wrote; *waited* are seconds spent on people.
+    *fields* are those that bind, *seen* those that are evidence only. *sent* are the commands and
+    statements as sent; *ops_done* of *ops_total* writes are known to have been carried out.
+    *changed* says that it wrote; *seconds* are its own, without those *waited* for people and those
+    in which nothing ran, but for a question.
     """
 
     number: int
@@ -132,6 +154,7 @@ class StepAccount:
     attempts: int = 0
     changed: bool = False
     fields: tuple[FieldChange, ...] = ()
+    seen: tuple[FieldChange, ...] = ()
     unchanged: tuple[str, ...] = ()
     sent: tuple[str, ...] = ()
     ops_done: int = 0
@@ -281,6 +304,12 @@ class Report:
     def changes(self) -> tuple[StepAccount, ...]:
         """The steps that wrote, in order."""
         return tuple(step for step in self.steps if step.changed)
+
+    @property
+    def found(self) -> tuple[StepAccount, ...]:
+        """The steps that looked and wrote nothing, and told what they saw."""
+        told = (step for step in self.steps if step.details and step.status == "ok" and step.verdict != "ask")
+        return tuple(step for step in told if not step.changed)
 
     @property
     def missing(self) -> tuple[StepAccount, ...]:

@@ -25,6 +25,7 @@ def to_markdown(report: Report) -> str:
         *_summary(report),
         *_impact(report, sections["impact"]),
         *_written(report, sections["root-cause"]),
+        *_found(report),
         *_changes(report),
         *_answers(report),
         *_missing(report),
@@ -94,10 +95,9 @@ def _impact(report: Report, section: WrittenSection) -> Iterator[str]:
         until = utc(stretch.ended) or "**STILL OPEN**"
         lasted = duration(stretch.seconds) + (" so far" if stretch.open else "")
         yield row(utc(stretch.began), cell(stretch.began_by), until, cell(stretch.ended_by or "nobody yet"), lasted)
-    spans = sorted((*impact.waits, *impact.gaps), key=lambda span: span.began)
-    if spans:
+    if impact.idle:
         yield from ("", *table("Nothing done from", "Until", "Why", "Lasted"))
-    for span in spans:
+    for span in impact.idle:
         why = f"waiting for people, step {span.address}: {span.text}" if span.kind == "wait" else span.text
         lasted = duration(span.seconds(report.run.last))
         yield row(utc(span.began), utc(span.ended) or "still open", text(why), lasted)
@@ -112,6 +112,13 @@ def _written(report: Report, section: WrittenSection) -> Iterator[str]:
     for index, note in enumerate(section.notes):
         yield from ([""] if index else [])
         yield from (quote(note.text), ">", f"> — {text(note.by)}, {_when(report, note.at)}")
+
+
+def _found(report: Report) -> Iterator[str]:
+    if report.found:
+        yield from _heading("What was found")
+    for step in report.found:
+        yield from (f"{step.number}. {text(step.title)}:", "", block("\n".join(step.details)), "")
 
 
 def _changes(report: Report) -> Iterator[str]:
@@ -207,6 +214,7 @@ def _evidence(report: Report) -> Iterator[str]:
     yield from _heading("Evidence")
     for run in report.runs:
         yield from _run_evidence(run)
+    yield from _seen(report)
     if report.evidence:
         yield from ("", *table("Step", "File, relative to the run's folder", "Size", "SHA-256"))
     for step in report.evidence:
@@ -224,6 +232,15 @@ def _evidence(report: Report) -> Iterator[str]:
         if step.sent and not step.changed:
             yield from ("", f"Sent by step {step.number}, {text(step.title)} ({step.words}):", "")
             yield block("\n".join(step.sent))
+
+
+def _seen(report: Report) -> Iterator[str]:
+    steps = [step for step in report.steps if step.changed and step.seen]
+    if steps:
+        yield from ("", "Seen as well when something was changed:", "", *table("Step", "Field", "Before", "After"))
+    for step in steps:
+        for field in step.seen:
+            yield row(str(step.number), text(field.name), cell(field.before), cell(field.after))
 
 
 def _run_evidence(run: RunAccount) -> Iterator[str]:
