@@ -195,8 +195,10 @@ def test_the_audit_of_old_courses(desk: Desk) -> None:
 
 
 def test_the_audit_at_the_command_line(sqlite_desk: Desk) -> None:
-    """The audit runs without a question, and names the courses."""
+    """The audit runs without a question, and its report names the courses."""
     done = sqlite_desk.type("run-runbook", "audit-old-mongo", "--env", "site", "--yes")
 
     assert done.returncode == 0, tell(done)
-    assert all(key in done.stdout for key in (sqlite_desk.sample.old_mongo_id, sqlite_desk.sample.old_mongo_alone_id))
+    for format_ in ("md", "html", "json"):
+        told = sqlite_desk.type("report", "last", "--format", format_).stdout
+        assert all(key in told for key in (sqlite_desk.sample.old_mongo_id, sqlite_desk.sample.old_mongo_alone_id))

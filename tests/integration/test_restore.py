@@ -5,6 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from rollbook.errors import RefusedError
+from rollbook.report import report_of, to_markdown
 from rollbook.run import Run
 
 from .desk import Desk, story
@@ -43,6 +44,8 @@ def test_restores_and_undoes(desk: Desk) -> None:
     assert run.status == "succeeded", story(run)
     assert run.id == waiting.id
     assert_moved(before, restored, run, (sample.good_draft, sample.good_published))
+    report = to_markdown(report_of(run))
+    assert all(name in report for name in (*sample.replaced_assets, sample.good_draft, sample.head_draft))
     undone = desk.undo(run)
 
     assert undone.status == "undone", story(undone)
