@@ -3,8 +3,10 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 
+from rollbook.actions.human.task import HumanTask
 from rollbook.report.checklist import to_checklist
 from rollbook.runbook import Approval, Input, Requirement, Runbook, Step, StepUndo, TargetNeed
 
@@ -39,6 +41,16 @@ def test_every_step_has_a_box() -> None:
     assert checklist.count("- [ ] ") == 7
     assert "### Put it back" in checklist
     assert "## At the very end, whatever happened" in checklist
+
+
+def test_how_a_kind_is_done_by_hand_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kind's own words stand below the step, with its arguments where those cannot become markup."""
+    monkeypatch.setattr(HumanTask, "by_hand", "Ask for `<text>`:\n\n1. go there\n2. say <names>")
+    task = Step("t", "Tell them", "human.task", {"text": "the keys", "names": "<b>"})
+
+    checklist = to_checklist(Runbook("r", "R", (task,)))
+
+    assert "  - By hand:\n\n    Ask for `the keys`:\n\n    1. go there\n    2. say <names>\n" in checklist
 
 
 def test_what_a_hand_needs_is_there() -> None:

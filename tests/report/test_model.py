@@ -159,6 +159,69 @@ def test_stop_on_purpose_is_told_as_such() -> None:
     assert (gap.text, gap.seconds(gap.began)) == ("stopped on purpose", 60)
 
 
+def test_agreement_to_new_steps_is_a_wait_and_no_work() -> None:
+    """A step planned anew took the time from its start; until it was agreed to, people were waited for, once."""
+    story = Story(restore_plan()).step("key", 1)
+    story.tell("drift", 0.1, step="pruning", differences=["a: 1 -> 2"]).tell("interrupted", 0.1, text="drift")
+    story.tell("run_resumed", 50, operator="a@b").tell("waiting", 0.1, step="pruning", text="must be agreed to")
+    story.tell("run_resumed", 600, operator="a@b").step("pruning", 2, "changed")
+
+    report = report_of(story.finish())
+
+    pruning = next(one for one in report.steps if one.address == "pruning")
+    assert pruning.seconds == pytest.approx(2, abs=0.1)
+    assert report.impact.waiting == pytest.approx(600)
+    assert [(span.kind, round(span.seconds(span.began))) for span in report.impact.idle] == [("gap", 50), ("wait", 600)]
+
+
+def test_waiting_for_an_answer_is_told_once() -> None:
+    """A run that ended while it waited, and went on with the answer, waited; it did not stand still as well."""
+    story = Story(restore_plan()).step("key", 1).tell("waiting", 1, step="editors")
+    story.tell("run_resumed", 60, operator="a@b").tell("answered", 1, step="editors", value="done", by="bo", how="x")
+
+    impact = report_of(story.end("editors").finish()).impact
+
+    assert [span.kind for span in impact.idle] == ["wait"]
+    assert "an answer was awaited" in impact.gaps[0].text
+
+
+def test_answers_given_beforehand_fill_no_table() -> None:
+    """A wait of some milliseconds is no line of the impact."""
+    story = Story(restore_plan()).step("key", 1).ask("editors", 0.005, "done", how="option")
+
+    assert report_of(story.finish()).impact.idle == ()
+
+
+def test_only_what_binds_is_told_as_changed() -> None:
+    """Fields that are evidence only are kept apart from those that a change was compared on."""
+    plan = plan_of(
+        (step("p", verdict="update", before={"a": 1, "rows": 5}, after={"a": 2, "rows": 7}, compared=("a",)),)
+    )
+
+    (account,) = report_of(Story(plan).step("p", 1, "changed").finish()).steps
+
+    assert [field.name for field in account.fields] == ["a"]
+    assert [field.name for field in account.seen] == ["rows"]
+
+
+def test_the_question_is_told_with_the_runs_id() -> None:
+    """A question planned before the run had an id is told with it."""
+    plan = plan_of((step("ok", verdict="ask", kind="human.confirm", prompt={"text": "Write ‹run id›.sql?"}),))
+
+    (answer,) = report_of(Story(plan, id="r-1").ask("ok", 2, value=True).finish()).answers
+
+    assert answer.question == "Write r-1.sql?"
+
+
+def test_the_lock_is_taken_before_the_first_step() -> None:
+    """The chronology tells what came first, also within one millisecond."""
+    story = Story(restore_plan()).tell("lock_taken", 0.001, name="course").end("key", 0.002)
+
+    words = [moment.type for moment in report_of(story.finish()).moments]
+
+    assert words[:3] == ["begin", "lock_taken", "step"]
+
+
 def test_waiting_run_has_an_open_wait() -> None:
     """A run that waits says so, for whom, and how to go on; its wait lasts to the last record."""
     story = Story(restore_plan()).step("key", 1).tell("waiting", 1, step="editors")

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from textwrap import indent
 
 from ..plan import shown
+from ..registry import action_type
 from ..runbook import Input, Runbook, Step
 from ..values import Plain
 from .escaping import block, cell, code, item, row, table, text
 from .wording import duration
 
 DEPTH = 8
+_MARKUP = frozenset("`<>[]*\\|\n\r\t") | frozenset(map(chr, range(32)))
 COMMANDS = ("command", "commands", "sql", "query", "statement", "statements", "script")
 
 
@@ -77,7 +80,7 @@ def _step(runbook: Runbook, step: Step, depth: int) -> Iterator[str]:
     pad = "  " * depth
     label = code(step.kind or f"include {step.include}")
     yield f"{pad}- [ ] **{text(step.name or step.id)}** ({code(step.id)}: {label})"
-    lines = [*_before(step), *_arguments(step), *_after(step)]
+    lines = [*_before(step), *_by_hand(step), *_arguments(step), *_after(step)]
     for line in lines:
         yield from (f"{pad}  {part}" if part else "" for part in line.split("\n"))
     included = runbook.includes.get(step.include)
@@ -108,6 +111,16 @@ def _before(step: Step) -> Iterator[str]:
     where += [f"as {step.run_as}"] if step.run_as else ["as root"] if step.become else []
     if where:
         yield f"- Where: {text(', '.join(where))}"
+
+
+def _by_hand(step: Step) -> Iterator[str]:
+    """Print how a person does it: Markdown of the kind's own, with the step's arguments where they are plain words."""
+    told = action_type(step.kind).by_hand.strip() if step.kind else ""
+    for name, value in step.arguments.items():
+        if isinstance(value, str | int) and not set(str(value)) & _MARKUP:
+            told = told.replace(f"<{name}>", str(value))
+    if told:
+        yield f"- By hand:\n\n{indent(told, "  ")}\n"
 
 
 def _arguments(step: Step) -> Iterator[str]:

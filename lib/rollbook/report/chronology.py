@@ -45,7 +45,7 @@ def chronology(
             found += _run_moments(part, own, "undo" if part is undo else "run")
     found += _answer_moments(answers)
     found += _downtime_moments(impact)
-    order = {"begin": 0, "end": 9}
+    order = {"begin": 0, "lock_taken": 1, "end": 9}
     return tuple(sorted(found, key=lambda moment: (moment.at, order.get(moment.type, 5))))
 
 

@@ -72,21 +72,37 @@ def _before(at: datetime, instants: Sequence[datetime]) -> datetime | None:
 def waits_of(run: Run) -> tuple[Span, ...]:
     """Give the stretches in which the run waited for people, in order."""
     instants = sorted(set(_instants(run)))
-    asked = {event.address: event.at for event in reversed(run.events) if event.type == "waiting"}
+    asked = {event.address: event.at for event in reversed(run.events) if event.type == "waiting" and not event.text}
     doubted = {event.address: event.at for event in run.events if event.type == "in_doubt"}
     answers = {answer.address: answer for answer in run.answers}
+    last = {event.address: event for event in run.events if event.type == "waiting"}
+    agreeing = {address for address, event in last.items() if event.text}
     found = []
     for step in run.steps:
         answer = answers.get(step.address)
-        if step.status == "waiting" or run.waiting_for == step.address:
+        if step.address not in agreeing and (step.status == "waiting" or run.waiting_for == step.address):
             since = asked.get(step.address) or doubted.get(step.address) or step.started_at or last_moment(run)
-            found.append(Span("wait", since, None, "no answer yet", step.address))
+            ended, text = (None, "no answer yet") if run.resumable else (last_moment(run), "never answered")
+            found.append(Span("wait", since, ended, text, step.address))
         elif answer is not None:
             began = asked.get(step.address) or step.started_at
             if began is None or began >= answer.at or answer.how == "doubt":
                 began = _before(answer.at, instants) or answer.at
             found.append(Span("wait", began, answer.at, f"answered by {answer.by}", step.address))
+    found += _agreements(run)
     return tuple(sorted(found, key=lambda span: span.began))
+
+
+def agreements_awaited(run: Run) -> Iterator[Event]:
+    """Yield where agreement to newly planned steps was waited for: a question's own wait has no text."""
+    return (event for event in run.events if event.type == "waiting" and event.text)
+
+
+def _agreements(run: Run) -> Iterator[Span]:
+    resumes = [event.at for event in run.events if event.type == "run_resumed"]
+    for event in agreements_awaited(run):
+        ended = next((at for at in resumes if at >= event.at), None)
+        yield Span("wait", event.at, ended, "agreement to newly planned steps", event.address)
 
 
 def gaps_of(run: Run) -> tuple[Span, ...]:
@@ -108,7 +124,7 @@ def _gap(run: Run, events: Sequence[Event], instants: Sequence[datetime], waits:
         why = "stopped on purpose"
     elif failed or last & {"step_failed", "unreachable", "drift"}:
         why = "stopped after a failure"
-    elif any(wait.began <= began and (wait.ended or resumed) >= resumed for wait in waits):
+    elif "waiting" in last or any(wait.began <= began and (wait.ended or resumed) >= resumed for wait in waits):
         why = "not running: an answer was awaited"
     elif first & {"in_doubt", "recovered"}:
         why = "cut off in the middle of a step"

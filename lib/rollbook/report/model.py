@@ -7,7 +7,7 @@ from datetime import tzinfo
 
 from ..plan import PlannedStep, shown
 from ..run import GivenAnswer, Note, Run
-from ..values import Plain
+from ..values import RUN_ID, Plain, bind
 from .account import AnswerAccount, NoteAccount, Report, RunAccount, Span, StepAccount, WrittenSection
 from .chronology import chronology
 from .impact import gaps_of, impact_of, last_moment, waits_of, with_begins
@@ -114,7 +114,7 @@ def _answer(
         run=run.id,
         number=step.number if step else 0,
         address=given.address,
-        question=str(prompt.get("text") or (step.title if step else given.address)),
+        question=_question(run, str(prompt.get("text") or (step.title if step else given.address))),
         answer=_label(given.value, prompt),
         by=given.by,
         at=given.at,
@@ -123,6 +123,11 @@ def _answer(
         seconds=_waited(given, wait),
         wanted=f"{quorum} of {', '.join(names)}" if names else "",
     )
+
+
+def _question(run: Run, text: str) -> str:
+    # Planned before the run had an id; it was asked with it.
+    return str(bind(text, {RUN_ID.source: run.id}))
 
 
 def _waited(given: GivenAnswer, wait: Span | None) -> float | None:

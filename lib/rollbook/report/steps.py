@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ..plan import shown
 from ..run import Run, StepRun
@@ -34,7 +34,8 @@ def _told(run: Run, step: StepRun, waits: Sequence[Span], gaps: Sequence[Span]) 
     after = step.after if step.attempts else planned.after
     changed = _changed(step)
     fields, unchanged = field_changes(before, after)
-    now = last_moment(run)
+    binding = tuple(field for field in fields if not planned.compared or field.name in planned.compared)
+    now, spans = last_moment(run), _spans(run, step, waits, gaps)
     return StepAccount(
         number=0,
         run=run.id,
@@ -47,14 +48,15 @@ def _told(run: Run, step: StepRun, waits: Sequence[Span], gaps: Sequence[Span]) 
         phase=planned.phase,
         closing=planned.section == "finally",
         targets=planned.targets,
-        began=step.started_at,
+        began=_began(step, spans),
         ended=step.ended_at,
-        seconds=step.seconds,
+        seconds=_seconds(step, spans, now),
         waited=sum(wait.seconds(now) for wait in waits),
         attempts=step.attempts,
         changed=changed,
-        fields=fields,
-        unchanged=unchanged,
+        fields=binding,
+        seen=tuple(field for field in fields if field not in binding),
+        unchanged=tuple(name for name in unchanged if not planned.compared or name in planned.compared),
         sent=(step.shown or planned.shown) if step.started_at else (),
         ops_done=step.ops_done,
         ops_total=len(step.ops),
@@ -65,8 +67,19 @@ def _told(run: Run, step: StepRun, waits: Sequence[Span], gaps: Sequence[Span]) 
         undo=UndoAccount(planned.undo, _STATES[planned.undo], planned.undo_reason) if changed else None,
         output=step.output,
         files=step.files,
-        spans=_spans(run, step, waits, gaps),
+        spans=spans,
     )
+
+
+def _began(step: StepRun, spans: Sequence[Span]) -> datetime | None:
+    # What was waited for first, as agreement to a step that is planned anew, is no part of its work.
+    work = [span.began for span in spans if span.kind == "work"]
+    return work[0] if work and step.planned.verdict != "ask" else step.started_at
+
+
+def _seconds(step: StepRun, spans: Sequence[Span], now: datetime) -> float | None:
+    work = [span.seconds(now) for span in spans if span.kind == "work"]
+    return sum(work) if work and step.seconds is not None and step.planned.verdict != "ask" else step.seconds
 
 
 def _changed(step: StepRun) -> bool:
