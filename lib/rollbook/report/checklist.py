@@ -120,7 +120,7 @@ def _by_hand(step: Step) -> Iterator[str]:
         if isinstance(value, str | int) and not set(str(value)) & _MARKUP:
             told = told.replace(f"<{name}>", str(value))
     if told:
-        yield f"- By hand:\n\n{indent(told, "  ")}\n"
+        yield f"- By hand:\n\n{indent(told, '  ')}\n"
 
 
 def _arguments(step: Step) -> Iterator[str]:
