@@ -265,16 +265,49 @@ def test_a_saved_plan_is_carried_out_only_while_it_holds(own: Path) -> None:
         (("run-runbook", "hello", "--json"), 64, "--dry-run"),
         (("run-runbook", "hello", "--yes", "--confirm-environment", "prod"), 64, "this is the environment here"),
         (("run-runbook", "hello", "--plan", "nothing.json"), 4, "nothing.json"),
-        (("plan", "hello", "--nonsense"), 1, "nonsense"),
+        (("plan", "hello", "--nonsense"), 64, "plan has no option --nonsense"),
+        (("plan", "hello", "--evn", "here"), 64, "Did you mean --env"),
+        (("plan", "hello", "course-v1:O+C+R"), 64, "--set NAME=course-v1:O+C+R"),
+        (("plans",), 64, "Did you mean plan"),
     ],
 )
 def test_a_mistake_is_answered_with_what_to_do(own: Path, words: tuple[str, ...], code: int, told: str) -> None:
-    """Our own usage errors exit 64, refusals 4, invoke's parser errors 1; never a traceback."""
+    """Usage errors exit 64, refusals 4; never a traceback."""
     ended = run(own, *words)
 
     assert ended.returncode == code, ended.stderr
     assert told in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("program", [ROLLBOOK, INVOKE])
+@pytest.mark.parametrize("words", [("init", "--help"), ("plan", "-h"), ("plan", "hello", "--help"), ("runs", "-h")])
+def test_help_behind_a_command_is_help(own: Path, program: tuple[str, ...], words: tuple[str, ...]) -> None:
+    """`COMMAND --help` prints the command's help and does nothing, whatever the command takes."""
+    helped = run(own, *words, program=program)
+
+    assert helped.returncode == 0, helped.stderr
+    assert f" {words[0]} [--options]" in helped.stdout
+    assert not [path for path in own.iterdir() if path.name.startswith("-")]
+
+
+@pytest.mark.parametrize("program", [ROLLBOOK, INVOKE])
+def test_init_takes_no_option_for_a_name(tmp_path: Path, program: tuple[str, ...]) -> None:
+    """What begins with a dash is never made a folder."""
+    (tmp_path / "tasks.py").write_text("from rollbook.cli import namespace as namespace\n")
+
+    refused = run(tmp_path, "init", "--hlep", program=program)
+
+    assert refused.returncode == 64
+    assert not (tmp_path / "--hlep").exists()
+
+
+def test_what_is_plain_may_be_left_out(own: Path) -> None:
+    """`status` alone is about the last run; `lint` takes files as they are."""
+    run(own, "run-runbook", "slow", "--set", f"folder={own}", "--yes")
+
+    assert "succeeded" in run(own, "status").stdout
+    assert "1 file" in run(own, "lint", "runbooks/hello.yml").stdout
 
 
 def test_invokes_dry_option_is_refused(own: Path) -> None:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from ..errors import NotFoundError
+from ..errors import NotFoundError, UsageError
 from .command import FAILED, OK, command
 from .screen import screen, write
 
@@ -45,6 +45,8 @@ def init(folder: str) -> int:
     from .hints import typed
     from .starter import start_repository
 
+    if folder.startswith("-"):
+        raise UsageError(f"{folder!r} is no name for a folder.", advice=f"{typed('init')} --help says what it takes.")
     for path in start_repository(Path(folder)):
         write(f"  {path}")
     write()
