@@ -8,7 +8,7 @@ import pytest
 from rollbook.cli.planview import plan_lines, step_lines
 from rollbook.cli.screen import Screen
 
-from .plans import GIVE_BACK, MAIL, POINTERS, SMOKE, restore_plan
+from .plans import CHOICE, GIVE_BACK, MAIL, POINTERS, SMOKE, restore_plan
 
 WIDE = Screen(120)
 
@@ -65,7 +65,8 @@ def test_what_a_target_gave_cannot_drive_the_terminal() -> None:
         "PROTECTED",
         "this machine only",
         "course_id = course-v1:DemoOrg+RB101+2024_T1",
-        "planned on 65ab01/65ab02 (assumed; asked in the run)",
+        "planned on 1. 65ab01/65ab02 (assumed; asked in the run)",
+        "approval   pointers: by 1 of ada, grace, not by who carries it out",
         "draft      65ab03aa00000000000000aa -> 65ab01aa00000000000000aa",
         "1 of ada, grace",
         "puts back what was there before",
@@ -83,6 +84,20 @@ def test_what_a_target_gave_cannot_drive_the_terminal() -> None:
 def test_an_operator_finds_it_in_the_plan(words: str) -> None:
     """Everything that a decision rests on is said."""
     assert words in text_of(protected=True)
+
+
+def test_a_long_choice_is_shortened() -> None:
+    """Of many options the plan prints a few, how many there are, and the label of the one it was made on."""
+    choices = [{"value": f"v{n}", "label": f"version {n}", "detail": "x" * 200} for n in range(1, 31)]
+    prompt = {**(CHOICE.prompt or {}), "choices": choices, "default": "v17"}
+    asked = replace(CHOICE, prompt=prompt, outputs={"value": "v17"})
+
+    shown = text_of(Screen(80, terminal=True), steps=(asked,))
+
+    assert "5. version 5 " in shown
+    assert "version 6 " not in shown
+    assert "and 25 more of 30" in shown
+    assert "planned on 17. version 17 (assumed" in shown
 
 
 def test_fields_that_stay_are_not_shown_as_a_change() -> None:

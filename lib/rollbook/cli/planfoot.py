@@ -22,12 +22,13 @@ VERDICT_WORDS: Final[Mapping[Verdict, str]] = {
 
 
 def summary(plan: Plan, screen: Screen) -> Iterator[str]:
-    """Yield the summary: verdicts, undo, downtime, time."""
+    """Yield the summary: verdicts, approvals, undo, downtime, time."""
     yield ""
     yield screen.paint("Summary", "bold")
     counts = [f"{SYMBOLS[verdict]} {number} {VERDICT_WORDS[verdict]}" for verdict, number in plan.counts().items()]
     rows = (
         ("steps", f"{count(len(plan.steps), 'step')}: {', '.join(counts)}" if counts else "no steps"),
+        *((("" if index else "approval"), text) for index, text in enumerate(_approvals(plan))),
         ("undo", _undo(plan)),
         ("downtime", _downtime(plan)),
         ("time", _time(plan)),
@@ -36,6 +37,28 @@ def summary(plan: Plan, screen: Screen) -> Iterator[str]:
         yield from screen.wrap(text, first=f"  {label:<11}", rest=" " * 13)
     if not plan.writes:
         yield "  Nothing will be written."
+
+
+def _approvals(plan: Plan) -> Iterator[str]:
+    """Say who must approve which step: with `approve:` before it, or as the step itself."""
+    for step in plan.steps:
+        prompt = step.prompt if isinstance(step.prompt, dict) and step.prompt.get("kind") == "approve" else {}
+        if step.verdict == "skip" or not (step.quorum or step.approvers or prompt):
+            continue
+        names = step.approvers or tuple(prompt.get("names") or ())
+        beside = bool(prompt.get("not_operator")) or (plan.protected and bool(step.quorum))
+        other = ", not by who carries it out" if beside else ""
+        yield f"{step.address}: by {approval(names, step.quorum or prompt.get('quorum') or 1)}{other}"
+
+
+def approval(names: tuple[str, ...], quorum: int) -> str:
+    """Say how many of whom must approve."""
+    quorum = max(quorum, 1)
+    if not names:
+        return "anybody" if quorum == 1 else f"{quorum} people"
+    if quorum < len(names):
+        return f"{quorum} of {', '.join(names)}"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _undo(plan: Plan) -> str:

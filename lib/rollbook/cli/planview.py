@@ -1,6 +1,6 @@
 """The plan as an operator reads it: the same text for `plan`, for `--dry-run` and before a run is agreed to."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Final
@@ -11,7 +11,7 @@ from ..report.wording import visible
 from ..values import Plain
 from .boundary import Boundary, Site, boundaries
 from .changeview import change_lines, fields
-from .planfoot import VERDICT_WORDS, summary
+from .planfoot import VERDICT_WORDS, approval, summary
 from .screen import Screen
 from .words import about, answer_shown, instant, one_line
 
@@ -28,6 +28,7 @@ _STYLES: Final[Mapping[Verdict, tuple[str, ...]]] = {
 }
 _LABEL: Final = 11
 _FACTS: Final = 8
+_CHOICES: Final = 5
 
 
 def plan_lines(plan: Plan, screen: Screen, *, sites: Mapping[str, Site] | None = None) -> Iterator[str]:
@@ -115,7 +116,7 @@ def _parts(
     yield _details_label(step), tuple(_details(step, screen))
     yield "sends", tuple(part for line in step.shown for part in _sent(line, screen))
     if step.approvers or step.quorum:
-        yield "approval", _wrapped(screen, _approval(step.approvers, step.quorum))
+        yield "approval", _wrapped(screen, approval(step.approvers, step.quorum))
     if step.downtime:
         yield "downtime", (f"{step.downtime} here",)
     if step.writes and step.verdict != "unknown":
@@ -175,29 +176,39 @@ def _undo(step: PlannedStep) -> str:
     return f"REFUSED, cannot be taken back: {step.undo_reason}"
 
 
-def _approval(names: tuple[str, ...], quorum: int) -> str:
-    who = ", ".join(names) or "anybody"
-    return f"{max(quorum, 1)} of {who}" if names and quorum < len(names) else who
-
-
 def _question(step: PlannedStep, screen: Screen, *, given: bool) -> Iterator[str]:
     prompt: Plain = step.prompt
     yield from _wrapped(screen, shown(prompt.get("text", ""), limit=2000))
     names = tuple(prompt.get("names") or ())
     if names or prompt.get("kind") == "approve":
-        yield from _wrapped(screen, f"answered by {_approval(names, prompt.get('quorum', 1))}")
+        yield from _wrapped(screen, f"answered by {approval(names, prompt.get('quorum', 1))}")
     for item in prompt.get("items") or ():
         yield from _narrower(screen).wrap(visible(shown(item)), first="[ ] ", rest="    ")
     choices = prompt.get("choices") or ()
     if isinstance(choices, dict):
         choices = ()
-    for number, choice in enumerate(choices, 1):
-        detail = f"  ({choice['detail']})" if choice.get("detail") else ""
-        lead = f"{number:>{len(str(len(choices)))}}. "
-        # Asked for real, a choice is shown whole; here it would bury the changes under what was found above.
-        yield lead + one_line(visible(f"{choice['label']}{detail}"), _narrower(screen).width - len(lead))
+    yield from _choices(choices, _narrower(screen).width)
     if step.assumed and isinstance(step.outputs, dict):
         why = "given beforehand" if given else "assumed; asked in the run"
-        yield from _wrapped(screen, f"planned on {answer_shown(step.outputs.get('value'))} ({why})")
+        yield from _wrapped(screen, f"planned on {_told(step.outputs.get('value'), choices)} ({why})")
     elif prompt.get("has_default"):
-        yield from _wrapped(screen, f"default: {shown(prompt.get('default'))}")
+        yield from _wrapped(screen, f"default: {_told(prompt.get('default'), choices)}")
+
+
+def _choices(choices: Sequence[Plain], width: int) -> Iterator[str]:
+    # Asked for real, all are shown whole; here they would bury the changes under what was found above.
+    most = _CHOICES if len(choices) > _CHOICES + 1 else len(choices)
+    for number, choice in enumerate(choices[:most], 1):
+        detail = f"  ({choice['detail']})" if choice.get("detail") else ""
+        lead = f"{number:>{len(str(most))}}. "
+        yield lead + one_line(visible(f"{choice['label']}{detail}"), width - len(lead))
+    if most < len(choices):
+        yield f"and {len(choices) - most} more of {len(choices)}; all are shown when it is asked"
+
+
+def _told(value: Plain, choices: Sequence[Plain]) -> str:
+    """Say an answer as its choice does, with the number that may be typed for it."""
+    for number, choice in enumerate(choices, 1):
+        if choice.get("value") == value:
+            return f"{number}. {choice['label']}"
+    return answer_shown(value)
