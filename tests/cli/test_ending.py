@@ -99,6 +99,19 @@ def test_the_way_back_counts_what_was_really_changed(tmp_path: Path) -> None:
     assert boundary(after, {}).reversible == 1
 
 
+def test_in_the_middle_of_a_step_nobody_is_told_that_they_may_stop(tmp_path: Path) -> None:
+    """A step that began and did not end may have written half of it; once it has ended, one may stop."""
+    _, cut = write_run(tmp_path / "a", finished("versions"), started("pointers"))
+    _, doubtful = write_run(tmp_path / "b", *DOUBT)
+    _, over = write_run(tmp_path / "c", started("tell"), finished("tell", "changed"))
+
+    for run in (cut, doubtful):
+        assert "step pointers began and did not end" in str(boundary(run, {}))
+        assert "you may stop here" not in str(boundary(run, {}))
+    assert "step pointers is under way" in str(boundary(cut, {}, held=True))
+    assert boundary(over, {}).stopping() == "you may stop here"
+
+
 def test_a_run_that_nobody_carries_out_any_more_is_told_as_cut_off(tmp_path: Path) -> None:
     """A killed process leaves a run that looks as if it went on; its lock tells that it does not."""
     folder, run = write_run(tmp_path, finished("versions"), started("pointers"))

@@ -18,20 +18,27 @@ class Boundary:
     The place after a step.
 
     *reversible* is how many changes an undo from there takes back, *refused_by* the address of the
-    last step that it cannot pass.
+    last step that it cannot pass. *begun* is that of a step in the middle of which the run is, or was
+    cut off: *held* tells whether a process is at it now.
     """
 
     site: Site
     reversible: int
     refused_by: str = ""
+    begun: str = ""
+    held: bool = False
 
     @property
     def calm(self) -> bool:
         """Tell whether the run may rest there without anybody noticing."""
-        return self.site == "up"
+        return self.site == "up" and not self.begun
 
     def stopping(self) -> str:
         """Say whether one may stop here."""
+        if self.begun and self.held:
+            return f"step {self.begun} is under way"
+        if self.begun:
+            return f"step {self.begun} began and did not end: its writes may be half done; resume or undo the run"
         if self.calm:
             return "you may stop here"
         return f"stopping here leaves it {self.site}"

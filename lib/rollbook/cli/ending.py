@@ -71,14 +71,15 @@ def current(run: Run) -> StepRun | None:
     return ahead[0] if ahead and run.status != "failed" else None
 
 
-def boundary(run: Run, sites: Mapping[str, Site]) -> Boundary:
-    """Say what holds where the run is now, from what was really done."""
+def boundary(run: Run, sites: Mapping[str, Site], *, held: bool = False) -> Boundary:
+    """Say what holds where the run is now, from what was really done; *held*: a process carries it out."""
     here = Boundary("up", 0)
     done = [as_happened(step.planned, step.status) for step in run.steps if step.done]
     for found in boundaries(done, sites).values():
         here = found
     down = bool(run.downtimes) and run.downtimes[-1].ended_at is None
-    return replace(here, site="down") if down else here
+    begun = [step.address for step in run.steps if step.status in ("running", "in_doubt") and step.planned.writes]
+    return replace(here, site="down" if down else here.site, begun=", ".join(begun), held=held)
 
 
 def sentence(run: Run, holder: str = "") -> str:

@@ -80,14 +80,15 @@ def status_json(run: Run, folder: RunFolder) -> str:
     whole = {
         **_facts(run, folder),
         "brief": brief(run, utc_now(), holder_of(folder)),
-        "stands": encode(_stand(run)),
+        "stands": encode(_stand(run, folder)),
         "step_list": steps,
     }
     return json.dumps(whole, indent=2, ensure_ascii=False)
 
 
-def _stand(run: Run) -> Plain:
-    here = boundary(run, sites(runbook_from_sources(run.plan.sources)))
+def _stand(run: Run, folder: RunFolder) -> Plain:
+    held = bool(holder_of(folder))
+    here = boundary(run, sites(runbook_from_sources(run.plan.sources)), held=held)
     return {"site": here.site, "stopping": here.stopping(), "way_back": here.way_back()}
 
 
@@ -98,7 +99,7 @@ def status_lines(run: Run, folder: RunFolder, screen: Screen) -> Iterator[str]:
     told = f"Run {run.id} was undone by run {undone}." if undone else sentence(run, holder_of(folder))
     for line in screen.wrap(visible(told)):
         yield screen.paint(line, "bold")
-    for label, text in _about(run, undone):
+    for label, text in _about(run, folder, undone):
         yield from screen.wrap(visible(text), first=f"  {label:<11}", rest=" " * 13)
     yield f"  digest     {plan.digest[:12]}"
     yield ""
@@ -112,7 +113,7 @@ def status_lines(run: Run, folder: RunFolder, screen: Screen) -> Iterator[str]:
     yield f"  report     {typed('report', run.id)}"
 
 
-def _about(run: Run, undone: str) -> Iterator[tuple[str, str]]:
+def _about(run: Run, folder: RunFolder, undone: str) -> Iterator[tuple[str, str]]:
     yield "started", f"{instant(run.started_at)} by {run.operator}"
     undo = undo_of(run)
     if undone:
@@ -126,7 +127,7 @@ def _about(run: Run, undone: str) -> Iterator[tuple[str, str]]:
         yield "undo", f"run {undo.id}: {undo.status}"
     if run.reason:
         yield "reason", run.reason
-    stand = _stand(run)
+    stand = _stand(run, folder)
     stopping = f"{stand['stopping']}; " if run.resumable else ""
     if not undone:
         yield "here", f"site {stand['site']}; {stopping}{stand['way_back']}"
