@@ -148,3 +148,16 @@ def test_rules_are_documented() -> None:
 
     assert all(function.__doc__ for function in functions)
     assert unapproved in functions
+
+
+def test_an_unreadable_source_hides_nothing(tmp_path: Path) -> None:
+    """A word of YAML 1.1 is told together with what is wrong with the content, of a runbook and of an inventory."""
+    book = tmp_path / "book.yml"
+    book.write_text("runbook: book\ntitle: no\nsteps:\n- {id: a, name: Do a thing, human.tsk: {text: x}}\n")
+    place = tmp_path / "place.yml"
+    place.write_text("environment: place\nprotected: yes\ntargets: {db: {kind: sqll}}\n")
+
+    for path, lines in ((book, [2, 4]), (place, [2, 3])):
+        found = lint_file(path, Library(tmp_path, stock=False))
+        assert [finding.code for finding in found] == ["RB000", "RB000"]
+        assert [finding.problem.line for finding in found] == lines

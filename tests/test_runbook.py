@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import rollbook
-from rollbook.errors import SchemaError, UsageError
+from rollbook.errors import SchemaError, SourceError, UsageError
 from rollbook.reading import inventory_schema, parse_runbook, runbook_schema
 from rollbook.runbook import Approval, Input, Requirement, Runbook, TargetNeed, convert_input, convert_inputs
 from rollbook.schema import build
@@ -257,6 +257,71 @@ finally: []
         'book.yml:14:3: missing key "steps"',
     ]
     assert str(caught.value.problems[2]).splitlines()[1:] == ["    ownr: me", "    ^"]
+
+
+def test_what_is_wrong_with_the_source_hides_nothing() -> None:
+    """A key twice, a word of YAML 1.1 and an alias come together with what is wrong with the content."""
+    body = """ownr: me
+ownr: you
+steps:
+- {id: one, name: Do one thing, human.task: {text: no}, retries: two}
+- {id: two, name: *x, human.task: {text: {{ inputs.x }}}, downtime: off}
+- no
+- {id: three, name: Do a third, human.tsk: {text: x}}
+"""
+    with pytest.raises(SourceError) as caught:
+        parse_runbook(load_yaml(HEAD + body, "book.yml", keep=True))
+
+    found = [(problem.line - 6, problem.message) for problem in caught.value.problems]
+    for (line, message), (wanted_line, beginning) in zip(
+        found,
+        [
+            (1, 'unknown key "ownr"'),
+            (2, 'the key "ownr" is here a second time'),
+            (4, "no is read as text"),
+            (4, 'expected a whole number, found the text "two"'),
+            (5, "aliases (*name) are not supported"),
+            (5, "a value that begins with {{ must be quoted"),
+            (5, "off is read as text"),
+            (6, "no is read as text"),
+            (7, "There is no action 'human.tsk'"),
+        ],
+        strict=True,
+    ):
+        assert line == wanted_line
+        assert message.startswith(beginning)
+
+
+@pytest.mark.parametrize("line", ["serial: 1", "serial: 25%", "serial: 100%", "max_failures: 0", "max_failures: 10%"])
+def test_a_share_of_a_group_is_a_number_or_percent(line: str) -> None:
+    """As many members at once, or as many failures, as a number or percentage says."""
+    parse(step(f"shell.run: {{command: [x]}}\n  target: host\n  {line}"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["serial: abc", "serial: 0", "serial: -1", "serial: 0%", "serial: 101%", "serial: '%'", "serial: 2.5%",
+     "max_failures: 300%", "max_failures: -1", "max_failures: some"],
+)  # fmt: skip
+def test_a_share_that_means_nothing_is_told(line: str) -> None:
+    """What would fail in the middle of a run is told when the runbook is read."""
+    name = line.partition(":")[0]
+    (problem,) = problems(step(f"shell.run: {{command: [x]}}\n  target: host\n  {line}"))
+    assert f"{name}: expected a number from" in problem
+
+
+def test_an_include_gives_no_outputs() -> None:
+    """What the steps of an included runbook find is not seen outside of it."""
+    inner = parse(step("human.task: {text: x}"), head="runbook: inner\ntitle: Inner\n")
+    body = """runbook: outer
+title: Outer
+steps:
+- {id: inside, name: Do what is inside, include: inner}
+- {id: after, name: Do more, when: "steps.inside.status == 'ok'", human.task: {text: "{{ steps.inside.outputs.x }}"}}
+"""
+    with pytest.raises(SchemaError, match="an include gives no outputs, and the steps inside 'inner'") as caught:
+        parse_runbook(load_yaml(body, "outer.yml"), lambda _: inner)
+    assert len(caught.value.problems) == 1
 
 
 def test_inputs_are_checked_where_they_are_declared() -> None:

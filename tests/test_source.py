@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from rollbook.errors import SourceError
 from rollbook.source import MAX_BYTES, Document, Mark, Problem, load_yaml, read_yaml, walk
+from rollbook.source.document import UNREAD
 
 
 def told(text: bytes | str) -> str:
@@ -20,6 +21,13 @@ def told(text: bytes | str) -> str:
     with pytest.raises(SourceError) as caught:
         load_yaml(text, "f.yml")
     return str(caught.value)
+
+
+def problems_of(text: str) -> tuple[Problem, ...]:
+    """Give the problems of *text*."""
+    with pytest.raises(SourceError) as caught:
+        load_yaml(text, "f.yml")
+    return caught.value.problems
 
 
 def first_line(text: bytes | str) -> str:
@@ -279,22 +287,62 @@ class TestBombs:
         assert "nested" in told("a: " + "[" * 100 + "]" * 100)
 
     def test_an_alias_bomb_never_expands(self) -> None:
-        """Each alias of a billion laughs is told, and none is followed."""
+        """A billion laughs are told once, with their number, and none is followed."""
         lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
         lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]
 
         with pytest.raises(SourceError) as caught:
             load_yaml("\n".join(lines), "f.yml")
 
-        assert len(caught.value.problems) == 10 + 9 * 9
+        (problem,) = caught.value.problems
+        assert problem.line == 1
+        assert problem.message.startswith("anchors (&name) are not supported")
+        assert problem.message.endswith("(and 90 more like this)")
 
     def test_endless_problems_are_cut(self) -> None:
         """A file that is wrong in every line does not flood the terminal."""
         with pytest.raises(SourceError) as caught:
-            load_yaml("a:\n" + "- no\n" * 10_000, "f.yml")
+            load_yaml("a:\n" + "".join(f"- 0{number}\n" for number in range(10_000)), "f.yml")
 
         assert len(caught.value.problems) == 101
         assert str(caught.value.problems[-1]) == "f.yml: the file has more than 100 problems: these are the first"
+
+    def test_the_same_mistake_is_told_a_few_times(self) -> None:
+        """Of many problems with the same words the first ten are told, and how many more there are."""
+        problems = problems_of("a:\n" + "- no\n" * 10_000)
+
+        assert [problem.line for problem in problems] == [*range(2, 12)]
+        assert [problem.message.endswith("(and 9990 more like this)") for problem in problems] == [False] * 9 + [True]
+
+
+class TestKeptProblems:
+    """With `keep`, what is wrong with the source is told together with what is wrong with the content."""
+
+    @pytest.mark.parametrize(
+        ("written", "content"),
+        [
+            ("a: 1\na: 2", {"a": 1}),
+            ("a: no\nb: 2", {"a": UNREAD, "b": 2}),
+            ("a: [no, 1]", {"a": [UNREAD, 1]}),
+            ("a: &x 1\nb: *x", {"a": 1, "b": UNREAD}),
+            ("a: !x 1\nb: 2", {"a": UNREAD, "b": 2}),
+            ("a: {{ x }}\nb: 2", {"a": UNREAD, "b": 2}),
+            ("1: 1\nb: 2", {"b": 2}),
+        ],
+    )
+    def test_what_can_be_used_is_kept(self, written: str, content: object) -> None:
+        """A document with problems holds what was read, and UNREAD where nothing was."""
+        document = load_yaml(written, "f.yml", keep=True)
+
+        assert document.content == content
+        assert document.problems == problems_of(written)
+        assert document.problems
+
+    @pytest.mark.parametrize("written", ["a: 1\na: [", "[no]", "no", "", "a: " + "[" * 101])
+    def test_what_leaves_nothing_is_an_error_still(self, written: str) -> None:
+        """A text that is no YAML, or no mapping, is refused at once."""
+        with pytest.raises(SourceError):
+            load_yaml(written, "f.yml", keep=True)
 
 
 class TestFiles:

@@ -68,9 +68,9 @@ class Library:
 
         def find(name: str) -> Document:
             if name == path.stem:
-                return read_yaml(path)
+                return read_yaml(path, keep=True)
             beside = _file_in(path.parent, name)
-            return read_yaml(beside) if beside else self._runbook_document(name)
+            return read_yaml(beside, keep=True) if beside else self._runbook_document(name)
 
         return _Reading(find).read(path.stem)
 
@@ -97,7 +97,7 @@ class Library:
         path = self.find("runbooks", name)
         if path is None:
             raise _not_found("runbook", name, self.runbook_names(), "runbooks", self.folders)
-        return read_yaml(path)
+        return read_yaml(path, keep=True)
 
     def _names(self, sort: str) -> tuple[str, ...]:
         files = (path for folder in self.folders for path in (folder / sort).glob("*") if path.suffix in _ENDINGS)
@@ -106,7 +106,7 @@ class Library:
 
 def inventory_file(path: Path) -> Inventory:
     """Read the inventory in a file, whose environment must be named as the file is."""
-    document = read_yaml(path)
+    document = read_yaml(path, keep=True)
     inventory = parse_inventory(document)
     _check_name(document, "environment", path.stem)
     return inventory
@@ -122,7 +122,7 @@ def runbook_from_sources(sources: Mapping[str, str]) -> Runbook:
     def find(name: str) -> Document:
         for ending in _ENDINGS:
             if (file := f"{name}{ending}") in sources:
-                return load_yaml(sources[file], file)
+                return load_yaml(sources[file], file, keep=True)
         raise NotFoundError(
             f"There is no runbook {name!r} among the sources.", advice=f"There is {', '.join(sources)}."
         )

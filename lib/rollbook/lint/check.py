@@ -38,7 +38,7 @@ def _problem(path: FilePath, found: object) -> Problem:
 
 
 def _open(path: FilePath, library: Library) -> File:
-    document = read_yaml(path)
+    document = read_yaml(path, keep=True)
     if "environment" in document.content and "runbook" not in document.content:
         return InventoryFile(document, inventory_file(path))
     runbook = library.runbook_file(path)

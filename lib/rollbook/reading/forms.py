@@ -97,11 +97,24 @@ class StepForm:
             raise ValueError("retries: expected 0 or more")
         if self.become and self.run_as:
             raise ValueError("expected one of become (root) and run_as (a user), not both")
+        _check_share("serial", self.serial, least=1)
+        _check_share("max_failures", self.max_failures, least=0)
         for name, duration in (("delay", self.delay), ("timeout", self.timeout)):
             if duration is not None and duration < timedelta(0):
                 raise ValueError(f"{name}: expected no less than 0 s")
         if isinstance(self.parse, Mapping) and set(self.parse) != {"regex"}:
             raise ValueError("parse: expected json, lines or {regex: PATTERN}")
+
+
+def _check_share(name: str, wanted: int | str | None, *, least: int) -> None:
+    """Check a number of a group's members, or a percentage of them."""
+    if wanted is None:
+        return
+    text = str(wanted).strip()
+    number = text.removesuffix("%").strip()
+    most = 100 if text.endswith("%") else 1_000_000
+    if not (number.isascii() and number.isdigit() and len(number) < 8 and least <= int(number) <= most):
+        raise ValueError(f"{name}: expected a number from {least} on, or {least}% to 100%; found {text}")
 
 
 @dataclass(frozen=True, slots=True)

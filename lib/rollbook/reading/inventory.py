@@ -5,10 +5,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..errors import SchemaError
 from ..inventory import Inventory
 from ..schema import DocumentProblems, convert
-from ..source import Document, Problem
+from ..source import Document
 from ..source.document import Path
 from ..targets import KINDS, settings_type
 from ..targets.base import TargetSpec
@@ -19,7 +18,7 @@ from .references import texts
 Groups = dict[str, tuple[str, ...]]
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
-_PASSWORD_IN_URL: Final = re.compile(r"[a-zA-Z][\w+.-]*://[^/\s:@]*:[^/\s@]+@")
+_URL_WITH_LOGIN: Final = r"[a-zA-Z][\w+.-]*://[^/\s:@]*:[^/\s@]+@"
 _HOSTS: Final = ("local", "ssh", "command")
 _NEIGHBOURS: Final[Mapping[str, tuple[str, ...]]] = {"via": ("ssh",), "jump": ("ssh",), "on": _HOSTS}
 
@@ -53,7 +52,7 @@ def parse_inventory(document: Document) -> Inventory:
     """
     Make an inventory of *document*; the target `local` is always there.
 
-    Raises `SchemaError` with every problem of the file, in its order.
+    Raises `SourceError` or `SchemaError` with every problem of the file, in its order.
     """
     problems = DocumentProblems(document)
     content = document.content
@@ -69,11 +68,9 @@ def parse_inventory(document: Document) -> Inventory:
     known = {*specs, *(targets if isinstance(targets, dict) else ())}
     groups = _groups(content.get("groups"), specs, known, problems)
     _check_neighbours(specs, known, problems)
-    exposed = _check_texts(document, problems)
-    found: tuple[Problem, ...] = (*problems.problems, *exposed)
-    if found or form is None:
-        ordered = sorted(dict.fromkeys(found), key=lambda problem: (problem.line, problem.column))
-        raise SchemaError(ordered)
+    _check_texts(document, problems)
+    if problems or form is None:
+        raise problems.error()
     return Inventory(
         environment=form.environment,
         targets=specs,
@@ -190,14 +187,11 @@ def _leads_back(start: str, name: str, key: str, specs: Mapping[str, TargetSpec]
     return False
 
 
-def _check_texts(document: Document, problems: DocumentProblems) -> tuple[Problem, ...]:
+def _check_texts(document: Document, problems: DocumentProblems) -> None:
     """Find expressions, which are not evaluated here, and passwords; the latter are told without their line."""
-    exposed = []
     for path, text in texts(document.content, ()):
         if "{{" in text:
             problems.add(path, "expressions are not evaluated in an inventory; write the value")
-        if _PASSWORD_IN_URL.search(text):
-            mark = document.mark(path)
+        if re.search(_URL_WITH_LOGIN, text):
             message = 'a password is written in this address: give the whole address as {secret: "env:NAME"}'
-            exposed.append(Problem(document.file, mark.line, mark.column, message))
-    return tuple(exposed)
+            problems.add(path, message, hidden=True)

@@ -23,7 +23,7 @@ class Scope:
     What expressions may refer to at one place of a runbook.
 
     *before* maps the steps that came before to the outputs they are known to have (None: not known);
-    *places* maps every step of the file to its line.
+    *places* maps every step of the file to its line, *includes* the steps that are includes to what they include.
     """
 
     inputs: Collection[str]
@@ -31,10 +31,11 @@ class Scope:
     before: dict[str, frozenset[str] | None] = field(default_factory=dict)
     looped: bool = False
     ended: bool = False
+    includes: dict[str, str] = field(default_factory=dict)
 
     def inside(self, *, looped: bool = False, ended: bool = False) -> "Scope":
         """Give the scope of a step's own expressions; *ended* when an attempt is over, so that they see `outputs`."""
-        return Scope(self.inputs, self.places, self.before, looped or self.looped, ended or self.ended)
+        return Scope(self.inputs, self.places, self.before, looped or self.looped, ended or self.ended, self.includes)
 
 
 def check_step(content: Mapping[str, Plain], path: Path, scope: Scope, after: Scope, problems: Problems) -> None:
@@ -110,6 +111,11 @@ def _step_misfit(step_id: str, rest: list[str], scope: Scope, text: str) -> str:
     if rest and rest[0] not in ("outputs", "status"):
         more = rest[1:] if rest[0] == "output" else rest
         return f"a step has outputs and status, not {rest[0]!r}: write {dotted(('steps', step_id, 'outputs', *more))}"
+    if rest and rest[0] == "outputs" and step_id in scope.includes:
+        return (
+            f"an include gives no outputs, and the steps inside {scope.includes[step_id]!r} cannot be seen from here: "
+            f"read what you need in a step of this runbook, after {step_id!r}"
+        )
     outputs = scope.before[step_id]
     if len(rest) < 2 or rest[0] != "outputs" or outputs is None or rest[1] in outputs:  # outputs.NAME
         return ""

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from ..errors import NotFoundError, SchemaError
+from ..errors import NotFoundError
 from ..runbook import Input, Runbook, TargetNeed, convert_input
 from ..schema import DocumentProblems, PlainProblems, convert
 from ..source import Document
@@ -31,7 +31,8 @@ def parse_runbook(document: Document, included: Included = no_includes) -> Runbo
     """
     Make a runbook of *document*; *included* gives the runbooks that it includes, or raises `NotFoundError`.
 
-    Raises `SchemaError` with every problem of the file, in its order. Sources and includes are left empty.
+    Raises `SourceError` or `SchemaError` with every problem of the file, in its order.
+    Sources and includes are left empty.
     """
     problems = DocumentProblems(document)
     content = document.content
@@ -45,7 +46,7 @@ def parse_runbook(document: Document, included: Included = no_includes) -> Runbo
     reader = StepReader(document, problems, needs, included)
     steps, last = (reader.read(content.get(section), (section,), scope) for section in _SECTIONS)
     if problems or form is None:
-        raise SchemaError(tuple(dict.fromkeys(problems.problems)))
+        raise problems.error()
     return Runbook(
         name=form.runbook,
         title=form.title,

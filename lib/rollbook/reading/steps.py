@@ -12,7 +12,7 @@ from ..registry import kinds
 from ..runbook import Approval, Requirement, Runbook, Step, StepUndo, TargetNeed, convert_inputs
 from ..schema import Problems, convert
 from ..source import Document
-from ..source.document import Path
+from ..source.document import UNREAD, Path
 from ..values import Plain, Unknown
 from .actions import check_arguments, check_targets, find_action, outputs_of
 from .forms import INCLUDE_KEYS, ApprovalForm, PhaseForm, RequirementForm, StepForm, UndoForm
@@ -101,6 +101,8 @@ class StepReader:
         verify = self._verify(content, path, after)
         if own:
             scope.before[own] = outputs
+            if "include" in content:
+                scope.includes[own] = str(content["include"])
         undo = self._undo(content, path, inner)
         return None if form is None else self._step(form, path, phase, verify, undo)
 
@@ -182,7 +184,7 @@ class StepReader:
         """Read steps that need no id and no name of their own."""
         if not content:
             return ()
-        scope = replace(scope, before=dict(scope.before))
+        scope = replace(scope, before=dict(scope.before), includes=dict(scope.includes))
         found = []
         for number, (part, place, _) in enumerate(walk_steps(content, path), 1):
             step = self.one(part, place, scope)
@@ -242,4 +244,4 @@ def _approval(form: str | tuple[str, ...] | ApprovalForm | None) -> Approval | N
 def _deferred(value: Plain) -> Plain:
     """Stand in for an input whose value an expression will give."""
     holds_expression = "{{" in value if isinstance(value, str) else "{{" in str(value)
-    return Unknown("inputs") if holds_expression else value
+    return Unknown("inputs") if holds_expression or value is UNREAD else value

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
+from ..errors import SchemaError, SourceError
 from ..source import Document, Problem
 from ..source.document import Path
+from ..source.gathering import Gathering
 
 _PLAIN_KEY: Final = re.compile(r"[\w-]+")
 
@@ -23,22 +25,30 @@ class Problems(Protocol):
 
 
 class DocumentProblems:
-    """Problems with places in the file that the content came from."""
+    """Problems with places in the file that the content came from, those of its reading among them."""
 
     quotes: Final = True
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self._found: list[Problem] = []
+        self._found = Gathering()
+        for problem in document.problems:
+            self._found.add(problem)
 
-    def add(self, path: Path, message: str, *, at_key: bool = False) -> None:
-        """Note a problem with the value at *path*, or with its key."""
-        self._found.append(self._document.problem(path, message, at_key=at_key))
+    def add(self, path: Path, message: str, *, at_key: bool = False, hidden: bool = False) -> None:
+        """Note a problem with the value at *path*, or with its key; *hidden* where its line may hold a secret."""
+        if at_key or not self._document.problems or self._document.is_read(path):
+            problem = self._document.problem(path, message, at_key=at_key)
+            self._found.add(replace(problem, excerpt="") if hidden else problem)
 
     @property
     def problems(self) -> Sequence[Problem]:
         """Every problem noted, in the order of the file."""
-        return tuple(sorted(self._found, key=lambda problem: (problem.line, problem.column)))
+        return self._found.problems()
+
+    def error(self) -> SourceError | SchemaError:
+        """Make one error of every problem noted: of the source where it could not be read in whole."""
+        return (SourceError if self._document.problems else SchemaError)(self.problems)
 
     def __bool__(self) -> bool:
         return bool(self._found)

@@ -78,6 +78,18 @@ def _cells(char: str) -> int:
     return 2 if east_asian_width(char) in "WF" else 1
 
 
+class Unread:
+    """Stands for a value that cannot be read; its problem is told, so nothing else is told of it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "what cannot be read"
+
+
+UNREAD: Final = Unread()
+
+
 # What the reader keeps of a part: the parser's event of a scalar, or that of a list or mapping with its parts.
 # Events are the yaml library's, which has no types for their marks.
 Node: TypeAlias = Any
@@ -85,12 +97,17 @@ Node: TypeAlias = Any
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file's plain content; *path*s below are keys and list indexes from the top."""
+    """
+    A file's plain content; *path*s below are keys and list indexes from the top.
+
+    With *problems* it is there only to be checked further: UNREAD stands where a value cannot be read.
+    """
 
     content: dict[str, Plain]
     file: str
     text: str = field(repr=False)
     root: Node = field(repr=False, compare=False)
+    problems: tuple[Problem, ...] = ()
 
     def mark(self, path: Path) -> Mark:
         """Say where the value at *path* begins; for a path that is not there, its nearest parent."""
@@ -105,6 +122,16 @@ class Document:
     def problem(self, path: Path, message: str, *, at_key: bool = False) -> Problem:
         """Describe a problem with the value at *path*, or with its key."""
         return problem_at(self.file, self.text, self.key_mark(path) if at_key else self.mark(path), message)
+
+    def is_read(self, path: Path) -> bool:
+        """Tell whether the value at *path* could be read."""
+        found: Plain = self.content
+        for part in path:
+            if isinstance(found, dict):
+                found = found.get(part)
+            elif isinstance(found, list) and isinstance(part, int) and 0 <= part < len(found):
+                found = found[part]
+        return found is not UNREAD
 
     def _find(self, path: Path) -> tuple[Node, Node]:
         """Return the key's event (None for an item or the top) and the node nearest to *path*."""

@@ -15,8 +15,8 @@ _FORBIDDEN_ASCII: Final = re.compile(_CONTROL)
 _FORBIDDEN: Final = _CONTROL[:-1] + r"\ud800-\udfff\ufeff\ufffe\uffff]"  # compiled only for a text beyond ASCII
 
 
-def read_yaml(path: FilePath) -> Document:
-    """Read the YAML file at *path*; raises SourceError with every problem of it."""
+def read_yaml(path: FilePath, *, keep: bool = False) -> Document:
+    """Read the YAML file at *path*, as `load_yaml` does; raises SourceError."""
     file = str(path)
     try:
         if path.exists() and not path.is_file():
@@ -31,11 +31,16 @@ def read_yaml(path: FilePath) -> Document:
         ) from None
     except (OSError, ValueError) as error:
         raise _refusal(file, f"the file cannot be read: {error}") from error
-    return load_yaml(content, file)
+    return load_yaml(content, file, keep=keep)
 
 
-def load_yaml(text: bytes | str, file: str) -> Document:
-    """Read YAML *text*; *file* is its name in messages. Raises SourceError with every problem of it."""
+def load_yaml(text: bytes | str, file: str, *, keep: bool = False) -> Document:
+    """
+    Read YAML *text*; *file* is its name in messages. Raises SourceError with every problem of it.
+
+    With *keep*, problems that leave something to check are kept in the document instead, for whoever
+    checks it to raise with all the others.
+    """
     if len(text) > MAX_BYTES:
         raise _refusal(
             file, f"the file is larger than {MAX_BYTES // 1_000_000} MB, which is no runbook: is it the right file?"
@@ -47,7 +52,10 @@ def load_yaml(text: bytes | str, file: str) -> Document:
         raise SourceError([_forbidden_character(file, decoded, forbidden.start())])
     from .walk import read_events  # the yaml library is loaded when there is YAML to read
 
-    return read_events(decoded, file)
+    document = read_events(decoded, file)
+    if document.problems and not keep:
+        raise SourceError(document.problems)
+    return document
 
 
 def _refusal(file: str, message: str) -> SourceError:

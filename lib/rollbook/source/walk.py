@@ -17,7 +17,8 @@ from yaml.events import (
 
 from ..errors import SourceError
 from ..values import Plain
-from .document import Document, Mark, Node, Problem, problem_at
+from .document import UNREAD, Document, Mark, Node, Problem, problem_at
+from .gathering import Gathering
 from .scalars import Trap, quoted, resolve
 
 MAX_DEPTH: Final = 100
@@ -32,13 +33,19 @@ _TAGS: Final = {
     MappingStartEvent: "tag:yaml.org,2002:map",
     SequenceStartEvent: "tag:yaml.org,2002:seq",
 }
+_ALIASES: Final = "aliases"
 _SWITCH_KEYS: Final = frozenset(("y", "n", "yes", "no", "on", "off"))
 
 
 def read_events(text: str, file: str) -> Document:
-    """Read YAML *text* without forbidden characters; raises SourceError with every problem of it."""
+    """
+    Read YAML *text* without forbidden characters, keeping the problems that leave something to check.
+
+    Raises SourceError with every problem of a text that leaves nothing.
+    """
     loader = _LOADER(text)
     walk = _Walk(text, file, loader.get_event)
+    content, root = None, None
     try:
         content, root = walk.document()
     except _EnoughError:
@@ -48,18 +55,17 @@ def read_events(text: str, file: str) -> Document:
 
         problem = describe_syntax_error(file, text, error, walk.last)
         # The parser may have stumbled over what was noted already.
-        walk.problems = [
-            noted for noted in walk.problems if (noted.line, noted.column) != (problem.line, problem.column)
-        ]
-        walk.problems.append(problem)
+        walk.found.drop(problem.line, problem.column)
+        walk.found.add(problem)
     except (OverflowError, ValueError):
         # The parser in Python lets these through for an escape such as "\UFFFFFFFF".
-        walk.problems.append(Problem(file, 0, 0, "an escape in double quotes stands for no character"))
+        walk.found.add(Problem(file, 0, 0, "an escape in double quotes stands for no character"))
     finally:
         loader.dispose()
-    if walk.problems:
-        raise SourceError(walk.problems)
-    return Document(content, file, text, root)
+    problems = walk.found.problems()
+    if not isinstance(content, dict):
+        raise SourceError(problems)
+    return Document(content, file, text, root, problems)
 
 
 class _EnoughError(Exception):
@@ -73,7 +79,7 @@ class _Walk:
         self.text = text
         self.file = file
         self.next = next_event
-        self.problems: list[Problem] = []
+        self.found = Gathering()
         self.good_keys: set[str] = set()
         self.last: Event = None  # the last scalar or end, which a syntax error may be blamed on
 
@@ -85,7 +91,7 @@ class _Walk:
             raise _EnoughError
         event = self.next()
         content, node = self.value(event, 1)
-        if not isinstance(content, dict) and not self.problems:
+        if not isinstance(content, dict) and not self.found:
             found = "it is empty" if content is None else f"here is {_sort(content)}"
             self._note(event, f"the file must be a mapping (`key: value` lines) at its top; {found}")
         self.next()  # the document's end
@@ -100,23 +106,31 @@ class _Walk:
         if kind is ScalarEvent:
             self.last = event
             if event.tag is not None or event.anchor is not None:
-                self._check_properties(event)
-                return event.value, event
+                return self._marked(event), event
             if event.style:
                 return event.value, event
             found = resolve(event.value)
             if type(found) is Trap:
                 self._note(event, found.message)
-                return None, event
+                return UNREAD, event
             return found, event
         if kind is AliasEvent:
-            self._note(event, "aliases (*name) are not supported: write the part again, or move it to an include")
-            return None, event
+            message = "aliases (*name) are not supported: write the part again, or move it to an include"
+            self._note(event, message, alike=_ALIASES)
+            return UNREAD, event
         if depth > MAX_DEPTH:
             raise self._too_deep(event)
         if event.tag is not None or event.anchor is not None:
             self._check_properties(event)
         return self._mapping(event, depth) if kind is MappingStartEvent else self._sequence(event, depth)
+
+    def _marked(self, event: Event) -> Plain:
+        """Read a scalar with an anchor or a tag, which is told; what else is wrong with it can wait."""
+        self._check_properties(event)
+        if event.tag is not None:
+            return event.value if event.tag == _TAGS[ScalarEvent] else UNREAD
+        found = event.value if event.style else resolve(event.value)
+        return UNREAD if type(found) is Trap else found
 
     def _sequence(self, start: Event, depth: int) -> tuple[Plain, Node]:
         items: list[Plain] = []
@@ -130,8 +144,11 @@ class _Walk:
 
     def _mapping(self, start: Event, depth: int) -> tuple[Plain, Node]:
         content: dict[str, Plain] = {}
+        readable = True
         nodes: dict[str, tuple[Event, Node]] = {}
         while type(event := self.next()) is not MappingEndEvent:
+            # `key: {{ x }}` was meant as something else than a mapping.
+            readable = readable and (type(event) is ScalarEvent or not start.flow_style)
             key = self._key(start, event)
             value, node = self.value(self.next(), depth + 1)
             if key is None:
@@ -143,7 +160,7 @@ class _Walk:
             content[key] = value
             nodes[key] = (event, node)
         self.last = event
-        return content, (start, nodes)
+        return content if readable else UNREAD, (start, nodes)
 
     def _key(self, start: Event, event: Event) -> str | None:
         """Read a key; None if it is not one, which is then noted."""
@@ -203,19 +220,22 @@ class _Walk:
 
     def _check_properties(self, event: Event) -> None:
         if event.anchor is not None:
-            self._note(event, f"anchors (&name) are not supported: quote a text that begins with &{event.anchor}")
+            message = f"anchors (&name) are not supported: quote a text that begins with &{event.anchor}"
+            self._note(event, message, alike=_ALIASES)
         elif event.tag != _TAGS[type(event)]:
             self._note(event, "tags (!name) are not supported: take it out, or quote a text that begins with !")
 
-    def _note(self, event: Event, message: str) -> None:
+    def _note(self, event: Event, message: str, *, alike: str = "") -> None:
         mark = event.start_mark
-        self.problems.append(problem_at(self.file, self.text, Mark(mark.line + 1, mark.column + 1), message))
-        if len(self.problems) >= MAX_PROBLEMS:
+        problem = problem_at(self.file, self.text, Mark(mark.line + 1, mark.column + 1), message)
+        # Whoever uses one alias uses many: the first says it all.
+        kept = self.found.add(problem, alike=alike, most=1) if alike else self.found.add(problem)
+        if kept and len(self.found) >= MAX_PROBLEMS:
             self._note_file(f"the file has more than {MAX_PROBLEMS} problems: these are the first")
             raise _EnoughError
 
     def _note_file(self, message: str) -> None:
-        self.problems.append(Problem(self.file, 0, 0, message))
+        self.found.add(Problem(self.file, 0, 0, message))
 
 
 def _bad_key(key: str) -> str:
