@@ -69,12 +69,13 @@ def test_an_export_can_be_read_by_people(site: Site, tmp_path: Path) -> None:
 
     site.apply(action)
 
-    names = sorted(path.name for path in (tmp_path / "export").iterdir())
+    mark = f"{site.sample.good_draft}-{site.sample.good_published}"
+    names = sorted(path.name for path in (tmp_path / "export" / mark).iterdir())
     assert names == ["draft.html", "draft.json", "published.html", "published.json"]
-    page = (tmp_path / "export" / "draft.html").read_text()
+    page = (tmp_path / "export" / mark / "draft.html").read_text()
     assert "Runbooks for Beginners" in page
     assert "&lt;p&gt;Reading 1, revised" in page
-    outline = json.loads((tmp_path / "export" / "published.json").read_text())
+    outline = json.loads((tmp_path / "export" / mark / "published.json").read_text())
     assert outline["blocks"][0]["name"] == "Runbooks for Beginners"
     assert site.plan(action).ops == ()
 

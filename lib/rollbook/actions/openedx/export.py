@@ -83,7 +83,8 @@ class Export(Action[ExportState]):
     Write a version of a course as one self-contained page, and as JSON, for the course team to read and agree to.
 
     The outline in the order of the course with the text of every block; no course content is taken for markup, and
-    the page runs no script. One pair of files a branch. Nothing is written to a store.
+    the page runs no script. One pair of files a branch, in a folder below `folder` that is named after the versions:
+    an export of another version is neither taken for this one nor written over. Nothing is written to a store.
     """
 
     kind: ClassVar[str] = "openedx.export"
@@ -132,7 +133,10 @@ class Export(Action[ExportState]):
         return {branch.word: version for branch, version in Pointers.parse(self.version).present}
 
     def _path(self, word: str) -> str:
-        return f"{self.folder.rstrip('/')}/{word}"
+        return f"{self._place()}/{word}"
+
+    def _place(self) -> str:
+        return f"{self.folder.rstrip('/')}/{'-'.join(self._versions().values())}"
 
     def undo(self, change: Change[ExportState]) -> Undo[ExportState]:  # noqa: ARG002  # whatever was written stays
         """Leave it: it is evidence."""
@@ -145,7 +149,7 @@ class Export(Action[ExportState]):
     def outputs(self, after: ExportState, results: Sequence[OpResult]) -> Mapping[str, Plain]:
         """Give the files with their checksums."""
         written = {file.path: file.sha256 for result in results for file in result.files}
-        return {"folder": self.folder, "files": {**after.files, **written}}
+        return {"folder": self._place(), "files": {**after.files, **written}}
 
 
 def _documents(path: str) -> Iterator[Document]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import ClassVar, Final
 
 from ...action import Action, Change, Family, Leave, Readers, Ref, Subject, Undo, Verdict, evidence
@@ -23,9 +24,15 @@ _TAIL: Final = 500  # history rows
 
 @dataclass(frozen=True, slots=True)
 class SnapshotState:
-    """Which of the files are still to be written, and what they are to hold; *files* are those there with SHA-256."""
+    """
+    Which of the files are still to be written, and what they are to hold; *files* are those there with SHA-256.
+
+    *heads* is where the stores point, and *folder* the one of this: after a save it is another.
+    """
 
     missing: tuple[str, ...]
+    heads: str
+    folder: str
     objectid: str = evidence()
     structures: tuple[str, ...] = evidence()
     files: Mapping[str, str] = evidence()
@@ -36,8 +43,9 @@ class Snapshot(Action[SnapshotState]):
     """
     Write a course's ledger row, the end of its history, its active_versions document and its structures to files.
 
-    The structures are those in force in either store, and those of `version`. Files that are there already are left
-    as they are: give each run a folder of its own. Their checksums go to the journal, and stand there for the files.
+    The structures are those in force in either store, and those of `version`. The files stand in a folder below
+    `folder` that is named after these versions, so a snapshot that was taken before somebody saved is neither taken
+    for one of now nor written over. Their checksums go to the journal, and stand there for the files.
     """
 
     kind: ClassVar[str] = "openedx.snapshot"
@@ -62,13 +70,17 @@ class Snapshot(Action[SnapshotState]):
         """Look which files are there, and which documents belong into them."""
         course = read_course(read[self.ledger], read[self.modulestore], self.course_id)
         wanted = Pointers.parse(self.version) if self.version else Pointers()
-        there = {name: read[self.local].sha256(self._path(name)) for name in _FILES}
+        heads = " · ".join(dict.fromkeys(map(str, (course.row.pointers, course.active.pointers))))
+        folder = f"{self.folder.rstrip('/')}/{_mark(heads, str(wanted))}"
+        there = {name: read[self.local].sha256(f"{folder}/{name}") for name in _FILES}
         ways = (course.row.pointers, course.active.pointers, wanted)
         return SnapshotState(
             missing=tuple(name for name in _FILES if there[name] is None),
+            heads=heads,
+            folder=folder,
             objectid=course.row.objectid,
             structures=tuple(dict.fromkeys(version for pointers in ways for version in pointers.versions)),
-            files={self._path(name): digest for name, digest in there.items() if digest is not None},
+            files={f"{folder}/{name}": digest for name, digest in there.items() if digest is not None},
         )
 
     def desired(self, before: SnapshotState) -> SnapshotState:
@@ -80,7 +92,7 @@ class Snapshot(Action[SnapshotState]):
         return tuple(self._export(name, old) for name in old.missing if name not in new.missing)
 
     def _export(self, name: str, state: SnapshotState) -> Op:
-        path, key = self._path(name), CourseKey.parse(self.course_id)
+        path, key = f"{state.folder}/{name}", CourseKey.parse(self.course_id)
         if name in (LEDGER, HISTORY):
             query = statements.read_row(str(key)) if name == LEDGER else statements.read_history(str(key), limit=_TAIL)
             return SqlExport(self.ledger.name, query.text, path, dict(query.params))
@@ -88,9 +100,6 @@ class Snapshot(Action[SnapshotState]):
             return MongoExport(self.modulestore.name, ACTIVE_VERSIONS, {"_id": {"$oid": state.objectid}}, path)
         ids = [{"$oid": version} for version in state.structures]
         return MongoExport(self.modulestore.name, STRUCTURES, {"_id": {"$in": ids}}, path)
-
-    def _path(self, name: str) -> str:
-        return f"{self.folder.rstrip('/')}/{name}"
 
     def undo(self, change: Change[SnapshotState]) -> Undo[SnapshotState]:  # noqa: ARG002  # whatever was written stays
         """Leave it: it is evidence."""
@@ -103,4 +112,8 @@ class Snapshot(Action[SnapshotState]):
     def outputs(self, after: SnapshotState, results: Sequence[OpResult]) -> Mapping[str, Plain]:
         """Give the files with their checksums."""
         written = {file.path: file.sha256 for result in results for file in result.files}
-        return {"folder": self.folder, "files": {**after.files, **written}}
+        return {"folder": after.folder, "files": {**after.files, **written}}
+
+
+def _mark(*versions: str) -> str:
+    return sha256("\n".join(versions).encode()).hexdigest()[:12]
