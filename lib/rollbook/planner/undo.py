@@ -185,7 +185,8 @@ def _own_steps(step: StepRun, planner: Planner, steps: tuple[Step, ...]) -> Iter
     use = planner.uses[step.address]
     for own in steps:
         address = f"undo/{step.address}/{own.id}"
-        inner = replace(use, step=own, address=address, place="")
+        # Also those of a `finally` step come in their order: the run's end is the beginning of its undo.
+        inner = replace(use, step=own, address=address, place="", section="steps")
         planned = plan_use(inner, planner.common(), planner.read, Projection(), planner.answer)
         planner.uses[address] = inner
         yield replace(planner.shown_through(planned), undo_of=step.address, name=f"Undo: {own.name or own.id}")
