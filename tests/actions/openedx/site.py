@@ -53,7 +53,7 @@ class Site:
 
     def plan(self, action: Action[Any], goal: object = None) -> Change[Any]:
         """Probe, decide and give the writes; through JSON, as a saved plan goes."""
-        before = action.probe(self.read)
+        before = action.probe(self.read) if goal is None else action.probe_for(self.read, goal)
         if isinstance(action, Fact) and (reason := action.refusal(before)):
             raise RefusedError(reason)
         after = action.desired(before) if goal is None else goal

@@ -1,14 +1,16 @@
 from dataclasses import replace
 
 import pytest
+from bson import ObjectId
 
+from rollbook.action import Reverse
 from rollbook.actions.openedx.course_version import CourseVersion
 from rollbook.actions.openedx.stores_agree import StoresAgree
 from rollbook.demo.tables import history
 from rollbook.errors import ConflictError, RefusedError
 from rollbook.openedx.pointers import Pointers
 from rollbook.planner.step import encode_op
-from rollbook.values import bind
+from rollbook.values import NOW, bind
 
 from .site import RUN, Site
 
@@ -112,6 +114,73 @@ def test_an_undo_over_a_later_save_is_seen_as_changed(site: Site) -> None:
     assert (found.ledger, found.modulestore) != (change.after.ledger, change.after.modulestore)
     site.undo(action, change)
     assert site.look(site.action(StoresAgree, version=head(site))).passed
+
+
+def test_an_undo_finds_its_way_back_over_many_saves(site: Site) -> None:
+    """However many saves came after the restore, the versions that an undo leads to are looked at, and it works."""
+    action = site.action(CourseVersion, version=good(site))
+    change = site.apply(action)
+    for _ in range(7):
+        site.sample.studio_edit()
+
+    site.undo(action, change)
+
+    assert site.look(site.action(StoresAgree, version=head(site))).passed
+
+
+def test_an_undo_of_a_course_without_history_works(site: Site) -> None:
+    """A course that was only migrated goes back to its versions, which no history row names."""
+    sample = site.sample
+    wanted = str(Pointers(sample.migrated_good_draft, sample.migrated_good_published))
+    action = site.action(CourseVersion, course_id=sample.migrated_id, version=wanted)
+    change = site.apply(action)
+
+    site.undo(action, change)
+
+    left = site.look(site.action(StoresAgree, course_id=sample.migrated_id, version=str(change.before.ledger)))
+    assert left.passed, left.message
+
+
+def test_an_undo_where_the_ledger_was_trusted_goes_far_back(site: Site) -> None:
+    """Each store goes back to what it had, though the one that was not trusted had it long ago."""
+    site.sample.admin_revert(site.sample.bad_history_id)
+    for _ in range(6):
+        site.sample.admin_revert(site.sample.good_history_id)
+        site.sample.admin_revert(site.sample.bad_history_id)
+    action = site.action(CourseVersion, version=good(site), trust="ledger")
+    change = site.apply(action)
+    for _ in range(5):
+        site.sample.studio_edit()
+
+    site.undo(action, change)
+
+    found = action.probe(site.read)
+    assert (found.ledger, found.modulestore) == (change.before.ledger, change.before.modulestore)
+
+
+def test_an_undo_says_that_it_writes_the_time_of_its_run(site: Site) -> None:
+    """The way back shows the times as its statements write them, and leaves those of a store that is not written."""
+    action = site.action(CourseVersion, version=good(site))
+    undo = action.undo(site.apply(action))
+
+    assert isinstance(undo, Reverse)
+    assert (undo.goal.ledger_update, undo.goal.modulestore_update) == (NOW, NOW)
+
+
+def test_an_undo_to_a_damaged_version_is_refused(site: Site) -> None:
+    """What an undo leads to is looked at anew: a definition that went since makes it refuse."""
+    action = site.action(CourseVersion, version=good(site))
+    change = site.apply(action)
+    for _ in range(6):
+        site.sample.studio_edit()
+    with site.sample.open() as studio:
+        (bad,) = studio.database["modulestore.structures"].find({"_id": ObjectId(site.sample.head_draft)})
+        blocks = bad["blocks"]
+        assert isinstance(blocks, list)
+        studio.database["modulestore.definitions"].delete_many({"_id": {"$in": [one["definition"] for one in blocks]}})
+
+    with pytest.raises(RefusedError, match="not complete"):
+        site.undo(action, change)
 
 
 def test_an_undo_to_what_pruning_took_is_refused(site: Site) -> None:

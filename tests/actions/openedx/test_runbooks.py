@@ -12,6 +12,8 @@ from engine.workshop import Workshop, nobody
 
 from rollbook.demo.sample import Sample
 from rollbook.demo.tables import history
+from rollbook.engine import Engine
+from rollbook.engine.ports import Asker
 from rollbook.errors import PlanDrift, RefusedError
 from rollbook.openedx.pointers import Pointers
 from rollbook.planner import Planner
@@ -32,6 +34,7 @@ ANSWERS = {
     "resume_pruning_by_hand": "done",
     "tell_by_hand": "all",
 }
+UNDO = {**ANSWERS, "undo_ready": "all", "undo_told": "all"}
 # What must come before what, whatever else stands between.
 ORDER = [
     "key", "stop_editing", "freeze", "versions", "choice", "pause_pruning", "prune_running", "prune_plans", "complete",
@@ -129,7 +132,7 @@ def test_a_course_is_restored_and_taken_back(sample: Sample, tmp_path: Path) -> 
     written = {path.name for path in (tmp_path / ".rollbook" / "runs" / run.id).rglob("*") if path.is_file()}
     assert {"ledger.jsonl", "structures.jsonl", "draft.html", "published.json"} <= written
 
-    back = made.undo(run, nobody(ANSWERS))
+    back = made.undo(run, nobody(UNDO))
 
     assert back.status == "undone"
     assert pointers(sample) == before
@@ -198,6 +201,136 @@ def test_commands_of_the_environment_take_the_place_of_people(sqlite_sample: Sam
     assert run.status == "succeeded"
     assert log.read_text().split() == ["freeze", "pause", "unfreeze", "resume"]
     assert steps["pause_pruning_by_hand"] == steps["prune_running_by_hand"] == "skipped"
+    assert steps["resume_pruning_by_hand"] == steps["unfreeze_by_hand"] == "skipped"
+
+    log.unlink()
+    back = made.undo(run, nobody(UNDO))
+
+    assert back.status == "undone"
+    assert log.read_text().split() == ["pause", "freeze", "resume", "unfreeze"]
+    order = [step.planned.id for step in back.steps if step.status not in ("skipped", "pending")]
+    assert order.index("prune_running_before_undo") < order.index("pointers") < order.index("agree_after_undo")
+
+
+def commands(log: Path, **other: list[str] | str) -> dict[str, object]:
+    """Name commands that write a word to *log*, with *other* ones in the place of some."""
+    said = {
+        "course_freeze_command": "freeze",
+        "course_unfreeze_command": "unfreeze",
+        "pruning_pause_command": "pause",
+        "pruning_resume_command": "resume",
+    }
+    made: dict[str, object] = {name: f"echo {word} >> {log}" for name, word in said.items()}
+    return {**made, "pruning_running_command": "false && true", **other}
+
+
+def with_commands(sample: Sample, folder: Path, **other: list[str] | str) -> tuple[Workshop, Path]:
+    """Give a workshop whose environment names all commands, each as one line, and the file that they write to."""
+    log = folder / "log"
+    log.touch()
+    made = workshop(sample, folder, commands(log, **other))
+    made.targets = {**made.targets, "pruning": TargetSpec("pruning", "local")}
+    return made, log
+
+
+def abandon(made: Workshop, asker: Asker) -> Run:
+    """Give the newest run up, as a process of its own would."""
+    folder = made.runs.all()[-1]
+    planner = made.planner("restore-course", folder.read().plan.inputs)
+    return Engine(folder, planner, asker=asker, watcher=made.watcher).abandon("somebody else takes over")
+
+
+def without(*steps: str) -> dict[str, str]:
+    """Give the answers but those to *steps*."""
+    return {step: text for step, text in ANSWERS.items() if step not in steps}
+
+
+def test_a_plan_shows_what_may_be_given_back(sqlite_sample: Sample, tmp_path: Path) -> None:
+    """While planning nobody knows what the run will have taken, so giving it back is possible, neither sure nor out."""
+    made, _ = with_commands(sqlite_sample, tmp_path)
+
+    plan = made.planner("restore-course", {"course_id": sqlite_sample.course_id}).plan()
+
+    verdicts = {step.id: step.verdict for step in plan.steps}
+    assert (verdicts["unfreeze"], verdicts["resume_pruning"]) == ("unknown", "unknown")
+
+
+def test_a_run_that_paused_nothing_resumes_nothing(sqlite_sample: Sample, tmp_path: Path) -> None:
+    """A run given up at its first question leaves pruning that a colleague paused, and a frozen course, as they are."""
+    made, log = with_commands(sqlite_sample, tmp_path)
+    answers = without("stop_editing")
+    inputs = {"course_id": sqlite_sample.course_id}
+    assert made.run("restore-course", nobody(answers), inputs=inputs, answers=answers).status == "waiting"
+
+    run = abandon(made, nobody(answers))
+
+    steps = {step.planned.id: step.status for step in run.steps}
+    assert (run.status, log.read_text()) == ("abandoned", "")
+    assert {steps[name] for name in ("unfreeze", "unfreeze_by_hand", "resume_pruning", "resume_pruning_by_hand")} == {
+        "skipped"
+    }
+
+
+def test_a_run_given_up_half_way_gives_back_what_it_took(sqlite_sample: Sample, tmp_path: Path) -> None:
+    """Abandoned after it froze the course and paused pruning, a run gives both back."""
+    made, log = with_commands(sqlite_sample, tmp_path)
+    answers = without("approval")
+    inputs = {"course_id": sqlite_sample.course_id}
+    assert made.run("restore-course", nobody(answers), inputs=inputs, answers=answers).status == "waiting"
+
+    assert abandon(made, nobody(answers)).status == "abandoned"
+
+    assert log.read_text().split() == ["freeze", "pause", "unfreeze", "resume"]
+
+
+def test_a_pause_that_failed_is_asked_about(sqlite_sample: Sample, tmp_path: Path) -> None:
+    """Where nobody knows whether pruning was paused by this run, a person is asked and no command resumes it."""
+    log = tmp_path / "log"
+    made, _ = with_commands(sqlite_sample, tmp_path, pruning_pause_command=f"echo pause >> {log}; exit 7")
+    inputs = {"course_id": sqlite_sample.course_id}
+    assert made.run("restore-course", nobody(ANSWERS), inputs=inputs, answers=ANSWERS).status == "failed"
+
+    run = abandon(made, nobody(ANSWERS))
+
+    steps = {step.planned.id: step.status for step in run.steps}
+    assert log.read_text().split() == ["freeze", "pause", "unfreeze"]
+    assert (steps["resume_pruning"], steps["resume_pruning_by_hand"]) == ("skipped", "ok")
+
+
+def test_the_undo_of_a_run_that_failed_gives_back_what_it_took(sqlite_sample: Sample, tmp_path: Path) -> None:
+    """A run that never came to its end is undone: what it had taken is given back after both stores went back."""
+    made, log = with_commands(sqlite_sample, tmp_path)
+    before, answers = pointers(sqlite_sample), without("look")
+    inputs = {"course_id": sqlite_sample.course_id}
+    waiting = made.run("restore-course", nobody(answers), inputs=inputs, answers=answers)
+    assert (waiting.status, pointers(sqlite_sample)) == (
+        "waiting",
+        Pointers(sqlite_sample.good_draft, sqlite_sample.good_published),
+    )
+
+    back = made.undo(waiting, nobody(UNDO))
+
+    assert (back.status, pointers(sqlite_sample)) == ("undone", before)
+    said = log.read_text().split()
+    assert said[:2] == ["freeze", "pause"]
+    assert set(said[2:]) == {"resume", "unfreeze"}
+
+
+def test_a_snapshot_of_before_a_save_is_not_taken_for_one_of_now(sqlite_sample: Sample, tmp_path: Path) -> None:
+    """Planned again after somebody saved, a snapshot is to be written anew, beside the first."""
+    made, _ = with_commands(sqlite_sample, tmp_path)
+    answers = without("approval")
+    inputs = {"course_id": sqlite_sample.course_id}
+    run = made.run("restore-course", nobody(answers), inputs=inputs, answers=answers)
+    planner = made.planner("restore-course", inputs, ANSWERS)
+    planner.run_names |= {"folder": str(tmp_path / ".rollbook" / "runs" / run.id)}
+
+    again = planner.plan()
+    sqlite_sample.studio_edit()
+    later = planner.plan()
+
+    assert [again.step(name).verdict for name in ("snapshot", "export")] == ["noop", "noop"]  # type: ignore[union-attr]
+    assert [later.step(name).verdict for name in ("snapshot", "export")] == ["create", "noop"]  # type: ignore[union-attr]
 
 
 def test_what_pruning_took_comes_back_in_the_same_run(sqlite_sample: Sample, tmp_path: Path) -> None:
