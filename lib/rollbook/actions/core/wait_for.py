@@ -76,7 +76,9 @@ class WaitFor(Assertion):
 
     port: Port | None = None
     file: str | None = field(default=None, metadata={"help": "a path on the host"})
-    command: tuple[str, ...] = field(default=(), metadata={"help": "a looking command; exit code 0 means there"})
+    command: str | tuple[str, ...] = field(
+        default=(), metadata={"help": "a looking command, a list or a line for `sh -c`; exit code 0 means there"}
+    )
     http: Page | None = None
     sql: Query | None = None
     target: Ref[Watched] = field(default=Ref("local"), metadata={"help": "a host; an http or sql target for those"})
@@ -110,7 +112,10 @@ class WaitFor(Assertion):
             return f"file {self.file}"
         if self.http:
             return f"{self.http.url} answering {self.http.status}"
-        return f"query {self.sql.query}" if self.sql else f"command {' '.join(self.command)}"
+        return f"query {self.sql.query}" if self.sql else f"command {' '.join(self._argv())}"
+
+    def _argv(self) -> tuple[str, ...]:
+        return ("sh", "-c", self.command) if isinstance(self.command, str) else self.command
 
     def probe(self, read: Readers) -> Outcome:
         """Look until it is so, or time is up."""
@@ -158,7 +163,7 @@ class WaitFor(Assertion):
             argv: tuple[str, ...] = ("sh", "-c", _PORT_SCRIPT, self.port.host, str(self.port.port))
             exited = host.run(argv, timeout=min(seconds, 5.0)).exited
             return _Look(exited == 0, "accepts connections" if exited == 0 else "accepts no connection")
-        exited = host.run(self.command, timeout=seconds).exited
+        exited = host.run(self._argv(), timeout=seconds).exited
         return _Look(exited == 0, f"exit code {exited}")
 
 
