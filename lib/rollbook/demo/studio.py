@@ -103,11 +103,18 @@ class Studio:
         return Structure.from_document(cast("StructureDocument", document), edit)
 
     def store(self, structures: Iterable[Structure]) -> None:
-        """Write new structures and their definitions; nothing points at them yet."""
+        """
+        Write new structures and their definitions; nothing points at them yet.
+
+        Puts itself in the place of what bears the same id: a sample that is built again for the same moment makes
+        the same ids, and pruning leaves definitions behind that no structure leads to any more.
+        """
         for structure in structures:
-            if structure.definitions:
-                self.database["modulestore.definitions"].insert_many(dict(made) for made in structure.definitions)
-            self.database["modulestore.structures"].insert_one(dict(structure.document()))
+            made = [pymongo.ReplaceOne({"_id": one["_id"]}, dict(one), upsert=True) for one in structure.definitions]
+            if made:
+                self.database["modulestore.definitions"].bulk_write(made)
+            document = dict(structure.document())
+            self.database["modulestore.structures"].replace_one({"_id": structure.id}, document, upsert=True)
 
     def create(self, course_id: str, versions: Mapping[Branch, ObjectId], edit: Edit) -> Entry:
         """Make the index of a new course or library."""
