@@ -51,6 +51,10 @@ class Execution(Protocol):
     """What an op may use while it is carried out."""
 
     @property
+    def mark(self) -> str:
+        """The run and step, `RUN/ADDRESS`: commands on this machine carry it in ROLLBOOK_STEP, to be found again."""
+
+    @property
     def timeout(self) -> float | None:
         """Seconds the step may still take, or None."""
 

@@ -2,7 +2,10 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -204,3 +207,23 @@ def test_an_answer_to_no_question_is_refused(workshop: Workshop) -> None:
 
     with pytest.raises(UsageError, match="Did you mean choose"):
         workshop.planner("q", answers={"chose": "x"}).plan()
+
+
+def test_a_command_that_outlived_its_run_is_waited_for(workshop: Workshop) -> None:
+    """After a kill the command may go on; until it has ended nothing is decided, and no second one is started."""
+    step = 'shell.run: {command: "echo x >> count.txt; sleep 2; echo done >> count.txt", effect: idempotent}'
+    workshop.write("o", f"steps:\n  - id: c\n    name: Count.\n    {step}\n    undo: {{leave: x}}\n")
+    (workshop.folder / "inventory").mkdir()
+    (workshop.folder / "inventory" / "bench.yml").write_text("environment: bench\n")
+    main = "from rollbook.cli.program import main; main()"
+    argv = [sys.executable, "-c", main, "run-runbook", "o", "--env", "bench", "--yes"]
+    with subprocess.Popen(argv, cwd=workshop.folder, stdout=subprocess.DEVNULL) as process:
+        while not (workshop.folder / "count.txt").exists():
+            time.sleep(0.02)
+        process.kill()
+
+    waiting = workshop.resume()
+
+    assert (waiting.status, waiting.steps[0].status) == ("waiting", "in_doubt")
+    assert any("still runs on local" in event.text for event in waiting.events)
+    assert (workshop.folder / "count.txt").read_text() == "x\n"

@@ -14,6 +14,7 @@ from rollbook.targets.base import TargetSpec
 class Recorded:
     """An execution that keeps what it is told."""
 
+    mark: str = ""
     timeout: float | None = None
     stop: Callable[[], bool] = lambda: False
     output: bytearray = field(default_factory=bytearray)

@@ -12,6 +12,9 @@ def list_runbooks(*, json: bool = False) -> int:
     List the runbooks there are.
 
     The working folder's own come before the stock ones of the same name.
+
+    --json prints a list of {name, title, summary, owner, inputs: {NAME: {type,
+    help, required}}, file}; one that cannot be read is {name, error}.
     """
     from ..library import Library
     from .booklist import book_lines, books_json

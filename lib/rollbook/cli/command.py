@@ -113,8 +113,9 @@ def guard(body: Callable[[], int], *, dry: bool = False, debug: bool = False) ->
         code = _not_dry() if dry else body()
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of a pipe (`| head`) went away, which is no error; Python must not flush into it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        from .screen import deaf
+
+        deaf()  # Python must not flush into a closed pipe at exit either
         return OK
     except KeyboardInterrupt:
         tell(_interrupted())

@@ -39,7 +39,13 @@ def plan(  # the command's options
     """
     Show what a runbook would do; writes nothing.
 
-    Everything is read from the real systems, and every command and statement is shown as it would be sent.
+    Everything is read from the real systems, and every command and statement
+    is shown as it would be sent.
+
+    --json prints {digest, plan}, as --out saves it: plan.steps is a list of
+    {address, name, kind, verdict, targets, before, after, shown, details,
+    undo, approvers, quorum, prompt, ...}; verdict is one of read, noop,
+    create, update, delete, run, ask, unknown, skip.
     """
     from ..library import Library
     from .planning import next_lines, say_environment, show_plan, wanted
@@ -93,7 +99,11 @@ def run_runbook(  # the command's options
     """
     Plan a runbook, show it, and carry it out when agreed.
 
-    Exits 0 succeeded, 1 failed, 3 waiting or in doubt, 4 refused, 64 misused, 130 interrupted.
+    Exits 0 succeeded, 1 failed (also when it was undone for that), 3 waiting,
+    paused or in doubt, 4 refused or not as planned, 64 misused, 70 a defect,
+    130 interrupted.
+
+    --dry-run --json prints {digest, plan} as `plan --json` does.
     """
     from ..library import Library
     from .agreement import Agreement, check_beforehand

@@ -9,13 +9,17 @@ from .. import __version__
 from ..errors import UsageError
 from . import namespace
 from .command import USAGE, Started, describe, tell
+from .screen import deaf
 
 
 def main() -> None:
     """Run the command line that was typed."""
     Started.program = "rollbook"
     program = Program(version=__version__, namespace=namespace, name="rollbook", binary="rollbook")
-    program.run([sys.argv[0], *_words(sys.argv[1:])])
+    try:
+        program.run([sys.argv[0], *_words(sys.argv[1:])])
+    except BrokenPipeError:  # of invoke's own help and list; commands take care of theirs
+        deaf()
 
 
 def _words(given: list[str]) -> Sequence[str]:

@@ -11,7 +11,16 @@ _RUN = "The run's id, its beginning or end, or `last`."
 
 @command("runs", help={"json": "Print JSON for machines."})
 def runs(*, json: bool = False) -> int:
-    """List the runs there are, newest first."""
+    """
+    List the runs there are, newest first.
+
+    --json prints a list of {run, runbook, environment, status, held_by, exit,
+    undo_of, undone_by, abandoning, operator, reason, started_at, ended_at,
+    at_step, waiting_for, steps, done, digest, head, journal}; status is one of
+    running, waiting, stopped, failed, succeeded, undone, abandoned; times are
+    ISO 8601, what is not there is null. One whose journal cannot be read is
+    {run, error}.
+    """
     from ..runs import Runs
     from .runtable import run_lines
     from .statusview import runs_json
@@ -26,7 +35,15 @@ def runs(*, json: bool = False) -> int:
 
 @command("status", help={"run": _RUN, "brief": "One sentence, for the incident channel.", "json": "For machines."})
 def status(run: str, *, brief: bool = False, json: bool = False) -> int:
-    """Say how a run stands, step by step."""
+    """
+    Say how a run stands, step by step.
+
+    --json prints what `runs --json` gives for each, with brief (the sentence
+    of --brief), stands {site, stopping, way_back}, and step_list: a list of
+    {step, name, status, attempts, seconds, reason, error, outputs}; status is
+    one of pending, running, ok, changed, skipped, failed, unreachable,
+    waiting, in_doubt, recovered, undone.
+    """
     from ..journal import utc_now
     from ..runs import Runs
     from .ending import brief as brief_sentence
@@ -55,7 +72,16 @@ def status(run: str, *, brief: bool = False, json: bool = False) -> int:
     },
 )
 def report(run: str, *, format: str = "", json: bool = False, out: str = "") -> int:  # noqa: A002  # the option's name
-    """Print a run's incident report, or write it to a file."""
+    """
+    Print a run's incident report, or write it to a file.
+
+    --json prints {format, run, undo, zone, summary, impact, steps, moments,
+    answers, written}: the runs' own facts (undo is null where there is none),
+    sentences with their tone, seconds, waits and downtimes, every step, the
+    chronology, who answered what, and what people wrote. Times are ISO 8601
+    UTC, durations seconds; format is raised when a field changes its meaning
+    or goes.
+    """
     from ..runs import Runs
     from .reports import render, save_named
 
@@ -77,23 +103,33 @@ def report(run: str, *, format: str = "", json: bool = False, out: str = "") -> 
     help={
         "run": _RUN,
         "text": "What to note.",
-        "section": "Where the report shows it: root-cause, lessons, actions, or another heading.",
+        "section": "Where the report shows it: root-cause, lessons, actions, impact, or notes (the default).",
     },
 )
 def note(run: str, text: str, *, section: str = "notes") -> int:
     """
     Add a note to a run, for its report.
 
-    May be done while it is carried out, and long after.
+    May be done while it is carried out, and long after: the report's files are written anew.
     """
     from ..engine import put_note
     from ..runs import Runs, operator
+    from .holder import holder_of
+    from .reports import write_reports
+    from .sections import section_named
 
     if not text.strip():
         raise UsageError("A note needs a text.", advice='note RUN "what was seen" --section root-cause')
+    section = section_named(section)
     folder = Runs().find(run)
     put_note(folder, section, text, operator())
     write(f"Noted for run {folder.id}, section {section}.")
+    holder = holder_of(folder)
+    if holder:
+        write(f"It comes into the report when {holder} is done with the run.")
+        return OK
+    for path in write_reports(folder.read(), folder).values():
+        write(f"  {path}")
     return OK
 
 
@@ -106,9 +142,16 @@ def verify_journal(run: str) -> int:
     """
     from ..journal import replay
     from ..runs import Runs
+    from .holder import holder_of
     from .words import count
 
     folder = Runs().find(run)
     records = replay(folder.journal)
-    write(f"The chain of {count(len(records), 'record')} is whole. Head: {records[-1].digest if records else 'none'}")
+    head = f"Head: {records[-1].digest if records else 'none'}"
+    torn = len(folder.journal.read_bytes().rpartition(b"\n")[2])
+    if torn and not holder_of(folder):
+        write(f"The chain is whole up to record {len(records)}. {head}")
+        write(f"The last write was torn ({count(torn, 'byte')}), as a kill leaves it; `resume` cuts it off.")
+        return OK
+    write(f"The chain of {count(len(records), 'record')} is whole. {head}")
     return OK

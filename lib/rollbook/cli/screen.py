@@ -93,10 +93,11 @@ def write(text: str = "") -> None:
     try:
         print(text, flush=True)
     except (BrokenPipeError, OSError):
-        _deaf()
+        deaf()
 
 
-def _deaf() -> None:
+def deaf() -> None:
+    """Print into nothing from now on: whoever read the output (`| head`) went away, which is no error."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

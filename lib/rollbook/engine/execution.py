@@ -12,6 +12,11 @@ from ..runs import RunFolder
 from .ports import Watcher
 
 
+def mark_of(folder: RunFolder, address: str) -> str:
+    """Give the mark by which a step's processes are found again."""
+    return f"{folder.id}/{address}"
+
+
 class LiveExecution:
     """
     One attempt at one step. Output goes to the step's file (0600), opened when the first byte comes.
@@ -32,6 +37,11 @@ class LiveExecution:
         self._digest = hashlib.sha256()
         self._size = 0
         self._tail = b""
+
+    @property
+    def mark(self) -> str:
+        """The run and step."""
+        return mark_of(self._folder, self._address)
 
     @property
     def timeout(self) -> float | None:

@@ -19,7 +19,7 @@ from ..errors import (
     UsageError,
 )
 from ..expressions import condition
-from ..ops import Op, OpResult
+from ..ops import Command, Op, OpResult
 from ..parse import parse_output
 from ..plan import PlannedStep, changed_fields
 from ..planner.progress import rest_of
@@ -32,7 +32,7 @@ from ..values import Plain, Unknown, bind
 from .approval import approve
 from .attempt import Attempt
 from .doubt import decide
-from .execution import LiveExecution
+from .execution import LiveExecution, mark_of
 from .questions import Waiting, ask
 from .session import Session
 from .verify import carry_assertion, verify_after, verify_steps
@@ -186,6 +186,7 @@ class Stepper:
 
     def _settle(self, attempt: Attempt, past: StepRun, found: AnyState) -> None:
         planned, action, session = attempt.planned, attempt.action, attempt.session
+        self._require_ended(attempt, past)
         attempt.known = past.known or attempt.known  # so that both attempts make the same writes
         state, after = encode(found), build(action.state, past.after)
         ops = tuple(decode_op(op) for op in past.ops)
@@ -212,6 +213,22 @@ class Stepper:
             self._again(attempt, past, ops, after)
             return
         self._ask_doubt(attempt, past, state, ops, after)
+
+    @staticmethod
+    def _require_ended(attempt: Attempt, past: StepRun) -> None:
+        """Wait for a command that outlived the process that started it: whatever a probe shows now may still change."""
+        session, address = attempt.session, attempt.planned.address
+        for op in map(decode_op, past.ops):
+            alive = (
+                session.planner.pool.running(op.target, mark_of(session.folder, address))
+                if isinstance(op, Command)
+                else ()
+            )
+            if alive:
+                which = ", ".join(map(str, alive))
+                text = f"its command still runs on {op.target}: process {which}. Wait for it, or end it; then resume"
+                session.record("in_doubt", step=address, text=text)
+                raise Waiting
 
     def _again(self, attempt: Attempt, past: StepRun, ops: Sequence[Op], after: AnyState) -> None:
         attempt.start(build(attempt.action.state, past.before), after, ops)

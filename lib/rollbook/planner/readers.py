@@ -31,6 +31,9 @@ class Pool(Protocol):
     def shown(self, op: Op) -> tuple[str, ...]:
         """Give what is sent for *op*, with the prefix or host that it goes through."""
 
+    def running(self, target: str, mark: str) -> tuple[int, ...]:
+        """Name a step's processes that are still alive."""
+
     def look_up(self, secret: Secret) -> None:
         """Look a secret up. Raises `SecretError`."""
 

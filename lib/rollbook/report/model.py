@@ -22,6 +22,8 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
     "actions": ("Action items", "What will be changed, by whom, until when."),
 }
 
+FREE_SECTION = "notes"
+
 
 def report_of(run: Run, *, undo: Run | None = None, local_zone: tzinfo | None = None) -> Report:
     """
@@ -146,8 +148,8 @@ def _label(value: Plain, prompt: Mapping[str, Plain]) -> str:
 def _written(run: Run, undo: Run | None) -> tuple[WrittenSection, ...]:
     notes: dict[str, list[Note]] = {}
     for note in sorted((*run.notes, *(undo.notes if undo else ())), key=lambda note: note.at):
-        notes.setdefault(note.section or "other", []).append(note)
-    free = {key: (f"Notes: {key}", "") for key in notes if key not in SECTIONS}
+        notes.setdefault(note.section or FREE_SECTION, []).append(note)
+    free = {key: ("Notes" if key == FREE_SECTION else f"Notes: {key}", "") for key in notes if key not in SECTIONS}
     return tuple(
         WrittenSection(
             key=key,

@@ -87,7 +87,7 @@ class HostTarget(BaseTarget[C]):
         raise self.misplaced(op)
 
     def _command(self, op: Command, execution: Execution) -> OpResult:
-        launch = self._prepared(op, execution.timeout)
+        launch = self._prepared(op, execution.timeout, execution.mark)
         output = CommandOutput(self.redactor, execution.write_output, keep=KEPT, hidden=op.no_log)
         started = time.monotonic()
         exited = self.launch(launch, output, execution.stopping)
@@ -101,7 +101,11 @@ class HostTarget(BaseTarget[C]):
                 outputs["truncated"] = True
         return OpResult(outputs=outputs, output=output.record())
 
-    def _prepared(self, op: Command, left: float | None) -> Launch:
+    def running(self, mark: str) -> tuple[int, ...]:  # noqa: ARG002  # only this machine's processes can be seen
+        """Name the processes, still alive, of the step with this *mark*; none where they cannot be seen."""
+        return ()
+
+    def _prepared(self, op: Command, left: float | None, mark: str) -> Launch:
         limits = [limit for limit in (op.timeout, left) if limit is not None]
         argv = ("sh", "-c", op.argv[0]) if op.shell else op.argv
         if op.detach:
@@ -116,6 +120,7 @@ class HostTarget(BaseTarget[C]):
             stdin=None if op.stdin is None else op.stdin.encode(),
             timeout=min(limits) if limits else None,
             run_as=op.run_as,
+            mark=mark,
         )
 
     def _failed(self, op: Command, exited: int, output: CommandOutput) -> CommandFailed:

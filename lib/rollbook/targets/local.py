@@ -11,7 +11,7 @@ from ..errors import TargetError
 from .base import TargetSpec
 from .hosts import HostTarget
 from .local_files import LocalFiles
-from .process import Launch, Sink, as_user, never, run_process
+from .process import Launch, Sink, as_user, never, processes_with, run_process
 from .settings import LocalSettings
 from .surroundings import Surroundings
 
@@ -46,6 +46,10 @@ class LocalTarget(HostTarget[LocalSettings]):
                 ) from error
             sink.stderr(f"{launch.argv[0]}: {error.strerror}\n".encode())
             return 127 if isinstance(error, FileNotFoundError) else 126
+
+    def running(self, mark: str) -> tuple[int, ...]:
+        """Name the processes, still alive, of the step with this *mark*."""
+        return processes_with(mark)
 
     def _placed(self, launch: Launch) -> Launch:
         if launch.directory is None and self.settings.directory is not None:

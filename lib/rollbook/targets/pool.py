@@ -7,6 +7,7 @@ from ..errors import NotFoundError, RollbookError, SchemaError
 from ..ops import Execution, Op, OpResult
 from ..values import Secret
 from .base import Reader, Target, TargetSpec
+from .hosts import HostTarget
 from .kinds import settings_type, target_class
 from .redaction import Redactor
 from .secrets import SecretStore
@@ -79,6 +80,11 @@ class TargetPool:
         """Give what is sent for *op*, with the prefix or host that it goes through; connects to nothing."""
         target = self.target(op.target) if op.target in self else None
         return target.shown(op) if isinstance(target, BaseTarget) else op.render()
+
+    def running(self, target: str, mark: str) -> tuple[int, ...]:
+        """Name the processes of the step with this *mark* that are still alive on *target*, where they can be seen."""
+        found = self.target(target)
+        return found.running(mark) if isinstance(found, HostTarget) else ()
 
     def look_up(self, secret: Secret) -> None:
         """Look a secret up, so that its value is hidden from now on. Raises `SecretError`."""

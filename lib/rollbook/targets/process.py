@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Final, Protocol, Self
 
 from ..errors import CommandTimeout, Interrupted
@@ -15,6 +16,8 @@ from ..errors import CommandTimeout, Interrupted
 GRACE: Final = 5.0
 _LOOK: Final = 0.2
 _CHUNK: Final = 1 << 16
+
+MARK: Final = "ROLLBOOK_STEP"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Launch:
     stdin: bytes | None = None
     timeout: float | None = None
     run_as: str | None = None
+    mark: str = ""
 
 
 class Sink(Protocol):
@@ -69,7 +73,8 @@ def run_process(launch: Launch, sink: Sink, stopping: Callable[[], bool] = never
     and OSError when it cannot be started.
     """
     limit = None if launch.timeout is None else time.monotonic() + launch.timeout
-    environment = {**os.environ, **launch.environment} if launch.environment else None
+    marked = {MARK: launch.mark} if launch.mark else {}
+    environment = {**os.environ, **launch.environment, **marked} if launch.environment or marked else None
     with _Group(launch, environment) as group:
         while not group.read(sink, _LOOK if limit is None else min(_LOOK, max(limit - time.monotonic(), 0.0))):
             if limit is not None and time.monotonic() >= limit:
@@ -79,6 +84,19 @@ def run_process(launch: Launch, sink: Sink, stopping: Callable[[], bool] = never
                 group.end(sink)
                 raise Interrupted(f"{launch.argv[0]} was stopped: the run was asked to stop")
         return group.exited
+
+
+def processes_with(mark: str) -> tuple[int, ...]:
+    """Find the processes on this machine that carry *mark*, as far as this account may see them."""
+    wanted = f"{MARK}={mark}".encode()
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if wanted in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+        except OSError:
+            continue  # ended meanwhile, or another account's
+    return tuple(sorted(found))
 
 
 def timed_out(launch: Launch) -> CommandTimeout:

@@ -249,6 +249,7 @@ class FakeReaders:
 class FakeExecution:
     """What an op is given; *output* collects what it wrote."""
 
+    mark: str = "run/step"
     timeout: float | None = None
     output: bytearray = field(default_factory=bytearray)
     stopped: bool = False
