@@ -6,6 +6,7 @@ import pytest
 
 from rollbook.demo.live import OpenEdit
 from rollbook.demo.studio import Entry
+from rollbook.engine import locks
 from rollbook.engine.ports import OnDoubt
 from rollbook.errors import PlanDrift, RefusedError
 from rollbook.ops import MongoWrite, Sql
@@ -194,9 +195,10 @@ def test_a_half_way_revert_may_be_taken_for_wrong(sqlite_desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("ledger_url", ["mariadb", "postgres"], indirect=True)
-def test_two_laptops_exclude_each_other(desk: Desk, tmp_path: Path) -> None:
+def test_two_laptops_exclude_each_other(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While one operator restores, another on another machine is refused by the ledger's lock, which names its holder."""
     other = Desk(tmp_path / "another laptop", desk.sample)
+    monkeypatch.setattr(locks, "FOLDER", tmp_path / "locks of this laptop")
     refused = []
 
     with before_write(Sql, lambda: refused.append(other.type(*other.restoring()))):
@@ -214,7 +216,7 @@ def test_two_laptops_exclude_each_other(desk: Desk, tmp_path: Path) -> None:
 
 
 def test_two_terminals_exclude_each_other(sqlite_desk: Desk) -> None:
-    """In one folder, a second run is refused by the lock on this machine, which names the first; so is a second resume."""
+    """On one machine, a second run is refused by the lock there, which names the first; so is a second resume."""
     refused = []
 
     def try_both() -> None:
@@ -229,12 +231,17 @@ def test_two_terminals_exclude_each_other(sqlite_desk: Desk) -> None:
     assert run.status == "succeeded", story(run)
 
 
-def test_two_laptops_without_a_common_lock(sqlite_desk: Desk, tmp_path: Path) -> None:
-    """SQLite has no lock for two folders, and the plan says so; the second writer still writes nothing twice."""
+def test_two_laptops_without_a_common_lock(sqlite_desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite has no lock for two machines, and the plan says so; the second writer still writes nothing twice."""
     other = Desk(tmp_path / "another laptop", sqlite_desk.sample)
     assert sqlite_desk.plan().lock_scope == "this machine only"
 
-    with before_write(Sql, lambda: other.run()):
+    def restore_elsewhere() -> None:
+        with monkeypatch.context() as there:
+            there.setattr(locks, "FOLDER", tmp_path / "locks of another laptop")
+            assert other.run().status == "succeeded"
+
+    with before_write(Sql, restore_elsewhere):
         late = sqlite_desk.run()
 
     assert late.status == "failed", story(late)
