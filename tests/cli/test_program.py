@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -325,11 +326,39 @@ def test_the_report_holds_what_people_noted(own: Path) -> None:
     noted = run(own, "note", "last", "The disk was full.", "--section", "root-cause")
 
     assert noted.returncode == 0, noted.stderr
+    for path in next((own / ".rollbook/runs").iterdir()).glob("report.*"):
+        assert "The disk was full." in path.read_text()
     for format_ in ("md", "html", "json"):
         assert "The disk was full." in run(own, "report", "last", "--format", format_).stdout
     assert run(own, "report", "last", "--out", "r.html").returncode == 0
     assert (own / "r.html").read_text().startswith("<!")
     assert "is whole" in run(own, "verify-journal", "last").stdout
+
+
+def test_a_note_goes_into_a_section_that_there_is(own: Path) -> None:
+    """Another name of a section is understood; a section that the report has not is refused with those it has."""
+    run(own, "run-runbook", "slow", "--set", f"folder={own}", "--yes")
+
+    assert run(own, "note", "last", "Alert on it.", "--section", "action-items").returncode == 0
+    refused = run(own, "note", "last", "x", "--section", "root-case")
+
+    assert refused.returncode == 64
+    assert "Did you mean root-cause? It has impact, root-cause, lessons, actions, notes" in refused.stderr
+    assert "## Action items\n\n> Alert on it." in run(own, "report", "last").stdout
+
+
+def test_a_torn_last_write_is_told(own: Path) -> None:
+    """A journal whose last line a kill cut in two is whole up to there, and says what is left over."""
+    run(own, "run-runbook", "slow", "--set", f"folder={own}", "--yes")
+    journal = next((own / ".rollbook/runs").iterdir()) / "journal.jsonl"
+    with journal.open("ab") as file:
+        file.write(b'{"n":99')
+
+    told = run(own, "verify-journal")
+
+    assert told.returncode == 0
+    assert "whole up to record" in told.stdout
+    assert "torn (7 bytes)" in told.stdout
 
 
 def test_nobody_reading_does_not_stop_a_run(own: Path) -> None:
@@ -365,3 +394,163 @@ def test_two_runs_of_one_second_are_two_runs(own: Path) -> None:
         )
 
     assert len(list((own / ".rollbook/runs").iterdir())) == 2
+
+
+def test_the_help_names_what_json_holds(own: Path) -> None:
+    """Every key that --json prints stands in the command's help, so that a script can be written from it."""
+    run(own, "run-runbook", "slow", "--set", f"folder={own}", "--yes")
+    runs_help = run(own, "--help", "runs").stdout
+
+    for words in (("runs",), ("status", "last"), ("report", "last"), ("list-runbooks",)):
+        told = json.loads(run(own, *words, "--json").stdout)
+        shown = run(own, "--help", words[0]).stdout + (runs_help if words[0] == "status" else "")
+        keys = told[0] if isinstance(told, list) else told
+        assert set(keys) <= set(re.findall("[a-z_]+", shown))
+
+
+@pytest.mark.parametrize("words", [("--list",), ("--help", "plan"), ("show", "slow"), ("plan", "hello", "--json")])
+def test_a_reader_who_goes_away_is_no_error(own: Path, words: tuple[str, ...]) -> None:
+    """`| head` ends a command quietly."""
+    with subprocess.Popen(
+        [*ROLLBOOK, *words],
+        cwd=own,
+        env={**os.environ, "PYTHONPATH": LIBRARY},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=60) == 0
+
+
+def test_a_file_that_cannot_be_written_is_a_mistake(own: Path) -> None:
+    """A report or plan that is to be put where there is no folder is refused in words, with what to name instead."""
+    run(own, "run-runbook", "slow", "--set", f"folder={own}", "--yes")
+
+    for words in (("report", "last", "--out", "/nowhere/x.md"), ("plan", "hello", "--out", "/nowhere/p.json")):
+        ended = run(own, *words)
+        assert ended.returncode == 64
+        assert "there is no folder /nowhere" in ended.stderr
+        assert "report it" not in ended.stderr
+
+
+FAILING = """\
+runbook: failing
+title: Fail after a change, and take it back
+steps:
+  - id: first
+    name: Write something down
+    file.present: {path: "{{ inputs.folder }}/first.txt", content: "one"}
+  - id: fails
+    name: Fail
+    on_failure: undo
+    shell.run: {command: "false", effect: read}
+inputs: {folder: path}
+targets: {local: local}
+"""
+
+
+def test_a_run_that_was_undone_for_its_failure_has_failed(own: Path) -> None:
+    """Exit 1 and the screen says so; status tells which run undid it, and a second undo is refused with that."""
+    (own / "runbooks/failing.yml").write_text(FAILING)
+
+    ended = run(own, "run-runbook", "failing", "--set", f"folder={own}", "--yes")
+
+    assert ended.returncode == 1, ended.stdout
+    assert ended.stdout.rstrip().endswith("exit     1")
+    assert not (own / "first.txt").exists()
+    undo, failed = json.loads(run(own, "runs", "--json").stdout)
+    told = run(own, "status", failed["run"]).stdout
+    assert f"was undone by run {undo['run']}" in told
+    assert " resume " not in told
+    again = run(own, "undo", failed["run"], "--yes")
+    assert again.returncode == 4
+    assert f"undone already, by run {undo['run']}" in again.stderr
+
+
+def test_a_protected_name_is_handed_on_to_the_undo(own: Path) -> None:
+    """Without a terminal, the environment's name given once also carries the undo that a failure asks for."""
+    (own / "runbooks/failing.yml").write_text(FAILING)
+    inventory = own / "inventory/here.yml"
+    inventory.write_text(inventory.read_text().replace("protected: false", "protected: true"))
+
+    ended = run(
+        own,
+        *("run-runbook", "failing", "--env", "here", "--set", f"folder={own}"),
+        *("--confirm-environment", "here", "--reason", "drill"),
+    )
+
+    assert ended.returncode == 1, ended.stderr
+    assert not (own / "first.txt").exists()
+
+
+CLOSING = """\
+runbook: closing
+title: Ask at the start and at the end
+steps:
+  - id: first
+    name: Ask at the start
+    human.confirm: {text: "Begin?"}
+finally:
+  - id: thaw
+    name: Ask whether the course is open again
+    human.task: {text: "Open the course again."}
+targets: {local: local}
+"""
+
+
+def test_a_run_that_is_given_up_can_be_answered(own: Path) -> None:
+    """`abandon` takes answers; without one it waits, says so, and `resume` goes on giving the run up."""
+    (own / "runbooks/closing.yml").write_text(CLOSING)
+    assert run(own, "run-runbook", "closing", "--yes").returncode == 3
+
+    waiting = run(own, "abandon", "last", "--reason", "not needed")
+
+    assert waiting.returncode == 3, waiting.stdout + waiting.stderr
+    assert "is being given up (not needed)" in " ".join(waiting.stdout.split())
+    assert "--answer thaw=done" in waiting.stdout
+    assert " abandon " not in waiting.stdout
+    ended = run(own, "resume", "last", "--answer", "thaw=done")
+    assert ended.returncode == 0, ended.stderr
+    assert "was given up: not needed" in " ".join(ended.stdout.split())
+    assert run(own, "run-runbook", "closing", "--yes").returncode == 3
+    assert run(own, "abandon", "last", "--reason", "no", "--answer", "thaw=done").returncode == 0
+
+
+def test_newly_planned_steps_are_printed_and_agreed_to_with_yes(own: Path) -> None:
+    """Without a terminal the new plan is on the screen before the run waits, and the hint is to agree, not to answer."""
+    waiting = run(own, "run-runbook", "asking", "--set", f"folder={own}", "--yes")
+    assert waiting.returncode == 3
+
+    changed = run(own, "resume", "last", "--answer", "sure=yes")
+
+    assert changed.returncode == 3, changed.stdout + changed.stderr
+    assert "The plan has changed" in changed.stdout
+    assert "+ written" in changed.stdout
+    assert re.search(r"agree +rollbook resume \S+ --yes\n", changed.stdout)
+    assert "--answer sure" not in changed.stdout
+
+
+def test_drift_ends_as_the_screen_says(own: Path) -> None:
+    """The process and the last line of its screen give one exit code."""
+    with slow_run(own) as (process, output):
+        wait_until("wait | waiting", output)
+        (own / "last.txt").write_text("somebody else's")
+
+        rest = output.read()
+
+        assert process.wait(timeout=30) == 4
+    assert rest.rstrip().endswith("exit     4")
+    assert "not as planned" in rest
+
+
+def test_a_run_that_never_began_leaves_nothing(own: Path) -> None:
+    """A folder without a first record is no run: it is neither listed nor the last."""
+    (own / ".rollbook/runs/20990101T000000.000Z-aaaaaa").mkdir(parents=True)
+    (own / ".rollbook/runs/20990101T000000.000Z-aaaaaa/journal.jsonl").touch()
+
+    assert json.loads(run(own, "runs", "--json").stdout) == []
+    assert run(own, "status", "last").returncode == 64
