@@ -1,6 +1,7 @@
 """How a run ends for the operator."""
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from rollbook.cli.holder import holder_of
 from rollbook.cli.screen import Screen
 from rollbook.journal import Journal, RecordType
 
+from .plans import POINTERS, restore_plan
 from .runs import BEGAN, RUN_ID, finished, started, write_run
 
 Records = tuple[tuple[RecordType, dict[str, object]], ...]
@@ -79,6 +81,76 @@ def test_the_end_says_what_may_be_typed_next(tmp_path: Path, records: Records, h
     assert run.head in shown
     assert str(tmp_path / "report.md") in shown
     assert all(hint in shown for hint in hints)
+
+
+AGREEMENT: Records = (
+    finished("versions"),
+    ("answered", {"step": "choice", "value": "x", "by": "grace@laptop"}),
+    finished("choice"),
+    ("waiting", {"step": "choice", "text": "the newly planned steps must be agreed to"}),
+)
+DRIFT: Records = (
+    finished("versions"),
+    ("drift", {"step": "pointers", "differences": ["draft: a -> b"]}),
+    ("interrupted", {"text": "pointers was not as planned"}),
+)
+GIVEN_UP: Records = (*FAILED, ("run_resumed", {"operator": "ada@desk", "abandoning": "a drill"}), started("thaw"))
+
+
+@pytest.mark.parametrize(
+    ("records", "right", "wrong"),
+    [
+        (AGREEMENT, f"resume {RUN_ID} --yes", "--answer"),
+        (DOUBT, "--doubt pointers=done|redo|abort", "  answer"),
+        ((*GIVEN_UP, ("waiting", {"step": "thaw"})), f"resume {RUN_ID}", " abandon "),
+    ],
+)
+def test_only_the_right_way_on_is_offered(tmp_path: Path, records: Records, right: str, wrong: str) -> None:
+    """Whoever types what is printed goes on; nothing beside it would pick the wrong thing."""
+    _, run = write_run(tmp_path, *records)
+
+    shown = "\n".join(ending_lines(run, {}, Screen(), {}))
+
+    assert right in shown
+    assert wrong not in shown
+
+
+def test_all_who_wait_are_named(tmp_path: Path) -> None:
+    """Where members of a group wait, each has its line."""
+    members = tuple(replace(POINTERS, address=f"pointers@{name}", group="pointers") for name in ("one", "two"))
+    records: Records = (("waiting", {"step": "pointers@one"}), ("waiting", {"step": "pointers@two"}))
+    _, run = write_run(tmp_path, *records, plan=restore_plan(steps=members))
+
+    shown = "\n".join(ending_lines(run, {}, Screen(), {}))
+
+    assert f"approve {RUN_ID} pointers@one" in shown
+    assert f"approve {RUN_ID} pointers@two" in shown
+
+
+def test_drift_is_a_refusal(tmp_path: Path) -> None:
+    """A run that stopped because a target was not as planned has the code of a refused plan, and says why."""
+    _, run = write_run(tmp_path, *DRIFT)
+
+    assert run_code(run) == 4
+    assert "not as planned" in sentence(run)
+
+
+def test_no_step_is_blamed_that_was_never_reached(tmp_path: Path) -> None:
+    """A failure is told of the step that failed, not of the next one ahead."""
+    records: Records = (*FAILED[:-1], ("step_skipped", {"step": "pointers", "reason": "it failed"}))
+    _, run = write_run(tmp_path, *records, ("run_finished", {"status": "failed"}))
+
+    assert "failed: pointers: the ledger is read-only" in sentence(run)
+    assert "step mail" not in sentence(run)
+
+
+def test_a_run_that_is_being_given_up_says_so(tmp_path: Path) -> None:
+    """Until its last steps are done, sentence and brief tell that the run is being given up, and why."""
+    _, run = write_run(tmp_path, *GIVEN_UP, ("interrupted", {"text": "stopped by Ctrl-C"}))
+
+    assert "is being given up (a drill)" in sentence(run)
+    assert "goes on giving it up" in sentence(run)
+    assert "being given up" in brief(run, BEGAN)
 
 
 def test_an_approval_is_asked_for_from_the_people_who_give_it(tmp_path: Path) -> None:
