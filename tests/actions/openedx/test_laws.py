@@ -1,10 +1,11 @@
 """Every kind of this system keeps the laws, on real stores."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from rollbook.demo.sample import Sample, build_sample
 from rollbook.demo.tables import history, ledger
 from rollbook.openedx.pointers import Pointers
 from rollbook.ops import Op, OpResult
-from rollbook.registry import BUILTINS
+from rollbook.registry import BUILTINS, action_type
 from rollbook.testing import LAWS, Case, FakeWorld, Law, law_id
 
 from .site import Site, open_site
@@ -153,6 +154,15 @@ def test_laws(use: Use, law: Law, stores: Stores, tmp_path: Path) -> None:
             return RealWorld(site, folder)
 
         law(Case(use.name, use.kind, {name: use.filled(value, known) for name, value in use.arguments.items()}, world))
+
+
+def test_every_kind_can_be_done_by_hand() -> None:
+    """Each kind of this system says how a person does it, with placeholders that are its own arguments."""
+    for kind in (kind for kind in BUILTINS if kind.startswith("openedx.")):
+        action = action_type(kind)
+        placeholders = set(re.findall(r"<([a-z_]+)>", action.by_hand))
+        assert action.by_hand.strip(), kind
+        assert placeholders <= {part.name for part in fields(action)}, kind
 
 
 def test_every_kind_has_a_case() -> None:

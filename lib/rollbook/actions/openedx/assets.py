@@ -43,6 +43,12 @@ class AssetsFact(Fact[AssetsState]):
         "course_id": "course-v1:DemoOrg+RB101+2024_T1",
         "since": "2024-05-01T12:00:00Z",
     }
+    by_hand: ClassVar[str] = """
+In the Mongo shell, with the org, course and run of `<course_id>`:
+`db.getCollection("<bucket>.files").find({"content_son.tag": "c4x", "content_son.org": "ORG", "content_son.course":
+"COURSE", "content_son.run": "RUN", "content_son.category": "asset", uploadDate: {$gte: ISODate("<since>")}},
+{displayname: 1, uploadDate: 1, length: 1})`. Whatever these replaced is gone; the course team uploads it again.
+"""
 
     course_id: str
     since: datetime | None = field(default=None, metadata={"help": "when the damage began; nothing is listed without"})

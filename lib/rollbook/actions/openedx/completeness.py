@@ -41,6 +41,19 @@ class CompletenessFact(Fact[CompletenessState]):
         "course_id": "course-v1:DemoOrg+RB101+2024_T1",
         "version": "draft:663200000000000000000001,published:663200000000000000000002",
     }
+    by_hand: ClassVar[str] = """
+For each version ID of `<version>`, in the Mongo shell:
+
+- `s = db.getCollection("modulestore.structures").findOne({_id: ObjectId("ID")})` must give a document.
+- Every child must be among the blocks; this must print `[]`:
+  `k = new Set(s.blocks.map(b => b.block_type + "/" + b.block_id));
+  s.blocks.flatMap(b => b.fields.children || []).filter(c => !k.has(c[0] + "/" + c[1]))`
+- Every definition must be there; both numbers must be equal:
+  `d = [...new Set(s.blocks.map(b => b.definition.toString()))].map(x => ObjectId(x)); d.length;
+  db.getCollection("modulestore.definitions").countDocuments({_id: {$in: d}})`
+- `s.blocks.every(b => b.edit_info.source_version)` is true for a published version and false for a draft.
+- Draft and published must be two versions.
+"""
 
     course_id: str
     version: str = field(metadata={"help": "draft:ID,published:ID, or library:ID"})

@@ -38,6 +38,16 @@ class CourseKeyFact(Fact[KeyState]):
 
     kind: ClassVar[str] = "openedx.course_key"
     example: ClassVar[Mapping[str, Plain]] = {"course_id": "course-v1:DemoOrg+RB101+2024_T1"}
+    by_hand: ClassVar[str] = """
+- Only keys `course-v1:ORG+COURSE+RUN` and `library-v1:ORG+LIB` can be gone back with. `ORG/COURSE/RUN` (Old Mongo),
+  `ccx-v1:` and `lib:` have no versions: stop.
+- SQL, in the platform's database:
+  `SELECT id, objectid, draft_version, published_version, library_version, last_update FROM
+  split_modulestore_django_splitmodulestorecourseindex WHERE course_id = '<course_id>';`
+- Mongo shell, with the `objectid` of that row:
+  `db.getCollection("modulestore.active_versions").findOne({_id: ObjectId("OBJECTID")})`
+- Write down all of both. `versions` there must be what the row says; where it is not, find out first which is true.
+"""
 
     course_id: str
     trust: Trust = field(default="", metadata={"help": "which store is true where they disagree"})

@@ -65,6 +65,38 @@ class CourseVersion(Action[CourseVersionState]):
         "course_id": "course-v1:DemoOrg+RB101+2024_T1",
         "version": "draft:663200000000000000000001,published:663200000000000000000002",
     }
+    by_hand: ClassVar[str] = """
+With pruning paused, nobody editing, and the pointers of before written down. ID, OBJECTID and LAST_UPDATE are those of
+the row as it was read; D and P are the draft and published version of `<version>` (a library: only
+`library_version`, and `versions.library` below).
+
+1. SQL, in one transaction. Each of the two must touch exactly one row; otherwise `ROLLBACK` and read again.
+
+       BEGIN;
+       UPDATE split_modulestore_django_splitmodulestorecourseindex
+          SET draft_version = 'D', published_version = 'P', last_update = UTC_TIMESTAMP(6)
+        WHERE id = ID AND last_update = 'LAST_UPDATE';
+       INSERT INTO split_modulestore_django_historicalsplitmodulestorecourseindex
+              (id, objectid, course_id, org, draft_version, published_version, library_version, wiki_slug, base_store,
+               edited_by_id, edited_on, last_update, history_date, history_change_reason, history_type)
+       SELECT  id, objectid, course_id, org, draft_version, published_version, library_version, wiki_slug, base_store,
+               edited_by_id, edited_on, last_update, last_update, 'restored by hand, TICKET', '~'
+         FROM split_modulestore_django_splitmodulestorecourseindex WHERE id = ID;
+       COMMIT;
+
+   Or in the Django admin, *split_modulestore_django*, the course, *History*, the entry, *Save*: that writes the ledger
+   only, and with it an old `last_update`.
+2. At once afterwards, in the Mongo shell on the primary; without it the next pruning takes the restored version.
+   It must say `matchedCount: 1`.
+
+       db.getCollection("modulestore.active_versions").updateOne(
+         {_id: ObjectId("OBJECTID")},
+         {$set: {"versions.draft-branch": ObjectId("D"), "versions.published-branch": ObjectId("P"),
+                 last_update: new Date()}},
+         {writeConcern: {w: "majority"}})
+
+To go back, do the same with the pointers of before, if nobody saved since.
+"""
 
     course_id: str
     version: str = field(metadata={"help": "draft:ID,published:ID, or library:ID"})

@@ -39,6 +39,11 @@ class DifferenceFact(Fact[DifferenceState]):
         "course_id": "course-v1:DemoOrg+RB101+2024_T1",
         "version": "draft:663200000000000000000001,published:663200000000000000000002",
     }
+    by_hand: ClassVar[str] = """
+In the Mongo shell, for the version in force and for the one to go back to:
+`db.getCollection("modulestore.structures").findOne({_id: ObjectId("ID")}).blocks.map(b => [b.block_type,
+b.fields.display_name])`. Compare the lists; blocks that no `children` names are leftovers and do not count.
+"""
 
     course_id: str
     version: str = field(metadata={"help": "draft:ID,published:ID, or library:ID"})

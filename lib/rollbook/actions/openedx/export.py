@@ -94,6 +94,11 @@ class Export(Action[ExportState]):
         "version": "draft:663200000000000000000001,published:663200000000000000000002",
         "folder": "{{ run.folder }}/export",
     }
+    by_hand: ClassVar[str] = """
+There is no command of the platform that exports a version that is not in force. Show the course team the names of its
+blocks, in the order of the children from the root, as in the step that shows the difference; the texts are in
+`modulestore.definitions`, by each block's `definition`.
+"""
 
     course_id: str
     version: str = field(metadata={"help": "draft:ID,published:ID, or library:ID"})

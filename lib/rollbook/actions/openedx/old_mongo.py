@@ -41,6 +41,11 @@ class OldMongoFact(Fact[OldMongoState]):
 
     kind: ClassVar[str] = "openedx.old_mongo"
     example: ClassVar[Mapping[str, Plain]] = {"collection": "modulestore"}
+    by_hand: ClassVar[str] = """
+Mongo shell: `db.getCollection("<collection>").find({"_id.category": "course"}, {_id: 1, "metadata.display_name": 1})`
+lists the courses ORG/COURSE/RUN; the run is `_id.name`. For each:
+`db.getCollection("modulestore.active_versions").find({org: "ORG", course: "COURSE"}, {run: 1})` lists its split runs.
+"""
 
     collection: str = field(default=OLD_MONGO, metadata={"help": "the collection without suffix"})
     modulestore: Ref[MongoReader] = Ref("modulestore")

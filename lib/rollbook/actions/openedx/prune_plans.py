@@ -36,6 +36,11 @@ class PrunePlansFact(Fact[PrunePlansState]):
         "version": "draft:663200000000000000000001,published:663200000000000000000002",
         "folder": "/var/lib/pruning",
     }
+    by_hand: ClassVar[str] = """
+On the host where pruning keeps its plans, for each version ID of `<version>`:
+`grep -l ID <folder>/*.json <files>`. Look in the files found: is the ID in `"delete"`? Then move that plan away before
+anything else, and see that no prune runs with it.
+"""
 
     version: str = field(metadata={"help": "draft:ID,published:ID, or library:ID"})
     files: tuple[str, ...] = ()

@@ -32,6 +32,12 @@ class Refreshed(Assertion):
 
     kind: ClassVar[str] = "openedx.refreshed"
     example: ClassVar[Mapping[str, Plain]] = {"course_id": "course-v1:DemoOrg+RB101+2024_T1", "within": "10m"}
+    by_hand: ClassVar[str] = """
+SQL, until both times are later than the ledger row's `last_update` (a library has neither):
+`SELECT modified FROM course_overviews_courseoverview WHERE id = '<course_id>';` and
+`SELECT modified FROM learning_sequences_learningcontext WHERE context_key = '<course_id>';`. If they stay behind, see
+the log of Celery: the command that simulates a publish hides the errors of its receivers.
+"""
 
     course_id: str
     within: timedelta = field(default=timedelta(minutes=10), metadata={"help": "how long to wait"})

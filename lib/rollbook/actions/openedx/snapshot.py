@@ -54,6 +54,16 @@ class Snapshot(Action[SnapshotState]):
         "course_id": "course-v1:DemoOrg+RB101+2024_T1",
         "folder": "{{ run.folder }}/snapshot",
     }
+    by_hand: ClassVar[str] = """
+On a machine that keeps it, in a new folder below `<folder>`:
+
+- the ledger's row and its history: `SELECT * FROM split_modulestore_django_splitmodulestorecourseindex WHERE course_id
+  = '<course_id>';` and the same from `split_modulestore_django_historicalsplitmodulestorecourseindex`
+- `mongoexport --collection=modulestore.active_versions --query='{"_id": {"$oid": "OBJECTID"}}'`
+- `mongoexport --collection=modulestore.structures --query='{"_id": {"$in": [{"$oid": "ID"}]}}'` with the IDs in force
+  and those of `<version>`
+- `sha256sum` of each file, noted elsewhere
+"""
 
     course_id: str
     folder: str = field(metadata={"help": "a folder on this machine, for this run alone"})

@@ -21,6 +21,12 @@ class StoresAgree(Assertion):
 
     kind: ClassVar[str] = "openedx.stores_agree"
     example: ClassVar[Mapping[str, Plain]] = {"course_id": "course-v1:DemoOrg+RB101+2024_T1"}
+    by_hand: ClassVar[str] = """
+Read the ledger's row and the active_versions document of `<course_id>` once more, as at the beginning (or
+`./manage.py cms compare_course_index_entries`, which knows courses only and stops at one without a published branch).
+Both must name the same versions, those that are wanted, and every version named must still be in
+`modulestore.structures`.
+"""
 
     course_id: str
     version: str = field(default="", metadata={"help": "the version they must be at"})

@@ -43,6 +43,14 @@ class StructuresRestore(Action[StructuresState]):
         "structures": "/backup/dump/edxapp/modulestore.structures.bson",
         "definitions": "/backup/dump/edxapp/modulestore.definitions.bson",
     }
+    by_hand: ClassVar[str] = """
+- Load the dump into a database of its own, never over the live one: `mongorestore --nsInclude='DB.modulestore.*'
+  --nsFrom='DB.*' --nsTo='scratch.*' DUMP_FOLDER`, DB being the name in the dump, and look the version IDs of
+  `<version>` up there, and the `definition` of each of their blocks.
+- Insert the definitions first, then the structures, each under its own `_id`, and leave alone what is there:
+  `db.getCollection("modulestore.structures").insertOne(DOCUMENT)` (error E11000: it is there already).
+- Then see by hand that all of it is complete, and point the course at it before pruning runs again.
+"""
 
     version: str = field(metadata={"help": "draft:ID,published:ID, or library:ID"})
     structures: str = field(metadata={"help": "the dump of modulestore.structures, on this machine"})

@@ -55,6 +55,16 @@ class VersionsFact(Fact[VersionsState]):
         "course_id": "course-v1:DemoOrg+RB101+2024_T1",
         "before": "2024-05-01T12:00:00Z",
     }
+    by_hand: ClassVar[str] = """
+- SQL: `SELECT history_id, history_date, history_type, history_change_reason, history_user_id, draft_version,
+  published_version, library_version FROM split_modulestore_django_historicalsplitmodulestorecourseindex
+  WHERE course_id = '<course_id>' ORDER BY history_date DESC, history_id DESC LIMIT 40;`
+- For each line, in the Mongo shell, who saved it and whether it is still there (null: pruning took it):
+  `db.getCollection("modulestore.structures").findOne({_id: ObjectId("VERSION")}, {edited_by: 1, edited_on: 1,
+  previous_version: 1})`
+- No rows, or the course is older than they are: follow `previous_version` back from the version in force.
+- Take both versions from one line: the last one before the damage.
+"""
 
     course_id: str
     before: datetime | None = field(default=None, metadata={"help": "when the damage was done, with its zone"})
