@@ -66,11 +66,13 @@ def test_a_port_is_open_and_then_gone(machine: Machine) -> None:
 
 
 def test_a_command_is_waited_for(machine: Machine, tmp_path: Path) -> None:
-    """A command that ends with 0 says so."""
+    """A command that ends with 0 says so, given as a list or as one line for the shell."""
     found = use("wait.for", command=["test", "-d", str(tmp_path)]).probe(machine.read)
     lost = use("wait.for", command=["test", "-d", str(tmp_path / "x")], timeout="0s").probe(machine.read)
+    line = use("wait.for", command=f"cd {tmp_path} && test -d .").probe(machine.read)
+    gone = use("wait.for", command="false || exit 3", gone=True, timeout="0s").probe(machine.read)
 
-    assert (found.passed, lost.passed) == (True, False)
+    assert (found.passed, lost.passed, line.passed, gone.passed) == (True, False, True, True)
     assert "exit code 1" in lost.message
 
 

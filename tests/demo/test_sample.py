@@ -296,6 +296,21 @@ def test_building_twice_leaves_one_sample(sqlite_sample: Sample, make_sample: An
     assert (again.good_draft, again.head_published) == (sqlite_sample.good_draft, sqlite_sample.head_published)
 
 
+def test_building_again_goes_over_what_pruning_left(
+    sqlite_sample: Sample, make_sample: Any, stores_sqlite: Stores
+) -> None:
+    """Pruning leaves the definitions of what it took behind; a second build for the same moment is whole all the same."""
+    structures = stores_sqlite.mongo["modulestore.structures"]
+    count = structures.count_documents({})
+    sqlite_sample.prune(retain=0)
+
+    again = make_sample(sqlite_sample.sql_url)
+
+    assert structures.count_documents({}) == count
+    assert (again.good_draft, again.head_published) == (sqlite_sample.good_draft, sqlite_sample.head_published)
+    test_every_pointer_leads_to_a_complete_structure(stores_sqlite)
+
+
 def test_columns_are_the_platforms_own(stores: Stores) -> None:
     """The ledger's unique columns and times are made as the platform's migrations make them."""
     inspector = sa.inspect(stores.engine)
