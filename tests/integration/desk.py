@@ -51,6 +51,8 @@ USUAL = {
     "look": "yes",
     "resume_pruning_by_hand": "done",
     "tell_by_hand": "all",
+    "undo/receipt/undo_ready": "all",
+    "undo/snapshot/undo_told": "all",
 }
 """The answers that let the restore go on."""
 
