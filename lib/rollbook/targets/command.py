@@ -9,8 +9,9 @@ from ..ops import Command, Op
 from .base import TargetSpec
 from .hosts import HostTarget
 from .local import LocalTarget
+from .local_settings import LocalSettings
 from .process import Launch, Silent, Sink, never
-from .settings import CommandSettings, LocalSettings
+from .settings import CommandSettings
 from .shell_files import ShellFiles
 from .surroundings import Surroundings
 from .wrapping import Ending, Started, wrap

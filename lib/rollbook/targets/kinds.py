@@ -22,7 +22,7 @@ KINDS: Final[Mapping[str, str]] = {
 }
 
 _SETTINGS: Final[Mapping[str, str]] = {
-    "local": "settings:LocalSettings",
+    "local": "local_settings:LocalSettings",
     "ssh": "settings:SshSettings",
     "apprise": "apprise:AppriseSettings",
     "command": "settings:CommandSettings",

@@ -11,8 +11,8 @@ from ..errors import TargetError
 from .base import TargetSpec
 from .hosts import HostTarget
 from .local_files import LocalFiles
+from .local_settings import LocalSettings
 from .process import Launch, Sink, as_user, never, processes_with, run_process
-from .settings import LocalSettings
 from .surroundings import Surroundings
 
 

@@ -19,15 +19,6 @@ class ForwardSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class LocalSettings:
-    """The settings of `kind: local`."""
-
-    directory: str | None = field(
-        default=None, metadata={"help": "folder in which commands run, unless a step names one"}
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class SshSettings:
     """The settings of `kind: ssh`; what they leave open comes from ~/.ssh/config."""
 
