@@ -1,4 +1,4 @@
-"""Whole processes, timed in turn: wall seconds and peak memory, each the median over interleaved rounds."""
+"""Whole processes, timed in turn: wall and CPU seconds and peak memory, each the median over interleaved rounds."""
 
 import os
 import statistics
@@ -21,9 +21,10 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one process took: wall *seconds*, and the most memory it or a child of it held."""
+    """What a process and its children took: wall *seconds*, CPU seconds, and the most memory that one of them held."""
 
     seconds: float
+    cpu: float
     peak_mib: float
 
 
@@ -59,7 +60,7 @@ def _run(name: str, contender: Contender, folder: Path) -> Sample:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **contender.environment},
+            env=_environment(contender),
         )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
@@ -67,12 +68,19 @@ def _run(name: str, contender: Contender, folder: Path) -> Sample:
     if process.returncode:
         said = (folder / "output.log").read_text(errors="replace")[-2000:]
         raise FailedError(f"{name}: exit {process.returncode}: {' '.join(contender.argv)}\n{said}")
-    return Sample(seconds, usage.ru_maxrss / 1024)
+    return Sample(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def _environment(contender: Contender) -> dict[str, str]:
+    # An installed package is compiled when it is installed; a checkout is by its first run, unless this forbids it.
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, **contender.environment}
 
 
 def _median(samples: list[Sample]) -> Sample:
     return Sample(
         statistics.median(sample.seconds for sample in samples),
+        statistics.median(sample.cpu for sample in samples),
         statistics.median(sample.peak_mib for sample in samples),
     )
 

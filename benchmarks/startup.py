@@ -49,8 +49,11 @@ def answer(folder: Path, *, quick: bool = False) -> Iterator[str | Aim]:
     }
     contenders = {name: rollbook(place, *arguments) for name, arguments in commands.items()}
     samples = measure({"imports": peers.imports(), **contenders}, place, 5 if quick else 15)
-    least = samples["imports"].seconds
-    rows = [[name, seconds(one.seconds), f"{one.seconds / least:.2f}"] for name, one in samples.items()]
-    yield table(["whole process", "wall seconds", "against the imports"], rows)
+    least, work = samples["imports"].seconds, samples["imports"].cpu
+    rows = [
+        [name, seconds(one.seconds), f"{one.seconds / least:.2f}", seconds(one.cpu), f"{one.cpu / work:.2f}"]
+        for name, one in samples.items()
+    ]
+    yield table(["whole process", "wall seconds", "against the imports", "CPU seconds", "against the imports"], rows)
     for name in commands:
         yield Aim(name, samples[name].seconds / least, _AIM)
