@@ -554,3 +554,32 @@ def test_a_run_that_never_began_leaves_nothing(own: Path) -> None:
 
     assert json.loads(run(own, "runs", "--json").stdout) == []
     assert run(own, "status", "last").returncode == 64
+
+
+PICKING = """\
+runbook: picking
+title: Pick a version and write it
+steps:
+  - id: choice
+    name: Choose a version
+    human.choose: {text: "Which?", from: [v1, v2, v3], default: v1}
+  - id: written
+    name: Write it
+    file.present: {path: "{{ inputs.folder }}/picked.txt", content: "{{ steps.choice.outputs.value }}"}
+inputs: {folder: path}
+targets: {local: local}
+"""
+
+
+def test_a_changed_choice_is_agreed_to_and_not_asked_again(own: Path) -> None:
+    """The hint is --yes; with it the run goes on with what was chosen, told as who chose it did."""
+    (own / "runbooks/picking.yml").write_text(PICKING)
+    assert run(own, "run-runbook", "picking", "--set", f"folder={own}", "--yes").returncode == 3
+    waiting = run(own, "resume", "last", "--answer", "choice=v3")
+    assert waiting.returncode == 3, waiting.stdout
+
+    ended = run(own, "resume", "last", "--yes")
+
+    assert "--answer" not in waiting.stdout.partition("exit")[0].partition("agree ")[2]
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert (own / "picked.txt").read_text() == "v3"

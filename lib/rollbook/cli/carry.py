@@ -3,10 +3,10 @@
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..engine import Engine
-from ..engine.ports import Asker, Nobody, OnDoubt, Watcher
+from ..engine.ports import Asker, Given, OnDoubt, Watcher
 from ..errors import Interrupted, RollbookError
 from ..journal import replay, utc_now
 from ..plan import Plan
@@ -24,6 +24,7 @@ from .plainwatch import PlainWatcher
 from .planning import show_plan
 from .reports import write_reports
 from .screen import Screen, screen, write
+from .sheet import Sheet, given_already
 from .unattended import Unattended
 from .workspace import Workplace
 
@@ -35,13 +36,15 @@ class Prepared:
     """
     What the command line says beforehand.
 
-    Answers, decisions about doubts, whether new plans are agreed to (*yes*), and the environment's *name*.
+    Answers, decisions about doubts, whether new plans are agreed to (*yes*), the environment's *name*;
+    *given* is what somebody answered in the run already.
     """
 
     answers: Mapping[str, str] = field(default_factory=dict)
     doubts: Mapping[str, OnDoubt] = field(default_factory=dict)
     yes: bool = False
     name: str = ""
+    given: Mapping[str, Given] = field(default_factory=dict)
 
 
 def carry_new(plan: Plan, place: Workplace, agreement: Agreement, *, well: int = OK) -> int:
@@ -58,7 +61,7 @@ def carry_on(run: Run, folder: RunFolder, place: Workplace, prepared: Prepared, 
     """Carry an earlier run on (*go* says how), tell its end, and give the exit code."""
     edit_lines()
     over = {step.address: step.status for step in run.steps if step.done}
-    return _carry(run.plan, folder, place, prepared, go, over)
+    return _carry(run.plan, folder, place, replace(prepared, given=given_already(run)), go, over)
 
 
 def _carry(
@@ -138,7 +141,7 @@ def tell_end(run: Run, folder: RunFolder, place: Workplace, here: Screen, code: 
 
 def _asker(keyboard: Keyboard | None, prepared: Prepared, place: Workplace, folder: RunFolder, here: Screen) -> Asker:
     who = place.planner.operator
-    sheet = Nobody(prepared.answers, who, prepared.doubts, prepared.yes)
+    sheet = Sheet(prepared.answers, who, prepared.doubts, prepared.yes, prepared.given)
     if keyboard is None:
         return Unattended(sheet, here, place.sites)
     return TerminalAsker(keyboard, sheet, who, folder.id, place.sites, place.planner.stop.is_set)

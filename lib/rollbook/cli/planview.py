@@ -96,7 +96,9 @@ def one_step(step: PlannedStep, screen: Screen, after: Boundary | None = None, *
     symbol = screen.paint(SYMBOLS[step.verdict], *_STYLES[step.verdict])
     address = screen.paint(visible(step.address), "bold" if step.verdict != "skip" else "dim")
     title = visible(step.name) if step.name != step.id else ""
-    yield from screen.wrap(title, first=f"  {symbol} {address}  " if title else f"  {symbol} {address}", rest=" " * 6)
+    plain = f"  {SYMBOLS[step.verdict]} {visible(step.address)}"
+    first, *more = screen.wrap(title, first=f"{plain}  " if title else plain, rest=" " * 6)
+    yield from (f"  {symbol} {address}{first.removeprefix(plain)}", *more)
     for label, lines in _parts(step, screen, after, given=given):
         for index, line in enumerate(lines):
             yield f"      {screen.paint(f'{label:<{_LABEL}}', 'dim') if not index else ' ' * _LABEL}{line}"
