@@ -200,7 +200,8 @@ def test_a_run_that_nobody_carries_out_any_more_is_told_as_cut_off(tmp_path: Pat
     ("records", "words"),
     [
         ((finished("versions"), finished("choice"), started("pointers")), ("2 of 7 steps done", "left")),
-        (WAITING, ("waiting for an answer", "since")),
+        (WAITING, ("waiting for an answer", "for 5")),
+        ((finished("versions"),), ("1 of 7 steps done, waits for a person at “Choose the version",)),
         (FAILED, ("failed", "the site is down", "it can be resumed")),
         (DONE, ("succeeded after", "1 of 7 steps")),
     ],

@@ -10,6 +10,7 @@ from rollbook.cli.livewatch import LiveWatcher
 from rollbook.cli.narration import Narrator
 from rollbook.cli.plainwatch import PlainWatcher
 from rollbook.cli.screen import Screen
+from rollbook.cli.words import answer_shown
 from rollbook.journal import TYPES, replay
 
 from .plans import restore_plan
@@ -46,6 +47,16 @@ def test_without_a_terminal_each_record_is_one_line_with_its_time(
     assert lines[1].endswith("pointers: Point the ledger and the modulestore at that version (about 2 s)")
     assert "the server is busy; again in 2" in lines[2]
     assert "; site down; stopping here leaves it down; undo takes back 1 change" in lines[3]
+
+
+def test_what_was_asked_decides_how_an_answer_reads() -> None:
+    """A task is done, not answered yes; of a checklist it is told how much of it holds."""
+    task = {"kind": "task", "text": "Suspend the job"}
+    both = {"kind": "checklist", "items": ["a", "b"]}
+
+    assert answer_shown(True, task) == "done"
+    assert answer_shown(["a"], both) == "1 of 2 items"
+    assert answer_shown(True, {"kind": "confirm"}) == "yes"
 
 
 def test_every_record_type_that_concerns_people_has_words() -> None:

@@ -60,16 +60,23 @@ def finding_lines(
             spec = inventory.targets.get(seen)
             yield ""
             yield screen.paint(visible(f"{seen}{f' ({spec.kind})' if spec else ''}"), "bold")
-        word, style = _MARKS[finding.severity]
-        lead = f"  {screen.paint(f'{word:<8}', style)} "
-        yield from screen.wrap(visible(f"{finding.subject}: {finding.message}"), first=lead, rest=" " * 11)
+        word, style = ("unreachable", "red") if _unreachable(finding) else _MARKS[finding.severity]
+        lead, rest = f"  {screen.paint(f'{word:<11}', style)} ", " " * 14
+        text = finding.message if _unreachable(finding) else f"{finding.subject}: {finding.message}"
+        yield from screen.wrap(visible(text), first=lead, rest=rest)
         if finding.advice:
-            yield from screen.wrap(visible(finding.advice), first=" " * 11, rest=" " * 11)
-    missing = sum(finding.severity == "missing" for finding in findings)
+            yield from screen.wrap(visible(finding.advice), first=rest, rest=rest)
+    away = sum(map(_unreachable, findings))
+    missing = sum(finding.severity == "missing" for finding in findings) - away
     warnings = sum(finding.severity == "warning" for finding in findings)
     yield ""
     targets = count(len(inventory.targets), "target")
-    yield f"{targets}: {missing or 'nothing'} missing, {count(warnings, 'warning')}."
+    unreachable = f"{away} unreachable, " if away else ""
+    yield f"{targets}: {unreachable}{missing or 'nothing'} missing, {count(warnings, 'warning')}."
+
+
+def _unreachable(finding: Finding) -> bool:
+    return finding.subject == "reachable" and finding.severity == "missing"
 
 
 def findings_json(environment: str, findings: tuple[Finding, ...]) -> str:

@@ -55,7 +55,7 @@ def drifted(run: Run) -> bool:
 def asks_agreement(run: Run) -> bool:
     """Tell whether the run waits for agreement to newly planned steps: a question's own wait has no text."""
     waits = [event for event in run.events if event.type in ("waiting", "in_doubt")]
-    return bool(run.waiting_for and waits and waits[-1].type == "waiting" and waits[-1].text)
+    return run.status == "waiting" and bool(waits) and waits[-1].type == "waiting" and bool(waits[-1].text)
 
 
 def current(run: Run) -> StepRun | None:
@@ -105,7 +105,9 @@ def sentence(run: Run, holder: str = "") -> str:
             error = step.error if step and step.error else _last_error(run)
             return f"{name} failed{where}: {one_line(error, 300)}"
     if holder:
-        return f"{name} is being carried out by {holder}{where}."
+        asks = _asked_now(run, step, holder)
+        at = f" and waits for a person{where.replace(' before ', ' at ', 1)}" if asks else where
+        return f"{name} is being carried out by {holder}{at}."
     return f"{name} was cut off{where}: no process carries it out; it can be resumed."
 
 
@@ -217,17 +219,25 @@ def brief(run: Run, now: datetime, holder: str = "") -> str:
     progress = f"{done} of {count(len(run.steps), 'step')} done"
     title = run.plan.title or run.plan.runbook
     head = f"{title} ({run.plan.environment}, run {run.id}{', being given up' if _giving_up(run) else ''})"
+    if _asked_now(run, step, holder) and step is not None:
+        return f"{head}: {progress}, waits for a person at “{step.planned.name}” for {_since(run, now)}."
     if run.status == "running" and step is not None and holder:
         return f"{head}: {progress}, now “{step.planned.name}”, {_left(run, now)}."
     if run.status == "waiting" and step is not None:
         what = f"for {_awaited(run)} at" if asks_agreement(run) or in_doubt(run) else "for an answer to"
-        return f"{head}: {progress}, waiting {what} “{step.planned.name}” since {_since(run, now)}."
+        return f"{head}: {progress}, waiting {what} “{step.planned.name}” for {_since(run, now)}."
     if run.status in ("failed", "stopped", "running"):
         where = f" at “{step.planned.name}”" if step else ""
         down = "; the site is down" if run.downtimes and run.downtimes[-1].ended_at is None else ""
         return f"{head}: {_word(run)}{where}, {progress}{down}; it can be resumed."
     took = duration(((run.ended_at or now) - run.started_at).total_seconds())
     return f"{head}: {run.status} after {took}, {progress}."
+
+
+def _asked_now(run: Run, step: StepRun | None, holder: str) -> bool:
+    """Tell whether somebody is being asked in a terminal: the journal says so only once there is an answer."""
+    asks = step is not None and step.status == "pending" and bool(step.planned.verdict == "ask" or step.planned.quorum)
+    return run.status == "running" and bool(holder) and asks
 
 
 def _word(run: Run) -> str:

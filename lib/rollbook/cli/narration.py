@@ -112,6 +112,9 @@ def _replanned(narrator: Narrator, record: Record) -> tuple[str, str]:
     if record.get("plan"):
         narrator.plan = build(Plan, record["plan"])
         narrator.look_ahead()
+    if record.get("text") and record.get("fresh") is None:
+        # What the runbook does at its end is planned there; nobody has to agree to that once more.
+        return "…", f"planned now: {record['text']}"
     return "!", f"planned again: {record.get('why') or record.get('text') or 'an answer differs'}"
 
 
@@ -182,10 +185,11 @@ def _waiting(narrator: Narrator, record: Record) -> tuple[str, str]:
     return "@", f"waits for an answer{f': {shown(text, limit=400)}' if text else ''}"
 
 
-def _answered(_: Narrator, record: Record) -> tuple[str, str]:
+def _answered(narrator: Narrator, record: Record) -> tuple[str, str]:
+    step = narrator.step(record["step"])
     how = {"option": " (--answer)", "default": " (the default)", "inbox": " (from another process)"}
     reason = f"; {record.get('reason')}" if record.get("reason") else ""
-    what = f"answered {answer_shown(record.get('value'))} by {record.get('by')}"
+    what = f"answered {answer_shown(record.get('value'), step.prompt if step else None)} by {record.get('by')}"
     return "@", f"{what}{how.get(record.get('how', ''), '')}{reason}"
 
 

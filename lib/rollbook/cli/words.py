@@ -39,9 +39,15 @@ def clock(at: datetime) -> str:
     return f"{at.astimezone(UTC):%H:%M:%S}"
 
 
-def answer_shown(value: Plain) -> str:
-    """Say an answer; the items that a checklist confirmed are counted, for they were just read."""
-    return count(len(value), "item") if isinstance(value, list) else shown(value)
+def answer_shown(value: Plain, prompt: Plain = None) -> str:
+    """Say an answer to *prompt*; the items that a checklist confirmed are counted, for they were just read."""
+    asked = prompt if isinstance(prompt, dict) else {}
+    if asked.get("kind") == "task" and isinstance(value, bool):
+        return "done" if value else "that it could not be done"
+    if not isinstance(value, list):
+        return shown(value)
+    items = asked.get("items") or ()
+    return f"{len(value)} of {count(len(items), 'item')}" if items else count(len(value), "item")
 
 
 def one_line(text: str, limit: int = 160) -> str:

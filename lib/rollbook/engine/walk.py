@@ -236,7 +236,7 @@ class Walk:
             self._mark_begun()
         failed = [step.address for step in last if not self._finally(step)]
         if failed and status in ("succeeded", "undone"):
-            status, reason = "failed", f"finally steps failed: {', '.join(failed)}"
+            status, reason = "failed", f"what had to be done at the end failed: {', '.join(failed)}"
         session.record("run_finished", status=status, reason=reason)
 
     def _mark_begun(self) -> None:

@@ -142,6 +142,8 @@ def _label(value: Plain, prompt: Mapping[str, Plain]) -> str:
     for choice in prompt.get("choices") or ():
         if isinstance(choice, dict) and choice.get("value") == value and choice.get("label"):
             return str(choice["label"])
+    if prompt.get("kind") == "task" and isinstance(value, bool):
+        return "done" if value else "could not be done"
     return shown(value, limit=LONG)
 
 
