@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -178,6 +177,8 @@ def _file_in(folder: Path, name: str) -> Path | None:
 
 
 def _not_found(word: str, name: str, known: Sequence[str], sort: str, folders: Sequence[Path]) -> NotFoundError:
+    from difflib import get_close_matches  # only mistakes need it
+
     if near := get_close_matches(name, known, n=3, cutoff=0.5):
         advice = f"Did you mean {' or '.join(near)}?"
     else:

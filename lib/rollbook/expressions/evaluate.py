@@ -1,9 +1,7 @@
 """Rendering of templates and evaluation of conditions, over plain values."""
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -200,12 +198,14 @@ def _walk(path: Path, names: Plain) -> Plain:
     return found
 
 
-@dataclass(frozen=True, slots=True)
 class _Selection:
     """The parts of the names that an expression uses, so that the rest need not be looked through."""
 
-    parts: "dict[str, _Selection]"
-    whole: bool = False
+    __slots__ = ("parts", "whole")
+
+    def __init__(self, parts: "dict[str, _Selection]", *, whole: bool = False) -> None:
+        self.parts = parts
+        self.whole = whole
 
     @classmethod
     def of(cls, paths: frozenset[Path]) -> "_Selection":
@@ -293,7 +293,9 @@ def _missing(path: Path, names: Mapping[str, Plain]) -> tuple[Path, tuple[str, .
 
 
 def _nearest(path: Path, known: tuple[str, ...]) -> str:
-    if found := difflib.get_close_matches(path[-1], known, n=1, cutoff=0.5):
+    from difflib import get_close_matches  # only mistakes need it
+
+    if found := get_close_matches(path[-1], known, n=1, cutoff=0.5):
         return f"did you mean {dotted((*path[:-1], found[0]))}?"
     if not known:
         return f"{dotted(path[:-1]) or 'the scope'} is empty."

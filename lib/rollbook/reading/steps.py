@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Final
 
 from ..action import Assertion
@@ -133,6 +132,8 @@ class StepReader:
                 (*path, found[1]), f"a step has one action, and this one has {', '.join(found)}", at_key=True
             )
             return
+        from difflib import get_close_matches  # only mistakes need it
+
         known = StepForm.__dataclass_fields__
         last_words = {kind.rpartition(".")[2]: kind for kind in kinds()}
         for key in (key for key in content if key not in known):

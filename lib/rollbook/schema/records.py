@@ -1,8 +1,7 @@
 """Converters of dataclasses: each key its field, all problems at once."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..source.document import Path
 from .containers import unfit_of
@@ -12,8 +11,7 @@ from .misfit import MISFIT, describe, nearest, refuse, spell
 from .problems import Problems
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
+class _Record(NamedTuple):
     """A dataclass, taken apart for conversion."""
 
     fields: dict[str, tuple[str, Convert]]
