@@ -70,7 +70,7 @@ def _check_files(desk: Desk, run: Run) -> None:
     parts = [step for step in run.steps if step.address in ("snapshot", "export")]
     told = {path: digest for step in parts for path, digest in step.outputs["files"].items()}
     noted = {file.path: file.sha256 for step in parts for file in step.files}
-    found = [path for part in ("snapshot", "export") for path in (folder / part).iterdir()]
+    found = [path for part in ("snapshot", "export") for path in (folder / part).rglob("*") if path.is_file()]
     assert {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in found} == told
     # Those of the write during which the process died, a page and its JSON, are known by their checksums alone.
     assert noted.items() <= told.items()
