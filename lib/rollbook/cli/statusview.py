@@ -108,9 +108,14 @@ def status_lines(run: Run, folder: RunFolder, screen: Screen) -> Iterator[str]:
         yield from _step(step, width, screen)
     yield ""
     yield f"  journal    {folder.journal}, {count(run.records, 'record')}, head {run.head[:12]}"
-    for label, text in () if undone else going_on(run):
+    for label, text in () if undone or _being_undone(run) else going_on(run):
         yield f"  {label:<11}{text}"
     yield f"  report     {typed('report', run.id)}"
+
+
+def _being_undone(run: Run) -> bool:
+    undo = undo_of(run)
+    return undo is not None and undo.resumable
 
 
 def _about(run: Run, folder: RunFolder, undone: str) -> Iterator[tuple[str, str]]:
@@ -122,14 +127,15 @@ def _about(run: Run, folder: RunFolder, undone: str) -> Iterator[tuple[str, str]
         if again is not None and again.status == "undone":
             yield "since", f"run {again.id} took that undo back in turn"
     elif undo is not None and undo.resumable:
-        yield "undo", f"run {undo.id} takes it back and is not over ({undo.status}): {typed('resume', undo.id)}"
+        yield "undo", f"run {undo.id} takes it back and is not over ({undo.status}):"
+        yield "", typed("resume", undo.id)
     elif undo is not None:
         yield "undo", f"run {undo.id}: {undo.status}"
     if run.reason:
         yield "reason", run.reason
     stand = _stand(run, folder)
     stopping = f"{stand['stopping']}; " if run.resumable else ""
-    if not undone:
+    if not undone and not _being_undone(run):
         yield "here", f"site {stand['site']}; {stopping}{stand['way_back']}"
 
 
