@@ -20,6 +20,8 @@ from rollbook.planner import plan_undo
 from rollbook.run import Run
 from rollbook.runs import RunFolder, Runs, new_run_id, operator
 
+from .platform import write_manage
+
 RESTORE = "restore-course"
 ENVIRONMENT = "site"
 _LEDGER = "ROLLBOOK_TEST_LEDGER_URL"
@@ -35,13 +37,6 @@ targets:
     selection_timeout: 1
   cms: {{kind: command, on: local, prefix: [env, -C, {platform}]}}
 """
-_PLATFORM = """\
-#!/bin/sh
-case "$*" in *--help) echo "usage: manage.py $*"; exit ;; esac
-ROLLBOOK_DEMO_LEDGER_URL=${ledger} ROLLBOOK_DEMO_MONGO_URL=${mongo} \\
-exec {python} -m rollbook.demo.publish "$@" --database {database}
-"""
-
 USUAL = {
     "stop_editing": "all",
     "choice": "default",
@@ -76,13 +71,10 @@ class Desk:
     def __post_init__(self) -> None:
         platform = self.folder / "edx-platform"
         names = {"ledger": _LEDGER, "mongo": _MONGO, "database": self.sample.database}
-        for place in (self.folder / "inventory", platform):
-            place.mkdir(parents=True, exist_ok=True)
+        (self.folder / "inventory").mkdir(parents=True, exist_ok=True)
         inventory = _INVENTORY.format(environment=ENVIRONMENT, platform=platform, **names)
         (self.folder / "inventory" / f"{ENVIRONMENT}.yml").write_text(inventory)
-        program = {**names, "ledger": f"{_LEDGER}_OF_PLATFORM", "python": sys.executable}
-        (platform / "manage.py").write_text(_PLATFORM.format(**program))
-        (platform / "manage.py").chmod(0o755)
+        write_manage(platform, **names | {"ledger": f"{_LEDGER}_OF_PLATFORM"})
 
     @property
     def environment(self) -> dict[str, str]:

@@ -85,7 +85,7 @@ def test_in_errors(sample: Sample, account: sa.URL, tmp_path: Path) -> None:
     texts = []
     for address in wrong.values():
         elsewhere = Desk(desk.folder, sample, address)
-        for words in (("resume", "last", "--yes"), elsewhere.restoring(), ("plan", *elsewhere.naming(), "--debug")):
+        for words in (("resume", "last", "--yes"), ("plan", *elsewhere.naming(), "--debug")):
             done = elsewhere.type(*words)
             assert done.returncode != 0, tell(done)
             texts.append(done.stdout + done.stderr)
