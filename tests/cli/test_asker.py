@@ -1,12 +1,19 @@
 """The engine's questions at a terminal."""
 
+from pathlib import Path
+
 import pytest
 
 from rollbook.action import Choice, Prompt
 from rollbook.cli.asker import TerminalAsker, default_text
+from rollbook.cli.keyboard import Keyboard
+from rollbook.cli.screen import Screen
+from rollbook.cli.sheet import Sheet, given_already
 from rollbook.engine.ports import Decision, Given, Nobody
+from rollbook.errors import Interrupted
 
 from .plans import CHOICE, MAIL, POINTERS, restore_plan
+from .runs import finished, write_run
 from .typing_hands import hands
 
 CHOOSE = Prompt("choose", "Which?", (Choice("a1", "Monday"), Choice("b2", "Tuesday", "312 blocks")), "b2", True)
@@ -34,6 +41,28 @@ def test_enter_takes_the_default_and_nothing_else() -> None:
 def test_ctrl_d_leaves_a_question_open() -> None:
     """Nobody answers now, so the run waits."""
     assert asker(None).answer(CHOICE, CONFIRM, "") is None
+
+
+def test_nobody_is_asked_after_a_stop() -> None:
+    """When Ctrl-C ended the question of one member of a group, the other members' are not put."""
+    keyboard = Keyboard(Screen(), read=lambda _: "yes", stopping=lambda: True)
+
+    with pytest.raises(Interrupted):
+        TerminalAsker(keyboard, Nobody({}, "grace@laptop", {}), "grace@laptop").answer(CHOICE, CONFIRM, "")
+
+
+def test_what_was_answered_is_not_asked_again_for_agreement(tmp_path: Path) -> None:
+    """The journalled answer, with who gave it, stands for the question that led to the new plan."""
+    _, run = write_run(
+        tmp_path,
+        ("answered", {"step": "choice", "value": "65ab03/65ab04", "by": "ada@desk", "how": "terminal"}),
+        finished("choice"),
+        ("waiting", {"step": "choice", "text": "the newly planned steps must be agreed to"}),
+    )
+    sheet = Sheet({}, "grace@laptop", {}, True, given_already(run))
+
+    assert sheet.answer(CHOICE, CHOOSE, "") == Given("65ab03/65ab04", "ada@desk", "terminal")
+    assert sheet.answer(CHOICE, CHOOSE, "not one of these") is None
 
 
 def test_an_answer_given_beforehand_is_not_asked_again() -> None:

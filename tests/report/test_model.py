@@ -120,6 +120,16 @@ def test_undo_is_folded_into_the_first_report() -> None:
     assert "2 changes of 5 were taken back" in sentences(run, undo)
 
 
+def test_nobody_is_told_to_resume_what_was_undone() -> None:
+    """A run that failed and was taken back is told as failed, without the command to go on with it."""
+    story = Story(restore_plan()).begin("pointers")
+    run = story.tell("step_failed", 1, step="pointers", error="no").finish("failed")
+    undo = undo_of(run).step("pointers", 0.4, "changed").finish("undone")
+
+    assert "It failed after" in sentences(run, undo)
+    assert f"rollbook resume {run.id}" not in sentences(run, undo)
+
+
 def test_failed_undo_is_not_called_undone() -> None:
     """A change whose undo step failed is told as not taken back, with the error."""
     run = restored().finish()

@@ -152,11 +152,11 @@ def _watching(
     plan: Plan, place: Workplace, here: Screen, over: Mapping[str, StepStatus]
 ) -> Iterator[tuple[Watcher, Keyboard | None]]:
     """Draw live where somebody looks on and can answer, else print lines."""
-    narrator = Narrator(plan, place.sites, dict(over))
+    narrator, stopping = Narrator(plan, place.sites, dict(over)), place.planner.stop.is_set
     if not (here.answers and here.moves):
-        yield PlainWatcher(narrator, here), Keyboard(here) if here.answers else None
+        yield PlainWatcher(narrator, here), Keyboard(here, stopping=stopping) if here.answers else None
         return
     from .livewatch import LiveWatcher
 
-    with LiveWatcher(narrator, here, over=frozenset(over), stopping=place.planner.stop.is_set) as watcher:
-        yield watcher, Keyboard(here, watcher.aside)
+    with LiveWatcher(narrator, here, over=frozenset(over), stopping=stopping) as watcher:
+        yield watcher, Keyboard(here, watcher.aside, stopping=stopping)

@@ -119,6 +119,9 @@ def _where(run: Run) -> str:
     step = current(run)
     if step is None:
         return ""
+    waiting = [one.address for one in run.steps if one.status == "waiting"] if run.status == "waiting" else []
+    if len(waiting) > 1:
+        return f" at steps {', '.join(waiting)}"
     return f" {'before' if step.status == 'pending' else 'at'} step {step.address} ({step.planned.name})"
 
 

@@ -1,49 +1,70 @@
 """Lines typed by a person: Ctrl-D answers nothing, Ctrl-C stops."""
 
 import contextlib
+import select
 import signal
 import sys
 import termios
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from ..errors import Interrupted
 from .screen import Screen, write
 
+_LOOK_SECONDS: Final = 0.2
 Pause = Callable[[], "contextlib.AbstractContextManager[None]"]
 
 
 @dataclass(slots=True)
 class Keyboard:
     """
-    Asks in a terminal. *pause* puts a live display aside meanwhile; *read* is `input` but in tests.
+    Asks in a terminal.
 
-    Steps of a group run in parallel, so questions wait for one another.
+    *pause* puts a live display aside meanwhile; *read* is `input` but in tests; *stopping* tells
+    whether somebody asked to stop. Steps of a group run in parallel, so questions wait for one another.
     """
 
     screen: Screen
     pause: Pause = contextlib.nullcontext
     read: Callable[[str], str] = input
+    stopping: Callable[[], bool] = lambda: False
     _turn: threading.RLock = field(default_factory=threading.RLock)
 
     @contextlib.contextmanager
     def open(self) -> Iterator[None]:
-        """Keep the screen for a question and what belongs to it."""
+        """Keep the screen for a question and what belongs to it. Raises `Interrupted` when a stop was asked for."""
         with self._turn, self.pause(), _interruptible():
+            if self.stopping():  # at the question of another member of the group
+                raise Interrupted("Stopped at a question.")
             forget_typed()
             yield
 
     def line(self, prompt: str = "> ") -> str | None:
         """Read a line; None for Ctrl-D. Raises `Interrupted` for Ctrl-C."""
+        read = self.read if threading.current_thread() is threading.main_thread() else self._read_beside
         try:
-            return self.read(self.screen.paint(prompt, "bold")).strip()
+            return read(self.screen.paint(prompt, "bold")).strip()
         except EOFError:
             write()
             return None
         except KeyboardInterrupt:
             write()
             raise Interrupted("Stopped at a question.") from None
+
+    def _read_beside(self, prompt: str) -> str:
+        """Read a line in a thread of a group, where Ctrl-C reaches the main thread only."""
+        if self.read is not input or not sys.stdin.isatty():
+            return self.read(prompt)
+        print(prompt, end="", flush=True)
+        while not select.select([sys.stdin], [], [], _LOOK_SECONDS)[0]:
+            if self.stopping():
+                raise KeyboardInterrupt
+        line = sys.stdin.readline()
+        if not line:
+            raise EOFError
+        return line
 
     def one_of(self, choices: dict[str, str], prompt: str = "> ") -> str | None:
         """Offer words with what they mean and read one; any beginning of it will do. None for Ctrl-D."""

@@ -17,7 +17,7 @@ def summary_of(
     """Tell the run in a few sentences, the worst first among what is still open."""
     own = [step for step in steps if step.run == run.id]
     return (
-        *_outcome(run),
+        *_outcome(run, undo),
         *_downtime(impact),
         *_counts(own),
         *_changes(own),
@@ -27,7 +27,7 @@ def summary_of(
     )
 
 
-def _outcome(run: RunAccount) -> Iterator[Sentence]:
+def _outcome(run: RunAccount, undo: RunAccount | None) -> Iterator[Sentence]:
     what = f"{run.runbook} ({run.title})" if run.title else run.runbook
     taking = f" It takes back run {run.undo_of}." if run.undo_of else ""
     yield Sentence(f"{what} was run on {run.environment} by {listed(run.operators)} from {utc(run.began)}.{taking}")
@@ -43,6 +43,9 @@ def _outcome(run: RunAccount) -> Iterator[Sentence]:
         "running": (f"No end is recorded: it is under way or was cut off. Last record: {utc(run.last)}.", resume),
     }
     text, command = ends[run.status]
+    if undo is not None and command:
+        # It is being taken back, or was: nobody should go on with it as well.
+        text, command = f"{text.partition(',')[0].rstrip('.:')}.", ""
     yield Sentence(text, RUN_TONES[run.status], command)
     if run.reason:
         yield Sentence(f"Reason given: {run.reason}")
