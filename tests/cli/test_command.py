@@ -1,10 +1,13 @@
 """How every command ends."""
 
+import sys
+from pathlib import Path
+
 import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from rollbook.cli.command import Started, command, describe, exit_code, guard
+from rollbook.cli.command import Started, command, describe, exit_code, guard, program
 from rollbook.errors import (
     Interrupted,
     JournalError,
@@ -110,3 +113,18 @@ def test_a_command_ends_with_its_code() -> None:
 
     assert caught.value.code == 3
     assert seen == [("a", "b")]
+
+
+def test_hints_name_the_program_as_it_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program on PATH is named by its word, another one by the path that was typed."""
+    called = tmp_path / "rollbook"
+    called.touch(mode=0o755)
+    monkeypatch.setattr(Started, "program", "rollbook")
+    monkeypatch.setattr(sys, "argv", [str(called)])
+    monkeypatch.setenv("PATH", "/nowhere")
+    elsewhere = program()
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert elsewhere == str(called)
+    assert program() == "rollbook"

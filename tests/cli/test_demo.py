@@ -81,6 +81,7 @@ def test_ctrl_c_stops_the_demos_servers(tmp_path: Path) -> None:
 
     process.send_signal(signal.SIGINT)
 
-    finish(process)
+    shown = finish(process)
     assert process.returncode == 130
+    assert "was overwritten" not in shown or "rollbook demo --stay" in shown
     assert servers(tmp_path) == []

@@ -8,19 +8,19 @@ a traceback is shown with `--debug` or `ROLLBOOK_DEBUG=1` only.
 import inspect
 import logging
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import TYPE_CHECKING, Final, TypeAlias
+from pathlib import Path
+from typing import Final, TypeAlias
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import Task, task
 
 from ..errors import Interrupted, JournalError, NotFoundError, RollbookError, StepFailed, UsageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Body: TypeAlias = Callable[..., int]
 
@@ -44,7 +44,7 @@ class Started:
     """
 
     program: str = "invoke"
-    journal: "Path | None" = None
+    journal: Path | None = None
     redact: Callable[[str], str] = str
 
 
@@ -237,4 +237,9 @@ def _unexpected(error: Exception) -> str:
 
 def program() -> str:
     """Give the word that the operator typed, so that hints can be typed as they are printed."""
-    return Started.program
+    called = Path(sys.argv[0])
+    if called.name != Started.program or called.parent == Path():
+        return Started.program
+    found = shutil.which(Started.program)
+    # The shell hands on a path of its own making where it found the program on PATH.
+    return Started.program if found and Path(found).absolute() == called.absolute() else shlex.quote(sys.argv[0])

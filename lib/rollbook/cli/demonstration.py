@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import shlex
 import signal
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Final
 from ..action import Prompt
 from ..demo.place import DemoPlace
 from ..library import Library, stock_folder
-from ..plan import Plan
+from ..plan import Plan, PlannedStep
 from ..planner import plan_undo
 from ..runs import Runs
 from ..schema import build
@@ -19,7 +21,7 @@ from ..values import Plain, unknowns
 from .agreement import Agreement
 from .asker import default_text
 from .carry import carry_new
-from .command import OK
+from .command import OK, Started
 from .hints import typed
 from .planning import show_plan
 from .screen import screen, write
@@ -32,7 +34,7 @@ _AGREED: Final = Agreement(yes=True, reason="the demo")
 def demonstrate(folder: Path) -> int:
     """Build the sample, plan, run with every question's usual answer, and say how to undo."""
     paint = screen().paint
-    with _place(folder) as place:
+    with _shown_place(folder) as place:
         course = place.sample.course_id
         write(paint(f"The course {course} was overwritten by a mistaken import. This is the way back.", "bold"))
         write()
@@ -43,13 +45,23 @@ def demonstrate(folder: Path) -> int:
         with open_workplace(Wanted(_RUNBOOK, DEMO, inputs=want.inputs, answers=answers), library) as work:
             plan = work.planner.plan()
             show_plan(plan, screen(), work.sites)
-            code = carry_new(plan, work, _AGREED)
-    if code == OK:
-        write()
-        write("The demo's servers are stopped now; the course and the ledger are kept.")
-        write(f"  take it back          {typed('demo', undo=True)}")
-        write(f"  keep the servers up   {typed('demo', stay=True)}")
-    return code
+            return carry_new(plan, work, _AGREED)
+
+
+@contextmanager
+def _shown_place(folder: Path) -> Iterator[DemoPlace]:
+    """Say, however the demo ends, that its servers are down, and what can be typed all the same."""
+    began = False
+    try:
+        with _place(folder) as place:
+            began = True
+            yield place
+    finally:
+        if began:
+            write()
+            write("The demo's servers are stopped now: no resume or undo reaches them. Course and ledger are kept.")
+            write(f"  take it back   {typed('demo', undo=True)}")
+            write(f"  servers up     {typed('demo', stay=True)}    then all else works in another terminal")
 
 
 def take_back(folder: Path) -> int:
@@ -67,7 +79,10 @@ def take_back(folder: Path) -> int:
             write(f"There is no run of the demo yet: {typed('demo')}")
             return OK
         _, run = last
-        with reopen_workplace(run.plan, Library(stock_folder(), stock=False)) as work:
+        library = Library(stock_folder(), stock=False)
+        with reopen_workplace(run.plan, library) as work:
+            answers = usual_answers(plan_undo(run, work.planner))
+        with reopen_workplace(run.plan, library, answers=answers) as work:
             plan = plan_undo(run, work.planner)
             show_plan(plan, screen(), work.sites)
             return carry_new(plan, work, _AGREED)
@@ -78,9 +93,12 @@ def stay_up(folder: Path) -> int:
     with _place(folder, keep=True) as place:
         write("The demo's servers are up. In another terminal:")
         write()
+        write(f"  cd {shlex.quote(str(Path.cwd()))}")
+        write(f'  export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
         for name, value in place.environment().items():
-            write(f"  export {name}={value}")
-        write(f"  {typed('plan', _RUNBOOK, env=DEMO, set=f'course_id={place.sample.course_id}')}")
+            write(f"  export {name}={shlex.quote(value)}")
+        course = shlex.quote(f"course_id={place.sample.course_id}")
+        write(f"  {Started.program} plan {_RUNBOOK} --env {DEMO} --set {course}")
         write()
         write("Ctrl-C stops them.")
         with contextlib.suppress(KeyboardInterrupt):
@@ -98,10 +116,16 @@ def _place(folder: Path, *, keep: bool = False) -> Iterator[DemoPlace]:
 
 
 def usual_answers(plan: Plan) -> Mapping[str, str]:
-    """Answer every question that a plan knows: its default, else yes, done, all or the first choice."""
-    prompts = {step.address: step.prompt for step in plan.steps if step.prompt is not None}
-    answers = {address: usual_answer(prompt) for address, prompt in prompts.items() if not any(unknowns(prompt))}
-    return {address: answer for address, answer in answers.items() if answer}
+    """Answer every question: its default, else yes, done, all or the first choice."""
+    return {step.address: answer for step in plan.steps if (answer := _usual_answer_to(step))}
+
+
+def _usual_answer_to(step: PlannedStep) -> str:
+    if step.prompt is not None and not any(unknowns(step.prompt)):
+        return usual_answer(step.prompt)
+    # Of a question that only comes up in the run its kind is known, which is enough for most.
+    later = {"human.confirm": "yes", "human.approve": "yes", "human.task": "done", "human.checklist": "all"}
+    return later.get(step.kind, "") if step.verdict == "unknown" else ""
 
 
 def usual_answer(content: Plain) -> str:

@@ -114,7 +114,7 @@ def _replanned(narrator: Narrator, record: Record) -> tuple[str, str]:
         narrator.look_ahead()
     if record.get("text") and record.get("fresh") is None:
         # What the runbook does at its end is planned there; nobody has to agree to that once more.
-        return "…", f"planned now: {record['text']}"
+        return "…", f"{str(record['text']).removesuffix(': at the end')} is planned now that the run ends"
     return "!", f"planned again: {record.get('why') or record.get('text') or 'an answer differs'}"
 
 
