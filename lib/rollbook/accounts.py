@@ -10,13 +10,15 @@ def operator() -> str:
     """
     Name who is typing, as `user@host`: the account of the process, whatever the environment says.
 
-    For root, who stands behind sudo is taken from the login (or, where none is kept, from SUDO_USER,
-    which root alone could forge): `ada as root@host`.
+    Who logged in, as the kernel keeps it, stands before it: `ada as root@host`. SUDO_USER is shown where
+    there is no such record, and counts for nothing: `root (sudo from ada)@host`.
     """
-    user = account(os.getuid())
-    behind = _login() or os.environ.get("SUDO_USER", "") if os.getuid() == 0 else ""
-    who = f"{behind} as {user}" if behind and behind != user else user
-    return f"{who}@{socket.gethostname()}"
+    user, login, behind = account(os.getuid()), _login(), os.environ.get("SUDO_USER", "")
+    if login and login != user:
+        user = f"{login} as {user}"
+    elif behind and behind != user and not login:
+        user = f"{user} (sudo from {behind})"
+    return f"{user}@{socket.gethostname()}"
 
 
 def account(number: int) -> str:

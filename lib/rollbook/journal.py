@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
+import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal, Self, get_args
 
-from .accounts import operator
+from .accounts import account, operator
 from .errors import JournalError, LockHeld
 from .schema import encode
 from .values import Plain
@@ -103,12 +104,18 @@ class Journal:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             new = not self.path.exists()
-            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            file = os.open(self.path, flags, 0o600)
             if new:
                 sync_folder(self.path.parent)
                 sync_folder(self.path.parent.parent)
         except OSError as error:
             raise self._unwritable(error) from error
+        try:
+            _require_own(file, self.path)
+        except BaseException:
+            os.close(file)
+            raise
         return file
 
     def _lock(self) -> None:
@@ -123,8 +130,10 @@ class Journal:
                 advice="Wait for it, or stop it there with Ctrl-C or `pause`; then `resume`.",
             ) from error
         try:
-            holder.touch(mode=0o600)
-            holder.write_text(f"{operator()}, process {os.getpid()}\n")
+            part = holder.with_name(f".holder-{os.getpid()}")
+            part.touch(mode=0o600)
+            part.write_text(f"{operator()}, process {os.getpid()}\n")
+            part.replace(holder)
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -153,7 +162,12 @@ class Journal:
             number = self._number + 1
             at = self._clock().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             head = {"n": number, "at": at, "type": type, "prev": self.head}
-            text = json.dumps({**head, **content}, ensure_ascii=False, separators=(",", ":"), default=encode)
+            text = json.dumps(
+                {**head, **{key: part for key, part in content.items() if key not in head}},
+                ensure_ascii=False,
+                separators=(",", ":"),
+                default=encode,
+            )
             line = to_bytes(text)
             self._write(line + b"\n")
             record = Record(number, at, type, content, hashlib.sha256(line).hexdigest())
@@ -198,6 +212,20 @@ def to_bytes(text: str) -> bytes:
 def _write_whole(file: int, line: bytes) -> None:
     if os.write(file, line) != len(line):
         raise OSError(errno.ENOSPC, "the disk is full")
+
+
+def _require_own(file: int, path: Path) -> None:
+    """Refuse a journal that somebody else could have written: what it says is carried out."""
+    found = os.fstat(file)
+    if not stat.S_ISREG(found.st_mode):
+        raise JournalError(f"The journal {path} is not a regular file.", advice="It was put there by somebody else.")
+    if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise JournalError(
+            f"The journal {path} belongs to {account(found.st_uid)}, mode {stat.S_IMODE(found.st_mode):o}: others "
+            "could have changed what it says, and a resume carries that out.",
+            advice="Carry the run on from its own account; or make sure of it (verify-journal, and the head hash "
+            "that was printed), then make the folder your own: chown, chmod 700.",
+        )
 
 
 def replay(path: Path) -> tuple[Record, ...]:

@@ -91,6 +91,11 @@ class PlannedStep:
             "goal": self.goal,
             "approvers": list(self.approvers),
             "quorum": self.quorum,
+            "section": self.section,
+            "group": self.group,
+            "downtime": self.downtime,
+            "effect": self.effect,
+            "undo_of": self.undo_of,
         }
 
     def bound_fields(self, state: Plain) -> Plain:
@@ -134,6 +139,7 @@ class Plan:
         binding = {
             "runbook": self.runbook,
             "environment": self.environment,
+            "protected": self.protected,
             "inputs": self.inputs,
             "answers": dict(self.answers),
             "sources": dict(self.sources),
@@ -216,6 +222,9 @@ def _differences(planned: Plan, found: Plan) -> Iterator[str]:
     yield from _compare("inputs", planned.inputs, found.inputs)
     yield from _compare("answers", dict(planned.answers), dict(found.answers))
     yield from _compare("target", encode(planned.identities), encode(found.identities))
+    if planned.protected != found.protected:
+        yield f"environment: planned as {_protection(planned)}, now {_protection(found)}"
+    yield from _compare("order of the steps", _addresses(planned), _addresses(found))
     now = {step.address: step for step in found.steps}
     for step in planned.steps:
         if step.address not in now:
@@ -223,6 +232,14 @@ def _differences(planned: Plan, found: Plan) -> Iterator[str]:
         else:
             yield from _compare(f"step {step.address}", step.binding(), now.pop(step.address).binding())
     yield from (f"step {address}: was not part of the plan" for address in now)
+
+
+def _protection(plan: Plan) -> str:
+    return "protected" if plan.protected else "not protected"
+
+
+def _addresses(plan: Plan) -> list[Plain]:
+    return [step.address for step in plan.steps]
 
 
 def _compare(path: str, planned: Plain, found: Plain) -> Iterator[str]:

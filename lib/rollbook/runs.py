@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from .accounts import operator as operator
-from .errors import JournalError, NotFoundError, RefusedError
+from .errors import JournalError, NotFoundError, RefusedError, SchemaError
 from .journal import replay
 from .run import Run, fold
 from .values import Plain
@@ -54,7 +54,13 @@ class RunFolder:
 
     def read(self) -> Run:
         """Fold the journal. Raises `JournalError`."""
-        return fold(replay(self.journal))
+        try:
+            return fold(replay(self.journal))
+        except (SchemaError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            raise JournalError(
+                f"The journal {self.journal} cannot be read by this version: {type(error).__name__}.",
+                advice="Read it with the version that wrote it; its first record says which.",
+            ) from error
 
 
 @dataclass(frozen=True, slots=True)

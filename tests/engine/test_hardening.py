@@ -1,5 +1,6 @@
 """What an operator, a colleague or an accident does to a run in the middle."""
 
+import json
 import os
 import signal
 import subprocess
@@ -12,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from rollbook import accounts
+from rollbook import plan as plans
 from rollbook.engine import Engine, put_answer
-from rollbook.errors import LockHeld, PlanDrift, PreflightError, RefusedError, UsageError
+from rollbook.errors import JournalError, LockHeld, PlanDrift, PreflightError, RefusedError, UsageError
 from rollbook.journal import replay
 from rollbook.run import Run
 from rollbook.runs import RunFolder
@@ -227,3 +229,125 @@ def test_a_command_that_outlived_its_run_is_waited_for(workshop: Workshop) -> No
     assert (waiting.status, waiting.steps[0].status) == ("waiting", "in_doubt")
     assert any("still runs on local" in event.text for event in waiting.events)
     assert (workshop.folder / "count.txt").read_text() == "x\n"
+
+
+def test_every_item_of_a_loop_is_carried_out(workshop: Workshop) -> None:
+    """Items that are equal, or look like numbers, have addresses of their own."""
+    step = '"echo {{ item }} >> all.txt"'
+    workshop.write(
+        "l",
+        f'steps:\n  - id: a\n    name: All.\n    loop: ["2", "db one", "db two", "db one"]\n    shell.run: {{command: {step}}}\n    undo: {{leave: x}}\n',
+    )
+
+    run = workshop.run("l")
+
+    assert [step.address for step in run.steps] == ["a[0]", "a[1]", "a[2]", "a[3]"]
+    assert (workshop.folder / "all.txt").read_text() == "2\ndb one\ndb two\ndb one\n"
+
+
+def test_a_plan_with_its_steps_in_another_order_is_another_plan(workshop: Workshop) -> None:
+    """Order, section and protection bind: a saved plan in which they were changed is refused with each named."""
+    workshop.write("o", "steps:\n" + write_step("a", "x") + write_step("b", "y"))
+    made = workshop.planner("o").plan()
+
+    edited = replace(made, steps=(replace(made.steps[1]), replace(made.steps[0], section="finally")), protected=True)
+
+    text = "\n".join(plans.differences(edited, made))
+    assert edited.digest != made.digest
+    assert "order of the steps: planned b, a, now a, b" in text
+    assert "section: planned finally, now steps" in text
+    assert "planned as protected, now not protected" in text
+
+
+def test_a_quorum_is_met_by_answers_that_came_together(workshop: Workshop) -> None:
+    """Two approvals in the inbox are two approvals."""
+    workshop.write(
+        "q", "steps:\n  - id: b\n    name: Approve.\n    human.approve: {text: Go on?, names: [bob, eve], quorum: 2}\n"
+    )
+    workshop.run("q")
+    for who in ("bob@example", "eve@example"):
+        put_answer(newest(workshop), "b", "yes", who)
+
+    run = workshop.resume()
+
+    assert run.status == "succeeded"
+    assert [answer.by for answer in run.answers] == ["bob@example", "eve@example"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[]",
+        '{"kind": "answer"}',
+        '{"kind": "answer", "step": ["a"]}',
+        '{"kind": "odd"}',
+        "{",
+        "[" * 50_000,
+        '{"kind": "note", "text": 1}',
+    ],
+)
+def test_a_file_that_is_no_message_is_put_aside(workshop: Workshop, content: str) -> None:
+    """Whatever lies in the inbox, a run goes on, its journal whole; the file is kept."""
+    workshop.write("q", "steps:\n  - id: b\n    name: Ask.\n    human.input: {text: Say}\n")
+    workshop.run("q")
+    inbox = newest(workshop).inbox
+    inbox.mkdir(exist_ok=True)
+    (inbox / "1.json").write_text(content)
+    os.mkfifo(inbox / "2.json")
+
+    run = workshop.resume(nobody({"b": "x"}))
+
+    assert run.status == "succeeded"
+    assert sorted(path.name for path in inbox.iterdir()) == ["1.unreadable", "2.unreadable"]
+
+
+def test_a_note_cannot_change_what_binds_a_record(workshop: Workshop) -> None:
+    """A message with a record's own fields leaves the chain whole."""
+    workshop.write("q", "steps:\n  - id: b\n    name: Ask.\n    human.input: {text: Say}\n")
+    workshop.run("q")
+    inbox = newest(workshop).inbox
+    inbox.mkdir(exist_ok=True)
+    (inbox / "1.json").write_text(
+        '{"kind": "note", "text": "x", "prev": "00", "n": 99, "at": "never", "type": "run_finished"}'
+    )
+
+    run = workshop.resume(nobody({"b": "x"}))
+
+    assert (run.status, [note.text for note in run.notes]) == ("succeeded", ["x"])
+
+
+def test_a_journal_that_others_can_write_is_not_carried_out(workshop: Workshop) -> None:
+    """What a journal says is carried out, so nobody else may be able to say it."""
+    workshop.write("q", "steps:\n  - id: b\n    name: Ask.\n    human.input: {text: Say}\n")
+    workshop.run("q")
+    newest(workshop).journal.chmod(0o666)
+
+    with pytest.raises(JournalError, match="others could have changed"):
+        workshop.resume(nobody({"b": "x"}))
+
+
+@pytest.mark.parametrize(
+    "command",
+    ['echo "{{ inputs.x }}"', "echo 'a {{ inputs.x }}'", "cat <<E\n{{ inputs.x }}\nE", "sh -c 'ls {{ inputs.x }}'"],
+)
+def test_a_value_inside_the_commands_own_quotes_is_refused(workshop: Workshop, command: str) -> None:
+    """Where quoting a value does not protect, it is not put."""
+    step = json.dumps({"id": "s", "name": "Say.", "shell.run": {"command": command}})
+    workshop.write("i", f"inputs: {{x: {{type: text}}}}\nsteps: [{step}]\n")
+
+    with pytest.raises(RefusedError, match="inside quotes"):
+        workshop.planner("i", {"x": "$(touch pwned)"}).plan()
+
+
+def test_a_value_that_stands_bare_is_one_word(workshop: Workshop) -> None:
+    """Whatever a value holds, the shell sees one word."""
+    nasty = "$(touch pwned) '; touch pwned #\n`touch pwned`"
+    workshop.write(
+        "i",
+        'inputs: {x: {type: text}}\nsteps:\n  - id: s\n    name: Say.\n    shell.run: {command: "printf %s {{ inputs.x }} > said.txt"}\n    undo: {leave: x}\n',
+    )
+
+    assert workshop.run("i", inputs={"x": nasty}).status == "succeeded"
+
+    assert (workshop.folder / "said.txt").read_text() == nasty
+    assert not (workshop.folder / "pwned").exists()

@@ -131,7 +131,8 @@ def run_runbook(  # the command's options
         check_beforehand(made, agreement, answers=here.answers)
         from .carry import carry_new
 
-        return carry_new(saved or made, place, agreement)
+        # What was saved holds what was made just now, field by field: the plan that was shown is carried out.
+        return carry_new(made, place, agreement)
 
 
 def _print_json(made: "Plan") -> None:

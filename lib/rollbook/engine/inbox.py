@@ -3,10 +3,11 @@
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from ..errors import LockHeld, RollbookError
 from ..journal import Journal, sync_folder, utc_now
@@ -14,6 +15,12 @@ from ..runs import RunFolder
 from ..values import Plain
 
 Kind = Literal["note", "answer", "pause"]
+_TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "note": ("section", "text", "by"),
+    "answer": ("step", "text", "by", "reason"),
+    "pause": ("by",),
+}
+_LARGEST: Final = 1_000_000  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +66,26 @@ def _messages(folder: RunFolder) -> Iterator[Message]:
     if not folder.inbox.is_dir():
         return
     for path in sorted(folder.inbox.glob("*.json")):
-        try:
-            content = json.loads(path.read_bytes())
-            kind = content.pop("kind")
-        except (ValueError, KeyError, AttributeError):
+        message = _read(path)
+        if message is None:
             path.rename(path.with_suffix(".unreadable"))
-            continue
-        yield Message(kind, content, path)
+        else:
+            yield message
 
 
-def forget(folder: RunFolder, *steps: str) -> None:
-    """Remove the answers to a question that was answered."""
-    for message in take_answers(folder):
-        if message.content.get("step") in steps:
-            message.done()
+def _read(path: Path) -> Message | None:
+    """Read a message; None for what is none: no regular file of a few kilobytes, or without its texts."""
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode) or path.lstat().st_size > _LARGEST:
+            return None
+        content = json.loads(path.read_bytes())
+        kind = content.pop("kind")
+        texts = {name: content.get(name, "") for name in _TEXTS[kind]}
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
+        return None
+    if not all(isinstance(text, str) for text in texts.values()) or (kind == "answer" and not texts["step"]):
+        return None
+    return Message(kind, texts, path)
 
 
 def take_answers(folder: RunFolder) -> tuple[Message, ...]:

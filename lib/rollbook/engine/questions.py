@@ -8,7 +8,6 @@ from ..errors import StepFailed
 from ..plan import PlannedStep
 from ..schema import encode
 from ..values import Plain
-from . import inbox
 from .inbox import Message
 from .ports import Given
 from .session import Session
@@ -42,7 +41,7 @@ def ask(session: Session, step: PlannedStep, question: Question) -> Answered:
         if answer is None:
             session.record("waiting", step=step.address, prompt=encode(prompt))
             raise Waiting
-        value, source = answer
+        value, source, message = answer
         reason = question.refused(value)
         session.record(
             "answered",
@@ -53,7 +52,8 @@ def ask(session: Session, step: PlannedStep, question: Question) -> Answered:
             reason=source.reason,
             approval=False,
         )
-        inbox.forget(session.folder, step.address, step.id)
+        if message is not None:
+            message.done()
         if reason:
             raise StepFailed(f"{source.by} answered so that the run stops: {reason}")
         given[source.by] = value
@@ -61,7 +61,9 @@ def ask(session: Session, step: PlannedStep, question: Question) -> Answered:
             return Answered(value, ", ".join(given))
 
 
-def _one(session: Session, step: PlannedStep, prompt: Prompt, question: Question) -> tuple[Plain, Given] | None:
+def _one(
+    session: Session, step: PlannedStep, prompt: Prompt, question: Question
+) -> tuple[Plain, Given, Message | None] | None:
     problem = ""
     for _ in range(_TRIES):
         message = _from_inbox(session, step)
@@ -70,7 +72,7 @@ def _one(session: Session, step: PlannedStep, prompt: Prompt, question: Question
             return None
         value, problem = _judge(session, step, prompt, question, given)
         if not problem:
-            return value, given
+            return value, given, message
         if given.how != "terminal":
             session.record("warning", step=step.address, text=f"the answer of {given.by} was not taken: {problem}")
         if message:
@@ -111,7 +113,12 @@ def _user(who: str) -> str:
 
 
 def _from_inbox(session: Session, step: PlannedStep) -> Message | None:
-    return session.answers.pop(step.address, None) or session.answers.pop(step.id, None)
+    """Take the first answer to the question that others left; it is removed once it was judged and journalled."""
+    for message in session.answers:
+        if message.content["step"] in (step.address, step.id):
+            session.answers.remove(message)
+            return message
+    return None
 
 
 def _given_in(message: Message) -> Given:

@@ -37,7 +37,7 @@ class Session:
     operator: str
     protected: bool
     kill: threading.Event = field(default_factory=threading.Event)
-    answers: dict[str, Message] = field(default_factory=dict)
+    answers: list[Message] = field(default_factory=list)
     known: dict[str, Known] = field(default_factory=dict)
     approvals: dict[str, set[str]] = field(default_factory=dict)
     planned: dict[str, PlannedStep] = field(default_factory=dict)

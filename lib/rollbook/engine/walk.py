@@ -104,12 +104,13 @@ class Walk:
 
     def boundary(self) -> None:
         """Take in what others sent, and stop here when somebody asked to."""
+        self.session.answers.clear()
         for message in inbox.take(self.session.folder):
             match message.kind:
                 case "note":
                     self.session.record("note", **message.content)
                 case "answer":
-                    self.session.answers[message.content["step"]] = message
+                    self.session.answers.append(message)
                 case "pause":
                     self.session.stopped_by = f"paused by {message.content.get('by', 'somebody')}"
                     self.session.stop.set()

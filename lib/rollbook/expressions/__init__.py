@@ -8,5 +8,6 @@ anything else. What is not defined is an error; what is not known yet makes the 
 
 from .evaluate import condition, dotted, names_used, paths_used, render
 from .filters import FILTER_NAMES
+from .text import in_shell_quotes
 
-__all__ = ["FILTER_NAMES", "condition", "dotted", "names_used", "paths_used", "render"]
+__all__ = ["FILTER_NAMES", "condition", "dotted", "in_shell_quotes", "names_used", "paths_used", "render"]

@@ -34,3 +34,30 @@ def shell_text_of(value: Plain) -> str:
         case list():
             return shlex.join(text_of(part) for part in value)
     return shlex.quote(text_of(value))
+
+
+def in_shell_quotes(command: str) -> str:
+    """
+    Give the first `{{ }}` of a shell command that stands where quoting it does not protect, or nothing.
+
+    That is inside quotes of the command's own, and anywhere in one with a here-document: what is put
+    there is quoted for a bare word, so a quote within it would end the surrounding one.
+    """
+    quote, index = "", 0
+    while index < len(command):
+        if command.startswith("{{", index):
+            end = command.find("}}", index)
+            end = len(command) if end < 0 else end + 2
+            if quote or "<<" in command:
+                return command[index:end]
+            index = end
+            continue
+        letter = command[index]
+        if letter == "\\" and quote != "'":
+            index += 1
+        elif quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"":
+            quote = letter
+        index += 1
+    return ""

@@ -2,6 +2,7 @@
 
 import difflib
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -21,7 +22,7 @@ from ..targets.pool import redact
 from ..values import NOW, RUN_ID, Plain, Unknown
 from .projection import Projection
 from .readers import LiveReaders, Pool
-from .scope import Known, Scope, Use, item_place, unknown_outputs, with_unknowns
+from .scope import Known, Scope, Use, item_places, unknown_outputs, with_unknowns
 from .step import decode_op, loop_items, outline, plan_use, takes_part, unknown
 
 ONE_MACHINE: Final = "this machine only"
@@ -84,6 +85,9 @@ class Planner:
         self._check_targets()
         self._check_answers()
         steps = tuple(self._walk(known or {}, {}))
+        twice = sorted(address for address, count in Counter(step.address for step in steps).items() if count > 1)
+        if twice:
+            raise RefusedError(f"Two steps would have one address: {', '.join(twice)}.", advice="Give each its own id.")
         if self.until and not any(self.until in (step.address, step.id) for step in steps):
             raise NotFoundError(f"There is no step {self.until!r} to stop after.", advice=f"Steps: {self._ids(steps)}.")
         lock = str(render(self.runbook.lock, self.common() | {"inputs": self.inputs, "steps": {}, "item": None}))
@@ -223,8 +227,7 @@ class Planner:
             yield replace(use, item=items)
             return
         use.scope.steps[use.step.id] = {"outputs": {"items": [], "members": {}}, "status": "planned"}
-        for index, item in enumerate(items):
-            place = f"[{item_place(item, index)}]"
+        for item, place in zip(items, item_places(items), strict=True):
             yield from self._members(replace(use, address=use.address + place, item=item, place=place))
 
     def _members(self, use: Use) -> Iterator[Use]:

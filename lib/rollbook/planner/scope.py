@@ -1,7 +1,7 @@
 """What a step's expressions see, and which use of a step stands at which address."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -80,9 +80,15 @@ class Known:
         return cls(step.planned, step.outputs, step.status, step.after)
 
 
-def item_place(item: Plain, index: int) -> str:
-    """Give the part of an address that names a loop's item."""
-    return item if isinstance(item, str) and _PLAIN_ITEM.fullmatch(item) else str(index)
+def item_places(items: Sequence[Plain]) -> tuple[str, ...]:
+    """
+    Give the part of an address that names each of a loop's items.
+
+    Their texts where these are short, plain and all different; else their numbers from 0.
+    """
+    plain = all(isinstance(item, str) and _PLAIN_ITEM.fullmatch(item) for item in items)
+    names = [str(item) for item in items] if plain and len(set(items)) == len(items) else map(str, range(len(items)))
+    return tuple(f"[{name}]" for name in names)
 
 
 def with_unknowns(value: Plain) -> Plain:

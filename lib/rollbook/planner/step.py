@@ -1,5 +1,6 @@
 """One step planned: from its place in a runbook to what it will do, read from the real systems."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import timedelta
@@ -21,7 +22,7 @@ from ..action import (
     reader_types,
 )
 from ..errors import ExpressionError, NotFoundError, RefusedError, RollbookError, SchemaError
-from ..expressions import condition, render
+from ..expressions import condition, in_shell_quotes, render
 from ..ops import Command, Op
 from ..plan import PlannedStep, UndoKind
 from ..registry import action_type
@@ -31,6 +32,7 @@ from ..values import Plain, Unknown, unknowns
 from .projection import Projection
 from .scope import Use, unknown_outputs, with_unknowns
 
+_RAW: Final = re.compile(r"\|\s*(raw|quote)\b")  # whoever writes these has taken the quoting over
 _UNDO: Final[Mapping[type, UndoKind]] = {Reverse: "reverse", Leave: "leave", Refuse: "refuse"}
 
 
@@ -132,6 +134,12 @@ def rendered_arguments(use: Use, kind: type[Action[Any]], names: Mapping[str, Pl
     arguments = {name: render(value, names) for name, value in use.step.arguments.items()}
     command = use.step.arguments.get("command")
     if isinstance(command, str) and isinstance(arguments["command"], str):
+        unsafe = in_shell_quotes(command)
+        if unsafe and not _RAW.search(unsafe):
+            raise RefusedError(
+                f"{unsafe} stands inside quotes of the command, where what it holds could end them and be run.",
+                advice="Take the quotes away: each value is quoted as one word. Or write the command as a list.",
+            )
         # A text goes to a shell, so what is put into it is quoted; an expression that gives a list is an argv.
         arguments["command"] = render(command, names, quote=True)
     member = use.member or (render(use.step.target, names) if use.step.target else "")
