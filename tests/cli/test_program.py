@@ -119,6 +119,18 @@ def test_a_fresh_repository_lists_and_plans(own: Path, program: tuple[str, ...])
     assert f"{'invoke' if program is INVOKE else 'rollbook'} run-runbook hello --env here --set file=" in planned.stdout
 
 
+def test_what_init_wrote_is_clean(own: Path) -> None:
+    """Nothing is to be said against the example, nor against the targets that its environment offers."""
+    inventory = own / "inventory/here.yml"
+    inventory.write_text(re.sub(r"(?m)^  # (ledger|app|site):", r"  \1:", inventory.read_text()))
+
+    linted = run(own, "lint", "runbooks/hello.yml", "inventory/here.yml")
+
+    assert "2 files: no errors, no other findings." in linted.stdout
+    assert "site:" in inventory.read_text().splitlines()[-1]
+    assert "/tmp" not in (own / "runbooks/hello.yml").read_text()
+
+
 def test_init_never_overwrites(own: Path) -> None:
     """A second init is refused and changes nothing."""
     (own / "README.md").write_text("ours")

@@ -1,12 +1,13 @@
 """Commands about places: `doctor` looks at an environment, `init` starts a folder, `demo` and `test` try everything."""
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Final
 
 from ..errors import NotFoundError, UsageError
-from .command import FAILED, OK, command
+from .command import FAILED, OK, command, program
 from .screen import screen, write
 
 _DEMO_FOLDER: Final = Path(".rollbook/demo")
@@ -51,9 +52,10 @@ def init(folder: str) -> int:
         write(f"  {path}")
     write()
     write("Next")
-    write(f"  cd {folder}")
-    write(f"  {typed('list-runbooks')}")
-    write(f"  {typed('plan', 'hello')}")
+    write(f"  cd {shlex.quote(folder)}")
+    there = str(Path(program()).absolute()) if "/" in program() else program()
+    write(f"  {there} list-runbooks")
+    write(f"  {there} plan hello")
     return OK
 
 

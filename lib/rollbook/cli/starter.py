@@ -19,10 +19,12 @@ summary: A first runbook, to copy from. It reads, asks, writes one file, checks 
 
 inputs:
   who: {type: text, default: world, help: whom to greet}
-  file: {type: path, default: /tmp/rollbook-hello.txt, help: where the greeting goes}
+  file: {type: path, default: hello.txt, help: where the greeting goes}
 
 targets:
   local: local
+
+lock: "greeting {{ inputs.file }}"
 
 steps:
   - phase: Look around
@@ -45,9 +47,10 @@ steps:
           path: "{{ inputs.file }}"
           content: "Hello, {{ inputs.who }}.\\n"
 
-      - id: look
-        name: Read it back
-        shell.run: {command: [cat, "{{ inputs.file }}"], effect: read}
+        verify:
+          - id: look
+            name: See that it greets whom it should
+            wait.for: {command: [grep, -F, "Hello, {{ inputs.who }}.", "{{ inputs.file }}"], timeout: 5s}
 """
 
 _INVENTORY: Final = """\
@@ -63,7 +66,7 @@ targets:
   # A secret is a reference: env:NAME, file:PATH (mode 0600) or command:ARGV. Values are never written down.
   # ledger: {kind: sql, url: {secret: "env:LEDGER_URL"}}
   # app: {kind: ssh, host: app1.example.org}
-  # site: {kind: http, url: "https://example.org"}
+  # site: {kind: http, base_url: "https://example.org"}
 """
 
 _IGNORE: Final = """\
