@@ -202,11 +202,14 @@ class Desk:
         """Give the words that say what is to be restored where, with the answers prepared."""
         sets = {"course_id": self.sample.course_id, **inputs}
         options = [f"--set={name}={value}" for name, value in sets.items()]
-        return (RESTORE, "--env", ENVIRONMENT, *options, *self.answering_words())
+        answers = [f"--answer={step}={value}" for step, value in self.answers.items()]
+        return (RESTORE, "--env", ENVIRONMENT, *options, *answers)
 
     def answering_words(self) -> tuple[str, ...]:
-        """Give the prepared answers as options."""
-        return tuple(f"--answer={step}={value}" for step, value in self.answers.items())
+        """Give the prepared answers as options of a resume, which knows no undo yet."""
+        return tuple(
+            f"--answer={step}={value}" for step, value in self.answers.items() if not step.startswith("undo/")
+        )
 
 
 def tell(done: subprocess.CompletedProcess[str]) -> str:
