@@ -9,6 +9,7 @@ from rollbook.cli.asker import TerminalAsker, default_text
 from rollbook.cli.keyboard import Keyboard
 from rollbook.cli.screen import Screen
 from rollbook.cli.sheet import Sheet, given_already
+from rollbook.cli.unattended import Unattended
 from rollbook.engine.ports import Decision, Given, Nobody
 from rollbook.errors import Interrupted
 
@@ -141,3 +142,49 @@ def test_newly_planned_steps_are_shown_and_agreed_to(capsys: pytest.CaptureFixtu
 def test_a_default_reads_as_a_person_would_type_it(default: object, text: str) -> None:
     """A default that is no text is named by its choice's label."""
     assert default_text(Prompt("choose", "?", (Choice({"draft": 1}, "that one"),), default, True)) == text
+
+
+def many() -> Prompt:
+    """Give a question with as many choices as a course has versions."""
+    labels = [
+        f'2026-11-1{day}T05:52:51.921Z | user 1 | Updated draft branch | draft …034a9{day} · published …034a95 | "Beginners" '
+        f"| draft: {day} html, 10 problem, 10 video, 8 sequential, 4 chapter; published: 16 vertical | complete"
+        for day in range(6)
+    ]
+    choices = tuple(Choice(f"{number}", label, "taken by the next pruning") for number, label in enumerate(labels))
+    return Prompt("choose", "Which version?", choices, "3", True)
+
+
+def test_many_choices_are_shown_on_a_line_each_and_whole_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """A screen of 80 by 24 holds the question; `?` shows all that is known; Enter takes what the prompt names."""
+    asked: list[str] = []
+    answers = iter(["?", ""])
+
+    def read(prompt: str) -> str:
+        asked.append(prompt)
+        return next(answers)
+
+    keyboard = Keyboard(Screen(80), read=read)
+    given = TerminalAsker(keyboard, Nobody({}, "grace@laptop", {}), "grace@laptop").answer(CHOICE, many(), "")
+
+    shown = capsys.readouterr().out
+    assert '  >  4. 2026-11-13 05:52 | user 1 | "Beginners" | …034a93 …034a95' in shown
+    assert shown.index("published: 16 vertical") > shown.index("? shows all")
+    assert all(len(line) <= 80 for line in shown.splitlines())
+    assert asked == ["[4. 2026-11-13 05:52] > "] * 2
+    assert given is not None
+    assert given.how == "default"
+
+
+def test_what_waits_without_a_terminal_is_shown_with_all_that_it_asks(capsys: pytest.CaptureFixture[str]) -> None:
+    """Items, choices with their numbers and the default are printed for whoever answers later."""
+    ask = Unattended(Nobody({}, "grace@laptop", {}), Screen())
+
+    assert ask.answer(CHOICE, CHOOSE, "") is None
+    assert (
+        ask.answer(CHOICE, Prompt("checklist", "Before the switch", items=("Editors gone", "Status page")), "") is None
+    )
+
+    shown = capsys.readouterr().out
+    assert "2. Tuesday  312 blocks  (default)" in shown
+    assert "2. [ ] Status page" in shown

@@ -1,10 +1,10 @@
 """Puts the engine's questions to the person at the terminal."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, cast
 
-from ..action import Choice, Prompt
+from ..action import Prompt
 from ..engine.ports import Asker, Decision, Given, Nobody, OnDoubt, OnFailure
 from ..plan import SYMBOLS, Plan, PlannedStep, shown
 from ..report.wording import visible
@@ -12,17 +12,10 @@ from ..values import Plain
 from .boundary import Site
 from .hints import typed
 from .keyboard import Keyboard
+from .questionview import HOW, default_lead, is_long, question_lines
 from .screen import write
 from .unattended import fresh_lines
 
-_HOW: Final[Mapping[str, str]] = {
-    "confirm": "yes or no",
-    "approve": "yes or no",
-    "choose": "a number or a label",
-    "input": "your answer",
-    "checklist": "all, none, or the numbers of those that hold",
-    "task": "done, or failed if it could not be done",
-}
 _FAILURE: Final = {
     "retry": "carry the step out again",
     "skip": "go on without it, and say why",
@@ -67,38 +60,30 @@ class TerminalAsker(Asker):
             self.keyboard.say(f"Not accepted: {visible(problem)}", "red")
             return
         self._title(SYMBOLS["ask"], step)
-        for line in prompt.text.splitlines():
-            self.keyboard.say(visible(line))
-        for line in self._choices(prompt):
+        screen = self.keyboard.screen
+        for line in question_lines(prompt, screen, whole=False):
             write(line)
         if prompt.kind == "approve":
-            who = f"{prompt.quorum} of " if prompt.quorum < len(prompt.names) else ""
             others = typed("approve", self.run_id or "last", step.address)
-            names = f"Asked of {who}{', '.join(prompt.names)}; you" if prompt.names else "You"
-            self.keyboard.say(
-                f"{names} are {self.by}. Others answer with `{others}`; then Ctrl-D here, and resume.", "dim"
-            )
+            self.keyboard.say(f"You are {self.by}. Others answer with", "dim")
+            write(screen.paint(f"    {others}", "dim"))
+            self.keyboard.say("then Ctrl-D here, and resume.", "dim")
         default = "; Enter takes the default" if prompt.has_default else ""
-        self.keyboard.say(f"Type {_HOW[prompt.kind]}{default}. Ctrl-D: answer later.", "dim")
+        more = "; ? shows all that is known of each" if is_long(prompt, screen) else ""
+        self.keyboard.say(f"Type {HOW[prompt.kind]}{default}{more}. Ctrl-D: answer later.", "dim")
 
     def _title(self, symbol: str, step: PlannedStep) -> None:
         write()
         paint = self.keyboard.screen.paint
         write(f"{paint(symbol, 'magenta', 'bold')} {paint(visible(step.address), 'bold')}  {visible(step.name)}")
 
-    def _choices(self, prompt: Prompt) -> Iterator[str]:
-        screen = self.keyboard.screen
-        for number, item in enumerate(prompt.items, 1):
-            yield from screen.wrap(visible(item), first=f"  {number:>3}. [ ] ", rest=" " * 11)
-        for number, choice in enumerate(prompt.choices, 1):
-            mark = "  (default)" if prompt.has_default and choice.value == prompt.default else ""
-            yield from screen.wrap(visible(f"{_told(choice)}{mark}"), first=f"  {number:>3}. ", rest=" " * 7)
-        if prompt.has_default and not prompt.choices:
-            yield f"    default: {visible(shown(prompt.default))}"
-
     def _read(self, prompt: Prompt) -> Given | None:
-        while (text := self.keyboard.line()) == "" and not prompt.has_default:
-            self.keyboard.say(f"Type {_HOW[prompt.kind]}. Ctrl-D: answer later.", "dim")
+        lead = f"{default_lead(prompt)}> "
+        while ((text := self.keyboard.line(lead)) == "?" and prompt.choices) or (text == "" and not prompt.has_default):
+            if text:
+                for line in question_lines(prompt, self.keyboard.screen):
+                    write(line)
+            self.keyboard.say(f"Type {HOW[prompt.kind]}. Ctrl-D: answer later.", "dim")
         if text is None:
             return None
         if not text:
@@ -157,10 +142,6 @@ class TerminalAsker(Asker):
                 self.keyboard.say(visible(f"sent    {line}"), indent="    ")
             self.keyboard.say("Look at the target yourself, then say:", "bold")
             return cast("OnDoubt | None", self.keyboard.one_of(_DOUBT))
-
-
-def _told(choice: Choice) -> str:
-    return f"{choice.label}  {choice.detail}" if choice.detail else choice.label
 
 
 def default_text(prompt: Prompt) -> str:

@@ -10,6 +10,7 @@ from ..report.wording import visible
 from ..values import Plain
 from .boundary import Site
 from .planview import step_lines
+from .questionview import HOW, question_lines
 from .screen import Screen, write
 
 
@@ -22,8 +23,16 @@ class Unattended(Asker):
     sites: Mapping[str, Site] | None = None
 
     def answer(self, step: PlannedStep, prompt: Prompt, problem: str) -> Given | None:
-        """Answer as the sheet says."""
-        return self.sheet.answer(step, prompt, problem)
+        """Answer as the sheet says; a question that waits is printed with all that it asks."""
+        given = self.sheet.answer(step, prompt, problem)
+        if given is None:
+            write()
+            write(f"@ {visible(step.address)}  {visible(step.name)}")
+            for line in question_lines(prompt, self.screen):
+                write(line)
+            write(f"  Nobody is here to answer ({HOW[prompt.kind]}).")
+            write()
+        return given
 
     def agree(self, plan: Plan, steps: tuple[PlannedStep, ...], why: str) -> bool | None:
         """Print the newly planned *steps*; they are agreed to with --yes only."""
