@@ -3,15 +3,17 @@
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
-from urllib.parse import urljoin, urlsplit
 
-from ..errors import TargetError, Unreachable
+from ..errors import Interrupted, TargetError, Unreachable
 from ..ops import Execution, HttpCall, Op, OpResult
 from ..values import Plain, Secret
 from .base import HttpReader, HttpResponse, TargetSpec
+from .http_address import Address, Origin, is_absolute, read_address
+from .http_answer import Answer
 from .probe import BaseProbe
+from .process import never
 from .settings import HttpSettings
 from .surroundings import BaseTarget, Surroundings
 from .tunnel import Tunnels
@@ -19,12 +21,10 @@ from .tunnel import Tunnels
 if TYPE_CHECKING:
     from urllib3 import PoolManager
     from urllib3.exceptions import HTTPError
-    from urllib3.response import BaseHTTPResponse
 
-LARGEST_BODY: Final = 1_000_000
 _KEPT: Final = 1 << 16
-_CHUNK: Final = 1 << 16
-_ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
@@ -47,92 +47,123 @@ class HttpTarget(BaseTarget[HttpSettings]):
     @property
     def pool(self) -> "PoolManager":
         """The connections; opened when first used."""
-        from urllib3 import PoolManager
+        from .http_exchange import make_pool
 
         with self.guard:
             if self._pool is None:
-                self._pool = PoolManager(num_pools=4, maxsize=4, **self._verified())
+                self._pool = make_pool(self.settings.ca)
             return self._pool
 
-    def _verified(self) -> dict[str, Plain]:
-        return {"cert_reqs": "CERT_REQUIRED", "ca_certs": self.settings.ca, "retries": False}
+    def _way(self, address: Address, headers: Mapping[str, str]) -> "tuple[PoolManager, str, int, dict[str, str]]":
+        """Give the connections, host, port and headers to use, by way of `via:` where there is one."""
+        from .http_exchange import make_pool
 
-    def _way(self, address: str, headers: Mapping[str, str]) -> "tuple[PoolManager, str, dict[str, str]]":
-        """Give the connections to use, and the address and headers by way of `via:` where there is one."""
-        from urllib3 import PoolManager
-
-        parts = urlsplit(address)
-        base = self.secrets.resolve(self.settings.base_url or address)
-        if self.settings.via is None or _origin(base) != _origin(address):
-            return self.pool, address, dict(headers)
-        _, host, port = _origin(address)
-        near, near_port = self._tunnels.reach(self.settings.via, host or "", port or 80)
+        if self.settings.via is None or self._base(address) != address.origin:
+            return self.pool, address.host, address.port, dict(headers)
+        near, near_port = self._tunnels.reach(self.settings.via, address.bare_host, address.port)
         with self.guard:
             if self._tunnelled is None:
-                options = self._verified()
-                if parts.scheme == "https":
-                    # The certificate is compared with the real host's name, not with this machine's.
-                    options |= {"assert_hostname": host, "server_hostname": host}
-                self._tunnelled = PoolManager(num_pools=4, maxsize=4, **options)
-        where = parts._replace(netloc=f"{near}:{near_port}").geturl()
-        return self._tunnelled, where, {"Host": parts.netloc.rpartition("@")[2], **headers}
+                # The certificate is compared with the real host's name, not with this machine's.
+                secure = address.scheme == "https"
+                self._tunnelled = make_pool(self.settings.ca, address.bare_host if secure else None)
+        return self._tunnelled, near, near_port, {"Host": address.place, **headers}
 
-    def address(self, url: str | Secret) -> str:
+    def _base(self, address: Address) -> Origin:
+        """Give where base_url is; without one every address is its own."""
+        base = self.secrets.resolve(self.settings.base_url or "")
+        return self._read("base_url", base).origin if base else address.origin
+
+    def _read(self, shown: str | Secret, text: str) -> Address:
+        try:
+            return read_address(text)
+        except ValueError as error:
+            raise self._refused(shown, str(error), "Write https://host/path.") from None
+
+    def address(self, url: str | Secret) -> Address:
         """
         Make a whole address of a step's *url*, which stays on the host of base_url where there is one.
 
-        Raises `TargetError` for another host, and for anything but http and https.
+        Raises `TargetError` for another host, and for what is no address of http or https.
         """
         wanted, base = self.secrets.resolve(url), self.secrets.resolve(self.settings.base_url or "")
-        if _ABSOLUTE.match(wanted) is None:
+        if not is_absolute(wanted):
             if not base:
                 raise self._refused(
                     url, "it is relative, and the target has no base_url", "Give base_url: https://host"
                 )
             separator = "" if wanted.startswith(("/", "?")) or not wanted else "/"
             wanted = f"{base.rstrip('/')}{separator}{wanted}"
-        if urlsplit(wanted).scheme not in ("http", "https") or not urlsplit(wanted).hostname:
-            raise self._refused(url, "it is neither http nor https", "Write https://host/path.")
-        if base and _origin(wanted) != _origin(base):
+        found = self._read(url, wanted)
+        if self._base(found) != found.origin:
             raise self._refused(url, "it is on another host than the target's", "Add a target for that host.")
-        return wanted
+        return found
 
     def _refused(self, url: str | Secret, why: str, advice: str) -> TargetError:
         return TargetError(f"{self.name}: {self.safe(url)} cannot be asked: {why}", advice=advice)
 
-    def own_headers(self, address: str, more: Mapping[str, str | Secret]) -> dict[str, str]:
-        """Give the headers of a request: the target's where *address* is its host, and *more*."""
-        base = self.secrets.resolve(self.settings.base_url or address)
-        own = self.settings.headers if _origin(base) == _origin(address) else {}
-        return {name: self.secrets.resolve(value) for name, value in {**own, **more}.items()}
+    def own_headers(self, more: Mapping[str, str | Secret]) -> dict[str, str]:
+        """Give the headers of a request to the target's host: its own and *more*. Raises `TargetError`."""
+        found = {name: self.secrets.resolve(value) for name, value in {**self.settings.headers, **more}.items()}
+        for name, value in found.items():
+            if _HEADER_NAME.fullmatch(name) is None or _HEADER_VALUE.fullmatch(value) is None:
+                raise TargetError(
+                    f"{self.name}: the header {self.safe(repr(name))} cannot be sent: it holds a character "
+                    "that a header cannot have",
+                    advice="Line ends, control characters and letters beyond latin-1 do not go into a header.",
+                )
+        return found
 
     def ask(
-        self, method: str, address: str, *, headers: Mapping[str, str], timeout: float, body: bytes | None = None
-    ) -> HttpResponse:
-        """Send one request, following no redirect; raises `Unreachable`. *timeout* is for all of it, in seconds."""
+        self,
+        method: str,
+        address: Address,
+        *,
+        headers: Mapping[str, str],
+        timeout: float,
+        body: bytes | None = None,
+        stopping: Callable[[], bool] = never,
+    ) -> tuple[HttpResponse, str | None]:
+        """
+        Send one request, following no redirect; give the answer, and where it redirects to, not redacted.
+
+        *timeout* is for all of it, in seconds. Raises `Unreachable`, or `Interrupted` when *stopping* says so.
+        """
         from urllib3 import Timeout
         from urllib3.exceptions import HTTPError
 
+        from .http_exchange import within
+
+        pool, host, port, sent = self._way(address, headers)
         started = time.monotonic()
-        pool, where, sent = self._way(address, headers)
-        try:
-            answer = pool.request(
-                method, where, headers=sent, body=body, timeout=Timeout(total=timeout),
-                redirect=False, retries=False, preload_content=False,
+
+        def send() -> Answer:
+            connections = pool.connection_from_host(host, port=port, scheme=address.scheme)
+            answer = connections.urlopen(
+                method, address.request, headers=sent, body=body, timeout=Timeout(total=timeout),
+                redirect=False, retries=False, assert_same_host=False, preload_content=False,
             )  # fmt: skip
-            try:
-                content = _body(answer, started + timeout)
-            finally:
-                # What was not read of a large body would be taken for the next answer.
-                answer.close()
+            return Answer.read(answer)
+
+        try:
+            answer = within(timeout, send, stopping)
         except HTTPError as error:
             raise self._unreachable(method, address, error) from error
-        charset = _charset(answer.headers.get("content-type", ""))
-        shown = {name.lower(): self.redactor.text(value) for name, value in answer.headers.items()}
-        text = self.redactor.text(content.decode(charset, errors="replace"))
-        return HttpResponse(answer.status, shown, text, time.monotonic() - started)
+        if answer is None:
+            raise self._ended(method, address, timeout, stopped=stopping())
+        shown = {name: self.redactor.text(value) for name, value in answer.headers.items()}
+        text = self.redactor.text(answer.text)
+        response = HttpResponse(answer.status, shown, text, time.monotonic() - started)
+        return response, answer.headers.get("location") if answer.status in _REDIRECTS else None
 
-    def _unreachable(self, method: str, address: str, error: "HTTPError") -> Unreachable:
+    def _ended(self, method: str, address: Address, timeout: float, *, stopped: bool) -> Interrupted | Unreachable:
+        place = self.safe(f"{method} {address}")
+        if stopped:
+            return Interrupted(f"{place} was stopped: the run was asked to stop{_doubt(method)}")
+        return Unreachable(
+            f"{place}: no whole answer came within {timeout:g} s{_doubt(method)}", advice="Look at the site's own log."
+        )
+
+    def _unreachable(self, method: str, address: Address, error: "HTTPError") -> Unreachable:
         from urllib3 import exceptions
 
         place = self.safe(f"{method} {address}")
@@ -148,17 +179,21 @@ class HttpTarget(BaseTarget[HttpSettings]):
                     f"{place}: nobody answers, nothing was sent: {text}",
                     advice="Is the site up, and can this machine reach it?",
                 )
-        doubt = "" if method in ("GET", "HEAD") else "; the request may have been taken or not"
-        return Unreachable(f"{place}: no whole answer came{doubt}: {text}", advice="Look at the site's own log.")
+        return Unreachable(
+            f"{place}: no whole answer came{_doubt(method)}: {text}", advice="Look at the site's own log."
+        )
 
     def execute(self, op: Op, execution: Execution) -> OpResult:
         """Send a request that writes."""
         if not isinstance(op, HttpCall):
             raise self.misplaced(op)
         address = self.address(op.url)
-        headers, body = self._content(op, self.own_headers(address, op.headers))
+        headers, body = self._content(op, self.own_headers(op.headers))
         limits = [op.timeout] if execution.timeout is None else [op.timeout, execution.timeout]
-        answer = self.ask(op.method, address, headers=headers, timeout=max(0.001, min(limits)), body=body)
+        seconds = max(0.001, min(limits))
+        answer, _ = self.ask(
+            op.method, address, headers=headers, timeout=seconds, body=body, stopping=execution.stopping
+        )
         if answer.status not in op.ok:
             wanted = " or ".join(map(str, op.ok))
             raise TargetError(
@@ -175,7 +210,14 @@ class HttpTarget(BaseTarget[HttpSettings]):
             return headers, op.body.encode()
         if "content-type" not in {name.lower() for name in headers}:
             headers["Content-Type"] = "application/json"
-        return headers, json.dumps(self._resolved(op.body), ensure_ascii=False).encode()
+        try:
+            return headers, json.dumps(self._resolved(op.body), ensure_ascii=False).encode()
+        except (RecursionError, ValueError) as error:  # nested in hundreds of levels; half of a character
+            why = "it is nested too deeply" if isinstance(error, RecursionError) else "it holds no text of Unicode"
+            raise TargetError(
+                f"the body for {self.safe(f'{op.method} {op.url}')} on {self.name} cannot be written as JSON: {why}",
+                advice="Nothing was sent. Correct the step's body:.",
+            ) from None
 
     def _resolved(self, value: Plain) -> Plain:
         match value:
@@ -199,36 +241,8 @@ class HttpTarget(BaseTarget[HttpSettings]):
             self._tunnels.close()
 
 
-def _origin(address: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(address)
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-
-
-def _body(answer: "BaseHTTPResponse", limit: float) -> bytes:
-    from urllib3.exceptions import ReadTimeoutError
-
-    content = bytearray()
-    while len(content) < LARGEST_BODY:
-        chunk = answer.read1(_CHUNK)
-        if not chunk:
-            break
-        content += chunk
-        if time.monotonic() > limit:
-            raise ReadTimeoutError(None, answer.url, "the answer did not end in time")  # type: ignore[arg-type]  # no pool here
-    return bytes(content[:LARGEST_BODY])
-
-
-def _charset(content_type: str) -> str:
-    import codecs
-
-    for part in content_type.split(";")[1:]:
-        name, _, value = part.strip().partition("=")
-        if name.lower() == "charset":
-            try:
-                return codecs.lookup(value.strip("\"' ")).name
-            except LookupError:
-                break
-    return "utf-8"
+def _doubt(method: str) -> str:
+    return "" if method in ("GET", "HEAD") else "; the request may have been taken or not"
 
 
 class HttpProbe(BaseProbe, HttpReader):
@@ -249,9 +263,8 @@ class HttpProbe(BaseProbe, HttpReader):
         if self._base is None:
             return {}
         address = self._address("")
-        self._ask("HEAD", address, headers=self._headers(address, {}), timeout=10.0)
-        _, host, port = _origin(address)
-        return {"host": self._safe(f"{host}:{port}")}
+        self._ask("HEAD", address, headers=self._headers({}), timeout=10.0)
+        return {"host": self._safe(f"{address.bare_host}:{address.port}")}
 
     def get(
         self,
@@ -265,23 +278,28 @@ class HttpProbe(BaseProbe, HttpReader):
         """
         Ask *url*, relative to the target's or absolute on its host. Raises `Unreachable` when nothing answers.
 
-        Follows at most *redirects* redirects, none from https to http; the target's own headers go to its host only.
+        Follows at most *redirects* redirects, none from https to http; headers, the target's own and
+        *headers*, go to its host only.
         """
         address = self._address(url)
+        own, origin = self._headers(headers or {}), address.origin
         limit = time.monotonic() + timeout
         while True:
             left = max(0.001, limit - time.monotonic())
-            answer = self._ask(method, address, headers=self._headers(address, headers or {}), timeout=left)
-            following = _following(answer, address)
-            if redirects <= 0 or following is None:
+            sent = own if address.origin == origin else {}
+            answer, location = self._ask(method, address, headers=sent, timeout=left)
+            following = self._following(address, location) if redirects > 0 and location is not None else None
+            if following is None:
                 return answer
             address, redirects = following, redirects - 1
 
-
-def _following(answer: HttpResponse, address: str) -> str | None:
-    """Give where an answer redirects to, None where it does not or where following would be unsafe."""
-    if answer.status not in _REDIRECTS or "location" not in answer.headers:
-        return None
-    following = urljoin(address, answer.headers["location"])
-    allowed = ("https",) if address.startswith("https:") else ("http", "https")
-    return following if urlsplit(following).scheme in allowed else None
+    def _following(self, address: Address, location: str) -> Address | None:
+        """Read where a redirect leads; None where following would leave https."""
+        try:
+            following = address.following(location)
+        except ValueError as error:
+            raise Unreachable(
+                f"{self._safe(address)} redirects to {self._safe(location)[:200]!r}, which cannot be asked: {error}",
+                advice="The site's answer is at fault: look at its Location header.",
+            ) from None
+        return None if (address.scheme, following.scheme) == ("https", "http") else following
