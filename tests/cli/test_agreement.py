@@ -24,11 +24,17 @@ def test_a_plan_that_writes_nothing_needs_no_agreement() -> None:
     assert agree(restore_plan(steps=(SMOKE,)), Agreement(), None) == ""
 
 
-@pytest.mark.parametrize("typed", ["no", "", "y", None])
-def test_only_yes_agrees(typed: str | None) -> None:
-    """Anything but the word yes refuses the plan."""
+@pytest.mark.parametrize("typed", [("no",), ("",), (None,), ("yse", ""), ("ye", "ja", "ok")])
+def test_only_yes_agrees(typed: tuple[str | None, ...]) -> None:
+    """No, nothing and Ctrl-D refuse the plan at once; anything else is asked again, three times in all."""
     with pytest.raises(RefusedError):
-        agree(restore_plan(), Agreement(), hands(typed))
+        agree(restore_plan(), Agreement(), hands(*typed))
+
+
+@pytest.mark.parametrize("typed", [("yes",), ("Y",), ("yse", "yes")])
+def test_a_slip_of_the_finger_is_forgiven(typed: tuple[str, ...]) -> None:
+    """Yes and y agree, also after something that was neither."""
+    assert agree(restore_plan(), Agreement(), hands(*typed)) == ""
 
 
 def test_a_protected_environment_asks_for_its_name_and_a_reason() -> None:
@@ -37,7 +43,7 @@ def test_a_protected_environment_asks_for_its_name_and_a_reason() -> None:
 
     assert agree(plan, Agreement(yes=True), hands("", "a mistaken import", "prod")) == "a mistaken import"
     with pytest.raises(RefusedError):
-        agree(plan, Agreement(yes=True, reason="x"), hands("yes"))
+        agree(plan, Agreement(yes=True, reason="x"), hands("yes", "yes", "yes"))
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from ..errors import RefusedError, UsageError
 from ..plan import Plan
 from .keyboard import Keyboard
 from .screen import write
+
+_TRIES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +98,18 @@ def _confirm(plan: Plan, agreement: Agreement, keyboard: Keyboard) -> None:
     if plan.protected:
         if agreement.name:
             return
-        word, asked = plan.environment, f"Type the environment's name ({plan.environment}) to carry this plan out: "
+        words = {plan.environment.casefold()}
+        asked = f"Type the environment's name ({plan.environment}) to carry this plan out: "
     else:
         if agreement.yes:
             return
-        word, asked = "yes", "Type yes to carry this plan out: "
+        words, asked = {"yes", "y"}, "Type yes to carry this plan out: "
     write()
-    typed = keyboard.line(asked)
-    if typed is None or typed.casefold() != word.casefold():
-        said = f"you typed {typed!r}" if typed else "nothing was typed"
-        raise RefusedError(f"The plan was not agreed to ({said}); nothing was started.")
+    for left in reversed(range(_TRIES)):
+        typed = keyboard.line(asked)
+        if typed and typed.casefold() in words:
+            return
+        if not typed or typed.casefold() in ("no", "n") or not left:
+            said = f"you typed {typed!r}" if typed else "nothing was typed"
+            raise RefusedError(f"The plan was not agreed to ({said}); nothing was started.")
+        keyboard.say(f"You typed {typed!r}. Enter alone starts nothing.", indent="")
