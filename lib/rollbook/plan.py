@@ -130,6 +130,7 @@ class Plan:
     made_at: str = ""
     made_by: str = ""
     undo_of: str = ""
+    undo_to: str = ""
     until: str = ""
     format: int = FORMAT
 
@@ -146,6 +147,7 @@ class Plan:
             "identities": {name: dict(who) for name, who in self.identities.items()},
             "lock": self.lock,
             "undo_of": self.undo_of,
+            "undo_to": self.undo_to,
             "until": self.until,
             "steps": [step.binding() for step in self.steps],
         }

@@ -128,7 +128,8 @@ class Run:
 
     *head* is the journal's head hash, *waiting_for* the address of an open question, *operator* who
     started it (`user@host`), *operators* all who carried it on. *abandoning* is the reason for which it is
-    being given up: what is left of it are its `finally` steps.
+    being given up: what is left of it are its `finally` steps. *agreement_due*: newly planned steps wait to
+    be agreed to. *ended_because* is what its end gave as a reason.
     """
 
     id: str
@@ -149,6 +150,8 @@ class Run:
     events: tuple[Event, ...] = ()
     waiting_for: str = ""
     abandoning: str = ""
+    agreement_due: bool = False
+    ended_because: str = ""
     records: int = 0
     head: str = ""
 
@@ -215,7 +218,8 @@ def _take(run: Run, steps: dict[str, StepRun], record: Record) -> Run:
 def _after_step(run: Run, record: Record, address: str) -> Run:
     match record.type:
         case "waiting":
-            return replace(_event(run, record), status="waiting", waiting_for=address)
+            due = bool(record.get("agreement"))
+            return replace(_event(run, record), status="waiting", waiting_for=address, agreement_due=due)
         case "answered":
             return replace(run, status="running", waiting_for="", answers=(*run.answers, _answer(record)))
         case "in_doubt":
@@ -347,7 +351,7 @@ def _replanned(run: Run, steps: dict[str, StepRun], record: Record) -> Run:
     steps.clear()
     for step in plan.steps:
         steps[step.address] = replace(known[step.address], planned=step) if step.address in known else StepRun(step)
-    return replace(_event(run, record), plan=plan, digest=record["digest"])
+    return replace(_event(run, record), plan=plan, digest=record["digest"], agreement_due=False)
 
 
 def _note(run: Run, record: Record) -> Run:
@@ -374,7 +378,7 @@ def _interrupted(run: Run, record: Record) -> Run:
 
 def _finished(run: Run, record: Record) -> Run:
     at = moment(record.at)
-    return replace(run, status=record["status"], ended_at=at, reason=record.get("reason") or run.reason)
+    return replace(run, status=record["status"], ended_at=at, ended_because=record.get("reason", ""))
 
 
 _STEP: Mapping[str, _StepFold] = {

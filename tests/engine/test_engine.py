@@ -245,7 +245,7 @@ def test_finally_does_not_run_while_the_run_is_resumable(workshop: Workshop) -> 
         Engine(folder, planner, asker=nobody(), watcher=workshop.watcher).abandon("")
     run = Engine(folder, workshop.planner("f"), asker=nobody(), watcher=workshop.watcher).abandon("given up")
 
-    assert (run.status, run.reason) == ("abandoned", "given up")
+    assert (run.status, run.ended_because) == ("abandoned", "given up")
     assert (workshop.folder / "end.txt").read_text() == "abandoned"
     with pytest.raises(RefusedError):
         workshop.resume()

@@ -46,7 +46,7 @@ def test_a_run_being_abandoned_goes_on_being_abandoned(workshop: Workshop) -> No
     assert (waiting.status, waiting.abandoning) == ("waiting", "no")
     run = workshop.resume(nobody({"told": "done", "q": "go"}))
 
-    assert (run.status, run.reason) == ("abandoned", "no")
+    assert (run.status, run.ended_because) == ("abandoned", "no")
     assert not (workshop.folder / "danger.txt").exists()
 
 
@@ -351,3 +351,20 @@ def test_a_value_that_stands_bare_is_one_word(workshop: Workshop) -> None:
 
     assert (workshop.folder / "said.txt").read_text() == nasty
     assert not (workshop.folder / "pwned").exists()
+
+
+def test_agreement_to_a_changed_tail_is_asked_again_and_the_question_is_not(workshop: Workshop) -> None:
+    """A run that waits for agreement goes on from the answer given, and never by the old plan."""
+    workshop.write(
+        "ask",
+        "steps:\n  - id: q\n    name: Choose.\n    human.choose: {text: Which, from: [a, b], default: a}\n"
+        + write_step("out", "{{ steps.q.outputs.value }}"),
+    )
+    waiting = workshop.run("ask", nobody({"q": "b"}, agrees=False))
+    assert (waiting.status, waiting.waiting_for, waiting.agreement_due) == ("waiting", "out", True)
+    assert workshop.resume(nobody(agrees=False)).status == "waiting"
+
+    run = workshop.resume(nobody(agrees=True))
+
+    assert (run.status, (workshop.folder / "out.txt").read_text()) == ("succeeded", "b")
+    assert [answer.value for answer in run.answers] == ["b"]

@@ -94,7 +94,7 @@ def sentence(run: Run, holder: str = "") -> str:
         case "undone":
             return f"{name} took back run {run.plan.undo_of}."
         case "abandoned":
-            return f"{name} was given up: {run.reason or 'no reason was given'}."
+            return f"{name} was given up: {run.ended_because or run.abandoning or 'no reason was given'}."
         case "waiting":
             return f"{name} waits for {_awaited(run)}{where}."
         case "stopped" if drifted(run):

@@ -120,12 +120,14 @@ class Engine:
 
     def _require_open(self, run: Run) -> None:
         marker = self.folder.path / UNDONE_BY
-        status = f"undone by {marker.read_text().strip()}" if marker.exists() else run.status
-        if marker.exists() or not run.resumable:
-            raise RefusedError(f"Run {run.id} is over: {status}.", advice="Start a new run, or `undo` this one.")
+        if marker.exists():
+            by = marker.read_text().strip()
+            raise RefusedError(f"Run {run.id} is over: undone by {by}.", advice="Start a new run.")
+        if not run.resumable:
+            raise RefusedError(f"Run {run.id} is over: {run.status}.", advice="Start a new run, or `undo` this one.")
 
     def _ended(self, run: Run) -> Run:
-        if run.plan.undo_of and run.status == "undone":
+        if run.plan.undo_of and not run.plan.undo_to and run.status == "undone":
             undone = self.folder.path.parent / run.plan.undo_of
             # Beside its journal, not in it: what was written there stays as it was written.
             (undone / UNDONE_BY).touch(mode=0o600)

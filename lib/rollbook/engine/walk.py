@@ -131,6 +131,9 @@ class Walk:
 
     def after_drift(self, run: Run) -> None:
         """Plan the rest anew when the run stopped because the world was not as planned."""
+        if run.agreement_due and run.waiting_for in self.session.planned:
+            self._replan("it waited for that", self.session.planned[run.waiting_for])
+            return
         last = next((event for event in reversed(run.events[:-1]) if event.type in ("drift", "replanned")), None)
         if last is None or last.type != "drift" or last.address in self.session.known:
             return
@@ -151,7 +154,7 @@ class Walk:
     def _replan(self, why: str, at: PlannedStep) -> None:
         session = self.session
         plan = session.planner.plan(session.known, base=self.plan)
-        plan = replace(plan, undo_of=self.plan.undo_of, until=self.plan.until)
+        plan = replace(plan, undo_of=self.plan.undo_of, undo_to=self.plan.undo_to, until=self.plan.until)
         before = session.planned
         fresh = tuple(
             step
@@ -162,7 +165,9 @@ class Walk:
         if any(step.writes for step in fresh):
             agreed = session.asker.agree(plan, fresh, why)
             if agreed is None:
-                session.record("waiting", step=at.address, text=f"the newly planned steps must be agreed to: {why}")
+                text = f"the newly planned steps must be agreed to: {why}"
+                step = self._next() or at
+                session.record("waiting", step=step.address, text=text, agreement=True)
                 raise Waiting
             if not agreed:
                 raise Interrupted("the newly planned steps were not agreed to")

@@ -43,6 +43,7 @@ def plan_undo(run: Run, planner: Planner, *, to: str = "") -> Plan:
         title=f"Undo of {run.plan.title or run.plan.runbook}",
         steps=(*steps, *_finally_left(run)),
         undo_of=run.id,
+        undo_to=to,
         until="",
         answers=dict(planner.answers),
         lock=run.plan.lock,
