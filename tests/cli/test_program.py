@@ -219,6 +219,8 @@ def test_a_question_without_an_answer_makes_the_run_wait(own: Path) -> None:
 
     assert waiting.returncode == 3, waiting.stderr
     assert "--answer sure=yes" in waiting.stdout
+    assert "  Write it?\n" in waiting.stdout
+    assert "left       2 of 2 steps\n  @ sure  Ask whether it may be written\n" in answered.stdout
     assert answered.returncode == 0, answered.stderr + answered.stdout
     assert (own / "written.txt").exists()
 

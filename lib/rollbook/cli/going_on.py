@@ -45,6 +45,7 @@ def resume(
     from ..runs import Runs
     from .agreement import check_approvals, check_name
     from .carry import Prepared, carry_on
+    from .statusview import left_lines
     from .workspace import reopen_workplace
 
     folder = Runs().find(run)
@@ -57,6 +58,8 @@ def resume(
     skipped, done = reasons("skip", skip, reason), reasons("mark-done", mark_done, reason)
     with reopen_workplace(past.plan, Library(), answers=answers) as place:
         prepared = Prepared({**past.plan.answers, **answers}, decisions, yes, confirm_environment)
+        for line in left_lines(past, screen()) if past.resumable else ():
+            write(line)
         return carry_on(past, folder, place, prepared, lambda engine: engine.resume(skip=skipped, done=done))
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from ..errors import JournalError
 from ..journal import utc_now
 from ..library import runbook_from_sources
-from ..plan import Plan
+from ..plan import SYMBOLS, Plan
 from ..report.wording import STEP_MARKS, STEP_TONES, STEP_WORDS, Tone, duration, visible
 from ..run import Run, StepRun
 from ..runs import RunFolder, Runs
@@ -23,6 +23,7 @@ from .undone import undo_of, undone_by
 from .words import clock, count, instant, one_line
 
 _STYLES: Final[Mapping[Tone, str]] = {"good": "green", "calm": "dim", "warn": "yellow", "bad": "red"}
+_NEXT: Final = 5
 
 
 def runs_json(runs: Runs) -> str:
@@ -116,6 +117,22 @@ def status_lines(run: Run, folder: RunFolder, screen: Screen) -> Iterator[str]:
 def _being_undone(run: Run) -> bool:
     undo = undo_of(run)
     return undo is not None and undo.resumable
+
+
+def left_lines(run: Run, screen: Screen) -> Iterator[str]:
+    """Yield what a resume goes on with: which run, how it stood, and the next of the steps that are left."""
+    for line in screen.wrap(visible(sentence(run))):
+        yield screen.paint(line, "bold")
+    left = [step for step in run.steps if not step.done and step.planned.verdict != "skip"]
+    if run.abandoning:
+        left = [step for step in left if step.planned.section == "finally"]
+    yield f"  left       {len(left)} of {count(len(run.steps), 'step')}"
+    for step in left[:_NEXT]:
+        symbol = SYMBOLS[step.planned.verdict]
+        lead = f"  {symbol} {visible(step.address)}  "
+        yield lead + one_line(visible(step.planned.name), max(20, screen.width - len(lead)))
+    if len(left) > _NEXT:
+        yield f"    and {len(left) - _NEXT} more"
 
 
 def _about(run: Run, folder: RunFolder, undone: str) -> Iterator[tuple[str, str]]:
