@@ -1,5 +1,7 @@
 """Laws of secrets: looked up at use, known to the redactor, never in an error."""
 
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -44,7 +46,17 @@ def test_a_file_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> No
 
 @pytest.mark.parametrize(
     "reference",
-    ["env:NOT_SET", "file:/nowhere/token", "command:/nowhere/program", "command:false", "command:'", "file:/", "x:y"],
+    [
+        "env:NOT_SET",
+        "file:/nowhere/token",
+        "command:/nowhere/program",
+        "command:false",
+        "command:'",
+        "command:",
+        "command:\0",
+        "file:/",
+        "x:y",
+    ],
 )
 def test_what_is_not_there_says_what_to_do(reference: str) -> None:
     """A reference that leads nowhere is one error with advice."""
@@ -89,3 +101,37 @@ def test_a_slow_command_is_given_up() -> None:
 
     with pytest.raises(SecretError, match="no answer within"):
         secrets.value(Secret("command:sleep 60"))
+
+
+def test_a_command_that_prints_without_end_is_ended() -> None:
+    """No more is read than shows that this is no secret, and the command does not live on."""
+    with pytest.raises(SecretError, match="larger than"):
+        store()[0].value(Secret("command:sh -c 'exec yes s3cr3t'"))
+
+
+def test_a_command_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    """At the time limit the whole group of the command ends, not its first process alone."""
+    fifo = tmp_path / "alive"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    secrets = SecretStore({}, Redactor(), seconds=0.5)
+
+    with pytest.raises(SecretError, match="no answer within"):
+        secrets.value(Secret(f"command:sh -c '(sleep 600; :) 7>{fifo} & sleep 600'"))
+
+    os.set_blocking(reader, True)
+    assert os.read(reader, 1) == b"", "the end of the file: nobody holds the other side"
+    os.close(reader)
+
+
+@pytest.mark.parametrize("child", ["sleep 600", "exec yes"])
+def test_a_command_ends_when_it_ends(child: str, tmp_path: Path) -> None:
+    """A child that keeps the output of a command that has ended is not waited for."""
+    pid = tmp_path / "pid"
+    out = "" if child.startswith("sleep") else ">&2"
+    try:
+        value = store()[0].value(Secret(f"command:sh -c '({child}) {out} & echo $! > {pid}; echo {VALUE}'"))
+    finally:
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+
+    assert value == VALUE

@@ -16,6 +16,7 @@ from ..errors import CommandTimeout, Interrupted
 GRACE: Final = 5.0
 _LOOK: Final = 0.2
 _CHUNK: Final = 1 << 16
+_PIPE: Final = 1 << 20  # bytes, the most that a pipe holds
 
 MARK: Final = "ROLLBOOK_STEP"
 
@@ -173,8 +174,10 @@ class _Group:
             return False
         for descriptor in tuple(self._pipes):
             os.set_blocking(descriptor, False)
-            while self._read_one(descriptor, sink):
-                pass
+            # What the program left in its pipe, and no more: a child of it may go on writing for ever.
+            for _ in range(_PIPE // _CHUNK):
+                if not self._read_one(descriptor, sink):
+                    break
         return True
 
     def _read_one(self, descriptor: int, sink: Sink) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Final
 
-from ..errors import SecretError
+from ..errors import CommandTimeout, Interrupted, SecretError
 from ..values import Secret
 from .redaction import SHORTEST, Redactor
 
@@ -99,33 +99,53 @@ class SecretStore:
         return _one_value(f"file:{name}", content)
 
     def _command(self, line: str) -> str:
-        import subprocess  # most runs have no such secret
+        from .process import Launch, run_process  # most runs have no such secret
 
-        reference = f"command:{line}"
+        reference, printed = f"command:{line}", _Printed()
         try:
-            argv = shlex.split(line)
-            ended = subprocess.run(
-                argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=self._seconds, check=False
-            )
-        except ValueError:
-            raise SecretError(f"secret {reference}: its quotes do not match", advice="Correct the quoting.") from None
+            launch = Launch(tuple(shlex.split(line)), timeout=self._seconds)
+            exited = run_process(launch, printed, printed.full)
+        except (ValueError, IndexError):
+            raise SecretError(
+                f"secret {reference}: this is no command line", advice="Give it a program; correct the quoting."
+            ) from None
         except OSError as error:
             raise SecretError(
                 f"secret {reference}: cannot start it: {error.strerror}", advice="Is the program installed and on PATH?"
             ) from None
-        except subprocess.TimeoutExpired:
+        except CommandTimeout:
             raise SecretError(
                 f"secret {reference}: no answer within {self._seconds:g} s",
                 advice="Does it wait for a passphrase or a login? Run it by hand first.",
             ) from None
-        if ended.returncode:
-            self._redactor.add(Secret(reference), ended.stdout.decode(errors="replace").strip())
-            said = self._redactor.text(ended.stderr.decode(errors="replace")[-1000:].strip())
+        except Interrupted:  # it printed too much, and was ended for that
+            exited = 0
+        if exited:
+            self._redactor.add(Secret(reference), printed.value.decode(errors="replace").strip())
+            said = self._redactor.text(printed.errors.decode(errors="replace").strip())
+            ended = f"was ended by signal {-exited}" if exited < 0 else f"exit code {exited}"
             raise SecretError(
-                f"secret {reference}: exit code {ended.returncode}" + (f", it said: {said}" if said else ""),
+                f"secret {reference}: {ended}" + (f", it said: {said}" if said else ""),
                 advice="Run the command by hand and see what it needs.",
             )
-        return _one_value(reference, ended.stdout)
+        return _one_value(reference, bytes(printed.value))
+
+
+class _Printed:
+    """What a secret's command prints: no more of it than shows that it is too large."""
+
+    def __init__(self) -> None:
+        self.value = bytearray()
+        self.errors = bytearray()
+
+    def stdout(self, chunk: bytes) -> None:
+        self.value += chunk[: _LARGEST + 1 - len(self.value)]
+
+    def stderr(self, chunk: bytes) -> None:
+        self.errors = (self.errors + chunk)[-1000:]
+
+    def full(self) -> bool:
+        return len(self.value) > _LARGEST
 
 
 def _refuse_open_to_others(name: str, found: os.stat_result) -> None:
