@@ -207,9 +207,7 @@ class Desk:
 
     def answering_words(self) -> tuple[str, ...]:
         """Give the prepared answers as options of a resume, which knows no undo yet."""
-        return tuple(
-            f"--answer={step}={value}" for step, value in self.answers.items() if not step.startswith("undo/")
-        )
+        return tuple(f"--answer={step}={value}" for step, value in self.answers.items() if not step.startswith("undo/"))
 
 
 def tell(done: subprocess.CompletedProcess[str]) -> str:
