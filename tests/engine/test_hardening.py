@@ -17,6 +17,7 @@ from rollbook import plan as plans
 from rollbook.engine import Engine, put_answer
 from rollbook.errors import JournalError, LockHeld, PlanDrift, PreflightError, RefusedError, UsageError
 from rollbook.journal import replay
+from rollbook.planner import plan_undo
 from rollbook.run import Run
 from rollbook.runs import RunFolder
 from rollbook.targets.base import TargetSpec
@@ -368,3 +369,22 @@ def test_agreement_to_a_changed_tail_is_asked_again_and_the_question_is_not(work
 
     assert (run.status, (workshop.folder / "out.txt").read_text()) == ("succeeded", "b")
     assert [answer.value for answer in run.answers] == ["b"]
+
+
+def test_an_undo_that_drifted_goes_on_back(workshop: Workshop) -> None:
+    """What is left of an undo is planned anew as an undo, never as the run that it takes back."""
+    workshop.write("u", "steps:\n" + write_step("a", "mine") + write_step("b", "mine"))
+    run = workshop.run("u")
+    planner = workshop.planner("u")
+    plan = plan_undo(run, planner)
+    (workshop.folder / "a.txt").write_text("somebody else's")
+    with pytest.raises(PlanDrift):
+        Engine(workshop.new_folder(), planner, asker=nobody(), watcher=workshop.watcher).run(plan)
+    assert not (workshop.folder / "b.txt").exists()
+
+    waiting = workshop.resume(nobody(agrees=True))
+    assert (waiting.status, waiting.waiting_for) == ("waiting", "undo/a/sure")
+    back = workshop.resume(nobody({"a-sure": "yes"}))
+
+    assert back.status == "undone"
+    assert not (workshop.folder / "a.txt").exists()

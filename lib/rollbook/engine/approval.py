@@ -10,12 +10,20 @@ from .session import Session
 
 def approve(session: Session, planned: PlannedStep) -> None:
     """Ask for the step's approvals. Raises `Waiting` while they are missing, `StepFailed` when one is refused."""
+    question = approval_of(planned, protected=session.protected)
+    if question is not None:
+        ask(session, planned, question)
+
+
+def approval_of(planned: PlannedStep, *, protected: bool) -> Question | None:
+    """Give the question that a step's `approve:` asks; None where it has none."""
+    if not planned.quorum:
+        return None
     arguments = {
         "text": f"{planned.name}: go on?",
         "names": list(planned.approvers),
         "quorum": planned.quorum,
-        "not_operator": session.protected,
+        "not_operator": protected,
     }
     question = build(action_type("human.approve"), arguments)
-    if isinstance(question, Question):
-        ask(session, planned, question)
+    return question if isinstance(question, Question) else None

@@ -94,13 +94,19 @@ def _judge(session: Session, step: PlannedStep, prompt: Prompt, question: Questi
 
 
 def _unfit(session: Session, step: PlannedStep, prompt: Prompt, given: Given) -> str:
-    if prompt.kind == "approve":
-        if session.protected and given.how in ("option", "default"):
-            return "in a protected environment an approval is not taken from the command line"
-        if prompt.not_operator and _user(given.by) in map(_user, session.operators):
-            return f"{given.by} carries out this run and may not approve {step.address}; somebody else must"
-        if prompt.names and not _is_one_of(given.by, prompt.names):
-            return f"{given.by} may not approve {step.address}; {', '.join(prompt.names)} may"
+    if prompt.kind == "approve" and session.protected and given.how in ("option", "default"):
+        return "in a protected environment an approval is not taken from the command line"
+    return barred(prompt, step.address, given.by, session.operators)
+
+
+def barred(prompt: Prompt, address: str, by: str, operators: tuple[str, ...]) -> str:
+    """Say why *by* may not answer, empty where they may; *operators* carry the run out."""
+    if prompt.kind != "approve":
+        return ""
+    if prompt.not_operator and _user(by) in map(_user, operators):
+        return f"{by} carries out this run and may not approve {address}; somebody else must"
+    if prompt.names and not _is_one_of(by, prompt.names):
+        return f"{by} may not approve {address}; {', '.join(prompt.names)} may"
     return ""
 
 

@@ -15,6 +15,7 @@ from ..errors import (
 )
 from ..plan import Plan, PlannedStep
 from ..planner.scope import Known
+from ..planner.undo import plan_undo
 from ..registry import action_type
 from ..run import Run, RunStatus, StepRun
 from ..runs import RunFolder
@@ -153,7 +154,7 @@ class Walk:
 
     def _replan(self, why: str, at: PlannedStep) -> None:
         session = self.session
-        plan = session.planner.plan(session.known, base=self.plan)
+        plan = self._way_back() if self.plan.undo_of else session.planner.plan(session.known, base=self.plan)
         plan = replace(plan, undo_of=self.plan.undo_of, undo_to=self.plan.undo_to, until=self.plan.until)
         before = session.planned
         fresh = tuple(
@@ -175,6 +176,14 @@ class Walk:
             "replanned", plan=encode(plan), digest=plan.digest, text=why, fresh=[one.address for one in fresh]
         )
         self._take(plan)
+
+    def _way_back(self) -> Plan:
+        """Plan what is left of an undo anew, from the run that it takes back."""
+        known = self.session.known
+        undone = RunFolder(self.session.folder.path.parent / self.plan.undo_of).read()
+        plan = plan_undo(undone, self.session.planner, to=self.plan.undo_to)
+        over = tuple(step for step in self.plan.steps if step.address in known)
+        return replace(plan, steps=(*over, *(step for step in plan.steps if step.address not in known)))
 
     def _drifted(self, planned: PlannedStep, drift: PlanDrift) -> None:
         redact(drift, self.session.planner.pool.redactor)
