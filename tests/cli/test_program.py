@@ -225,6 +225,30 @@ def test_a_question_without_an_answer_makes_the_run_wait(own: Path) -> None:
     assert (own / "written.txt").exists()
 
 
+def test_an_answer_from_elsewhere_is_shown_its_question_and_judged_at_once(own: Path) -> None:
+    """`approve` prints what is asked, refuses what would not be accepted, and answers nothing by itself."""
+    run(own, "run-runbook", "asking", "--set", f"folder={own}", "--yes")
+
+    silent = run(own, "approve", "last", "sure")
+    wrong = run(own, "approve", "last", "sure", "--answer", "maybe")
+    nothing = run(own, "approve", "last", "written", "--answer", "yes")
+    nobody = run(own, "approve", "last", "sur", "--answer", "yes")
+    given = run(own, "approve", "last", "sure", "--answer", "yes", "--reason", "looked at it")
+
+    assert silent.returncode == 64
+    assert "Write it?" in silent.stdout
+    assert "--answer" in silent.stderr
+    assert wrong.returncode == 64
+    assert "answer yes or no" in wrong.stderr
+    assert nothing.returncode == 4
+    assert "asks nothing" in nothing.stderr
+    assert nobody.stderr.count("Did you mean sure?") == 1
+    assert given.returncode == 0, given.stderr
+    assert "It is judged when the run goes on" in given.stdout
+    assert run(own, "resume", "last", "--yes").returncode == 0
+    assert (own / "written.txt").exists()
+
+
 def test_ctrl_c_stops_after_journalling_and_the_run_can_be_resumed(own: Path) -> None:
     """Exit 130, the step under way is finished and journalled, the next is not begun."""
     with slow_run(own) as (process, output):

@@ -1,6 +1,6 @@
 """Commands that carry an earlier run on or take it back: `resume`, `undo`, `abandon`, `pause`, `adopt`, `approve`."""
 
-from ..errors import RefusedError, UsageError
+from ..errors import UsageError
 from .command import CHANGES, OK, command
 from .options import doubts, known, pairs, reasons
 from .screen import screen, write
@@ -193,30 +193,33 @@ def pause(run: str) -> int:
     help={
         "run": _RUN,
         "step": "The step that asks.",
-        "answer": "The answer; yes when left out.",
+        "answer": "The answer; asked for in a terminal when left out.",
         "reason": _REASON,
     },
 )
-def approve(run: str, step: str, *, answer: str = "yes", reason: str = "") -> int:
+def approve(run: str, step: str, *, answer: str = "", reason: str = "") -> int:
     """
     Answer a run's open question from another terminal.
 
-    It is answered under one's own name, and judged by whoever carries the run out.
+    Shows what is asked. It is answered under one's own name, and judged by whoever carries the run out.
     """
     from ..engine import put_answer
     from ..runs import Runs, operator
-    from .hints import typed
+    from .answering import asking, fate, question_of, reply, show_question
 
-    folder = Runs().find(run)
+    folder, here, by = Runs().find(run), screen(), operator()
     past = folder.read()
     known("step", (step,), past.plan.steps)
-    found = next(one for one in past.steps if step in (one.address, one.planned.id))
-    if found.done:
-        raise RefusedError(f"Step {found.address} of run {past.id} is over ({found.status}); it asks nothing any more.")
-    if not past.resumable:
-        raise RefusedError(f"Run {past.id} is over ({past.status}); it asks nothing any more.")
-    put_answer(folder, found.address, answer, operator(), reason)
-    write(f"{operator()} answers {found.address} of run {past.id}: {answer}")
-    if past.waiting_for:
-        write(f"It is judged when the run goes on: {typed('resume', past.id)}")
+    found = asking(past, step)
+    question = question_of(past, found)
+    if question is not None:
+        show_question(past, found, question.prompt(), by, here)
+    given = reply(question, answer, here)
+    if given is None:
+        write("Nothing was answered.")
+        return OK
+    put_answer(folder, found.address, given.text, by, reason or given.reason)
+    write(f"{by} answers {found.address} of run {past.id}: {given.text or 'the default'}")
+    for line in here.wrap(fate(past, found, question)):
+        write(line)
     return OK
