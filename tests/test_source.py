@@ -630,3 +630,17 @@ def test_any_bytes_are_read_or_refused_in_words(content: bytes) -> None:
     """Whatever the bytes, nothing but a SourceError is raised."""
     with contextlib.suppress(SourceError):
         load_yaml(content, "f.yml")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x: {{" + " " * 300_000 + "x",
+        "- " * 200_000 + "x: y: z",
+        "x: " + "-\t" * 200_000 + "{{",
+        "x" + " " * 300_000 + ": y: {{",
+    ],
+)
+def test_a_long_line_is_explained_as_fast_as_it_is_read(line: str) -> None:
+    """What is wrong with a line of hundreds of thousands of characters is told at once, not after hours."""
+    assert first_line(f"a: 1\n{line}\n").startswith("f.yml:")

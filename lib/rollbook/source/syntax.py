@@ -6,7 +6,8 @@ from typing import Any, Final
 from .document import Mark, Problem, problem_at, source_lines
 from .scalars import quoted
 
-_TEMPLATE_VALUE: Final = re.compile(r"""^\s*(?:-\s+)*(?:[^\s:#"'{][^:#"'{]*:\s+)?(\{[{%].*?)\s*$""")
+# No part gives back what it took, so the time is in proportion to the line.
+_TEMPLATE_VALUE: Final = re.compile(r"""\s*+(?:-\s++)*+(?:[^\s:#"'{][^:#"'{]*+:\s++)?+(\{[{%].*+)""", re.DOTALL)
 _STARTS: Final = {
     "\t": "a tab is used for indentation: use spaces",
     "@": "a text that begins with @ must be quoted",
@@ -71,7 +72,7 @@ def _template(text: str, error: Any, _last: Any, place: Mark, _words: str) -> Fo
     lines = source_lines(text)
     for number in numbers:
         line = lines[number - 1] if number <= len(lines) else ""
-        if value := _TEMPLATE_VALUE.match(line):
+        if value := _TEMPLATE_VALUE.match(line.rstrip()):
             advice = f"a value that begins with {value[1][:2]} must be quoted: write {quoted(value[1])}"
             return Mark(number, value.start(1) + 1), advice
     return None
