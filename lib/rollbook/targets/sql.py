@@ -15,7 +15,7 @@ from .export import LinesFile
 from .probe import BaseProbe
 from .settings import SqlSettings
 from .sql_address import PORTS, Family, address, family, for_reader, through
-from .sql_engine import family_of, make_engine
+from .sql_engine import check_options, family_of, make_engine
 from .sql_errors import explain
 from .sql_facts import clock, identify, rights
 from .sql_lock import SqlLock
@@ -51,6 +51,8 @@ class SqlTarget(BaseTarget[SqlSettings]):
 
     def connect_with(self, settings: SqlSettings, *, reading: bool) -> "Engine":
         """Make an engine for an account of this database; connects when first used."""
+        from sqlalchemy.exc import SQLAlchemyError
+
         url = address(self.name, settings, self.secrets)
         if url.password:
             self.redactor.add(f"password of {self.name}", str(url.password))
@@ -59,7 +61,15 @@ class SqlTarget(BaseTarget[SqlSettings]):
             near = through(
                 url, *self._tunnels.reach(settings.via, url.host or "localhost", url.port or PORTS[family(url)])
             )
-        return make_engine(near, settings, reading=reading, label=self.surroundings.label)
+        try:
+            engine = make_engine(near, settings, reading=reading, label=self.surroundings.label)
+            check_options(engine, near)
+        except (ImportError, TypeError, ValueError, SQLAlchemyError) as error:
+            raise TargetError(
+                f"target {self.name!r} has no usable address: {self.safe(error)}",
+                advice="Name the family alone, as in mysql://, and after the ? only what its driver knows.",
+            ) from error
+        return engine
 
     def reader(self) -> "SqlProbe":
         """Give the side that only reads, with the account that the inventory names for it."""

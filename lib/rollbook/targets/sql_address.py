@@ -1,5 +1,6 @@
 """The address of a SQL database, out of its settings."""
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 Family = Literal["mysql", "postgresql", "sqlite"]
 
+_ODD_IN_HOST: Final = re.compile(r"[\x00-\x20\x7f\[\]\\@?#]")
 PORTS: Final = {"mysql": 3306, "postgresql": 5432}
 _DRIVERS = {
     "mysql": "mysql+pymysql",
@@ -37,18 +39,31 @@ def address(name: str, settings: SqlSettings, secrets: SecretStore) -> "URL":
     else:
         try:
             url = make_url(secrets.resolve(settings.url))
-        except ArgumentError:
+        except (ArgumentError, ValueError):  # the latter for a port that is no number
             raise _no_address(name, "its url is none") from None
     if settings.user is not None:
         url = url.set(username=settings.user)
     if settings.password is not None:
         url = url.set(password=secrets.value(settings.password))
+    _check_place(name, url)
     driver = _DRIVERS.get(url.drivername, url.drivername)
     if driver.partition("+")[0] not in ("mysql", "postgresql", "sqlite"):
         raise _no_address(name, f"{url.drivername!r} is no family of databases that is known here")
     if not url.database or url.database == ":memory:":
         raise _no_address(name, "it names no database")
     return url.set(drivername=driver)
+
+
+def _check_place(name: str, url: "URL") -> None:
+    if url.port is not None and not 0 < url.port < 1 << 16:
+        raise _no_address(name, "its port is none")
+    host = url.host or ""
+    try:
+        odd = _ODD_IN_HOST.search(host) or host.startswith("/") or not host.encode("idna")
+    except UnicodeError:  # a part between dots that is empty or too long
+        odd = True
+    if odd and host and not (host.startswith("/") and url.get_backend_name() == "postgresql"):
+        raise _no_address(name, "its host is none")
 
 
 def _no_address(name: str, why: str) -> TargetError:

@@ -31,6 +31,15 @@ def make_engine(url: "URL", settings: SqlSettings, *, reading: bool, label: str)
             return _sqlite(url, settings, reading=reading)
 
 
+def check_options(engine: "Engine", url: "URL") -> None:
+    """Raise TypeError or ValueError for an option after the ? of *url* that MySQL's driver does not take."""
+    from inspect import signature
+
+    if url.query and engine.dialect.name in ("mysql", "mariadb"):
+        arguments, options = engine.dialect.create_connect_args(url)
+        signature(engine.dialect.loaded_dbapi.connect).bind(*arguments, **options)
+
+
 def family_of(engine: "Engine") -> Family:
     """Give the family of the database behind an engine."""
     match engine.dialect.name:
