@@ -68,3 +68,21 @@ def test_what_is_no_pattern_is_refused(pattern: str) -> None:
     """A pattern is checked before anything runs."""
     with pytest.raises(ValueError, match="not a regular expression"):
         check_pattern(pattern)
+
+
+@pytest.mark.parametrize("pattern", ["(", "a{99999999999}", "(" * 4000 + ")" * 4000, "*", "x" * 5000 + "["])
+def test_what_is_no_pattern_is_told(pattern: str) -> None:
+    """A pattern that cannot be compiled is refused in words, where it is checked and where it is used."""
+    with pytest.raises(ValueError, match="is not a regular expression") as caught:
+        check_pattern(pattern)
+    with pytest.raises(StepFailed, match="is not a regular expression"):
+        search(pattern, "text")
+
+    assert len(str(caught.value)) < 300
+
+
+def test_a_pattern_that_python_warns_of_is_matched(capfd: pytest.CaptureFixture[str]) -> None:
+    """What Python would change about patterns one day is no news for an operator."""
+    assert search("[[a]+", "[a")
+
+    assert capfd.readouterr() == ("", "")

@@ -37,3 +37,10 @@ def test_another_output_is_told_with_its_beginning(how: Parse, text: str, messag
     """The error shows what was there instead."""
     with pytest.raises(StepFailed, match=message):
         parse_output(how, text)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000])
+def test_json_nested_too_deeply_is_told(text: str) -> None:
+    """A document in more levels than can be read is an output that is not like that."""
+    with pytest.raises(StepFailed, match="not JSON"):
+        parse_output("json", text)

@@ -13,6 +13,7 @@ import os
 import re
 import signal
 import sys
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -20,10 +21,12 @@ from typing import Final
 from .errors import StepFailed
 
 LIMIT_SECONDS: Final = 2.0
+_SHOWN: Final = 120
 
 _REPEATS: Final = re.compile(r"(?<!\\)(?:\\\\)*[*+?{|(]")
 _CHILD: Final = """
-import json, re, signal, sys
+import json, re, signal, sys, warnings
+warnings.simplefilter("ignore")
 seconds, pattern, text = json.load(sys.stdin)
 signal.setitimer(signal.ITIMER_REAL, seconds)
 match = re.search(pattern, text, re.MULTILINE)
@@ -42,19 +45,29 @@ class Match:
 
 def check_pattern(pattern: str) -> None:
     """Raise ValueError, saying where, when *pattern* is not a regular expression."""
+    shown = repr(pattern) if len(pattern) <= _SHOWN else f"{pattern[:_SHOWN]!r}…"
     try:
-        re.compile(pattern, re.MULTILINE)
+        with warnings.catch_warnings(action="ignore"):
+            re.compile(pattern, re.MULTILINE)
     except re.error as error:
         where = "" if error.pos is None else f" at character {error.pos + 1}"
-        raise ValueError(f"{pattern!r} is not a regular expression: {error.msg}{where}") from error
+        raise ValueError(f"{shown} is not a regular expression: {error.msg}{where}") from error
+    except OverflowError as error:
+        raise ValueError(f"{shown} is not a regular expression: {error}") from error
+    except RecursionError:
+        raise ValueError(f"{shown} is not a regular expression: it is nested too deeply") from None
 
 
 def search(pattern: str, text: str, *, seconds: float = LIMIT_SECONDS) -> Match | None:
     """
     Find *pattern* anywhere in *text* (`^` and `$` fit at each line); None where it does not fit.
 
-    Raises `StepFailed` when that takes longer than *seconds*.
+    Raises `StepFailed` when that takes longer than *seconds*, and for what is no pattern.
     """
+    try:
+        check_pattern(pattern)
+    except ValueError as error:
+        raise StepFailed(f"{error}.", advice="Correct the pattern.") from None
     if not _REPEATS.search(pattern):
         found = re.search(pattern, text, re.MULTILINE)
         return Match(found.group(0)) if found else None

@@ -34,7 +34,7 @@ def parse_output(how: Parse, text: str) -> Plain:
 def _parse_json(text: str) -> Plain:
     try:
         return json.loads(text, parse_constant=_refuse_constant)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # not JSON, or nested in thousands of levels
         raise StepFailed(
             f"The output is not JSON: {error}. It begins with: {_beginning(text)}",
             advice="Run the command by hand; a warning printed before the document is the usual cause.",

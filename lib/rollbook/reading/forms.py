@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final, Literal
 
 from ..inputs import Input, InputType
+from ..matching import check_pattern
 from ..runbook import TargetNeed
 from ..values import Plain
 
@@ -104,6 +105,11 @@ class StepForm:
                 raise ValueError(f"{name}: expected no less than 0 s")
         if isinstance(self.parse, Mapping) and set(self.parse) != {"regex"}:
             raise ValueError("parse: expected json, lines or {regex: PATTERN}")
+        if isinstance(self.parse, Mapping) and "{{" not in self.parse["regex"]:
+            try:
+                check_pattern(self.parse["regex"])
+            except ValueError as error:
+                raise ValueError(f"parse: {error}") from None
 
 
 def _check_share(name: str, wanted: int | str | None, *, least: int) -> None:

@@ -122,7 +122,7 @@ class HttpCheck(Assertion):
     def _json_misfits(self, body: str) -> Iterator[str]:
         try:
             document = json.loads(body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             yield f"the body is not JSON ({error})"
             return
         for path, wanted in self.json.items():
