@@ -364,3 +364,34 @@ def test_last_failure_is_told_once() -> None:
     moments = report_of(story.finish("failed")).moments
 
     assert sum("no route to host" in moment.text for moment in moments) == 1
+
+
+def test_what_has_one_time_is_told_as_the_run_did_it() -> None:
+    """A question's answer comes before the step after it, also where the clock shows the same millisecond."""
+    story = Story(restore_plan()).reply("editors", 3, "done").end("versions", 0)
+
+    told = [(moment.word, moment.address) for moment in report_of(story.finish()).moments if moment.address]
+
+    assert told.index(("answered", "editors")) < told.index(("looked at", "versions"))
+
+
+def test_the_time_of_standing_still_is_one_number() -> None:
+    """The summary names the time that the impact measures, without what a wait for an answer covers."""
+    story = (
+        Story(restore_plan())
+        .end("key", 1)
+        .tell("interrupted", 1, text="stopped")
+        .tell("run_resumed", 90, operator="a@b")
+    )
+
+    report = report_of(story.end("versions", 1).finish())
+
+    assert report.impact.stopped == pytest.approx(90)
+    assert any("after standing still for 1 min 30 s" in sentence.text for sentence in report.summary)
+
+
+def test_inputs_that_nobody_gave_are_left_out() -> None:
+    """Only what was given stands among the facts."""
+    plan = restore_plan(inputs={"course_id": "course-v1:O+C+R", "before": None, "note": ""})
+
+    assert report_of(Story(plan).finish()).run.inputs == (("course_id", "course-v1:O+C+R"),)

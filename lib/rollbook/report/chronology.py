@@ -1,6 +1,8 @@
 """The chronology: everything that happened, in order, one line each."""
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 
 from ..run import Event, Run
 from .account import AnswerAccount, Impact, Moment, StepAccount
@@ -45,8 +47,14 @@ def chronology(
             found += _run_moments(part, own, "undo" if part is undo else "run")
     found += _answer_moments(answers)
     found += _downtime_moments(impact)
-    order = {"begin": 0, "lock_taken": 1, "end": 9}
-    return tuple(sorted(found, key=lambda moment: (moment.at, order.get(moment.type, 5))))
+    return tuple(sorted(found, key=_order))
+
+
+def _order(moment: Moment) -> tuple[datetime, int, int, int]:
+    """Order by time; what has one and the same time as the run did it: step by step, a step's end after its begin."""
+    rank = {"begin": 0, "lock_taken": 1, "end": 9}.get(moment.type, 5)
+    within = {"step": 0, "answered": 2}.get(moment.type, 1)
+    return moment.at, rank, moment.number or sys.maxsize, within
 
 
 def _run_moments(run: Run, steps: Sequence[StepAccount], what: str) -> Iterator[Moment]:
@@ -60,7 +68,7 @@ def _run_moments(run: Run, steps: Sequence[StepAccount], what: str) -> Iterator[
         if not _told_by_step(event, numbers.get(event.address)):
             yield _event_moment(event, numbers.get(event.address))
     for note in run.notes:
-        yield Moment(note.at, "note", f"{note.by} wrote to section {note.section or 'other'}", type="note")
+        yield Moment(note.at, "note", f"{note.by} wrote to section {note.section or 'notes'}", type="note")
     if run.ended_at is not None:
         yield Moment(run.ended_at, f"{what} ended", RUN_WORDS[run.status], RUN_TONES[run.status], type="end")
 
@@ -92,6 +100,9 @@ def _step_moment(step: StepAccount, run: Run) -> Moment:
 
 def _event_moment(event: Event, step: StepAccount | None) -> Moment:
     word, tone = EVENT_WORDS.get(event.type, (event.type.replace("_", " "), "calm"))
+    if event.type == "replanned" and event.text.endswith(": at the end"):
+        # What the runbook does at its end is planned there; that is no trouble.
+        word, tone = "planned", "calm"
     text = event.text or EVENT_TEXTS.get(event.type, "")
     title = f"{step.title}: " if step else ""
     return Moment(

@@ -216,7 +216,7 @@ def _evidence(report: Report) -> Iterator[str]:
         yield from _run_evidence(run)
     yield from _seen(report)
     if report.evidence:
-        yield from ("", *table("Step", "File, relative to the run's folder", "Size", "SHA-256"))
+        yield from ("", *table("Step", "File (in the run's folder, where relative)", "Size", "SHA-256"))
     for step in report.evidence:
         for file in step.left:
             yield row(str(step.number), cell(file.path), size(file.size), cell(file.sha256))

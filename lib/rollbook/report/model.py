@@ -23,6 +23,7 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
 }
 
 FREE_SECTION = "notes"
+_NONE: tuple[Plain, ...] = (None, "", [], {})
 
 
 def report_of(run: Run, *, undo: Run | None = None, local_zone: tzinfo | None = None) -> Report:
@@ -79,7 +80,7 @@ def run_account(run: Run, undo: Run | None) -> RunAccount:
         planned_by=plan.made_by,
         lock=plan.lock,
         lock_scope=plan.lock_scope,
-        inputs=tuple((name, shown(value, limit=LONG)) for name, value in _pairs(plan.inputs)),
+        inputs=tuple((name, shown(value, limit=LONG)) for name, value in _pairs(plan.inputs) if value not in _NONE),
         sources=tuple((path, hashlib.sha256(_bytes(text)).hexdigest()) for path, text in plan.sources.items()),
         identities=tuple(
             (target, ", ".join(f"{name} {value}" for name, value in who.items()))

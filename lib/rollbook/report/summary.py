@@ -106,11 +106,9 @@ def _trouble(steps: Sequence[StepAccount], impact: Impact) -> Iterator[Sentence]
     if again:
         yield Sentence(f"Steps were tried again {times(again)}.", "warn")
     if impact.gaps:
-        yield Sentence(
-            f"The run was taken up again {times(len(impact.gaps))}"
-            f" after standing still for {duration(sum(gap.seconds(gap.began) for gap in impact.gaps))}.",
-            "warn",
-        )
+        # While it waited for an answer it did not stand still, also where nobody carried it out.
+        still = f" after standing still for {duration(impact.stopped)}" if impact.stopped else ""
+        yield Sentence(f"The run was taken up again {times(len(impact.gaps))}{still}.", "warn")
 
 
 def _undo(run: RunAccount, undo: RunAccount | None, steps: Sequence[StepAccount]) -> Iterator[Sentence]:
