@@ -62,3 +62,10 @@ def test_colour_can_be_refused(name: str, value: str, monkeypatch: pytest.Monkey
     assert screen().colour
     monkeypatch.setenv(name, value)
     assert not screen().colour
+
+
+def test_no_word_is_broken() -> None:
+    """A path or an id that is too long for a line can still be copied whole."""
+    path = "/srv/" + "long/" * 30
+
+    assert path in Screen(80, terminal=True).wrap(f"see {path} there", first="  ", rest="    ")[1]

@@ -51,8 +51,14 @@ class Screen:
         lines: list[str] = []
         for part in text.splitlines() or [""]:
             lead = rest if lines else first
+            # A word that is too long for a line is left to the terminal, so that it can be copied whole.
             lines += textwrap.wrap(
-                part, self.width, initial_indent=lead, subsequent_indent=rest, break_on_hyphens=False
+                part,
+                self.width,
+                initial_indent=lead,
+                subsequent_indent=rest,
+                break_on_hyphens=False,
+                break_long_words=False,
             ) or [lead.rstrip()]
         return lines
 
