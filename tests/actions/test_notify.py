@@ -125,10 +125,10 @@ def _phone(url: str) -> AppriseTarget:
     redactor = Redactor()
     spec = TargetSpec("phone", "apprise", {"url": {"secret": "env:PHONE"}})
     from rollbook.schema import build
-    from rollbook.targets.kinds import settings_of
+    from rollbook.targets.kinds import settings_type
 
     surroundings = Surroundings(SecretStore({"PHONE": url}, redactor), redactor, others=None)  # type: ignore[arg-type]  # it needs none
-    return AppriseTarget(spec, build(settings_of(AppriseTarget), spec.settings), surroundings)
+    return AppriseTarget(spec, build(settings_type("apprise"), spec.settings), surroundings)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Apprise's own imports
