@@ -5,6 +5,7 @@ A command is a plain function that returns its exit code. Nothing but words reac
 a traceback is shown with `--debug` or `ROLLBOOK_DEBUG=1` only.
 """
 
+import gc
 import inspect
 import logging
 import os
@@ -108,6 +109,8 @@ def guard(body: Callable[[], int], *, dry: bool = False, debug: bool = False) ->
     forgive_encoding()
     # invoke switches this off for the tasks' sake; Rollbook would be compiled anew for each command.
     sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
+    # What a plan is made of lives to the end and holds no cycles: looking through it again and again finds nothing.
+    gc.set_threshold(50_000, 20, 100)
     Started.journal, Started.redact = None, str
     try:
         code = _not_dry() if dry else body()
