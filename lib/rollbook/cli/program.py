@@ -9,7 +9,7 @@ from .. import __version__
 from ..errors import UsageError
 from . import namespace
 from .command import USAGE, Started, describe, tell
-from .screen import deaf
+from .screen import deaf, flush
 
 
 def main() -> None:
@@ -20,6 +20,8 @@ def main() -> None:
         program.run([sys.argv[0], *_words(sys.argv[1:])])
     except BrokenPipeError:  # of invoke's own help and list; commands take care of theirs
         deaf()
+    finally:
+        flush()
 
 
 def _words(given: list[str]) -> Sequence[str]:

@@ -102,6 +102,14 @@ def write(text: str = "") -> None:
         deaf()
 
 
+def flush() -> None:
+    """Write out what is still held back, before Python would at its end and complain where nobody reads any more."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        deaf()
+
+
 def deaf() -> None:
     """Print into nothing from now on: whoever read the output (`| head`) went away, which is no error."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
