@@ -9,7 +9,7 @@ from rounds import Contender, Sample, measure
 from table import Aim, seconds, table
 from workspace import rollbook, write_runbook
 
-_ROUNDS = {1: 7, 100: 3, 1000: 3, 10_000: 1}
+_ROUNDS = {1: 7, 100: 2, 1000: 3, 10_000: 1}
 _QUICK = {1: 3, 100: 2, 1000: 1}
 _ANSIBLE_MOST = 100  # its thousandth step comes after five minutes
 _SLOW_MOST = 1000

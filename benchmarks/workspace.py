@@ -34,9 +34,12 @@ def write_runbook(folder: Path, count: int, target: str = "") -> str:
     if target:
         lines.append(f"targets: {{{target}: ssh}}")
     lines.append("steps:")
-    for number in range(count):
-        lines += [f"  - id: step-{number}", "    name: Run true", "    shell.run: {command: [/usr/bin/true]}"]
-        lines += ["    effect: idempotent"] + ([f"    target: {target}"] if target else [])
+    # Short, for a runbook may not be larger than a megabyte.
+    more = f", target: {target}" if target else ""
+    lines += [
+        f"- {{id: s{number}, name: Run, shell.run: {{command: [/usr/bin/true]}}, effect: idempotent{more}}}"
+        for number in range(count)
+    ]
     (folder / "runbooks" / f"{name}.yml").write_text("\n".join(lines) + "\n")
     return name
 
