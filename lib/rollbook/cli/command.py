@@ -11,10 +11,13 @@ import logging
 import os
 import shlex
 import shutil
+import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
+from types import FrameType
 from typing import Final, TypeAlias
 
 from invoke.context import Context
@@ -103,6 +106,18 @@ def _signature(body: Body, iterable: tuple[str, ...]) -> inspect.Signature:
     return inspect.Signature([context, *own, debug])
 
 
+def end_as_ctrl_c() -> None:
+    """Have SIGTERM and SIGHUP end a command as Ctrl-C does, so that what it started while planning ends with it."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:  # nohup has its way
+                signal.signal(number, interrupt)
+
+
 def guard(body: Callable[[], int], *, dry: bool = False, debug: bool = False) -> int:
     """Run *body* and give its exit code; tell every error in words on stderr."""
     debug = debug or os.environ.get("ROLLBOOK_DEBUG", "") not in ("", "0") or _invoke_debugs()
@@ -112,6 +127,7 @@ def guard(body: Callable[[], int], *, dry: bool = False, debug: bool = False) ->
     # What a plan is made of lives to the end and holds no cycles: looking through it again and again finds nothing.
     gc.set_threshold(50_000, 20, 100)
     Started.journal, Started.redact = None, str
+    end_as_ctrl_c()
     try:
         code = _not_dry() if dry else body()
         sys.stdout.flush()

@@ -6,6 +6,7 @@ from pathlib import Path
 from ..errors import PlanDrift, UsageError
 from ..library import Library
 from ..plan import Plan, differences, load
+from ..report.wording import visible
 from ..values import Plain
 from .boundary import Site
 from .hints import typed
@@ -95,5 +96,5 @@ def next_lines(want: Wanted, plan: Plan, screen: Screen, *, out: str = "") -> No
     write(screen.paint("Next", "bold"))
     if out:
         write(f"  saved as   {out}, digest {plan.digest[:12]}")
-    write(f"  carry out  {typed('run-runbook', want.runbook, **options)}")
-    write(f"  by hand    {typed('show', want.runbook)}")
+    write(visible(f"  carry out  {typed('run-runbook', want.runbook, **options)}"))
+    write(visible(f"  by hand    {typed('show', want.runbook)}"))

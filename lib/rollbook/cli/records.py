@@ -45,6 +45,7 @@ def status(run: str, *, brief: bool = False, json: bool = False) -> int:
     waiting, in_doubt, recovered, undone.
     """
     from ..journal import utc_now
+    from ..report.wording import visible
     from ..runs import Runs
     from .ending import brief as brief_sentence
     from .holder import holder_of
@@ -53,7 +54,7 @@ def status(run: str, *, brief: bool = False, json: bool = False) -> int:
     folder = Runs().find(run)
     found = folder.read()
     if brief:
-        write(brief_sentence(found, utc_now(), holder_of(folder)))
+        write(visible(brief_sentence(found, utc_now(), holder_of(folder))))
     elif json:
         write(status_json(found, folder))
     else:
