@@ -247,7 +247,7 @@ def _step_started(step: StepRun, record: Record) -> StepRun:
         status="running",
         started_at=step.started_at if step.started_at and step.status not in ("pending", "waiting") else at,
         ended_at=None,
-        attempts=record.get("attempt", 1),
+        attempts=len(step.starts) + 1,
         starts=(*step.starts, at),
         before=record.get("before"),
         after=record.get("after"),
@@ -322,7 +322,7 @@ def _status(status: StepStatus) -> _StepFold:
 
 
 def _same(step: StepRun, record: Record) -> StepRun:
-    return replace(step, attempts=record.get("attempt", step.attempts))
+    return replace(step, attempts=max(step.attempts, record.get("attempt", 0)))
 
 
 def _failed_drift(step: StepRun, record: Record) -> StepRun:

@@ -388,3 +388,16 @@ def test_an_undo_that_drifted_goes_on_back(workshop: Workshop) -> None:
 
     assert back.status == "undone"
     assert not (workshop.folder / "a.txt").exists()
+
+
+def test_a_step_that_was_begun_again_after_a_stop_tells_so(workshop: Workshop) -> None:
+    """Attempts are counted over all processes that carried the run on."""
+    workshop.write(
+        "f", "steps:\n  - id: c\n    name: Try.\n    shell.run: {command: 'test -e ok'}\n    undo: {leave: x}\n"
+    )
+    workshop.run("f")
+    (workshop.folder / "ok").touch()
+
+    run = workshop.resume()
+
+    assert (run.status, run.steps[0].attempts, len(run.steps[0].starts)) == ("succeeded", 2, 2)
