@@ -298,7 +298,11 @@ steps:
 @pytest.mark.parametrize("line", ["serial: 1", "serial: 25%", "serial: 100%", "max_failures: 0", "max_failures: 10%"])
 def test_a_share_of_a_group_is_a_number_or_percent(line: str) -> None:
     """As many members at once, or as many failures, as a number or percentage says."""
-    parse(step(f"shell.run: {{command: [x]}}\n  target: host\n  {line}"))
+    keyword, _, share = line.partition(": ")
+
+    read = parse(step(f"shell.run: {{command: [x]}}\n  target: host\n  {line}"))
+
+    assert str(getattr(read.steps[0], keyword)) == share
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,20 @@ def files(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in folder.glob("*.txt") if not path.name.startswith(".")}
 
 
-@pytest.mark.parametrize("at", range(1, 90))
+PLACES = 102
+
+
+def test_every_place_is_crashed_at(workshop: Workshop) -> None:
+    """The crashes below reach the last place of an undisturbed run."""
+    prepare(workshop)
+
+    with crashing(PLACES + 1) as points:
+        workshop.run("crash", nobody(ANSWERS))
+
+    assert points.passed == PLACES
+
+
+@pytest.mark.parametrize("at", range(1, PLACES + 1))
 def test_a_crash_at_any_place_resumes_to_the_same_end(workshop: Workshop, at: int) -> None:
     """After a crash at any journal boundary, in a line, or around an op, the run ends as an undisturbed one."""
     prepare(workshop)
