@@ -1,15 +1,16 @@
 """What an op may use while it is carried out: its output file, progress, the time left, the wish to stop."""
 
-import hashlib
-import os
 import threading
 import time
-from typing import Literal
+from typing import Final, Literal
 
 from ..errors import JournalError
 from ..ops import OutputRecord
 from ..runs import RunFolder
+from .output import OutputFile
 from .ports import Watcher
+
+_TAIL: Final = 4096
 
 
 def mark_of(folder: RunFolder, address: str) -> str:
@@ -19,7 +20,7 @@ def mark_of(folder: RunFolder, address: str) -> str:
 
 class LiveExecution:
     """
-    One attempt at one step. Output goes to the step's file (0600), opened when the first byte comes.
+    One attempt at one step. Output goes to the step's file.
 
     *deadline* is seconds on the monotonic clock, None for no limit. *kill* is set when running
     commands must end now.
@@ -33,9 +34,7 @@ class LiveExecution:
         self._watcher = watcher
         self._kill = kill
         self._deadline = deadline
-        self._file = -1
-        self._digest = hashlib.sha256()
-        self._size = 0
+        self._file = OutputFile(folder.output(address))
         self._tail = b""
 
     @property
@@ -49,24 +48,19 @@ class LiveExecution:
         return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
     def write_output(self, chunk: bytes) -> None:
-        """Add redacted output; later attempts add to the same file."""
-        path = self._folder.output(self._address)
+        """Add redacted output; later attempts add to the same file, which keeps a beginning and an end."""
         try:
-            if self._file < 0:
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            view = memoryview(chunk)
-            while view:
-                view = view[os.write(self._file, view) :]
+            self._file.write(chunk)
         except OSError as error:
-            raise JournalError(
-                f"The output file {path} cannot be written: {error.strerror}. The run stops here.",
-                advice="Make room or fix the rights, then resume: the step is in doubt, for it had begun.",
-            ) from error
-        self._digest.update(chunk)
-        self._size += len(chunk)
-        self._tail = (self._tail + chunk)[-4096:]
+            raise self._unwritable(error) from error
+        self._tail = (self._tail + chunk[-_TAIL:])[-_TAIL:]
         self._watcher.output(self._address, chunk)
+
+    def _unwritable(self, error: OSError) -> JournalError:
+        return JournalError(
+            f"The output file {self._file.path} cannot be written: {error.strerror}. The run stops here.",
+            advice="Make room or fix the rights, then resume: the step is in doubt, for it had begun.",
+        )
 
     def progress(self, done: int, total: int | None, unit: Literal["B", "rows", "items"]) -> None:
         """Tell how far the op is."""
@@ -77,11 +71,12 @@ class LiveExecution:
         return self._kill.is_set()
 
     def output(self) -> OutputRecord | None:
-        """Close the file and describe this attempt's part of it."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-        if not self._size:
+        """Close the file and describe what it keeps of this attempt."""
+        try:
+            self._file.close()
+        except OSError as error:
+            raise self._unwritable(error) from error
+        if not self._file.size:
             return None
-        path = str(self._folder.output(self._address).relative_to(self._folder.path))
-        return OutputRecord(path, self._size, self._digest.hexdigest(), self._tail.decode(errors="replace"))
+        path = str(self._file.path.relative_to(self._folder.path))
+        return OutputRecord(path, self._file.size, self._file.sha256, self._tail.decode(errors="replace"))
