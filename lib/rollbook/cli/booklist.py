@@ -1,12 +1,11 @@
 """The list of runbooks, for people and for machines; a runbook that cannot be read is listed with its reason."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import RollbookError
 from ..library import Library
-from ..report.wording import visible
+from ..report.wording import json_text, visible
 from ..values import Plain
 from .hints import typed
 from .screen import Screen
@@ -46,7 +45,7 @@ def own_files() -> tuple[Path, ...]:
 
 def books_json(library: Library) -> str:
     """Give the list as JSON."""
-    return json.dumps(list(_books(library)), indent=2, ensure_ascii=False)
+    return json_text(list(_books(library)))
 
 
 def book_lines(library: Library, screen: Screen) -> Iterator[str]:

@@ -1,12 +1,11 @@
 """What `doctor` finds: every target of an environment, checked as before a run."""
 
-import json
 import os
 from collections.abc import Iterator
 
 from ..errors import RollbookError
 from ..inventory import Inventory
-from ..report.wording import visible
+from ..report.wording import json_text, visible
 from ..targets import Redactor, SecretStore, TargetPool
 from ..targets.base import Finding
 from .screen import Screen
@@ -91,4 +90,4 @@ def findings_json(environment: str, findings: tuple[Finding, ...]) -> str:
         }
         for finding in findings
     ]
-    return json.dumps({"environment": environment, "findings": rows}, indent=2, ensure_ascii=False)
+    return json_text({"environment": environment, "findings": rows})

@@ -140,7 +140,7 @@ class LiveWatcher:
             going = self._going.setdefault(address, _Going(time.monotonic()))
             *lines, rest = (going.rest + chunk.decode(errors="replace")).split("\n")
             going.rest = rest[-1000:]
-            going.tail.extend(visible(line.rstrip("\r").rpartition("\r")[2]) for line in lines)
+            going.tail.extend(visible(line.rstrip("\r").rpartition("\r")[2]) for line in lines[-_TAIL:])
 
     def progress(self, address: str, done: int, total: int | None, unit: str) -> None:
         """Keep how far an op is."""

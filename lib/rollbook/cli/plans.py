@@ -136,8 +136,8 @@ def run_runbook(  # the command's options
 
 
 def _print_json(made: "Plan") -> None:
-    import json
+    from ..report.wording import json_text
 
     from ..schema import encode
 
-    write(json.dumps({"digest": made.digest, "plan": encode(made)}, ensure_ascii=False, indent=2))
+    write(json_text({"digest": made.digest, "plan": encode(made)}))

@@ -1,6 +1,5 @@
 """How runs stand: one of them step by step for people, each of them for machines."""
 
-import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final
@@ -9,7 +8,7 @@ from ..errors import JournalError
 from ..journal import utc_now
 from ..library import runbook_from_sources
 from ..plan import SYMBOLS, Plan
-from ..report.wording import STEP_MARKS, STEP_TONES, STEP_WORDS, Tone, duration, visible
+from ..report.wording import STEP_MARKS, STEP_TONES, STEP_WORDS, Tone, duration, json_text, visible
 from ..run import Run, StepRun
 from ..runs import RunFolder, Runs
 from ..schema import encode
@@ -34,7 +33,7 @@ def runs_json(runs: Runs) -> str:
             rows.append(_facts(folder.read(), folder))
         except JournalError as error:
             rows.append({"run": folder.id, "error": error.message})
-    return json.dumps(rows, indent=2, ensure_ascii=False)
+    return json_text(rows)
 
 
 def _facts(run: Run, folder: RunFolder) -> dict[str, Plain]:
@@ -84,7 +83,7 @@ def status_json(run: Run, folder: RunFolder) -> str:
         "stands": encode(_stand(run, folder)),
         "step_list": steps,
     }
-    return json.dumps(whole, indent=2, ensure_ascii=False)
+    return json_text(whole)
 
 
 def _stand(run: Run, folder: RunFolder) -> Plain:

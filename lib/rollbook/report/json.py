@@ -1,7 +1,6 @@
 """The report as JSON: a documented, stable shape for machines."""
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
@@ -10,12 +9,7 @@ from typing import Any, Final
 
 from ..values import Plain
 from .account import Report
-from .wording import iso
-
-# Legal inside JSON, but not in the UTF-8 or the terminal that it is written to.
-_ESCAPED: Final = re.compile(
-    "[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufffe\uffff]"
-)
+from .wording import escaped, iso
 
 _PAIRS: Final = ("inputs", "sources", "identities")
 
@@ -32,7 +26,7 @@ def to_json(report: Report) -> str:
     """
     told: dict[str, Plain] = {"format": report.format, **_plain(report)}
     text = "{\n" + ",\n".join(f" {_written(key)}: {_lines(part)}" for key, part in told.items()) + "\n}\n"
-    return _ESCAPED.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+    return escaped(text)
 
 
 def _lines(value: Plain) -> str:

@@ -1,5 +1,6 @@
 """The words, times and sizes of a report, the same in every format."""
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
@@ -72,9 +73,11 @@ STEP_MARKS: Final[Mapping[StepStatus, str]] = {
     "undone": "↺",
 }
 # Marks that turn the direction of text, or take no room: shown by name, for a value must not
-# be able to look like another one in a record that people sign.
+# be able to look like another one in a record that people sign. The joiners (U+200C, U+200D) and the variation
+# selectors stay: Persian, Indic scripts and emoji are not written rightly without them.
 _HIDDEN: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f"
+    "\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e007f]"
 )
 _LONE: Final = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
@@ -82,6 +85,20 @@ _LONE: Final = re.compile("[\ud800-\udfff\ufffe\uffff]")
 def visible(text: str) -> str:
     """Write control characters and direction marks so that they are seen and do nothing; keep newline and tab."""
     return _HIDDEN.sub(_picture, _LONE.sub("\ufffd", text.replace("\r\n", "\n")))
+
+
+def escaped(text: str) -> str:
+    """Write what JSON allows raw and `visible` does not as JSON's own escapes; *text* is JSON."""
+    return _LONE.sub(_code, _HIDDEN.sub(_code, text))
+
+
+def _code(match: re.Match[str]) -> str:
+    return json.dumps(match.group())[1:-1]
+
+
+def json_text(value: object) -> str:
+    """Write *value* as JSON for a screen or a pipe: no character of it does anything to a terminal."""
+    return escaped(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def _picture(match: re.Match[str]) -> str:
