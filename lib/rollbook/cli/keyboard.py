@@ -46,7 +46,7 @@ class Keyboard:
         read = self.read if threading.current_thread() is threading.main_thread() else self._read_beside
         try:
             return read(self.screen.paint(prompt, "bold")).strip()
-        except EOFError:
+        except (EOFError, OSError):  # Ctrl-D, or the terminal hung up
             write()
             return None
         except KeyboardInterrupt:

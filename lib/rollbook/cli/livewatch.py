@@ -6,14 +6,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Self
+from typing import IO, TYPE_CHECKING, Final, Self, cast
 
 from ..journal import Record
 from ..plan import PlannedStep
 from ..report.wording import visible
 from .keyboard import echo
 from .narration import Narrator, Told
-from .screen import Screen
+from .screen import Patient, Screen
 from .words import about, amount, elapsed
 
 if TYPE_CHECKING:
@@ -58,7 +58,9 @@ class LiveWatcher:
 
         self._narrator = narrator
         self._screen = screen
-        self._console = Console(highlight=False, markup=False, no_color=not screen.colour)
+        self._console = Console(
+            file=cast("IO[str]", Patient()), highlight=False, markup=False, no_color=not screen.colour
+        )
         self._live: Live | None = None
         self._started = time.monotonic()
         self._going: dict[str, _Going] = {}

@@ -137,7 +137,6 @@ def run_runbook(  # the command's options
 
 def _print_json(made: "Plan") -> None:
     from ..report.wording import json_text
-
     from ..schema import encode
 
     write(json_text({"digest": made.digest, "plan": encode(made)}))

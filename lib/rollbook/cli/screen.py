@@ -98,7 +98,7 @@ def write(text: str = "") -> None:
     """Print a line at once; a run goes on when nobody reads any more (a closed pipe, a terminal that hung up)."""
     try:
         print(text, flush=True)
-    except (BrokenPipeError, OSError):
+    except OSError:
         deaf()
 
 
@@ -106,12 +106,54 @@ def flush() -> None:
     """Write out what is still held back, before Python would at its end and complain where nobody reads any more."""
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (OSError, ValueError):  # nobody reads, or it was closed
         deaf()
 
 
-def deaf() -> None:
+def deaf(stream: TextIO | None = None) -> None:
     """Print into nothing from now on: whoever read the output (`| head`) went away, which is no error."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    with suppress(OSError, ValueError):
+        os.dup2(nowhere, (stream or sys.stdout).fileno())
     os.close(nowhere)
+
+
+def seat_streams() -> None:
+    """
+    Open what was closed before the program began (`>&-`) on /dev/null.
+
+    Its number would be given to the next file that is opened, and what is printed would go into a journal.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
+
+
+class Patient:
+    """Standard output for whoever draws on it: goes on when the terminal hangs up."""
+
+    encoding = property(lambda _self: sys.stdout.encoding)
+
+    def write(self, text: str) -> int:
+        """Print *text*."""
+        try:
+            return sys.stdout.write(text)
+        except OSError:
+            deaf()
+            return len(text)
+
+    def flush(self) -> None:
+        """Write out what is held back."""
+        flush()
+
+    def isatty(self) -> bool:
+        """Tell whether it is a terminal."""
+        return sys.stdout.isatty()
+
+    def fileno(self) -> int:
+        """Give its number."""
+        return sys.stdout.fileno()

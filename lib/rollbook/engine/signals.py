@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks to stop at the next safe place, the second ends what runs now."""
+"""Ctrl-C and SIGHUP ask to stop at the next safe place; a second one, and SIGTERM, end what runs now."""
 
 import signal
 import threading
@@ -18,13 +18,15 @@ def stopping_on_signals(session: Session) -> Iterator[None]:
 
     def ask_to_stop(number: int, _frame: FrameType | None) -> None:
         name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-        if session.stop.is_set() or number != signal.SIGINT:
+        # A terminal that hung up ends nothing by itself: the step that runs is carried to its end.
+        if session.stop.is_set() or number == signal.SIGTERM:
             session.kill.set()
         session.stopped_by = f"stopped by {name}"
         session.stop.set()
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, ask_to_stop) for number in numbers}
+    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]  # nohup has its way
+    before = {number: signal.signal(number, ask_to_stop) for number in heard}
     try:
         yield
     finally:
