@@ -90,9 +90,23 @@ class Unread:
 UNREAD: Final = Unread()
 
 
-# What the reader keeps of a part: the parser's event of a scalar, or that of a list or mapping with its parts.
-# Events are the yaml library's, which has no types for their marks.
-Node: TypeAlias = Any
+# What the reader keeps of a part: the place of a scalar; that of a list or mapping with its parts, keys with theirs.
+# The parser's own events are many times as large, and a long runbook has hundreds of thousands of them.
+Place: TypeAlias = int
+Node: TypeAlias = "Place | tuple[Place, dict[str, tuple[Place, Node]] | list[Node]]"
+
+_COLUMN_BITS: Final = 20  # a file has fewer characters than that can count
+
+
+def place_of(mark: Any) -> Place:  # noqa: ANN401  # of the yaml library, which has no types for it
+    """Pack the parser's *mark* into one number."""
+    place: Place = mark.line << _COLUMN_BITS | mark.column
+    return place
+
+
+def mark_of(place: Place) -> Mark:
+    """Unpack a place."""
+    return Mark((place >> _COLUMN_BITS) + 1, (place & ((1 << _COLUMN_BITS) - 1)) + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +126,12 @@ class Document:
     def mark(self, path: Path) -> Mark:
         """Say where the value at *path* begins; for a path that is not there, its nearest parent."""
         _, value = self._find(path)
-        return _start(value[0] if type(value) is tuple else value)
+        return mark_of(value[0] if isinstance(value, tuple) else value)
 
     def key_mark(self, path: Path) -> Mark:
         """Say where the key of *path* stands; the value, for an item of a list and the top."""
         key, _ = self._find(path)
-        return self.mark(path) if key is None else _start(key)
+        return self.mark(path) if key is None else mark_of(key)
 
     def problem(self, path: Path, message: str, *, at_key: bool = False) -> Problem:
         """Describe a problem with the value at *path*, or with its key."""
@@ -133,20 +147,16 @@ class Document:
                 found = found[part]
         return found is not UNREAD
 
-    def _find(self, path: Path) -> tuple[Node, Node]:
-        """Return the key's event (None for an item or the top) and the node nearest to *path*."""
-        key, node = None, self.root
+    def _find(self, path: Path) -> tuple[Place | None, Node]:
+        """Return the key's place (None for an item or the top) and the node nearest to *path*."""
+        key: Place | None = None
+        node = self.root
         for part in path:
-            parts = node[1] if type(node) is tuple else None
-            if isinstance(parts, dict) and part in parts:
+            parts = node[1] if isinstance(node, tuple) else None
+            if isinstance(parts, dict) and isinstance(part, str) and part in parts:
                 key, node = parts[part]
             elif isinstance(parts, list) and isinstance(part, int) and 0 <= part < len(parts):
                 key, node = None, parts[part]
             else:
                 break
         return key, node
-
-
-def _start(event: Any) -> Mark:  # noqa: ANN401  # an event of the yaml library
-    mark = event.start_mark
-    return Mark(mark.line + 1, mark.column + 1)

@@ -17,7 +17,7 @@ from yaml.events import (
 
 from ..errors import SourceError
 from ..values import Plain
-from .document import UNREAD, Document, Mark, Node, Problem, problem_at
+from .document import UNREAD, Document, Node, Place, Problem, mark_of, place_of, problem_at
 from .gathering import Gathering
 from .scalars import Trap, quoted, resolve
 
@@ -45,7 +45,8 @@ def read_events(text: str, file: str) -> Document:
     """
     loader = _LOADER(text)
     walk = _Walk(text, file, loader.get_event)
-    content, root = None, None
+    content: Plain = None
+    root: Node = 0
     try:
         content, root = walk.document()
     except _EnoughError:
@@ -80,7 +81,7 @@ class _Walk:
         self.file = file
         self.next = next_event
         self.found = Gathering()
-        self.good_keys: set[str] = set()
+        self.good_keys: dict[str, str] = {}  # one object for a key, however often it stands in the file
         self.last: Event = None  # the last scalar or end, which a syntax error may be blamed on
 
     def document(self) -> tuple[Plain, Node]:
@@ -103,21 +104,22 @@ class _Walk:
     def value(self, event: Event, depth: int) -> tuple[Plain, Node]:
         """Read the value that begins with *event*."""
         kind = type(event)
+        place = place_of(event.start_mark)
         if kind is ScalarEvent:
             self.last = event
             if event.tag is not None or event.anchor is not None:
-                return self._marked(event), event
+                return self._marked(event), place
             if event.style:
-                return event.value, event
+                return event.value, place
             found = resolve(event.value)
             if type(found) is Trap:
                 self._note(event, found.message)
-                return UNREAD, event
-            return found, event
+                return UNREAD, place
+            return found, place
         if kind is AliasEvent:
             message = "aliases (*name) are not supported: write the part again, or move it to an include"
             self._note(event, message, alike=_ALIASES)
-            return UNREAD, event
+            return UNREAD, place
         if depth > MAX_DEPTH:
             raise self._too_deep(event)
         if event.tag is not None or event.anchor is not None:
@@ -140,12 +142,12 @@ class _Walk:
             items.append(item)
             nodes.append(node)
         self.last = event
-        return items, (start, nodes)
+        return items, (place_of(start.start_mark), nodes)
 
     def _mapping(self, start: Event, depth: int) -> tuple[Plain, Node]:
         content: dict[str, Plain] = {}
         readable = True
-        nodes: dict[str, tuple[Event, Node]] = {}
+        nodes: dict[str, tuple[Place, Node]] = {}
         while type(event := self.next()) is not MappingEndEvent:
             # `key: {{ x }}` was meant as something else than a mapping.
             readable = readable and (type(event) is ScalarEvent or not start.flow_style)
@@ -154,13 +156,13 @@ class _Walk:
             if key is None:
                 continue
             if key in nodes:
-                line = nodes[key][0].start_mark.line + 1
+                line = mark_of(nodes[key][0]).line
                 self._note(event, f"the key {quoted(key)} is here a second time; the first is in line {line}")
                 continue
             content[key] = value
-            nodes[key] = (event, node)
+            nodes[key] = (place_of(event.start_mark), node)
         self.last = event
-        return content if readable else UNREAD, (start, nodes)
+        return content if readable else UNREAD, (place_of(start.start_mark), nodes)
 
     def _key(self, start: Event, event: Event) -> str | None:
         """Read a key; None if it is not one, which is then noted."""
@@ -168,7 +170,7 @@ class _Walk:
             self._complex_key(start, event)
             return None
         self.last = event
-        key: str = event.value
+        key: str = self.good_keys.get(event.value, event.value)
         if event.tag is not None or event.anchor is not None:
             self._check_properties(event)
             return key
@@ -177,7 +179,7 @@ class _Walk:
             return key
         found = resolve(key)
         if type(found) is str:
-            self.good_keys.add(key)
+            self.good_keys[key] = key
             return key
         self._note(event, _bad_key(key))
         return None
@@ -226,8 +228,7 @@ class _Walk:
             self._note(event, "tags (!name) are not supported: take it out, or quote a text that begins with !")
 
     def _note(self, event: Event, message: str, *, alike: str = "") -> None:
-        mark = event.start_mark
-        problem = problem_at(self.file, self.text, Mark(mark.line + 1, mark.column + 1), message)
+        problem = problem_at(self.file, self.text, mark_of(place_of(event.start_mark)), message)
         # Whoever uses one alias uses many: the first says it all.
         kept = self.found.add(problem, alike=alike, most=1) if alike else self.found.add(problem)
         if kept and len(self.found) >= MAX_PROBLEMS:
