@@ -12,6 +12,8 @@ from .runbook import Runbook
 from .source import Document, load_yaml, read_yaml
 
 _ENDINGS: Final = (".yml", ".yaml")
+DEEPEST: Final = 20
+"""Runbooks that may include one another in a row."""
 _PACKAGE: Final = Path(__file__).parent
 
 Find = Callable[[str], Document]
@@ -138,12 +140,18 @@ class _Reading:
         self.read_already: dict[str, Runbook] = {}
 
     def read(self, name: str) -> Runbook:
-        """Read *name*; raises `NotFoundError` where it would include itself."""
+        """Read *name*; raises `NotFoundError` where it would include itself, or is included too deep."""
         if name in self.open:
             way = " → ".join((*self.open[self.open.index(name) :], name))
             raise NotFoundError(f"The runbook {name!r} would include itself: {way}.", advice="Take one include out.")
         if name in self.read_already:
             return self.read_already[name]
+        if len(self.open) > DEEPEST:
+            way = " → ".join((*self.open[:3], "…", name))
+            raise NotFoundError(
+                f"Includes are nested more than {DEEPEST} deep: {way}.",
+                advice="Have the first runbook include the last ones itself.",
+            )
         document = self.find(name)
         self.open.append(name)
         included: dict[str, Runbook] = {}

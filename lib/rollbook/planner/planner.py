@@ -28,6 +28,8 @@ from .step import decode_op, loop_items, outline, plan_use, takes_part, unknown
 ONE_MACHINE: Final = "this machine only"
 OUTWARD: Final = ("http", "smtp", "apprise")
 """Kinds of target that may be down when a run begins: a site that is to be repaired, a channel that is only told."""
+MOST_STEPS: Final = 10_000
+"""Steps that a plan may have, each item of a loop and each member of a group counted: nobody could read more."""
 _SQL: Final = ("sql", "postgres")
 
 
@@ -158,7 +160,17 @@ class Planner:
         )
         for section, steps in sections:
             for use in self._uses(steps, scope, section):
+                if reading and len(self.uses) >= MOST_STEPS:
+                    raise self._too_many(use)
                 yield self._one(use, known, fixed, projection if reading else None)
+
+    @staticmethod
+    def _too_many(use: Use) -> RefusedError:
+        return RefusedError(
+            f"The plan would have more than {MOST_STEPS} steps; at {use.address} ({use.step.place}) it was given up.",
+            advice="Loop over fewer items, or hand the list to one command; look for an include that holds itself "
+            "many times over.",
+        )
 
     def _one(
         self, use: Use, known: Mapping[str, Known], fixed: Mapping[str, PlannedStep], projection: Projection | None
@@ -213,7 +225,7 @@ class Planner:
         if takes_part(use, names):
             yield use
             return
-        runbook = self.runbook.includes[use.step.include]
+        runbook = use.scope.runbook.includes[use.step.include]
         given = render(dict(use.step.inputs), names)
         inputs = convert_inputs(runbook, given)
         inner = Scope(runbook, f"{use.address}/", inputs)
