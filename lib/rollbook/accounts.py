@@ -2,7 +2,6 @@
 
 import os
 import pwd
-import socket
 from pathlib import Path
 
 
@@ -18,7 +17,7 @@ def operator() -> str:
         user = f"{login} as {user}"
     elif behind and behind != user and not login:
         user = f"{user} (sudo from {behind})"
-    return f"{user}@{socket.gethostname()}"
+    return f"{user}@{os.uname().nodename}"
 
 
 def account(number: int) -> str:

@@ -8,6 +8,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from rollbook.cli.command import Started, command, describe, exit_code, guard, program
+from rollbook.cli.tasks import as_task
 from rollbook.errors import (
     Interrupted,
     JournalError,
@@ -109,7 +110,7 @@ def test_a_command_ends_with_its_code() -> None:
         return 3
 
     with pytest.raises(Exit) as caught:
-        try_(Context(), set_=["a", "b"])
+        as_task(try_)(Context(), set_=["a", "b"])
 
     assert caught.value.code == 3
     assert seen == [("a", "b")]

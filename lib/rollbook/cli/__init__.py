@@ -1,36 +1,19 @@
-"""The command line: `namespace` is what `invoke` and `rollbook` share. Commands import what they need when they run."""
+"""The command line: `namespace` is what `invoke` and `rollbook` share."""
 
-from invoke.collection import Collection
+from typing import TYPE_CHECKING
 
-from .books import lint, list_runbooks, schema, show
-from .going_on import abandon, adopt, approve, pause, resume, undo
-from .places import demo, doctor, init, test, torture
-from .plans import plan, run_runbook
-from .records import note, report, runs, status, verify_journal
+if TYPE_CHECKING:
+    from invoke.collection import Collection
+
+    namespace: Collection
 
 __all__ = ["namespace"]
 
-namespace = Collection(
-    list_runbooks,
-    show,
-    plan,
-    run_runbook,
-    resume,
-    undo,
-    abandon,
-    pause,
-    adopt,
-    approve,
-    runs,
-    status,
-    report,
-    note,
-    verify_journal,
-    lint,
-    schema,
-    doctor,
-    init,
-    demo,
-    test,
-    torture,
-)
+
+def __getattr__(name: str) -> "Collection":
+    """Make `namespace` when it is asked for: importing invoke takes longer than most commands."""
+    if name != "namespace":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .tasks import NAMESPACE
+
+    return NAMESPACE

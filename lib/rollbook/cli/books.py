@@ -43,7 +43,10 @@ def show(name: str) -> int:
 
 
 @command(
-    "lint", help={"file": "A runbook or inventory; may be repeated. Without it, all there are."}, iterable=("file",)
+    "lint",
+    help={"file": "A runbook or inventory; may be repeated. Without it, all there are."},
+    iterable=("file",),
+    rest="file",
 )
 def lint(*, file: tuple[str, ...] = ()) -> int:
     """

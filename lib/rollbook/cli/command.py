@@ -1,5 +1,5 @@
 """
-What every command shares: how it becomes an invoke task, and how it ends.
+What every command shares: what it takes, and how it ends.
 
 A command is a plain function that returns its exit code. Nothing but words reaches an operator:
 a traceback is shown with `--debug` or `ROLLBOOK_DEBUG=1` only.
@@ -7,7 +7,6 @@ a traceback is shown with `--debug` or `ROLLBOOK_DEBUG=1` only.
 
 import gc
 import inspect
-import logging
 import os
 import shlex
 import shutil
@@ -15,16 +14,14 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from functools import wraps
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Final, TypeAlias
 
-from invoke.context import Context
-from invoke.exceptions import Exit
-from invoke.tasks import Task, task
-
 from ..errors import Interrupted, JournalError, NotFoundError, RollbookError, StepFailed, UsageError
+from .screen import deaf, error_screen, flush, seat_streams
 
 Body: TypeAlias = Callable[..., int]
 
@@ -37,7 +34,7 @@ USAGE: Final = 64
 UNEXPECTED: Final = 70
 INTERRUPTED: Final = 130
 
-_DEBUG_HELP: Final = "Show the Python traceback of an error."
+HELP: Final = frozenset({"--help", "-h"})
 
 
 class Started:
@@ -52,58 +49,42 @@ class Started:
     redact: Callable[[str], str] = str
 
 
-def command(name: str, *, help: Mapping[str, str], iterable: tuple[str, ...] = ()) -> Callable[[Body], "Task[Body]"]:  # noqa: A002  # invoke's word
+@dataclass(frozen=True, slots=True)
+class Command:
     """
-    Make an invoke task of a function that returns its exit code.
+    A word that may be typed after `rollbook` or `invoke`, and the function that carries it out.
 
-    Options named in *iterable* may be repeated and reach the function as tuples.
+    The body's parameters are the command's arguments: before the `*` by place, after it as options. An option is a
+    text, or a switch when its default is False; those in *iterable* may be repeated and arrive as tuples. Free words
+    are added to the one that *rest* names (under invoke, which has no such thing, only the option is there).
     """
 
-    def make(body: Body) -> "Task[Body]":
-        @wraps(body)
-        def guarded(context: Context, *args: object, debug: bool = False, **options: object) -> None:
-            for option in iterable:
-                given = options.get(option)
-                options[option] = tuple(given) if isinstance(given, list) else ()
-            asks = _asks_help(inspect.signature(body).bind(*args, **options))
-            run = (lambda: _help(name)) if asks else (lambda: body(*args, **options))
-            code = guard(run, dry=bool(context.config.run.dry), debug=debug)
-            if code:
-                raise Exit(code=code)
+    name: str
+    body: Body
+    help: Mapping[str, str]
+    iterable: tuple[str, ...] = ()
+    rest: str = ""
 
-        guarded.__signature__ = _signature(body, iterable)  # type: ignore[attr-defined]  # read by inspect
-        made: Task[Body] = task(
-            name=name, help={**help, "debug": _DEBUG_HELP}, iterable=iterable, auto_shortflags=False
-        )(guarded)
-        return made
+    @property
+    def parameters(self) -> tuple[inspect.Parameter, ...]:
+        """Give what the command takes."""
+        return tuple(inspect.signature(self.body).parameters.values())
 
-    return make
+    @property
+    def positional(self) -> tuple[str, ...]:
+        """Name what is given by its place."""
+        return tuple(part.name for part in self.parameters if part.kind is part.POSITIONAL_OR_KEYWORD)
 
 
-def _asks_help(given: inspect.BoundArguments) -> bool:
-    """Tell whether invoke took a `--help` behind the command as an argument that the command needs."""
-    needed = (one.name for one in given.signature.parameters.values() if one.default is one.empty)
-    return any(given.arguments.get(one) in ("--help", "-h") for one in needed)
-
-
-def _help(name: str) -> int:
-    from invoke.program import Program
-
-    from . import namespace
-
-    Program(namespace=namespace, binary=program()).run([program(), "--help", name], exit=False)
-    return OK
-
-
-def _signature(body: Body, iterable: tuple[str, ...]) -> inspect.Signature:
-    own = [
-        # invoke takes an option's type from its default; for a repeated one it must be None.
-        part.replace(default=None) if part.name in iterable else part
-        for part in inspect.signature(body).parameters.values()
-    ]
-    context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    debug = inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False)
-    return inspect.Signature([context, *own, debug])
+def command(
+    name: str,
+    *,
+    help: Mapping[str, str],  # noqa: A002  # invoke's word
+    iterable: tuple[str, ...] = (),
+    rest: str = "",
+) -> Callable[[Body], Command]:
+    """Make a command of a function that returns its exit code."""
+    return lambda body: Command(name, body, help, iterable, rest)
 
 
 def end_as_ctrl_c() -> None:
@@ -121,6 +102,7 @@ def end_as_ctrl_c() -> None:
 def guard(body: Callable[[], int], *, dry: bool = False, debug: bool = False) -> int:
     """Run *body* and give its exit code; tell every error in words on stderr."""
     debug = debug or os.environ.get("ROLLBOOK_DEBUG", "") not in ("", "0") or _invoke_debugs()
+    seat_streams()
     forgive_encoding()
     # invoke switches this off for the tasks' sake; Rollbook would be compiled anew for each command.
     sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
@@ -130,11 +112,8 @@ def guard(body: Callable[[], int], *, dry: bool = False, debug: bool = False) ->
     end_as_ctrl_c()
     try:
         code = _not_dry() if dry else body()
-        sys.stdout.flush()
-    except BrokenPipeError:
-        from .screen import deaf
-
-        deaf()  # Python must not flush into a closed pipe at exit either
+    except BrokenPipeError:  # of a print that is not `write`: whoever read the output went away
+        deaf()
         return OK
     except KeyboardInterrupt:
         tell(_interrupted())
@@ -155,8 +134,9 @@ def _trace(debug: bool) -> None:
     if debug:
         import traceback  # only a mistake needs it
 
-        sys.stdout.flush()
-        print(Started.redact(traceback.format_exc()), file=sys.stderr)
+        flush()
+        with suppress(OSError):
+            print(Started.redact(traceback.format_exc()), file=sys.stderr)
 
 
 def _not_dry() -> int:
@@ -164,7 +144,8 @@ def _not_dry() -> int:
 
 
 def _invoke_debugs() -> bool:
-    return logging.getLogger("invoke").isEnabledFor(logging.DEBUG)
+    logging = sys.modules.get("logging")  # without it invoke is not here either
+    return logging is not None and logging.getLogger("invoke").isEnabledFor(logging.DEBUG)
 
 
 def forgive_encoding() -> None:
@@ -178,10 +159,8 @@ def forgive_encoding() -> None:
 def tell(text: str) -> None:
     """Print *text* on stderr, after what stdout holds back."""
     from ..report.wording import visible  # both are kept out of the start of `--list`
-    from .screen import error_screen
 
-    if not sys.stdout.closed:
-        sys.stdout.flush()
+    flush()
     screen = error_screen()
     lines: list[str] = []
     for line in visible(Started.redact(text)).splitlines():
@@ -189,7 +168,10 @@ def tell(text: str) -> None:
         exact = not screen.terminal or "^" in line
         lines += [line] if exact else screen.wrap(line.strip(), first=indent, rest=f"{indent}  ") or [""]
     head, colon, rest = "\n".join(lines).partition(":")
-    print(f"{screen.paint(head, 'red', 'bold')}{colon}{rest}", file=sys.stderr, flush=True)
+    try:
+        print(f"{screen.paint(head, 'red', 'bold')}{colon}{rest}", file=sys.stderr, flush=True)
+    except OSError:
+        deaf(sys.stderr)  # nobody is there to be told; the exit code and the journal say it
 
 
 def describe(error: RollbookError) -> str:

@@ -1,36 +1,47 @@
-"""The installed command `rollbook`: the same namespace as under `invoke`, as a program of its own."""
+"""The installed command `rollbook`: the same commands as under `invoke`, as a program of its own."""
 
 import sys
 from collections.abc import Sequence
 
-from invoke.program import Program
-
-from .. import __version__
 from ..errors import UsageError
-from . import namespace
-from .command import USAGE, Started, describe, tell
-from .screen import deaf, flush
+from .command import USAGE, Started, describe, guard, tell
+from .commands import COMMANDS
+from .screen import deaf, flush, seat_streams
 
 
 def main() -> None:
     """Run the command line that was typed."""
     Started.program = "rollbook"
-    program = Program(version=__version__, namespace=namespace, name="rollbook", binary="rollbook")
+    seat_streams()
     try:
-        program.run([sys.argv[0], *_words(sys.argv[1:])])
+        sys.exit(_run(sys.argv[1:]))
     except BrokenPipeError:  # of invoke's own help and list; commands take care of theirs
         deaf()
     finally:
         flush()
 
 
-def _words(given: list[str]) -> Sequence[str]:
-    if not given or given[0].startswith("-"):
-        return given
-    from .wordline import plain_words
+def _run(words: Sequence[str]) -> int:
+    if not words or words[0].startswith("-"):
+        return _invoke(words)
+    from .wordline import read_words
 
     try:
-        return plain_words(given, {str(one.name): one for one in namespace.to_contexts()})
+        line = read_words(words, {one.name: one for one in COMMANDS})
     except UsageError as error:
         tell(describe(error))
-        sys.exit(USAGE)
+        return USAGE
+    if line.help:
+        return _invoke(("--help", line.command.name))
+    return guard(lambda: line.command.body(*line.places, **line.options), debug=line.debug)
+
+
+def _invoke(words: Sequence[str]) -> int:
+    """Leave help, lists, completion and whatever else begins with an option to invoke; ends the process."""
+    from invoke.program import Program
+
+    from .. import __version__
+    from .tasks import NAMESPACE
+
+    Program(version=__version__, namespace=NAMESPACE, name="rollbook", binary="rollbook").run([sys.argv[0], *words])
+    return 0

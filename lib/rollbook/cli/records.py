@@ -7,6 +7,7 @@ from .command import OK, command
 from .screen import screen, write
 
 _RUN = "The run's id, its beginning or end, or `last`."
+_LAST = "last"
 
 
 @command("runs", help={"json": "Print JSON for machines."})
@@ -34,7 +35,7 @@ def runs(*, json: bool = False) -> int:
 
 
 @command("status", help={"run": _RUN, "brief": "One sentence, for the incident channel.", "json": "For machines."})
-def status(run: str, *, brief: bool = False, json: bool = False) -> int:
+def status(run: str = _LAST, *, brief: bool = False, json: bool = False) -> int:
     """
     Say how a run stands, step by step.
 
@@ -72,7 +73,7 @@ def status(run: str, *, brief: bool = False, json: bool = False) -> int:
         "out": "The file to write, instead of the screen.",
     },
 )
-def report(run: str, *, format: str = "", json: bool = False, out: str = "") -> int:  # noqa: A002  # the option's name
+def report(run: str = _LAST, *, format: str = "", json: bool = False, out: str = "") -> int:  # noqa: A002  # the option's name
     """
     Print a run's incident report, or write it to a file.
 
@@ -135,7 +136,7 @@ def note(run: str, text: str, *, section: str = "notes") -> int:
 
 
 @command("verify-journal", help={"run": _RUN})
-def verify_journal(run: str) -> int:
+def verify_journal(run: str = _LAST) -> int:
     """
     Recompute the hash chain of a run's journal.
 

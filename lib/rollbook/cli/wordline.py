@@ -1,87 +1,107 @@
-"""What was typed after `rollbook`, made plain for invoke: help asked for behind a command, files, a run left out."""
+"""What was typed after `rollbook`, read by argparse as the command's own signature says."""
 
-import difflib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from inspect import Parameter
+from typing import Final, Never
 
 from ..errors import UsageError
-from .hints import typed
+from .command import HELP, Command
+from .hints import option_of, typed
 
-if TYPE_CHECKING:
-    from invoke.parser.context import ParserContext
-
-HELP: Final = frozenset({"--help", "-h"})
-_LAST: Final = frozenset({"status", "report", "verify-journal"})
-_MANY: Final = {"lint": "--file"}
+_REST: Final = "rest"
 
 
-def plain_words(words: Sequence[str], commands: Mapping[str, "ParserContext"]) -> tuple[str, ...]:
-    """
-    Give the words as invoke understands them. Raises `UsageError` for a word that has no place.
+@dataclass(frozen=True, slots=True)
+class WordLine:
+    """A command, the words at their places, its options, and whether help or tracebacks are asked for."""
 
-    Only what begins with a command is changed: options of invoke itself may come before one.
-    """
-    if not words or words[0].startswith("-"):
-        return tuple(words)
+    command: Command
+    places: tuple[str, ...] = ()
+    options: Mapping[str, object] = field(default_factory=dict)
+    help: bool = False
+    debug: bool = False
+
+
+def read_words(words: Sequence[str], commands: Mapping[str, Command]) -> WordLine:
+    """Read a command line that begins with a command's name. Raises `UsageError` for what has no place there."""
     name, rest = words[0], words[1:]
     if name not in commands:
         raise UsageError(f"There is no command {name!r}.", advice=_nearest(name, commands))
-    if HELP & set(rest):
-        return ("--help", name)
-    context = commands[name]
-    free = tuple(_free(rest, context))
-    if name in _MANY:
-        return (name, *_as_option(rest, free, _MANY[name]))
-    wanted = [part.name for part in context.positional_args if part.name]
-    if len(free) > len(wanted):
-        surplus = rest[free[len(wanted)]]
-        if surplus not in commands:  # invoke carries out several commands one after the other
-            raise UsageError(_surplus(name, wanted, surplus), advice=_inputs(name, surplus))
-    if name in _LAST and not free:
-        return (name, "last", *rest)
-    return tuple(words)
+    command = commands[name]
+    if not HELP.isdisjoint(rest):
+        return WordLine(command, help=True)
+    parser = _Parser(command)
+    given, surplus = parser.parse_known_intermixed_args(list(rest))
+    if surplus:
+        parser.refuse(surplus[0])
+    return _line(command, given)
 
 
-def _free(rest: Sequence[str], context: "ParserContext") -> Iterator[int]:
-    """Yield the places of the words that are neither options nor their values."""
-    value = False
-    for place, word in enumerate(rest):
-        if value:
-            value = False
-        elif word in context.flags:
-            value = context.flags[word].takes_value
-        elif word.startswith("-") and " " not in word:
-            _check_option(word.partition("=")[0], context)
-        else:
-            yield place
+class _Parser(ArgumentParser):
+    """The arguments of one command; what is wrong is told in Rollbook's words."""
+
+    def __init__(self, command: Command) -> None:
+        super().__init__(prog=command.name, add_help=False, allow_abbrev=False)
+        self._command = command
+        self.add_argument("--debug", action="store_true")
+        for part in command.parameters:
+            self._add(part)
+
+    def _add(self, part: Parameter) -> None:
+        """Add what *part* stands for: as in invoke's tasks, the default tells the sort of an option."""
+        if part.name in self._command.positional:
+            self.add_argument(part.name, nargs=None if part.default is part.empty else "?", default=part.default)
+            return
+        if part.name == self._command.rest:
+            self.add_argument(_REST, nargs="*")
+        sort = "append" if part.name in self._command.iterable else "store_true" if part.default is False else "store"
+        # Its own empty list: argparse appends to the default.
+        default = [] if sort == "append" else part.default
+        self.add_argument(option_of(part.name), dest=part.name, action=sort, default=default)
+
+    def refuse(self, word: str) -> Never:
+        """Say why *word* has no place in the line."""
+        if word.startswith("-") and word != "-":
+            self._refuse_option(word.partition("=")[0])
+        name, takes = self._command.name, " and ".join(one.upper() for one in self._command.positional) or "nothing"
+        raise UsageError(f"{name} takes {takes} and options; {word!r} has no place there.", advice=self._way(word))
+
+    def _refuse_option(self, word: str) -> Never:
+        options = [one for one in self._option_string_actions if one.startswith("--")]
+        import difflib  # only a mistake needs it
+
+        near = difflib.get_close_matches(word, options, n=2, cutoff=0.6)
+        advice = f"Did you mean {' or '.join(near)}?" if near else self._help_line("names its options")
+        raise UsageError(f"{self._command.name} has no option {word}.", advice=advice)
+
+    def _way(self, word: str) -> str:
+        if "set_" in self._command.iterable:
+            return f"An input is given by its name: --set NAME={word}. `{typed('show', 'RUNBOOK')}` names the inputs."
+        return self._help_line("says what it takes; words with blanks need quotes")
+
+    def _help_line(self, rest: str) -> str:
+        return f"`{typed(self._command.name)} --help` {rest}."
+
+    def error(self, message: str) -> Never:
+        """Tell argparse's own complaint: a value or a word that is not there."""
+        advice = self._help_line("says what it takes; a value that begins with a dash is given as --option=VALUE")
+        raise UsageError(f"{self._command.name}: {message}.", advice=advice)
 
 
-def _check_option(word: str, context: "ParserContext") -> None:
-    options = tuple(context.flags)
-    if word in options:
-        return
-    near = difflib.get_close_matches(word, options, n=2, cutoff=0.6)
-    advice = f"Did you mean {' or '.join(near)}?" if near else f"`{typed(str(context.name))} --help` names its options."
-    raise UsageError(f"{context.name} has no option {word}.", advice=advice)
+def _line(command: Command, given: Namespace) -> WordLine:
+    values = dict(vars(given))
+    rest, debug = values.pop(_REST, []), values.pop("debug")
+    places = tuple(values.pop(name) for name in command.positional)
+    for name in command.iterable:
+        values[name] = (*values[name], *(rest if name == command.rest else ()))
+    return WordLine(command, places, values, debug=debug)
 
 
-def _as_option(rest: Sequence[str], free: Sequence[int], option: str) -> Iterator[str]:
-    for place, word in enumerate(rest):
-        yield from (option, word) if place in free else (word,)
+def _nearest(name: str, commands: Mapping[str, Command]) -> str:
+    import difflib  # only a mistake needs it
 
-
-def _nearest(name: str, commands: Mapping[str, "ParserContext"]) -> str:
     near = difflib.get_close_matches(name, tuple(commands), n=3, cutoff=0.5)
     listed = f"`{typed('--list')}` names them all."
     return f"Did you mean {' or '.join(near)}? {listed}" if near else listed
-
-
-def _surplus(name: str, wanted: Sequence[str], word: str) -> str:
-    takes = " and ".join(part.upper() for part in wanted) if wanted else "nothing"
-    return f"{name} takes {takes} and options; {word!r} has no place there."
-
-
-def _inputs(name: str, word: str) -> str:
-    if name in ("plan", "run-runbook"):
-        return f"An input is given by its name: --set NAME={word}. `{typed('show', 'RUNBOOK')}` names the inputs."
-    return f"`{typed(name)} --help` says what it takes; words with blanks need quotes."

@@ -1,7 +1,6 @@
 """One step on the members of a group: in parallel, in batches, until too many have failed."""
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ..errors import Interrupted, JournalError, PlanDrift, RollbookError, StepFailed
@@ -28,6 +27,8 @@ def carry_group(session: Session, stepper: Stepper, members: tuple[PlannedStep, 
     A member's failure stops the others only when `max_failures` is passed; then the members not begun
     yet are left for a resume.
     """
+    from concurrent.futures import ThreadPoolExecutor  # few runbooks have a group
+
     step = session.planner.uses[members[0].address].step if members[0].address in session.planner.uses else None
     at_once = share(step.serial if step else None, len(members), len(members))
     allowed = share(step.max_failures if step else None, len(members), 0)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -39,7 +38,7 @@ class Message:
 def put(folder: RunFolder, kind: Kind, content: Mapping[str, Plain]) -> None:
     """Leave a message: written beside, fsynced and renamed, so the holder never sees half of one."""
     folder.inbox.mkdir(mode=0o700, exist_ok=True)
-    name = f"{utc_now():%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"
+    name = f"{utc_now():%Y%m%dT%H%M%S%f}-{os.urandom(3).hex()}"
     part = folder.inbox / f".{name}.part"
     part.touch(mode=0o600, exist_ok=False)
     with part.open("w", encoding="utf-8") as file:
