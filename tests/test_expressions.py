@@ -339,7 +339,7 @@ def test_simple_expressions_need_no_jinja() -> None:
         ("('9' * 900000) | int", "is not a whole number"),
         ("'x' | replace('', 'y' * 10**7)", "longer than"),
         ("'2020-01-01T00:00:00Z' | datetime('%9999999Y')", "form of a time"),
-        ("('[' * 100000) | fromjson", "too deeply"),
+        ("('[' * 100000) | fromjson", "nested more than 100 deep"),
         ("deep | string", "too deeply"),
         ("deep | tojson", "too deeply"),
         ("(" * 3000 + "1" + ")" * 3000, "too deeply"),

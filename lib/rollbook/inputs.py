@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from .errors import StepFailed
 from .schema import format_duration, parse_duration, parse_instant
 from .values import Plain, Secret, Unknown
 
@@ -101,8 +102,11 @@ def _list(given: Plain) -> list[Plain]:
         raise ValueError(f"expected a list, found {_shown(given)}")  # noqa: TRY004  # one kind of error for all misfits
     text = given.strip()
     if text.startswith("["):
+        from .parse import read_json  # few lists are given as JSON
+
         try:
-            return list(json.loads(text))
+            found = read_json(text)
+            return list(found) if isinstance(found, list) else [found]
         except ValueError as error:
             raise ValueError(f"expected a list as JSON or with commas; as JSON it is broken: {error}") from None
     return [part.strip() for part in text.split(",")] if text else []
@@ -154,7 +158,15 @@ def _check_choice(wanted: Input, value: Plain) -> None:
 
 
 def _check_pattern(wanted: Input, value: Plain) -> None:
-    if wanted.pattern and isinstance(value, str) and not re.fullmatch(wanted.pattern, value):
+    if not wanted.pattern or not isinstance(value, str):
+        return
+    from .matching import fits  # few inputs have a pattern
+
+    try:
+        fitting = fits(wanted.pattern, value)
+    except StepFailed as error:
+        raise ValueError(f"{error.message} {error.advice}") from None
+    if not fitting:
         raise ValueError(f"expected text of the form {wanted.pattern}, found {_shown(value)}")
 
 

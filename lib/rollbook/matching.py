@@ -24,12 +24,17 @@ LIMIT_SECONDS: Final = 2.0
 _SHOWN: Final = 120
 
 _REPEATS: Final = re.compile(r"(?<!\\)(?:\\\\)*[*+?{|(]")
+_UNBOUNDED: Final = re.compile(r"[*+]|\{\d*,\d*\}")
+_OPTIONAL: Final = re.compile(r"\?")
+_OPTIONS: Final = 4  # of them cost about as much as a repeat
+_SQUARE: Final = 2
+_SHORT: Final = 1000
 _CHILD: Final = """
 import json, re, signal, sys, warnings
 warnings.simplefilter("ignore")
-seconds, pattern, text = json.load(sys.stdin)
+seconds, pattern, text, whole = json.load(sys.stdin)
 signal.setitimer(signal.ITIMER_REAL, seconds)
-match = re.search(pattern, text, re.MULTILINE)
+match = re.fullmatch(pattern, text) if whole else re.search(pattern, text, re.MULTILINE)
 json.dump(match and [match.group(0), match.groups(), match.groupdict()], sys.stdout)
 """
 
@@ -71,7 +76,20 @@ def search(pattern: str, text: str, *, seconds: float = LIMIT_SECONDS) -> Match 
     if not _REPEATS.search(pattern):
         found = re.search(pattern, text, re.MULTILINE)
         return Match(found.group(0)) if found else None
-    status, answer = _ask_child(json.dumps([seconds, pattern, text]).encode())
+    return _match(pattern, text, seconds, whole=False)
+
+
+def fits(pattern: str, text: str, *, seconds: float = LIMIT_SECONDS) -> bool:
+    """Tell whether the whole of *text* is as *pattern* says. Raises `StepFailed` where that takes too long."""
+    repeats = len(_UNBOUNDED.findall(pattern)) + len(_OPTIONAL.findall(pattern)) / _OPTIONS
+    if len(text) <= _SHORT and "(" not in pattern and repeats <= _SQUARE:
+        return re.fullmatch(pattern, text) is not None  # at worst as many steps as the square of its length
+    return _match(pattern, text, seconds, whole=True) is not None
+
+
+def _match(pattern: str, text: str, seconds: float, *, whole: bool) -> Match | None:
+    """Have a Python of its own match."""
+    status, answer = _ask_child(json.dumps([seconds, pattern, text, whole]).encode())
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
         raise StepFailed(
             f"The pattern {pattern!r} took longer than {seconds:g} s on a text of {len(text)} characters.",

@@ -1,7 +1,7 @@
 """What `parse:` makes of a command's output."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
 from .errors import StepFailed
@@ -10,6 +10,8 @@ from .values import Plain
 
 Parse = Literal["json", "lines"] | Mapping[str, str]
 
+DEEPEST: Final = 100
+"""Lists and mappings that a document may hold in one another."""
 _SHOWN: Final = 120
 
 
@@ -31,10 +33,32 @@ def parse_output(how: Parse, text: str) -> Plain:
     raise StepFailed(f"An output cannot be parsed as {how!r}.", advice="Write json, lines or {regex: PATTERN}.")
 
 
+def read_json(text: str | bytes) -> Plain:
+    """Read a JSON document of somebody else's. Raises ValueError, also where it is nested more than 100 deep."""
+    try:
+        value: Plain = json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        level = [part for found in level if isinstance(found, list | dict) for part in _parts(found)]
+        if not level:
+            return value
+    # What is deeper could be read here, and then neither be written to a journal nor printed.
+    raise ValueError(_TOO_DEEP)
+
+
+_TOO_DEEP: Final = f"it is nested more than {DEEPEST} deep"
+
+
+def _parts(found: list[Plain] | dict[str, Plain]) -> Iterable[Plain]:
+    return found.values() if isinstance(found, dict) else found
+
+
 def _parse_json(text: str) -> Plain:
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:  # not JSON, or nested in thousands of levels
+        return read_json(text)
+    except ValueError as error:
         raise StepFailed(
             f"The output is not JSON: {error}. It begins with: {_beginning(text)}",
             advice="Run the command by hand; a warning printed before the document is the usual cause.",

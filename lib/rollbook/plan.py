@@ -199,7 +199,7 @@ def load(path: Path) -> Plan:
     try:
         content = json.loads(path.read_bytes())
         plan = build(Plan, content["plan"])
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise RefusedError(
             f"{path} is not a saved plan: {error}", advice="Make one with `plan NAME --out FILE`."
         ) from error

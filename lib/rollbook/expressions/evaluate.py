@@ -232,7 +232,7 @@ def _plain(value: Plain, *, keep_raw: bool) -> Plain:
         case Raw():
             return value if keep_raw else str(value)
         case Mapping():
-            return {key: _plain(part, keep_raw=False) for key, part in value.items()}
+            return {_key(key): _plain(part, keep_raw=False) for key, part in value.items()}
         case list() | tuple() | Iterator():
             return [_plain(part, keep_raw=False) for part in value]
         case str() | int() | float() | None | Unknown() | Secret():
@@ -240,6 +240,12 @@ def _plain(value: Plain, *, keep_raw: bool) -> Plain:
     if type(value).__name__ == "StrictUndefined":
         bool(value)
     raise TypeError(f"it gives {type(value).__name__.replace('_', ' ')}, which is no plain value")
+
+
+def _key(key: Plain) -> str:
+    if isinstance(key, str):
+        return str(key)
+    raise TypeError(f"a key of a mapping must be text: write '{key}' in quotes, not {key!r}")
 
 
 def _held(value: Plain) -> Iterator[Unknown | Secret]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Final
 
+from ..parse import read_json
 from ..values import Plain
 from .budget import MAX_TEXT, TooMuchError, check_number, look_at, made, spend
 from .shield import Shield, shield, touch
@@ -111,7 +112,9 @@ def tojson(value: Plain, indent: int | None = None) -> str:
 
 def fromjson(value: Plain) -> Plain:
     """Read JSON."""
-    return json.loads(value)
+    if not isinstance(value, str):
+        raise TypeError(f"fromjson reads a text, not {value!r}")
+    return read_json(value)
 
 
 def instant(value: Plain, form: str = "") -> str:

@@ -26,7 +26,7 @@ def read_lines(name: str, lines: Iterable[str]) -> Iterator[Document]:
 def _document(name: str, number: int, line: str) -> Document:
     try:
         found = json.loads(line, object_hook=_plain)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ExtendedJsonError(f"{name}:{number} is not Extended JSON: {error}") from error
     if not isinstance(found, dict):
         raise ExtendedJsonError(f"{name}:{number} holds {type(found).__name__}, not a document")

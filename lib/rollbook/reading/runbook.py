@@ -93,7 +93,7 @@ def _checked_input(name: str, wanted: Input, problems: DocumentProblems) -> Inpu
     if wanted.pattern:
         try:
             re.compile(wanted.pattern)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             problems.add(("inputs", name, "pattern"), f"this is not a regular expression: {error}")
             return wanted
     plain = Input(wanted.type)

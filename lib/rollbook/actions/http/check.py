@@ -9,6 +9,7 @@ from typing import ClassVar, TypeVar
 from ...action import Assertion, Outcome, Readers, Ref, Subject
 from ...errors import Unreachable
 from ...matching import check_pattern, search
+from ...parse import read_json
 from ...targets.base import HttpReader, HttpResponse
 from ...values import Plain
 from .json_path import MissingPathError, find_path, parse_path
@@ -121,8 +122,8 @@ class HttpCheck(Assertion):
 
     def _json_misfits(self, body: str) -> Iterator[str]:
         try:
-            document = json.loads(body)
-        except (ValueError, RecursionError) as error:
+            document = read_json(body)
+        except ValueError as error:
             yield f"the body is not JSON ({error})"
             return
         for path, wanted in self.json.items():
