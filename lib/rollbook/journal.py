@@ -13,9 +13,10 @@ import json
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Final, Literal, Self, get_args
 
@@ -81,8 +82,8 @@ class Journal:
     """
     A journal open for appending; holds its lock until closed.
 
-    Use as a context manager. *clock* gives aware times. Safe to append to from several threads. *records*
-    are those that were there when it was opened; what is appended is not kept in memory.
+    Use as a context manager. *clock* gives aware times. Safe to append to from several threads. What was
+    there when it was opened, and what is appended, is not kept in memory.
     """
 
     def __init__(self, path: Path, *, clock: Callable[[], datetime] = utc_now) -> None:
@@ -93,12 +94,11 @@ class Journal:
         self._file = self._open()
         try:
             self._lock()
-            self.records = self._repair()
+            self._number, self.head = self._repair()
         except BaseException:
             os.close(self._file)
             raise
-        self._number = len(self.records)
-        self.head = self.records[-1].digest if self.records else GENESIS
+        self._found = self._number
 
     def _open(self) -> int:
         try:
@@ -137,16 +137,21 @@ class Journal:
         except OSError as error:
             raise self._unwritable(error) from error
 
-    def _repair(self) -> list[Record]:
-        records, good = [], 0
-        raw = self.path.read_bytes()
-        for record, end in _parse(raw, self.path):
-            records.append(record)
-            good = end
-        if good < len(raw):
+    def _repair(self) -> tuple[int, str]:
+        """Check the whole chain and cut a torn tail off; give its length and head."""
+        number, head, good = 0, GENESIS, 0
+        with self.path.open("rb") as file:
+            for record, end in _parse(file, self.path):
+                number, head, good = record.number, record.digest, end
+        if good < self.path.stat().st_size:
             os.ftruncate(self._file, good)
             os.fsync(self._file)
-        return records
+        return number, head
+
+    @property
+    def records(self) -> Iterator[Record]:
+        """Read those that were there when it was opened; may be asked for again."""
+        return islice(read_records(self.path), self._found)
 
     def append(self, type: RecordType, **content: Plain) -> Record:  # noqa: A002  # the record's own word
         """
@@ -230,32 +235,41 @@ def _require_own(file: int, path: Path) -> None:
 
 def replay(path: Path) -> tuple[Record, ...]:
     """Read a journal without its lock; a torn last line is left out. Raises `JournalError` where the chain breaks."""
+    return tuple(read_records(path))
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """Read a journal as `replay` does, one record at a time: a long one is far larger in memory than on disk."""
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            for record, _ in _parse(file, path):
+                yield record
     except FileNotFoundError as error:
         raise JournalError(f"There is no journal at {path}.", advice="`runs` lists the runs there are.") from error
     except OSError as error:
         raise JournalError(f"The journal {path} cannot be read: {error.strerror}.") from error
-    return tuple(record for record, _ in _parse(raw, path))
 
 
-def _parse(raw: bytes, path: Path) -> Iterator[tuple[Record, int]]:
-    previous, start, number = GENESIS, 0, 0
-    while (end := raw.find(b"\n", start)) >= 0:
-        line, number = raw[start:end], number + 1
+def _parse(lines: Iterable[bytes], path: Path) -> Iterator[tuple[Record, int]]:
+    """Yield each whole record with the place of the file where it ends."""
+    previous, end, number = GENESIS, 0, 0
+    for whole in lines:
+        line, number = whole[:-1], number + 1
+        if not whole.endswith(b"\n"):
+            return
         try:
             content = json.loads(line)
             head = content.pop("n"), content.pop("prev")
             record = Record(number, content.pop("at"), content.pop("type"), content, hashlib.sha256(line).hexdigest())
-        except (ValueError, KeyError, AttributeError, TypeError) as error:
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
             raise JournalError(f"{path}:{number}: this line is not a record: {error}.", advice=_TAMPERED) from error
         if head != (number, previous) or record.type not in TYPES:
             raise JournalError(
                 f"{path}:{number}: the chain breaks here: the line before it was changed, added or removed.",
                 advice=_TAMPERED,
             )
-        previous, start = record.digest, end + 1
-        yield record, start
+        previous, end = record.digest, end + len(whole)
+        yield record, end
 
 
 _TAMPERED: Final = (

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 from .errors import JournalError
 from .journal import Record
 from .ops import OutputRecord, WrittenFile
 from .plan import Plan, PlannedStep
-from .schema import build
+from .schema import build, encode
 from .values import Plain
 
 RunStatus = Literal["planned", "running", "waiting", "stopped", "failed", "succeeded", "undone", "abandoned"]
@@ -165,15 +165,20 @@ class Run:
         return next((step for step in self.steps if step.address == address), None)
 
 
-def fold(records: Iterable[Record]) -> Run:
-    """Tell the run of a journal's records. Raises `JournalError` when they do not begin with a run's start."""
+def fold(records: Iterable[Record], known: Plan | None = None) -> Run:
+    """
+    Tell the run of a journal's records. Raises `JournalError` when they do not begin with a run's start.
+
+    Steps of *known* that the journal tells in just these words are used for its own: a plan is large.
+    """
     rest = iter(records)
     first = next(rest, None)
     if first is None or first.type != "run_started":
         raise JournalError("The journal is empty: the run was stopped before it began.", advice="Start a new run.")
-    run = _start(first)
+    run = _start(first, known)
     steps = {step.address: step for step in run.steps}
     last = first
+    del first  # and with it the plan as JSON
     for last in rest:
         run = _take(run, steps, last)
     return replace(run, steps=tuple(steps.values()), last_at=moment(last.at), records=last.number, head=last.digest)
@@ -184,8 +189,8 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _start(record: Record) -> Run:
-    plan = build(Plan, record["plan"])
+def _start(record: Record, known: Plan | None) -> Run:
+    plan = _plan(record["plan"], known)
     return Run(
         id=record["run"],
         plan=plan,
@@ -201,6 +206,21 @@ def _start(record: Record) -> Run:
         records=record.number,
         head=record.digest,
     )
+
+
+def _plan(content: Plain, known: Plan | None) -> Plan:
+    """Decode a plan with the steps that *known* has of it."""
+    if known is None:
+        return build(Plan, content)
+    there = {step.address: step for step in known.steps}
+    steps = [_shared(step, there) for step in content["steps"]]
+    return build(Plan, {**content, "steps": steps})
+
+
+def _shared(content: Plain, there: Mapping[str, PlannedStep]) -> Plain:
+    """Give the step that *content* tells of, where it is there already, else *content*."""
+    step = there.get(content["address"])
+    return content if step is None or encode(step) != content else step
 
 
 def _take(run: Run, steps: dict[str, StepRun], record: Record) -> Run:
@@ -241,7 +261,7 @@ def _answer(record: Record) -> GivenAnswer:
 
 
 def _step_started(step: StepRun, record: Record) -> StepRun:
-    at = moment(record.at)
+    at, planned = moment(record.at), step.planned
     return replace(
         step,
         status="running",
@@ -249,16 +269,24 @@ def _step_started(step: StepRun, record: Record) -> StepRun:
         ended_at=None,
         attempts=len(step.starts) + 1,
         starts=(*step.starts, at),
-        before=record.get("before"),
-        after=record.get("after"),
-        arguments=record.get("arguments"),
-        ops=tuple(record.get("ops", ())),
-        shown=tuple(record.get("shown", ())),
-        details=tuple(record.get("details", ())),
+        before=_same(record.get("before"), planned.before),
+        after=_same(record.get("after"), planned.after),
+        arguments=_same(record.get("arguments"), planned.arguments),
+        ops=_same(tuple(record.get("ops", ())), planned.ops),
+        shown=_same(tuple(record.get("shown", ())), planned.shown),
+        details=_same(tuple(record.get("details", ())), planned.details),
         known=record.get("known", {}),
         ops_done=record.get("done", 0),
         error="",
     )
+
+
+T = TypeVar("T")
+
+
+def _same(found: T, planned: T) -> T:
+    """Give the equal object that is there already: most of what is carried out is as it was planned."""
+    return planned if found == planned else found
 
 
 def _op_finished(step: StepRun, record: Record) -> StepRun:
@@ -273,8 +301,8 @@ def _step_finished(step: StepRun, record: Record) -> StepRun:
         started_at=step.started_at or at,
         ended_at=at,
         attempts=max(step.attempts, 1),
-        before=record.get("before", step.before),
-        after=record.get("after", step.after),
+        before=_same(record.get("before", step.before), step.before),
+        after=_same(record.get("after", step.after), step.after),
         arguments=record.get("arguments", step.arguments),
         details=tuple(record.get("details", step.details)),
         outputs=record.get("outputs"),
@@ -321,7 +349,7 @@ def _status(status: StepStatus) -> _StepFold:
     return take
 
 
-def _same(step: StepRun, record: Record) -> StepRun:
+def _tried(step: StepRun, record: Record) -> StepRun:
     return replace(step, attempts=max(step.attempts, record.get("attempt", 0)))
 
 
@@ -346,7 +374,7 @@ def _resumed(run: Run, record: Record) -> Run:
 
 
 def _replanned(run: Run, steps: dict[str, StepRun], record: Record) -> Run:
-    plan = build(Plan, record["plan"])
+    plan = _plan(record["plan"], run.plan)
     known = dict(steps)
     steps.clear()
     for step in plan.steps:
@@ -383,18 +411,18 @@ def _finished(run: Run, record: Record) -> Run:
 
 _STEP: Mapping[str, _StepFold] = {
     "step_started": _step_started,
-    "op_started": _same,
+    "op_started": _tried,
     "op_finished": _op_finished,
     "step_finished": _step_finished,
     "step_failed": _step_failed,
     "unreachable": _step_failed,
     "step_skipped": _step_skipped,
-    "attempt": _same,
+    "attempt": _tried,
     "drift": _failed_drift,
     "in_doubt": _status("in_doubt"),
-    "recovered": _same,
+    "recovered": _tried,
     "waiting": _status("waiting"),
-    "answered": _same,
+    "answered": _tried,
 }
 _RUN: Mapping[str, Callable[[Run, Record], Run]] = {
     "run_resumed": _resumed,

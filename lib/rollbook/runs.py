@@ -12,7 +12,8 @@ from typing import Final
 
 from .accounts import operator as operator
 from .errors import JournalError, NotFoundError, RefusedError, SchemaError
-from .journal import replay
+from .journal import read_records
+from .plan import Plan
 from .run import Run, fold
 from .values import Plain
 
@@ -52,10 +53,10 @@ class RunFolder:
         safe = "".join(letter if letter.isalnum() or letter in "._-@#[]" else "+" for letter in address)
         return self.path / "output" / f"{safe[:180]}.log"
 
-    def read(self) -> Run:
-        """Fold the journal. Raises `JournalError`."""
+    def read(self, known: Plan | None = None) -> Run:
+        """Fold the journal, with the steps of a plan that is *known* already. Raises `JournalError`."""
         try:
-            return fold(replay(self.journal))
+            return fold(read_records(self.journal), known)
         except (SchemaError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise JournalError(
                 f"The journal {self.journal} cannot be read by this version: {type(error).__name__}.",
@@ -124,7 +125,7 @@ class Runs:
             try:
                 with folder.journal.open("rb") as journal:
                     plan = json.loads(journal.readline())["plan"]
-            except (OSError, ValueError, KeyError, TypeError):
+            except (OSError, ValueError, KeyError, TypeError, RecursionError):
                 continue
             if isinstance(plan, dict):
                 yield folder, plan
