@@ -180,7 +180,12 @@ class Journal:
             return record
 
     def _write(self, line: bytes) -> None:
-        size = os.fstat(self._file).st_size
+        found = os.fstat(self._file)
+        if not found.st_nlink:
+            failure = self._removed()
+            self._failed = str(failure)
+            raise failure
+        size = found.st_size
         try:
             _write_whole(self._file, line)
             os.fdatasync(self._file)
@@ -189,6 +194,19 @@ class Journal:
             self._failed = str(failure)
             os.ftruncate(self._file, size)
             raise failure from error
+
+    def _removed(self) -> JournalError:
+        """Save what the file held, which is there for as long as it is open."""
+        import tempfile  # hardly ever needed
+
+        descriptor, name = tempfile.mkstemp(prefix=f"rollbook-{self.path.parent.name}-", suffix=".jsonl")
+        with os.fdopen(descriptor, "wb") as copy:
+            copy.write(os.pread(self._file, os.fstat(self._file).st_size, 0))
+        return JournalError(
+            f"The journal {self.path} was removed while the run went on. The run stops here.",
+            advice=f"A copy is in {name}, up to what was done last, which it does not tell. Make the folder again, put "
+            "the copy there as journal.jsonl, and resume.",
+        )
 
     def _unwritable(self, error: OSError) -> JournalError:
         return JournalError(
@@ -254,13 +272,14 @@ def _parse(lines: Iterable[bytes], path: Path) -> Iterator[tuple[Record, int]]:
     """Yield each whole record with the place of the file where it ends."""
     previous, end, number = GENESIS, 0, 0
     for whole in lines:
-        line, number = whole[:-1], number + 1
+        number += 1
         if not whole.endswith(b"\n"):
             return
         try:
-            content = json.loads(line)
+            content = json.loads(whole)
             head = content.pop("n"), content.pop("prev")
-            record = Record(number, content.pop("at"), content.pop("type"), content, hashlib.sha256(line).hexdigest())
+            digest = hashlib.sha256(memoryview(whole)[:-1]).hexdigest()  # uncopied: the first holds a whole plan
+            record = Record(number, content.pop("at"), content.pop("type"), content, digest)
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
             raise JournalError(f"{path}:{number}: this line is not a record: {error}.", advice=_TAMPERED) from error
         if head != (number, previous) or record.type not in TYPES:

@@ -63,7 +63,7 @@ class Engine:
                 for place in locks.places:
                     session.record("lock_taken", name=plan.lock, place=place)
                 self._walk(session, plan, None).go()
-        return self._ended(self.folder.read())
+        return self._ended(self.folder.read(plan))
 
     def resume(self, *, skip: Mapping[str, str] | None = None, done: Mapping[str, str] | None = None) -> Run:
         """
@@ -89,7 +89,7 @@ class Engine:
                 else:
                     walk.after_drift(run)
                     walk.go()
-        return self._ended(self.folder.read())
+        return self._ended(self.folder.read(run.plan))
 
     def abandon(self, reason: str) -> Run:
         """End a run for good where it is: its `finally` steps run, what it changed stays. Raises `RefusedError`."""
