@@ -224,7 +224,10 @@ class Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
+        removed = None if self._file < 0 or self._failed or os.fstat(self._file).st_nlink else self._removed()
         self.close()
+        if removed:
+            raise removed
 
 
 def to_bytes(text: str) -> bytes:

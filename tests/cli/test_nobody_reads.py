@@ -1,4 +1,4 @@
-"""A run whose output nobody reads any more: closed, cut off by `| head`, or a terminal that hung up."""
+"""A run whose output nobody reads any more, or whose working folder is gone."""
 
 import os
 import pty
@@ -79,3 +79,15 @@ def test_a_terminal_that_hangs_up_stops_the_run_at_the_next_step(place: Path, ki
     )
     assert again.returncode == 0, again.stderr
     assert folder.read().status == "succeeded"
+
+
+@pytest.mark.parametrize("words", [("plan", "two", "--env", "here"), ("runs",), ("lint",), ("status", "last")])
+def test_a_working_folder_that_is_gone_is_told(place: Path, words: tuple[str, ...]) -> None:
+    """Every command says so and what to do, and none calls it a defect."""
+    script = 'mkdir gone; cd gone; rmdir ../gone; exec "$@"'
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *PROGRAM, *words], cwd=place, capture_output=True, timeout=60, check=False, text=True
+    )
+
+    assert done.returncode == 4
+    assert "The working folder is gone" in done.stderr

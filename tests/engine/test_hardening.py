@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import replace
@@ -401,3 +403,27 @@ def test_a_step_that_was_begun_again_after_a_stop_tells_so(workshop: Workshop) -
     run = workshop.resume()
 
     assert (run.status, run.steps[0].attempts, len(run.steps[0].starts)) == ("succeeded", 2, 2)
+
+
+@pytest.mark.parametrize("what", [".rollbook", ".rollbook/runs/*/journal.jsonl", ".rollbook/runs/*"])
+def test_a_journal_that_is_removed_in_the_middle_is_copied_and_stops_the_run(
+    workshop: Workshop, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """What it held until then is saved elsewhere, the error says where, and the copy carries the run on."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("elsewhere")))
+    workshop.write(
+        "r",
+        "steps:\n  - id: a\n    name: Remove.\n    effect: read\n"
+        f'    shell.run: {{command: "rm -r {workshop.folder}/{what}; echo a"}}\n' + write_step("c", "x"),
+    )
+    folder = workshop.new_folder()
+    planner = workshop.planner("r")
+    engine = Engine(folder, planner, asker=nobody(), watcher=workshop.watcher)
+
+    with pytest.raises(JournalError, match="was removed while the run went on") as caught:
+        engine.run(planner.plan(), reason="a test")
+
+    assert not (workshop.folder / "c.txt").exists()
+    copy = Path(re.findall(r"A copy is in (\S+),", caught.value.advice)[0])
+    assert [record.type for record in replay(copy)] == ["run_started", "step_started"]
+    assert copy.stat().st_mode & 0o777 == 0o600

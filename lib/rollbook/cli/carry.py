@@ -106,8 +106,11 @@ def _cut_short(error: RollbookError, folder: RunFolder, place: Workplace, here: 
 
 
 def _forget_unbegun(folder: RunFolder) -> None:
-    if not folder.journal.exists() or not folder.journal.stat().st_size:
-        Started.journal = None
+    if folder.journal.exists() and folder.journal.stat().st_size:
+        return
+    Started.journal = None
+    # One whose journal was removed meanwhile may hold output.
+    if folder.path.exists() and not (folder.path / "output").exists():
         shutil.rmtree(folder.path)
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, TypeAlias
 
-from ..errors import Interrupted, JournalError, NotFoundError, RollbookError, StepFailed, UsageError
+from ..errors import Interrupted, JournalError, NotFoundError, RefusedError, RollbookError, StepFailed, UsageError
 from .screen import deaf, error_screen, flush, seat_streams
 
 Body: TypeAlias = Callable[..., int]
@@ -111,6 +111,7 @@ def guard(body: Callable[[], int], *, dry: bool = False, debug: bool = False) ->
     Started.journal, Started.redact = None, str
     end_as_ctrl_c()
     try:
+        _require_folder()
         code = _not_dry() if dry else body()
     except BrokenPipeError:  # of a print that is not `write`: whoever read the output went away
         deaf()
@@ -127,6 +128,16 @@ def guard(body: Callable[[], int], *, dry: bool = False, debug: bool = False) ->
         tell(_unexpected(error))
         return UNEXPECTED
     return code
+
+
+def _require_folder() -> None:
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise RefusedError(
+            "The working folder is gone: it was removed or replaced since this shell went there.",
+            advice="cd into a folder that is there; where it was made anew, `cd .` is enough.",
+        ) from error
 
 
 def _trace(debug: bool) -> None:
