@@ -273,9 +273,8 @@ def read_records(path: Path) -> Iterator[Record]:
 
 def _parse(lines: Iterable[bytes], path: Path) -> Iterator[tuple[Record, int]]:
     """Yield each whole record with the place of the file where it ends."""
-    previous, end, number = GENESIS, 0, 0
-    for whole in lines:
-        number += 1
+    previous, end = GENESIS, 0
+    for number, whole in enumerate(lines, 1):
         if not whole.endswith(b"\n"):
             return
         try:
