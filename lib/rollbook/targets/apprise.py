@@ -1,10 +1,12 @@
 """Chat systems and phones, through Apprise and whatever it knows an address for."""
 
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from ..errors import TargetError, Unreachable
 from ..ops import ChatMessage, Execution, Op, OpResult
@@ -12,7 +14,11 @@ from ..values import Secret
 from .base import Finding
 from .surroundings import BaseTarget
 
-_MISSING = "Install it with: pip install 'rollbook[notify]'"
+if TYPE_CHECKING:
+    from apprise import Apprise
+
+_ANSWERED: Final = re.compile(r"error=(\d{3})\b")
+_MISSING: Final = "Install it with: pip install 'rollbook[notify]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,37 +41,63 @@ class AppriseTarget(BaseTarget[AppriseSettings]):
         """Send a message; raises `Unreachable` when Apprise could not deliver it."""
         if not isinstance(op, ChatMessage):
             raise self.misplaced(op)
+        with _listening() as heard:
+            if not self._sender().notify(body=op.text, title=op.title):
+                raise Unreachable(
+                    f"Apprise could not deliver the message through {self.name!r}{heard.reason}.",
+                    advice="Is the service up, and is the address still valid?",
+                )
+        return OpResult()
+
+    def _sender(self) -> "Apprise":
         if find_spec("apprise") is None:
             raise TargetError(f"target {self.name!r} needs the package apprise.", advice=_MISSING)
         import apprise
 
-        _keep_quiet()
         sender = apprise.Apprise()
         if not sender.add(self.secrets.value(self.settings.url)):
             raise TargetError(
                 f"{self.settings.url} of target {self.name!r} is no address that Apprise knows.",
                 advice="Compare it with the list of services in Apprise's documentation.",
             )
-        if not sender.notify(body=op.text, title=op.title):
-            raise Unreachable(
-                f"Apprise could not deliver the message through {self.name!r}.",
-                advice="Is the service up, and is the address still valid?",
-            )
-        return OpResult()
+        return sender
 
     def findings(self) -> tuple[Finding, ...]:
-        """Look whether Apprise is installed."""
-        if find_spec("apprise") is None:
-            return (self.finding("apprise", "missing", "the package apprise is not installed", _MISSING),)
-        return (self.finding("apprise", "ok", "installed"),)
+        """Look whether Apprise is installed and knows the address; sends nothing."""
+        try:
+            with _listening():
+                self._sender()
+        except TargetError as error:
+            return (self.finding("apprise", "missing", error.message, error.advice),)
+        return (self.finding("apprise", "ok", "installed, and knows the address"),)
 
 
-def _keep_quiet() -> None:
+class _Heard(logging.Handler):
+    """Hears what Apprise logs, and keeps of it what can hold no password."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reason = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        answered = _ANSWERED.search(text)
+        if answered is not None:
+            self.reason = f": the service answered {answered[1]}"
+        elif "onnection error" in text and not self.reason:
+            self.reason = ": no connection came about"
+
+
+@contextmanager
+def _listening() -> "Iterator[_Heard]":
     # Apprise logs the addresses that it does not understand, passwords and all.
-    log = logging.getLogger("apprise")
+    log, heard = logging.getLogger("apprise"), _Heard()
     log.propagate = False
-    if not log.handlers:
-        log.addHandler(logging.NullHandler())
+    log.addHandler(heard)
+    try:
+        yield heard
+    finally:
+        log.removeHandler(heard)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,12 @@ class CommandTarget(HostTarget[CommandSettings]):
         if not isinstance(op, Command):
             return op.render()
         argv = ("sh", "-c", op.argv[0]) if op.shell else op.argv
-        return self.host.shown(replace(op, argv=(*self.settings.prefix, *argv), shell=False))
+        # Folder and variables are meant where the prefix leads to.
+        folder = op.directory or self.settings.directory
+        there = (*(("-C", folder) if folder else ()), *(f"{name}={value}" for name, value in op.environment.items()))
+        inner = ("env", *there, *argv) if there else argv
+        through = replace(op, argv=(*self.settings.prefix, *inner), shell=False, directory=None, environment={})
+        return self.host.shown(through)
 
     @property
     def _shown(self) -> str:
@@ -83,10 +88,11 @@ class CommandTarget(HostTarget[CommandSettings]):
         wrapped = wrap(replace(launch, directory=launch.directory or self.settings.directory))
         started = Started(sink, wrapped.marker)
 
-        def send(number: int) -> None:
-            if started:
-                end = Launch((*self.settings.prefix, *started.ending(number)), timeout=10.0)
-                self.host.launch(end, Silent())
+        def send(number: int) -> bool:
+            if not started:
+                return True  # there is nothing to end
+            end = Launch((*self.settings.prefix, *started.ending(number)), timeout=10.0)
+            return self.host.launch(end, Silent()) == 0
 
         ending = Ending(launch, stopping, send)
         through = Launch((*self.settings.prefix, *wrapped.argv), stdin=wrapped.stdin)

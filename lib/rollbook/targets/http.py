@@ -16,6 +16,7 @@ from .probe import BaseProbe
 from .process import never
 from .settings import HttpSettings
 from .surroundings import BaseTarget, Surroundings
+from .tls import advice_for, authorities
 from .tunnel import Tunnels
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class HttpTarget(BaseTarget[HttpSettings]):
 
         with self.guard:
             if self._pool is None:
-                self._pool = make_pool(self.settings.ca)
+                self._pool = make_pool(authorities(self.name, self.settings.ca))
             return self._pool
 
     def _way(self, address: Address, headers: Mapping[str, str]) -> "tuple[PoolManager, str, int, dict[str, str]]":
@@ -65,7 +66,8 @@ class HttpTarget(BaseTarget[HttpSettings]):
             if self._tunnelled is None:
                 # The certificate is compared with the real host's name, not with this machine's.
                 secure = address.scheme == "https"
-                self._tunnelled = make_pool(self.settings.ca, address.bare_host if secure else None)
+                trusted = authorities(self.name, self.settings.ca)
+                self._tunnelled = make_pool(trusted, address.bare_host if secure else None)
         return self._tunnelled, near, near_port, {"Host": address.place, **headers}
 
     def _base(self, address: Address) -> Origin:
@@ -172,7 +174,7 @@ class HttpTarget(BaseTarget[HttpSettings]):
             case exceptions.SSLError():
                 return Unreachable(
                     f"{place}: the connection cannot be trusted: {text}",
-                    advice="Is the certificate valid for this host? A private authority's goes into ca:.",
+                    advice=advice_for(text),
                 )
             case exceptions.NewConnectionError() | exceptions.ConnectTimeoutError():
                 return Unreachable(

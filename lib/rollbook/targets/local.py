@@ -12,7 +12,8 @@ from .base import TargetSpec
 from .hosts import HostTarget
 from .local_files import LocalFiles
 from .local_settings import LocalSettings
-from .process import Launch, Sink, as_user, never, processes_with, run_process
+from .process import Launch, Sink, never, processes_with, run_process
+from .sudo import SudoSink, as_user
 from .surroundings import Surroundings
 
 
@@ -36,8 +37,9 @@ class LocalTarget(HostTarget[LocalSettings]):
     def launch(self, launch: Launch, sink: Sink, stopping: Callable[[], bool] = never) -> int:
         """Run a program; 127 when there is no such program, 126 when it may not be run."""
         launch = self._placed(launch)
+        watched = SudoSink(sink)
         try:
-            return run_process(launch, sink, stopping)
+            exited = run_process(launch, watched, stopping)
         except OSError as error:
             if launch.directory is not None and error.filename == launch.directory:
                 raise TargetError(
@@ -46,6 +48,9 @@ class LocalTarget(HostTarget[LocalSettings]):
                 ) from error
             sink.stderr(f"{launch.argv[0]}: {error.strerror}\n".encode())
             return 127 if isinstance(error, FileNotFoundError) else 126
+        if launch.run_as is not None and launch.argv[0] == "sudo":
+            watched.check(self.name, launch.run_as, exited)
+        return exited
 
     def running(self, mark: str) -> tuple[int, ...]:
         """Name the processes, still alive, of the step with this *mark*."""
@@ -56,4 +61,5 @@ class LocalTarget(HostTarget[LocalSettings]):
             launch = replace(launch, directory=self.settings.directory)
         if launch.run_as is None or launch.run_as == pwd.getpwuid(os.geteuid()).pw_name:
             return launch
-        return replace(launch, argv=as_user(launch.run_as, launch.argv, tuple(launch.environment)))
+        argv = as_user(launch.run_as, launch.argv, tuple(launch.environment))
+        return replace(launch, argv=argv, name=launch.name or launch.argv[0])

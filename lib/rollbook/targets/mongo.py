@@ -180,6 +180,8 @@ class MongoTarget(BaseTarget[MongoSettings]):
         try:
             hello = self.database.client.admin.command("hello")
             status = self.database.client.admin.command({"connectionStatus": 1, "showPrivileges": True})
+            # `hello` and this answer anybody; only a right that nobody is born with tells whether an account is wanted.
+            self.database.list_collection_names(authorizedCollections=True)
         except PyMongoError as error:
             failure = explain(self.name, "connecting with the account that writes", error)
             return (self.finding("write rights", "missing", failure.message, failure.advice),)

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Final, Protocol, Self
+from typing import IO, Final, Protocol, Self, TypeVar
 
-from ..errors import CommandTimeout, Interrupted
+from ..errors import CommandTimeout, Interrupted, RollbookError
+from .sudo import as_user
 
 GRACE: Final = 5.0
 _LOOK: Final = 0.2
@@ -20,6 +21,8 @@ _PIPE: Final = 1 << 20  # bytes, the most that a pipe holds
 
 MARK: Final = "ROLLBOOK_STEP"
 
+E = TypeVar("E", bound=RollbookError)
+
 
 @dataclass(frozen=True, slots=True)
 class Launch:
@@ -27,7 +30,7 @@ class Launch:
     A program to run: *argv* as it is, never through a shell of ours; *timeout* in seconds.
 
     *environment* is added to what is there. *confidential* says that it holds secrets, which must not
-    show in a list of processes.
+    show in a list of processes. *name* is what errors call the program, where *argv* begins with another.
     """
 
     argv: tuple[str, ...]
@@ -38,6 +41,7 @@ class Launch:
     timeout: float | None = None
     run_as: str | None = None
     mark: str = ""
+    name: str = ""
 
 
 class Sink(Protocol):
@@ -70,8 +74,8 @@ def run_process(launch: Launch, sink: Sink, stopping: Callable[[], bool] = never
     Run a program to its end and return its exit code, minus the signal's number when one ended it.
 
     Returns when the program itself ends, also when a child of it still holds its output.
-    Raises `CommandTimeout` or `Interrupted` after the process group was ended (TERM, 5 s, KILL),
-    and OSError when it cannot be started.
+    Raises `CommandTimeout` or `Interrupted` after the process group was ended (TERM, 5 s, KILL) or, as the
+    error then says, could not be; and OSError when it cannot be started.
     """
     limit = None if launch.timeout is None else time.monotonic() + launch.timeout
     marked = {MARK: launch.mark} if launch.mark else {}
@@ -79,11 +83,9 @@ def run_process(launch: Launch, sink: Sink, stopping: Callable[[], bool] = never
     with _Group(launch, environment) as group:
         while not group.read(sink, _LOOK if limit is None else min(_LOOK, max(limit - time.monotonic(), 0.0))):
             if limit is not None and time.monotonic() >= limit:
-                group.end(sink)
-                raise timed_out(launch)
+                raise timed_out(launch) if group.end(sink) else left_alive(timed_out(launch))
             if stopping():
-                group.end(sink)
-                raise Interrupted(f"{launch.argv[0]} was stopped: the run was asked to stop")
+                raise stopped(launch) if group.end(sink) else left_alive(stopped(launch))
         return group.exited
 
 
@@ -103,8 +105,23 @@ def processes_with(mark: str) -> tuple[int, ...]:
 def timed_out(launch: Launch) -> CommandTimeout:
     """Make the error of a program that ran past its time limit."""
     return CommandTimeout(
-        f"{launch.argv[0]} ran past its time limit of {launch.timeout:g} s; its process group was ended",
-        advice="What it did until then stands. Look at its output, then give it more time or find what it waits for.",
+        f"{launch.name or launch.argv[0]} ran past its time limit of {round(launch.timeout or 0.0, 2):g} s",
+        advice="Its process group was ended; what it did until then stands. Look at its output, then give it more "
+        "time or find what it waits for.",
+    )
+
+
+def stopped(launch: Launch) -> Interrupted:
+    """Make the error of a program that was ended because the run is to stop."""
+    return Interrupted(f"{launch.name or launch.argv[0]} was stopped: the run was asked to stop")
+
+
+def left_alive(error: E) -> E:
+    """Make the error for a program that could not be ended: another account's, for which no signal is allowed."""
+    return type(error)(
+        f"{error.message}; IT COULD NOT BE ENDED, and may still run",
+        advice="Look for it on its host and end it there before you go on. To have it ended here, let sudo also run "
+        "sh for this account.",
     )
 
 
@@ -146,7 +163,7 @@ class _Group:
     def __exit__(self, *_: object) -> None:
         if self._process.returncode is None:
             self._signal(signal.SIGKILL)
-            self._process.wait()
+            self._gone()
         for pipe, _is_stdout in tuple(self._pipes.values()):
             pipe.close()
         if self._pid_descriptor is not None:
@@ -194,14 +211,21 @@ class _Group:
         (sink.stdout if is_stdout else sink.stderr)(chunk)
         return True
 
-    def end(self, sink: Sink) -> None:
-        """End the whole group: TERM, and KILL for what is left of it after the grace time."""
+    def end(self, sink: Sink) -> bool:
+        """End the whole group: TERM, and KILL for what is left of it after the grace time; tell whether it ended."""
         self._signal(signal.SIGTERM)
         limit = time.monotonic() + GRACE
         while time.monotonic() < limit and not (self._ended(sink) and not self._signal(0)):
             pass
         self._signal(signal.SIGKILL)
-        self._process.wait()
+        return self._gone()
+
+    def _gone(self) -> bool:
+        try:
+            self._process.wait(GRACE)
+        except subprocess.TimeoutExpired:  # somebody else's, and we may not signal it
+            return False
+        return True
 
     def _ended(self, sink: Sink) -> bool:
         if self._process.returncode is None:
@@ -223,7 +247,7 @@ class _Group:
         # The group runs as somebody else: only they, or root, may signal it.
         if self._launch.run_as is None:
             return False
-        argv = as_user(self._launch.run_as, ("kill", f"-{number}", "--", f"-{self._process.pid}"), ())
+        argv = as_user(self._launch.run_as, ("kill", f"-{number}", "--", f"-{self._process.pid}"))
         return subprocess.run(argv, check=False, capture_output=True, stdin=subprocess.DEVNULL).returncode == 0
 
 
@@ -251,11 +275,3 @@ def _file_with(content: bytes) -> IO[bytes]:
     file.write(content)
     file.seek(0)
     return file
-
-
-def as_user(user: str, argv: tuple[str, ...], keep: tuple[str, ...]) -> tuple[str, ...]:
-    """Put before *argv* what runs it as another user without a password; *keep* names variables to hand on."""
-    if os.geteuid() == 0:
-        return ("runuser", "-u", user, "--", *argv)
-    kept = (f"--preserve-env={','.join(keep)}",) if keep else ()
-    return ("sudo", "-n", *kept, "-u", user, "--", *argv)

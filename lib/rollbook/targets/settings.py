@@ -143,4 +143,7 @@ class SmtpSettings:
     )
     user: str | None = field(default=None, metadata={"help": "account"})
     password: Secret | None = field(default=None, metadata={"help": 'the account\'s password: {secret: "env:NAME"}'})
+    ca: str | None = field(
+        default=None, metadata={"help": "file with the certificates to trust instead of the system's"}
+    )
     timeout: float = field(default=15.0, metadata={"help": "seconds to wait for each answer"})

@@ -1,6 +1,7 @@
 """Mail servers."""
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -11,10 +12,13 @@ from .base import MailReader, TargetSpec
 from .probe import BaseProbe
 from .settings import SmtpSettings
 from .surroundings import BaseTarget, Surroundings
+from .tls import advice_for, make_context
 
 if TYPE_CHECKING:
     from smtplib import SMTP
 
+_GO_ON: Final = 334
+_LOGGED_IN: Final = 235
 _PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
 _ADDRESS: Final = re.compile(r"[^\s<>,;:\"()\[\]\\@]+@[^\s<>,;:\"()\[\]\\@]+")
 _BREAKS: Final = re.compile(r"[\r\n\0]")
@@ -61,7 +65,8 @@ class SmtpTarget(BaseTarget[SmtpSettings]):
                 )
         if _BREAKS.search(op.subject):
             raise TargetError(f"{self.name}: the subject has a line break in it", advice="Write one line.")
-        message = EmailMessage(policy=SMTP)
+        # Seven bits, for not every server takes eight.
+        message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
         message["From"] = self.settings.sender
         message["To"] = ", ".join(op.to)
         message["Subject"] = self.redactor.text(op.subject)
@@ -80,26 +85,33 @@ class SmtpTarget(BaseTarget[SmtpSettings]):
         try:
             with self._connected() as session:
                 if self.settings.user is not None and self.settings.password is not None:
-                    session.login(self.settings.user, self.secrets.value(self.settings.password))
+                    self._log_in(session, self.settings.user, self.secrets.value(self.settings.password))
                 yield session
         except smtplib.SMTPAuthenticationError as error:
             raise TargetError(
-                f"{self.name}: {self.place} refused the account: {self.safe(error.smtp_error)}",
+                f"{self.name}: {self.place} refused the account: {self._said(error.smtp_code, error.smtp_error)}",
                 advice="Look at user: and the password's secret.",
             ) from error
         except smtplib.SMTPRecipientsRefused as error:
             raise TargetError(
-                f"{self.name}: {self.place} refused every recipient: {self.safe(error.recipients)}",
+                f"{self.name}: {self.place} refused every recipient: "
+                + "; ".join(f"{to}: {self._said(*answer)}" for to, answer in error.recipients.items()),
                 advice="Correct the addresses, or ask the server's owner why; nothing was sent.",
             ) from error
         except ssl.SSLError as error:
             raise TargetError(
-                f"{self.name}: the connection to {self.place} cannot be trusted: {self.safe(error)}",
-                advice="Is the certificate valid for this host, and do port: and tls: fit together?",
+                f"{self.name}: the connection to {self.place} cannot be trusted, nothing was sent: {self.safe(error)}",
+                advice=advice_for(str(error)),
             ) from error
-        except (smtplib.SMTPResponseException, smtplib.SMTPNotSupportedError) as error:
+        except smtplib.SMTPResponseException as error:
+            said = self._said(error.smtp_code, error.smtp_error)
             raise TargetError(
-                f"{self.name}: {self.place} refused: {self.safe(error)}", advice="Look at the server's message."
+                f"{self.name}: {self.place} refused: {said}", advice="Look at the server's message."
+            ) from error
+        except smtplib.SMTPNotSupportedError as error:
+            raise TargetError(
+                f"{self.name}: {self.place} cannot do it: {self.safe(error)}",
+                advice="Do port: and tls: fit together, and does the server know the account's way to log in?",
             ) from error
         except OSError as error:  # smtplib's errors are too
             raise Unreachable(
@@ -107,18 +119,46 @@ class SmtpTarget(BaseTarget[SmtpSettings]):
                 advice="Is the server up, and do host:, port: and tls: fit together?",
             ) from error
 
+    def _said(self, code: int, text: bytes | str) -> str:
+        return self.safe(f"{code} {text.decode(errors='replace') if isinstance(text, bytes) else text}")
+
+    def _log_in(self, session: "SMTP", user: str, password: str) -> None:
+        from smtplib import SMTPAuthenticationError
+
+        if (user + password).isascii():
+            session.login(user, password)
+            return
+        # smtplib writes passwords in ASCII only; PLAIN is defined as UTF-8 (RFC 4616), and LOGIN is taken so.
+        session.ehlo_or_helo_if_needed()
+        offered = session.esmtp_features.get("auth", "").upper().split()
+        words = ((f"\0{user}\0{password}",), (user, password))
+        for mechanism, answers in zip(("PLAIN", "LOGIN"), words, strict=True):
+            if mechanism in offered:
+                code, said = session.docmd("AUTH", mechanism)
+                for answer in answers:
+                    if code == _GO_ON:
+                        code, said = session.docmd(b64encode(answer.encode()).decode())
+                if code == _LOGGED_IN:
+                    return
+                raise SMTPAuthenticationError(code, said)
+        raise TargetError(
+            f"{self.name}: {self.place} offers no way to log in with an account or password beyond ASCII: "
+            f"{' '.join(offered) or 'no AUTH at all'}",
+            advice="Have it offer PLAIN or LOGIN, or give the account a password of ASCII letters.",
+        )
+
     def _connected(self) -> "SMTP":
         import smtplib
-        import ssl
 
         host, port = self.settings.host, self.settings.port or _PORTS[self.settings.tls]
+        context = None if self.settings.tls == "none" else make_context(self.name, self.settings.ca)
         if self.settings.tls == "tls":
-            return smtplib.SMTP_SSL(host, port, timeout=self.settings.timeout, context=ssl.create_default_context())
+            return smtplib.SMTP_SSL(host, port, timeout=self.settings.timeout, context=context)
         session = smtplib.SMTP(host, port, timeout=self.settings.timeout)
-        if self.settings.tls == "starttls":
+        if context is not None:
             # Raises where the server does not offer it, so a password never goes out in the clear.
             try:
-                session.starttls(context=ssl.create_default_context())
+                session.starttls(context=context)
             except BaseException:
                 session.close()
                 raise

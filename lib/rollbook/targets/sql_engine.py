@@ -59,13 +59,16 @@ def _mysql(url: "URL", settings: SqlSettings, *, reading: bool, label: str) -> "
     ]
     if reading:
         session.append("SESSION TRANSACTION READ ONLY")
-    options = {
+    options: dict[str, object] = {
         "connect_timeout": max(1, round(settings.connect_timeout)),
         "read_timeout": round(settings.statement_timeout) + _SLACK,
         "write_timeout": round(settings.statement_timeout) + _SLACK,
         "program_name": label,
         "charset": "utf8mb4",
     }
+    if url.password:
+        # The driver would send a text in Latin-1, and servers keep passwords as their clients sent them: in UTF-8.
+        options["password"] = str(url.password).encode()
     engine = create_engine(url, connect_args=options, hide_parameters=True, pool_pre_ping=True)
     statements = ["SET " + ", ".join(session[:4]), *(f"SET {part}" for part in session[4:])]
     _on_connect(engine, statements)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from ..errors import TargetError, Unreachable
-from ..ops import Op
+from ..ops import Command, Op
 from .base import Finding, TargetSpec
 from .hosts import HostTarget
 from .process import Launch, Silent, Sink, never
@@ -15,6 +15,7 @@ from .settings import SshSettings
 from .shell_files import ShellFiles
 from .ssh_session import Lost, run_over
 from .ssh_trust import changed_key, fingerprint, trust
+from .sudo import SudoSink, sudo
 from .surroundings import Surroundings, hush
 
 if TYPE_CHECKING:
@@ -127,7 +128,10 @@ class SshTarget(HostTarget[SshSettings]):
         """Look how long a command takes: login files that do much are paid for at every step."""
         probe = Launch(("true",), timeout=30.0)
         silent = Silent()
-        self.launch(probe, silent)
+        try:
+            self.launch(probe, silent)
+        except TargetError as error:  # sudo refused
+            return (self.finding("commands", "missing", error.message, error.advice),)
         started = time.monotonic()
         exited = self.launch(probe, silent)
         seconds = time.monotonic() - started
@@ -141,8 +145,9 @@ class SshTarget(HostTarget[SshSettings]):
         return (self.finding("commands", "ok", f"`true` takes {seconds * 1000:.0f} ms"),)
 
     def shown(self, op: Op) -> tuple[str, ...]:
-        """Give the command, and the host that it runs on."""
-        return tuple(f"[{self.settings.host}] {line}" for line in op.render())
+        """Give the command, the host that it runs on and, where the target has sudo, root."""
+        root = "[as root] " if self.settings.sudo and not (isinstance(op, Command) and op.run_as) else ""
+        return tuple(f"[{self.settings.host}] {root}{line}" for line in op.render())
 
     def launch(self, launch: Launch, sink: Sink, stopping: Callable[[], bool] = never) -> int:
         """
@@ -153,10 +158,13 @@ class SshTarget(HostTarget[SshSettings]):
         """
         from paramiko import SSHException
 
-        placed = replace(launch, directory=launch.directory or self.settings.directory, argv=self._as_user(launch))
+        directory, name = launch.directory or self.settings.directory, launch.name or launch.argv[0]
+        placed = replace(launch, directory=directory, name=name)
         transport = self.transport
         try:
-            return run_over(transport, placed, sink, stopping, self._become(launch))
+            if launch.run_as is None and not self.settings.sudo:
+                return run_over(transport, placed, sink, stopping)
+            return self._run_as(transport, placed, SudoSink(sink), stopping)
         except Unreachable as error:
             raise Unreachable(f"{self.name}: {self.safe(error.message)}", advice=error.advice) from error
         except (Lost, SSHException, OSError, EOFError) as error:
@@ -165,15 +173,11 @@ class SshTarget(HostTarget[SshSettings]):
                 advice=f"Look on {self.settings.host} whether it still runs before you go on.",
             ) from error
 
-    def _as_user(self, launch: Launch) -> tuple[str, ...]:
-        kept = (f"--preserve-env={','.join(launch.environment)}",) if launch.environment else ()
-        return (*self._become(launch, *kept), *launch.argv)
-
-    def _become(self, launch: Launch, *options: str) -> tuple[str, ...]:
-        if launch.run_as is None and not self.settings.sudo:
-            return ()
-        user = ("-u", launch.run_as) if launch.run_as is not None else ()
-        return ("sudo", "-n", *options, *user, "--")
+    def _run_as(self, transport: "Transport", launch: Launch, sink: SudoSink, stopping: Callable[[], bool]) -> int:
+        placed = replace(launch, argv=sudo(launch.run_as, launch.argv, tuple(launch.environment)))
+        exited = run_over(transport, placed, sink, stopping, sudo(launch.run_as, ()))
+        sink.check(self.name, launch.run_as or "root", exited)
+        return exited
 
     def close(self) -> None:
         """Close the connection; may be called twice."""

@@ -24,7 +24,7 @@ class Lost(Exception):  # never leaves the ssh target
 
 
 def run_over(
-    transport: "Transport", launch: Launch, sink: Sink, stopping: Callable[[], bool], become: tuple[str, ...]
+    transport: "Transport", launch: Launch, sink: Sink, stopping: Callable[[], bool], become: tuple[str, ...] = ()
 ) -> int:
     """
     Run a program and return its exit code; 255 when a signal ended it.
@@ -36,12 +36,13 @@ def run_over(
     wrapped = wrap(launch)
     started = Started(sink, wrapped.marker)
 
-    def send(number: int) -> None:
-        if started:
-            with _opened(transport) as channel:
-                channel.exec_command(_line((*become, *started.ending(number))))
-                channel.settimeout(OPEN_SECONDS)
-                channel.recv(1)
+    def send(number: int) -> bool:
+        if not started:
+            return True  # there is nothing to end
+        with _opened(transport) as channel:
+            channel.exec_command(_line((*become, *started.ending(number))))
+            channel.status_event.wait(OPEN_SECONDS)
+            return bool(channel.exit_status == 0)
 
     ending = Ending(launch, stopping, send)
     with _opened(transport) as channel:

@@ -133,17 +133,25 @@ class BaseTarget(Generic[C]):
         )
 
     def _expected(self, found: Mapping[str, str]) -> tuple[Finding, ...]:
-        return tuple(
-            self.finding("identity", "ok", f"{key} is {wanted}, as expected")
-            if found.get(key) == wanted
-            else self.finding(
+        return tuple(self._compared(key, wanted, found) for key, wanted in self.spec.expect.items())
+
+    def _compared(self, key: str, wanted: str, found: Mapping[str, str]) -> Finding:
+        if found.get(key) == wanted:
+            return self.finding("identity", "ok", f"{key} is {wanted}, as expected")
+        if key not in found:
+            return self.finding(
                 "identity",
                 "missing",
-                f"{key} should be {wanted} and is {found.get(key, 'not told by this server')}",
-                "This is another system than the inventory means. Check the address; "
-                "correct expect: only when the system was replaced on purpose.",
+                f"{key} should be {wanted} and is not told by this server, which tells {', '.join(found) or 'nothing'}",
+                "Is it of another make than was thought, or may the account not ask? MySQL has server_uuid, MariaDB "
+                "server_uid, PostgreSQL system_identifier. Expect what it does tell, once you know that it is the one.",
             )
-            for key, wanted in self.spec.expect.items()
+        return self.finding(
+            "identity",
+            "missing",
+            f"{key} should be {wanted} and is {found[key]}",
+            "This is another system than the inventory means. Check the address; "
+            "correct expect: only when the system was replaced on purpose.",
         )
 
     def lock(self, name: str) -> "AbstractContextManager[None] | None":  # noqa: ARG002  # most kinds have none

@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..errors import CommandTimeout, Interrupted
-from .process import GRACE, Launch, Sink, timed_out
+from .process import GRACE, Launch, Sink, left_alive, stopped, timed_out
 
-# Values of secrets come by stdin, byte by byte, so that the program gets the rest of it;
-# as arguments they would show in a list of processes.
+# What is sent by stdin begins with a line of ours, read byte by byte so that the program gets the rest: it shows
+# that stdin is handed on, which `docker exec` without -i does not do, and it carries the values of secrets, which
+# as arguments would show in a list of processes.
 _SCRIPT: Final = """\
 m=$1 n=$2 d=$3; shift 3
 if [ "$n" -gt 0 ]; then
   eval "$(dd bs=1 count="$n" 2>/dev/null)"
-  [ "${rb_given-}" = "$m" ] || { echo "its stdin is not handed on, and the environment comes by it" >&2; exit 97; }
+  [ "${rb_given-}" = "$m" ] || { echo "its stdin is not handed on" >&2; exit 97; }
 fi
 if [ -n "$d" ]; then cd -- "$d" || exit 97; fi
 g=; { read -r a a a a g a </proc/$$/stat; } 2>/dev/null
@@ -49,15 +50,17 @@ class Wrapped:
 def wrap(launch: Launch) -> Wrapped:
     """Put the shell around a program; its environment goes by stdin where it is confidential."""
     marker = f"rollbook-{os.urandom(12).hex()}"
-    given, plain = b"", {}
+    given, plain = "", {}
     if launch.confidential:
         settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in launch.environment.items())
-        given = f"rb_given={marker}; export {settings}\n".encode()
+        given = f"rb_given={marker}; export {settings}\n"
     else:
         plain = dict(launch.environment)
+        given = f"rb_given={marker}\n" if launch.stdin else ""
+    sent = given.encode()
     assignments = ("env", *(f"{name}={value}" for name, value in plain.items())) if plain else ()
-    argv = ("sh", "-c", _SCRIPT, "sh", marker, str(len(given)), launch.directory or "", *assignments, *launch.argv)
-    stdin = given + (launch.stdin or b"") if given or launch.stdin is not None else None
+    argv = ("sh", "-c", _SCRIPT, "sh", marker, str(len(sent)), launch.directory or "", *assignments, *launch.argv)
+    stdin = sent + (launch.stdin or b"") if sent or launch.stdin is not None else None
     return Wrapped(argv, stdin, marker)
 
 
@@ -118,10 +121,11 @@ class Ending:
     Decides when a program elsewhere is to be ended, and does so step by step.
 
     Called now and then while it runs: at the time limit, or when the run is asked to stop, it sends TERM;
-    after the grace time KILL; and then says that it need not be waited for any more.
+    after the grace time KILL; and then says that it need not be waited for any more. *send* tells whether a
+    signal reached the program.
     """
 
-    def __init__(self, launch: Launch, stopping: Callable[[], bool], send: Callable[[int], None]) -> None:
+    def __init__(self, launch: Launch, stopping: Callable[[], bool], send: Callable[[int], bool]) -> None:
         self._launch = launch
         self._stopping = stopping
         self._send = send
@@ -136,7 +140,7 @@ class Ending:
             if self._limit is not None and now >= self._limit:
                 self.error = timed_out(self._launch)
             elif self._stopping():
-                self.error = Interrupted(f"{self._launch.argv[0]} was stopped: the run was asked to stop")
+                self.error = stopped(self._launch)
             else:
                 return False
             self._send(15)
@@ -144,7 +148,8 @@ class Ending:
             return False
         if self._kill_at is not None and now >= self._kill_at:
             self._kill_at = None
-            self._send(9)
+            if not self._send(9):
+                self.error = left_alive(self.error)
         return self._kill_at is None
 
     @property

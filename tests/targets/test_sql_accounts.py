@@ -1,0 +1,82 @@
+"""Laws of SQL databases about accounts and identities, on real servers."""
+
+from collections.abc import Iterator
+from typing import Any, cast
+from urllib.parse import quote
+
+import pytest
+import sqlalchemy as sa
+
+from rollbook.errors import TargetError
+from rollbook.targets.base import SqlReader, TargetSpec
+
+pytestmark = pytest.mark.server
+
+PASSWORDS = ("gehäim wört", "秘密の言葉→€", "pä%ss/w:o@rd?#")
+
+
+@pytest.fixture(params=PASSWORDS)
+def account(request: pytest.FixtureRequest, mariadb_url: str) -> Iterator[sa.URL]:
+    """Make an account whose password is not ASCII."""
+    url = sa.make_url(mariadb_url)
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as admin:
+        admin.execute(sa.text("CREATE USER beyond@'%' IDENTIFIED BY :password"), {"password": request.param})
+        admin.exec_driver_sql(f"GRANT ALL ON {url.database}.* TO beyond@'%%'")
+        yield url.set(username="beyond", password=request.param)
+        admin.exec_driver_sql("DROP USER beyond@'%%'")
+    engine.dispose()
+
+
+def logged_in(pool: Any) -> str:
+    (row,) = cast("SqlReader", pool.reader("db")).rows("SELECT CURRENT_USER() AS found")
+    return str(row["found"])
+
+
+def test_a_password_beyond_ascii_logs_in(account: sa.URL, make_pool: Any) -> None:
+    """MariaDB takes it from a url, escaped, and from a secret of its own; a wrong one is told without showing it."""
+    address = (
+        f"mysql://beyond:{quote(account.password or '', safe='')}@{account.host}:{account.port}/{account.database}"
+    )
+    parts = {"driver": "mariadb", "host": account.host, "port": account.port, "database": account.database}
+    own = {**parts, "user": "beyond", "password": {"secret": "env:PASS"}}
+
+    assert logged_in(make_pool({"URL": address}, db=("sql", {"url": {"secret": "env:URL"}}))) == "beyond@%"
+    assert logged_in(make_pool({"PASS": account.password}, db=("sql", own))) == "beyond@%"
+    with pytest.raises(TargetError, match="the account was refused") as caught:
+        logged_in(make_pool({"PASS": "nicht das Wört"}, db=("sql", own)))
+    assert "nicht das" not in str(caught.value)
+
+
+def expecting(make_pool: Any, url: str, **expect: str) -> list[Any]:
+    pool = make_pool(db=TargetSpec("db", "sql", {"url": url}, expect=expect))
+    return [finding for finding in pool.target("db").check() if finding.subject == "identity"]
+
+
+def test_postgresql_is_known_by_its_system_identifier(postgres_url: str, make_pool: Any) -> None:
+    """The right identifier passes; another is told with both."""
+    engine = sa.create_engine(postgres_url)
+    with engine.connect() as session:
+        own = str(session.exec_driver_sql("SELECT system_identifier FROM pg_control_system()").scalar())
+    engine.dispose()
+
+    (right,) = expecting(make_pool, postgres_url, system_identifier=own)
+    (wrong,) = expecting(make_pool, postgres_url, system_identifier="7123456789012345678")
+
+    assert right.severity == "ok"
+    assert wrong.severity == "missing"
+    assert own in wrong.message
+    assert "7123456789012345678" in wrong.message
+
+
+def test_mariadb_is_known_by_its_server_uid(mariadb_url: str, make_pool: Any) -> None:
+    """MariaDB has no server_uuid: that is told with what it does tell, and its server_uid passes."""
+    (missing,) = expecting(make_pool, mariadb_url, server_uuid="3e11fa47-71ca-11e1-9e33-c80aa9429562")
+    own = make_pool(db=("sql", {"url": mariadb_url})).reader("db").identity()["server_uid"]
+    (right,) = expecting(make_pool, mariadb_url, server_uid=own)
+
+    assert missing.severity == "missing"
+    assert "not told by this server, which tells" in missing.message
+    assert "server_uid" in missing.message
+    assert "MariaDB server_uid" in missing.advice
+    assert right.severity == "ok"
