@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollbook.errors import ExpressionError
-from rollbook.expressions import FILTER_NAMES, condition, names_used, render
+from rollbook.expressions import FILTER_NAMES, condition, in_shell_quotes, names_used, render
 from rollbook.values import RUN_ID, Plain, Secret, Unknown
 
 CHOICE = Unknown("steps.choice.outputs.value")
@@ -394,3 +394,25 @@ def test_lists_are_added_up_and_texts_put_together() -> None:
     assert render("{{ 'a' ~ n ~ true }}", names) == "a3true"
     assert names["parts"] == [{"ids": [1, 2]}, {"ids": [3]}]
     assert render("{{ range(10000) | list | length * 100 }}", names) == 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("command", "unsafe"),
+    [
+        ("echo {{ x }}", ""),
+        ("echo '{{ x }}'", "{{ x }}"),
+        ('echo "{{ x }}"', "{{ x }}"),
+        ("grep 'foo$' {{ x }}", ""),
+        ("echo $'it\\'s {{ x }}'", "{{ x }}"),
+        ("echo '{{ x | quote }}' '{{ y }}'", "{{ y }}"),
+        ("echo '{{ x | raw }}' {{ y }}", ""),
+        ("# don't\necho '{{ x }}'", "{{ x }}"),
+        ("# don't\necho {{ x }}", ""),
+        ("true # {{ x }}", "{{ x }}"),
+        ("echo a#'{{ x }}'", "{{ x }}"),
+        ("cat <<E\n{{ x }}\nE", "{{ x }}"),
+    ],
+)
+def test_a_value_inside_the_quotes_of_a_shell_text_is_found(command: str, unsafe: str) -> None:
+    """Quoting as one word protects a bare word only, whatever comments and other values stand before it."""
+    assert in_shell_quotes(command) == unsafe

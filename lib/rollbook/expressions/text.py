@@ -1,9 +1,16 @@
 """How a value reads inside a text, and how a shell must be given it."""
 
 import json
+import re
 import shlex
+from typing import Final
 
 from ..values import Plain
+
+_TAKEN_OVER: Final = re.compile(r"\|\s*(raw|quote)\b")
+_COMMENT: Final = "#\n"
+_LITERAL: Final = ("'", _COMMENT)
+_BEFORE_COMMENT: Final = " \t\n;&|("
 
 
 class Raw(str):
@@ -40,24 +47,27 @@ def in_shell_quotes(command: str) -> str:
     """
     Give the first `{{ }}` of a shell command that stands where quoting it does not protect, or nothing.
 
-    That is inside quotes of the command's own, and anywhere in one with a here-document: what is put
-    there is quoted for a bare word, so a quote within it would end the surrounding one.
+    That is inside quotes or a comment of the command's own, and anywhere in one with a here-document: what is put
+    there is quoted for a bare word, so a quote within it would end the surrounding one. One that says
+    `| raw` or `| quote` is passed over: whoever wrote it has taken the quoting over.
     """
     quote, index = "", 0
     while index < len(command):
         if command.startswith("{{", index):
             end = command.find("}}", index)
             end = len(command) if end < 0 else end + 2
-            if quote or "<<" in command:
+            if (quote or "<<" in command) and not _TAKEN_OVER.search(command, index, end):
                 return command[index:end]
             index = end
             continue
         letter = command[index]
-        if letter == "\\" and quote != "'":
+        if letter == "\\" and quote not in _LITERAL:
             index += 1
         elif quote:
-            quote = "" if letter == quote else quote
+            quote = "" if letter == quote[-1] else quote
         elif letter in "'\"":
-            quote = letter
+            quote = "$'" if letter == "'" and command[index - 1 : index] == "$" else letter
+        elif letter == "#" and (index == 0 or command[index - 1] in _BEFORE_COMMENT):
+            quote = _COMMENT  # an apostrophe in it opens nothing, and a line break in a value would end it
         index += 1
     return ""

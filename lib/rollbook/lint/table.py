@@ -38,4 +38,6 @@ RULES: Final = (
     Rule("RB017", "warning", words.block_tag, "{{% %}} is plain text here, only {{{{ }}}} is an expression"),
     Rule("RB018", "info", order.no_lock, "two people may run this at the same time: add lock:"),
     Rule("RB019", "warning", order.unused_target, "the target {name} is used by no step"),
+    Rule("RB020", "error", words.expression_in_quotes,
+         "{expression} stands inside quotes, where what it holds could end them: take them away, it gets its own"),
 )  # fmt: skip

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from ..expressions import in_shell_quotes
 from ..reading.references import texts
 from ..source.document import Path
 from ..values import Plain, Secret
@@ -34,6 +35,15 @@ def raw_in_command(file: RunbookFile) -> Found:
         command = use.step.arguments.get("command")
         if isinstance(command, str) and re.search(r"\{\{[^}]*\|\s*raw\b", command):
             yield (*use.step.path, use.step.kind, "command"), {}
+
+
+def expression_in_quotes(file: RunbookFile) -> Found:
+    """Find `{{ }}` inside the quotes of a command that goes to a shell: the planner refuses it."""
+    for use in file.uses:
+        command = use.step.arguments.get("command")
+        unsafe = in_shell_quotes(command) if isinstance(command, str) else ""
+        if unsafe:
+            yield (*use.step.path, use.step.kind, "command"), {"expression": unsafe}
 
 
 def no_owner(file: RunbookFile) -> Found:

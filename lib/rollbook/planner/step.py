@@ -1,6 +1,5 @@
 """One step planned: from its place in a runbook to what it will do, read from the real systems."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import timedelta
@@ -32,7 +31,6 @@ from ..values import Plain, Unknown, unknowns
 from .projection import Projection
 from .scope import Use, unknown_outputs, with_unknowns
 
-_RAW: Final = re.compile(r"\|\s*(raw|quote)\b")  # whoever writes these has taken the quoting over
 _UNDO: Final[Mapping[type, UndoKind]] = {Reverse: "reverse", Leave: "leave", Refuse: "refuse"}
 
 
@@ -135,9 +133,10 @@ def rendered_arguments(use: Use, kind: type[Action[Any]], names: Mapping[str, Pl
     command = use.step.arguments.get("command")
     if isinstance(command, str) and isinstance(arguments["command"], str):
         unsafe = in_shell_quotes(command)
-        if unsafe and not _RAW.search(unsafe):
+        if unsafe:
             raise RefusedError(
-                f"{unsafe} stands inside quotes of the command, where what it holds could end them and be run.",
+                f"{unsafe} stands inside quotes (or a comment) of the command, where what it holds could end "
+                "them and be run.",
                 advice="Take the quotes away: each value is quoted as one word. Or write the command as a list.",
             )
         # A text goes to a shell, so what is put into it is quoted; an expression that gives a list is an argv.
