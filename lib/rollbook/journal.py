@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final, Literal, Self, get_args
 
 from .accounts import account, operator
+from .beside import sync_folder, write_beside
 from .errors import JournalError, LockHeld
 from .schema import encode
 from .values import Plain
@@ -130,10 +131,7 @@ class Journal:
                 advice="Wait for it, or stop it there with Ctrl-C or `pause`; then `resume`.",
             ) from error
         try:
-            part = holder.with_name(f".holder-{os.getpid()}")
-            part.touch(mode=0o600)
-            part.write_text(f"{operator()}, process {os.getpid()}\n")
-            part.replace(holder)
+            write_beside(holder, (f"{operator()}, process {os.getpid()}\n".encode(),), lasting=False)
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -296,12 +294,3 @@ def _parse(lines: Iterable[bytes], path: Path) -> Iterator[tuple[Record, int]]:
 _TAMPERED: Final = (
     "The journal was changed after it was written. Keep it as it is, and compare with a copy of its head hash."
 )
-
-
-def sync_folder(folder: Path) -> None:
-    """Force a folder's entries to disk, so that a new name in it survives a power cut."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from .action import Verdict
+from .beside import write_beside
 from .errors import RefusedError, UsageError
 from .schema import build, encode
 from .values import Plain, Unknown
@@ -181,12 +182,9 @@ def canonical(value: Plain) -> bytes:
 
 def save(plan: Plan, path: Path) -> None:
     """Write *plan* to *path*, for its owner only; a half-written plan never has the name. Raises `UsageError`."""
-    part = path.with_name(path.name + ".part")
     content = json.dumps({"digest": plan.digest, "plan": encode(plan)}, ensure_ascii=False, indent=1) + "\n"
     try:
-        part.touch(mode=0o600)
-        part.write_bytes(content.encode("utf-8", "surrogatepass"))
-        part.replace(path)
+        write_beside(path, (content.encode("utf-8", "surrogatepass"),))
     except OSError as error:
         raise UsageError(
             f"The plan cannot be written to {path}: {error.strerror}.",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Literal, get_args
 
+from ..beside import write_beside
 from ..errors import UsageError
 from ..report import report_of, to_html, to_json, to_markdown
 from ..report.account import Report
@@ -58,7 +59,4 @@ def save_named(path: Path, text: str) -> None:
 
 def save_private(path: Path, text: str) -> None:
     """Write *text* so that its owner only can read it; a half-written file never has the name."""
-    part = path.with_name(f".{path.name}.part")
-    part.touch(mode=0o600)
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    write_beside(path, (text.encode(),))

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from .. import __version__
+from ..beside import write_beside
 from ..errors import Interrupted, NotFoundError, RefusedError, UsageError
 from ..journal import Journal, utc_now
 from ..plan import Plan
@@ -130,8 +131,7 @@ class Engine:
         if run.plan.undo_of and not run.plan.undo_to and run.status == "undone":
             undone = self.folder.path.parent / run.plan.undo_of
             # Beside its journal, not in it: what was written there stays as it was written.
-            (undone / UNDONE_BY).touch(mode=0o600)
-            (undone / UNDONE_BY).write_text(f"{run.id}\n")
+            write_beside(undone / UNDONE_BY, (f"{run.id}\n".encode(),))
         return run
 
     def _name_run(self, reason: str) -> None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from ..beside import write_beside
 from ..errors import LockHeld, RollbookError
-from ..journal import Journal, sync_folder, utc_now
+from ..journal import Journal, utc_now
 from ..runs import RunFolder
 from ..values import Plain
 
@@ -39,14 +40,7 @@ def put(folder: RunFolder, kind: Kind, content: Mapping[str, Plain]) -> None:
     """Leave a message: written beside, fsynced and renamed, so the holder never sees half of one."""
     folder.inbox.mkdir(mode=0o700, exist_ok=True)
     name = f"{utc_now():%Y%m%dT%H%M%S%f}-{os.urandom(3).hex()}"
-    part = folder.inbox / f".{name}.part"
-    part.touch(mode=0o600, exist_ok=False)
-    with part.open("w", encoding="utf-8") as file:
-        json.dump({"kind": kind, **content}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(folder.inbox / f"{name}.json")
-    sync_folder(folder.inbox)
+    write_beside(folder.inbox / f"{name}.json", (json.dumps({"kind": kind, **content}).encode(),))
 
 
 def take(folder: RunFolder) -> Iterator[Message]:

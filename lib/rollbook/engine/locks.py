@@ -4,6 +4,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -89,12 +90,31 @@ def _open_shared(path: Path) -> int:
     Its folder is like /tmp: anybody may add files, nobody may remove those of others. A file of
     another account is opened for reading, which is enough to lock it.
     """
-    if not FOLDER.exists():
-        FOLDER.mkdir(exist_ok=True)
+    try:
+        FOLDER.mkdir(mode=0o700)
         FOLDER.chmod(0o1777)
-    if FOLDER.is_symlink() or not FOLDER.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, "it is not a folder", str(FOLDER))
-    flags = os.O_CLOEXEC | os.O_NOFOLLOW
+    except FileExistsError:
+        _require_shared(os.lstat(FOLDER))
+    file = _open(path)
+    found = os.fstat(file)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        os.close(file)
+        raise OSError(errno.EINVAL, "it is no file of its own; somebody put it there", str(path))
+    return file
+
+
+def _require_shared(found: os.stat_result) -> None:
+    """Refuse a folder in which somebody could take away the lock that another account holds."""
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, f"{FOLDER} is not a folder; remove it", str(FOLDER))
+    if found.st_uid == os.geteuid():
+        FOLDER.chmod(0o1777)  # whoever made it may have been killed before
+    elif found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX:
+        raise PermissionError(errno.EPERM, f"anybody can remove files of {FOLDER}; chmod 1777 it", str(FOLDER))
+
+
+def _open(path: Path) -> int:
+    flags = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a pipe that somebody put there must not hold us up
     try:
         return os.open(path, os.O_RDWR | flags)
     except FileNotFoundError:

@@ -6,8 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from ..beside import written_beside
 from ..errors import TargetError
-from .local_files import written_beside
 
 
 class LinesFile:

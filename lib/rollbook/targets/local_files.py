@@ -3,12 +3,12 @@
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
+from ..beside import written_beside
 from ..errors import TargetError
 from .base import FileStat
 from .hosts import too_large
@@ -27,33 +27,6 @@ def _refused(what: str, path: str | Path, error: OSError) -> TargetError:
     return TargetError(
         f"cannot {what} {path}: {error.strerror or error}", advice="Look at the path, its owner and the space left."
     )
-
-
-@contextmanager
-def written_beside(path: Path, mode: int) -> Iterator[IO[bytes]]:
-    """Give a file that takes the place of *path* once it is written and fsynced; on an error nothing is left."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Force a folder's names to disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class LocalFiles:

@@ -29,7 +29,7 @@ _REMOVE: Final = """\
 if [ -d "$1" ] && ! [ -L "$1" ]; then echo "$1 is a folder" >&2; exit 1; fi
 rm -f -- "$1"
 """
-# A copy that a lost connection cut off is never renamed: its size is compared first.
+# A copy that a lost connection cut off is never renamed: its size is compared first. `set -C` follows no link there.
 _PLACE: Final = """\
 set -e
 place=$1 mode=$2 size=$3 source=$4
@@ -37,8 +37,9 @@ if [ -d "$place" ]; then echo "$place is a folder" >&2; exit 1; fi
 folder=$(dirname -- "$place")
 mkdir -p -- "$folder"
 new=$folder/.$(basename -- "$place").$$.new
+rm -f -- "$new"
 trap 'rm -f -- "$new"' EXIT
-(umask 077; if [ -n "$source" ]; then cat < "$source"; else cat; fi > "$new")
+(umask 077; set -C; if [ -n "$source" ]; then cat < "$source"; else cat; fi > "$new")
 if [ -n "$source" ]; then size=$(wc -c < "$source"); fi
 if [ "$(wc -c < "$new")" -ne "$size" ]; then echo "only part of it arrived" >&2; exit 1; fi
 if [ -z "$mode" ]; then mode=$(stat -c %a -- "$source"); fi

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from ...action import Action, Change, Family, Leave, Readers, Ref, Subject, Undo, Verdict, evidence
+from ...beside import written_beside
 from ...errors import TargetError
 from ...openedx.export import content_text, html_chunks, json_chunks, lines
 from ...openedx.extended_json import read_lines
@@ -14,7 +15,6 @@ from ...openedx.pointers import Pointers, is_version
 from ...openedx.structure import Document, Outline, outline
 from ...ops import Carriers, Execution, MongoExport, Op, OpResult, WrittenFile
 from ...targets.base import HostReader, MongoReader
-from ...targets.local_files import written_beside
 from ...values import Plain
 from .reading import DEFINITIONS, STRUCTURES
 
