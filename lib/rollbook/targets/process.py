@@ -131,6 +131,7 @@ class _Group:
     def __init__(self, launch: Launch, environment: Mapping[str, str] | None) -> None:
         self._launch = launch
         self._environment = environment
+        self._left_alive = False
 
     def __enter__(self) -> Self:
         stdin = _file_with(self._launch.stdin) if self._launch.stdin is not None else None
@@ -161,7 +162,7 @@ class _Group:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process.returncode is None:
+        if self._process.returncode is None and not self._left_alive:
             self._signal(signal.SIGKILL)
             self._gone()
         for pipe, _is_stdout in tuple(self._pipes.values()):
@@ -218,7 +219,8 @@ class _Group:
         while time.monotonic() < limit and not (self._ended(sink) and not self._signal(0)):
             pass
         self._signal(signal.SIGKILL)
-        return self._gone()
+        self._left_alive = not self._gone()
+        return not self._left_alive
 
     def _gone(self) -> bool:
         try:
@@ -235,6 +237,8 @@ class _Group:
 
     def _signal(self, number: int) -> bool:
         """Signal the group; tell whether anything of it is left."""
+        if number == signal.SIGKILL and self._launch.argv[0] == "sudo":
+            return self._signal_as_user(number)  # sudo hands TERM on to what it runs; KILL would end it alone
         try:
             os.killpg(self._process.pid, number)
         except ProcessLookupError:

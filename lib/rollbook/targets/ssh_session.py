@@ -2,6 +2,7 @@
 
 import select
 import shlex
+import signal
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
@@ -39,10 +40,11 @@ def run_over(
     def send(number: int) -> bool:
         if not started:
             return True  # there is nothing to end
-        with _opened(transport) as channel:
-            channel.exec_command(_line((*become, *started.ending(number))))
-            channel.status_event.wait(OPEN_SECONDS)
-            return bool(channel.exit_status == 0)
+        argv = started.ending(number)
+        # sudo hands TERM on to what it runs; KILL would end it alone.
+        return _succeeds(transport, (*become, *argv)) or (
+            bool(become) and number == signal.SIGTERM and _succeeds(transport, argv)
+        )
 
     ending = Ending(launch, stopping, send)
     with _opened(transport) as channel:
@@ -58,6 +60,13 @@ def run_over(
             advice="Nothing was run. Log in by hand and try; is the folder there, and is sh the shell's to start?",
         )
     return exited
+
+
+def _succeeds(transport: "Transport", argv: tuple[str, ...]) -> bool:
+    with _opened(transport) as channel:
+        channel.exec_command(_line(argv))
+        channel.status_event.wait(OPEN_SECONDS)
+        return bool(channel.exit_status == 0)
 
 
 def _line(argv: tuple[str, ...]) -> str:
