@@ -14,7 +14,6 @@ from ..errors import NotFoundError, RefusedError, RollbookError, UsageError
 from ..expressions import render
 from ..inventory import Inventory
 from ..journal import utc_now
-from ..ops import Command
 from ..plan import Plan, PlannedStep, Section
 from ..runbook import Runbook, Step, convert_inputs
 from ..schema import encode
@@ -23,7 +22,7 @@ from ..values import NOW, RUN_ID, Plain, Unknown
 from .projection import Projection
 from .readers import LiveReaders, Pool
 from .scope import Known, Scope, Use, item_places, unknown_outputs, with_unknowns
-from .step import decode_op, loop_items, outline, plan_use, takes_part, unknown
+from .step import Desk, loop_items, outline, plan_use, takes_part, unknown
 
 ONE_MACHINE: Final = "this machine only"
 OUTWARD: Final = ("http", "smtp", "apprise")
@@ -66,7 +65,13 @@ class Planner:
         self.until = until
         self.stop = threading.Event()
         self.read = LiveReaders(pool, clock, self.stop)
+        self.desk = Desk(self.read, self.answer, pool.shown)
         self.uses: dict[str, Use] = {}
+        self._environment = {
+            "name": inventory.environment,
+            "protected": inventory.protected,
+            "targets": sorted(inventory.targets),
+        }
         self.run_names: dict[str, Plain] = {
             "id": str(RUN_ID),
             "now": str(NOW),
@@ -141,12 +146,7 @@ class Planner:
 
     def common(self) -> dict[str, Plain]:
         """Give the names that every expression sees."""
-        environment = {
-            "name": self.inventory.environment,
-            "protected": self.inventory.protected,
-            "targets": sorted(self.inventory.targets),
-        }
-        return {"vars": self.inventory.variables, "env": environment, "run": self.run_names}
+        return {"vars": self.inventory.variables, "env": self._environment, "run": self.run_names}
 
     def _walk(
         self, known: Mapping[str, Known], fixed: Mapping[str, PlannedStep], *, reading: bool = True
@@ -196,18 +196,10 @@ class Planner:
             reason = f"what it holds is {taking_part if isinstance(taking_part, Unknown) else use.item}"
             return unknown(outline(use), use, reason)
         try:
-            planned = plan_use(use, self.common(), self.read, projection, self.answer)
+            return plan_use(use, self.common(), projection, self.desk, estimate=self.estimates.get(use.address))
         except RollbookError as error:
             redact(error, self.pool.redactor)
             raise
-        return self.shown_through(replace(planned, estimate=self.estimates.get(use.address)))
-
-    def shown_through(self, planned: PlannedStep) -> PlannedStep:
-        """Show the commands of *planned* as they are sent: behind a prefix, on another host."""
-        if not any(op.get("op") == Command.op for op in planned.ops):
-            return planned
-        lines = tuple(line for op in planned.ops for line in self.pool.shown(decode_op(op)))
-        return replace(planned, shown=lines)
 
     def _uses(self, steps: tuple[Step, ...], scope: Scope, section: Section, phase: str = "") -> Iterator[Use]:
         for step in steps:

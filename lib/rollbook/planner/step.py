@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import timedelta
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, Literal, NamedTuple, cast
 
 from ..action import (
     Action,
@@ -34,12 +35,16 @@ from .scope import Use, unknown_outputs, with_unknowns
 _UNDO: Final[Mapping[type, UndoKind]] = {Reverse: "reverse", Leave: "leave", Refuse: "refuse"}
 
 
+class Desk(NamedTuple):
+    """What steps are planned with: what reads, who answers, how an op is *shown* as it is sent."""
+
+    read: Readers
+    answer: Callable[[Use, Question], Plain | None]
+    shown: Callable[[Op], tuple[str, ...]]
+
+
 def plan_use(
-    use: Use,
-    common: Mapping[str, Plain],
-    read: Readers,
-    projection: Projection,
-    answer: Callable[[Use, Question], Plain | None],
+    use: Use, common: Mapping[str, Plain], projection: Projection, desk: Desk, *, estimate: float | None = None
 ) -> PlannedStep:
     """
     Plan one use of a step: render, probe, decide; writes nothing.
@@ -47,7 +52,7 @@ def plan_use(
     Raises `RefusedError` when a fact forbids the run, and any error of a probe, both naming the step.
     """
     try:
-        return _plan(use, common, read, projection, answer)
+        return _plan(use, common, projection, desk, estimate)
     except SchemaError as error:
         raise RefusedError(f"{_where(use)}: its arguments do not fit:\n{error}") from error
     except RollbookError as error:
@@ -60,39 +65,35 @@ def _where(use: Use) -> str:
 
 
 def _plan(
-    use: Use,
-    common: Mapping[str, Plain],
-    read: Readers,
-    projection: Projection,
-    answer: Callable[[Use, Question], Plain | None],
+    use: Use, common: Mapping[str, Plain], projection: Projection, desk: Desk, estimate: float | None
 ) -> PlannedStep:
     names = use.names(common)
     taking_part = takes_part(use, names)
-    planned = outline(use)
+    planned = outline(use, estimate)
     if isinstance(taking_part, Unknown):
         return unknown(planned, use, f"whether it takes part is {taking_part}")
     if taking_part:
         return replace(planned, verdict="skip", reason=taking_part, outputs=None)
     kind = action_type(use.step.kind)
     arguments = rendered_arguments(use, kind, names)
-    absent = _absent_target(kind, arguments, read)
-    planned = replace(planned, arguments=encode(arguments), targets=_targets(kind, arguments))
+    targets = _targets(kind, arguments)
+    absent = [name for name in targets if name not in desk.read]
+    first = None if absent else next(unknowns(arguments), None)
+    if not absent and (first is None or _accepts_unknown(first)):
+        return plan_action(planned, build(kind, arguments), targets, use, projection, desk)
+    planned = replace(planned, arguments=encode(arguments), targets=targets)
     if absent:
-        return replace(planned, verdict="skip", reason=absent)
-    first = next(unknowns(arguments), None)
-    if first is not None and not _accepts_unknown(first):
-        if kind.family in ("state", "artefact"):
-            projection.blur(use.address, planned.targets)
-        return unknown(planned, use, f"an argument is {first}")
-    action = build(kind, arguments)
-    return plan_action(planned, action, use, read, projection, answer)
+        return replace(planned, verdict="skip", reason=f"the environment has no target {', '.join(absent)}")
+    if kind.family in ("state", "artefact"):
+        projection.blur(use.address, targets)
+    return unknown(planned, use, f"an argument is {first}")
 
 
 def _accepts_unknown(value: Unknown) -> bool:
     return value.source in ("run.id", "run.now")
 
 
-def outline(use: Use) -> PlannedStep:
+def outline(use: Use, estimate: float | None = None) -> PlannedStep:
     """Give what is known of a step before anything is rendered or read."""
     step = use.step
     return PlannedStep(
@@ -106,6 +107,7 @@ def outline(use: Use) -> PlannedStep:
         approvers=step.approve.names if step.approve else (),
         quorum=step.approve.quorum if step.approve else 0,
         downtime=step.downtime,
+        estimate=estimate,
         group=use.group,
         place=step.place,
         effect=step.effect or "idempotent",
@@ -145,7 +147,7 @@ def rendered_arguments(use: Use, kind: type[Action[Any]], names: Mapping[str, Pl
     references = reader_types(kind)
     if member and references:
         arguments[next(iter(references))] = member
-    own = {field_key(part) for part in fields(kind)}
+    own = _keys(cast("Any", kind))
     for keyword, value in _keywords(use, names).items():
         if keyword in own and keyword not in arguments:
             arguments[keyword] = value
@@ -164,57 +166,73 @@ def _keywords(use: Use, names: Mapping[str, Plain]) -> dict[str, Plain]:
     return {name: value for name, value in given.items() if value}
 
 
+@cache
+def _keys(kind: Any) -> frozenset[str]:  # noqa: ANN401  # to mypy, a class that may be any is not hashable
+    return frozenset(field_key(part) for part in fields(kind))
+
+
+@cache
+def _references(kind: Any) -> Mapping[str, Plain]:  # noqa: ANN401  # as above
+    """Give the default of each field that refers to a target."""
+    references = reader_types(kind)
+    return {part.name: part.default for part in fields(kind) if part.name in references}
+
+
 def _targets(kind: type[Action[Any]], arguments: Mapping[str, Plain]) -> tuple[str, ...]:
     named = []
-    for part in fields(kind):
-        if part.name in reader_types(kind):
-            value = arguments.get(part.name, part.default)
-            name = getattr(value, "name", value)
-            if isinstance(name, str) and name not in named:
-                named.append(name)
+    for reference, default in _references(cast("Any", kind)).items():
+        value = arguments.get(reference, default)
+        name = getattr(value, "name", value)
+        if isinstance(name, str) and name not in named:
+            named.append(name)
     return tuple(named)
-
-
-def _absent_target(kind: type[Action[Any]], arguments: Mapping[str, Plain], read: Readers) -> str:
-    absent = [name for name in _targets(kind, arguments) if name not in read]
-    return f"the environment has no target {', '.join(absent)}" if absent else ""
 
 
 def plan_action(
     planned: PlannedStep,
     action: Action[Any],
+    targets: tuple[str, ...],
     use: Use,
-    read: Readers,
     projection: Projection,
-    answer: Callable[[Use, Question], Plain | None],
+    desk: Desk,
 ) -> PlannedStep:
-    """Plan a step whose action is fully known."""
-    planned = replace(planned, arguments=encode(action), compared=binding_fields(action), effect=action.effect())
+    """Plan a step whose action is fully known; *planned* is its outline."""
+    own = _Own(targets, encode(action), binding_fields(action), action.effect())
     match action:
         case Question():
-            return _plan_question(planned, action, use, answer)
+            return _plan_question(replace(planned, **own._asdict()), action, use, desk)
         case Assertion():
             shown = tuple(line for line in (action.describe(),) if line)
             outputs = encode(unknown_outputs(use.step.id))
-            return replace(planned, verdict="read", reason="looked at in its turn", details=shown, outputs=outputs)
+            return replace(
+                planned, verdict="read", reason="looked at in its turn", details=shown, outputs=outputs, **own._asdict()
+            )
     before, maker = projection.before(action)
     if maker:
         projection.hide(use.address, action)
-        return unknown(planned, use, f"known after step {maker}")
+        return unknown(replace(planned, **own._asdict()), use, f"known after step {maker}")
     if before is None:
-        before = action.probe(read)
+        before = action.probe(desk.read)
     if isinstance(action, Fact):
         refuse(action, before)
     change = change_of(action, before, use)
-    if change.ops and not _is_blind(action, planned, change):
+    if change.ops and not _is_blind(action, own.compared, change):
         projection.add(use.address, action, change.after)
-    return with_change(planned, action, change, use)
+    return with_change(planned, action, change, use, desk.shown, **own._asdict())
 
 
-def _is_blind(action: Action[Any], planned: PlannedStep, change: Change[Any]) -> bool:
+class _Own(NamedTuple):
+    """What a planned step has of its action alone."""
+
+    targets: tuple[str, ...]
+    arguments: Plain
+    compared: tuple[str, ...]
+    effect: Literal["read", "idempotent", "once"]
+
+
+def _is_blind(action: Action[Any], compared: tuple[str, ...], change: Change[Any]) -> bool:
     """Tell whether nothing shows that a command was run: then the same command again is run again."""
-    bound: dict[str, Plain] = planned.bound_fields(encode(change.before))
-    return action.family == "command" and all(value is None for value in bound.values())
+    return action.family == "command" and all(getattr(change.before, name, None) is None for name in compared)
 
 
 def binding_fields(action: Action[Any]) -> tuple[str, ...]:
@@ -248,26 +266,40 @@ def seconds_of(duration: timedelta | str) -> float:
     return (duration if isinstance(duration, timedelta) else parse_duration(duration)).total_seconds()
 
 
-def with_change(planned: PlannedStep, action: Action[Any], change: Change[Any], use: Use | None) -> PlannedStep:
-    """Fill in a planned step from its change."""
+def with_change(
+    planned: PlannedStep,
+    action: Action[Any],
+    change: Change[Any],
+    use: Use | None,
+    shown: Callable[[Op], tuple[str, ...]],
+    **own: Plain,
+) -> PlannedStep:
+    """Fill in a planned step from its change; *own* is what else is known of it by then."""
     undo, reason = undo_of(action, change, use)
     verify = [f"afterwards: {check.name or check.id} ({check.kind})" for check in use.step.verify] if use else []
     verdict = action.verdict(change)
     step_id = use.step.id if use else planned.id
     has_result = action.family == "command" and bool(change.ops)
     outputs = encode(unknown_outputs(step_id)) if has_result else encode(action.outputs(change.after, ()))
+    # Commands are shown as they are sent: behind a prefix, on another host.
+    show = shown if any(isinstance(op, Command) for op in change.ops) else _render
     return replace(
         planned,
         verdict=verdict,
         before=encode(change.before),
         after=encode(change.after),
         ops=tuple(encode_op(op) for op in change.ops),
-        shown=tuple(line for op in change.ops for line in op.render()),
+        shown=tuple(line for op in change.ops for line in show(op)),
         details=(*action.details(change), *verify),
         outputs=outputs,
         undo=undo,
         undo_reason=reason,
+        **own,
     )
+
+
+def _render(op: Op) -> tuple[str, ...]:
+    return op.render()
 
 
 def undo_of(action: Action[Any], change: Change[Any], use: Use | None) -> tuple[UndoKind, str]:
@@ -299,11 +331,9 @@ def decode_op(content: Mapping[str, Plain]) -> Op:
     return build(Op.kinds[name], rest)
 
 
-def _plan_question(
-    planned: PlannedStep, action: Question, use: Use, answer: Callable[[Use, Question], Plain | None]
-) -> PlannedStep:
+def _plan_question(planned: PlannedStep, action: Question, use: Use, desk: Desk) -> PlannedStep:
     prompt = encode(action.prompt())
-    value = answer(use, action)
+    value = desk.answer(use, action)
     outputs = encode(unknown_outputs(use.step.id)) if value is None else {"value": value}
     return replace(
         planned,

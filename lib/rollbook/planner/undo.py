@@ -146,12 +146,11 @@ def _reversed(
         since = ()  # nobody changed it: the step itself came no further
     if since and _changed(encode(goal), encode(found), names):
         yield _question(base, since)
-    planned = with_change(replace(base, compared=names), action, change_of(action, found, None, goal), None)
+    planned = with_change(base, action, change_of(action, found, None, goal), None, planner.pool.shown, compared=names)
     if planned.ops:
         projection.add(base.address, action, goal)
     else:
         planned = replace(planned, verdict="noop", reason="it is as it was before")
-    planned = planner.shown_through(planned)
     yield replace(planned, goal=encode(goal), details=(*planned.details, *_since(since)))
 
 
@@ -188,6 +187,6 @@ def _own_steps(step: StepRun, planner: Planner, steps: tuple[Step, ...]) -> Iter
         address = f"undo/{step.address}/{own.id}"
         # Also those of a `finally` step come in their order: the run's end is the beginning of its undo.
         inner = replace(use, step=own, address=address, place="", section="steps")
-        planned = plan_use(inner, planner.common(), planner.read, Projection(), planner.answer)
+        planned = plan_use(inner, planner.common(), Projection(), planner.desk)
         planner.uses[address] = inner
-        yield replace(planner.shown_through(planned), undo_of=step.address, name=f"Undo: {own.name or own.id}")
+        yield replace(planned, undo_of=step.address, name=f"Undo: {own.name or own.id}")
