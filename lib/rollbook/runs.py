@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from .accounts import operator as operator
+from .beside import write_beside
 from .errors import JournalError, NotFoundError, RefusedError, SchemaError
 from .journal import read_records
 from .plan import Plan
@@ -80,12 +81,27 @@ class Runs:
         try:
             for folder in (self.root, self.folder, self.folder / run_id):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=folder != self.folder / run_id)
+            # The order in which runs began, which their ids do not tell once the clock went back.
+            write_beside(self._newest, (f"{run_id}\n".encode(),), lasting=False)
         except OSError as error:
             raise RefusedError(
                 f"The run's folder {self.folder / run_id} cannot be made: {error.strerror}.",
                 advice="Nothing was started. Work in a folder of your own, on a disk with room.",
             ) from error
         return RunFolder(self.folder / run_id)
+
+    @property
+    def _newest(self) -> Path:
+        return self.root / "last"
+
+    def last(self) -> RunFolder | None:
+        """Give the run that began last, whatever the clock said; by its id where that run is gone."""
+        runs = self.all()
+        try:
+            newest = self._newest.read_text(errors="replace").strip()
+        except OSError:
+            newest = ""
+        return next((run for run in runs if run.id == newest), runs[-1] if runs else None)
 
     def all(self) -> tuple[RunFolder, ...]:
         """List the runs that have a first record, newest last."""
@@ -96,8 +112,8 @@ class Runs:
     def find(self, name: str) -> RunFolder:
         """Find a run by its id, an unambiguous beginning or end of it, or `last`. Raises `NotFoundError`."""
         runs = self.all()
-        if name == "last" and runs:
-            return runs[-1]
+        if name == "last" and (last := self.last()):
+            return last
         matching = [run for run in runs if run.id == name] or [
             run for run in runs if name and (run.id.startswith(name) or run.id.endswith(name))
         ]

@@ -385,6 +385,24 @@ def test_a_note_goes_into_a_section_that_there_is(own: Path) -> None:
     assert "## Action items\n\n> Alert on it." in run(own, "report", "last").stdout
 
 
+def test_records_cut_off_a_journal_show_against_a_head_from_before(own: Path) -> None:
+    """The chain alone says that it does not show this; with the head that was printed, it does."""
+    told = run(own, "run-runbook", "slow", "--set", f"folder={own}", "--yes").stdout
+    (head,) = re.findall(r"head ([0-9a-f]{64})", told)
+    journal = next((own / ".rollbook/runs").glob("*/journal.jsonl"))
+
+    assert "only with a head from before" in run(own, "verify-journal").stdout
+    run(own, "note", "last", "later")
+    assert "and 1 record came after" in run(own, "verify-journal", "--head", head[:12]).stdout
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:-2]))
+    cut = run(own, "verify-journal", "--head", head)
+
+    assert run(own, "verify-journal").returncode == 0
+    assert (cut.returncode, "were cut off its end" in cut.stderr) == (1, True)
+    assert run(own, "verify-journal", "--head", "abc").returncode == 64
+
+
 def test_a_torn_last_write_is_told(own: Path) -> None:
     """A journal whose last line a kill cut in two is whole up to there, and says what is left over."""
     run(own, "run-runbook", "slow", "--set", f"folder={own}", "--yes")

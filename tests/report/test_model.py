@@ -303,7 +303,7 @@ def test_inputs_and_sources_are_evidence() -> None:
     assert len(dict(told.sources)["runbooks/restore-course.yml"]) == 64
     assert dict(told.identities)["modulestore"] == "set rs0"
     assert (told.head, told.records) == (run.head, run.records)
-    assert told.verify == f"rollbook verify-journal {run.id}"
+    assert told.verify == f"rollbook verify-journal {run.id} --head {run.head[:16]}"
 
 
 def test_report_is_computed_from_the_run_alone() -> None:

@@ -1,13 +1,19 @@
 """Commands that read what was done, and add to it: `runs`, `status`, `report`, `note`, `verify-journal`."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from ..errors import UsageError
+from ..errors import JournalError, UsageError
 from .command import OK, command
 from .screen import screen, write
 
+if TYPE_CHECKING:
+    from ..journal import Record
+
 _RUN = "The run's id, its beginning or end, or `last`."
 _LAST = "last"
+_SHORTEST_HEAD: Final = 8
 
 
 @command("runs", help={"json": "Print JSON for machines."})
@@ -135,12 +141,15 @@ def note(run: str, text: str, *, section: str = "notes") -> int:
     return OK
 
 
-@command("verify-journal", help={"run": _RUN})
-def verify_journal(run: str = _LAST) -> int:
+@command("verify-journal", help={"run": _RUN, "head": "A head hash from before, or its beginning."})
+def verify_journal(run: str = _LAST, *, head: str = "") -> int:
     """
     Recompute the hash chain of a run's journal.
 
-    Prints its head: compare that with the copy that was sent with the notifications.
+    Shows that no record was changed, put in or taken out between others. Whole
+    records cut off the end, or a chain written anew, show only against a head
+    from before, as the end of a run and its report print it: --head HASH.
+    Exits 1 where the journal is not as it was.
     """
     from ..journal import replay
     from ..runs import Runs
@@ -149,11 +158,34 @@ def verify_journal(run: str = _LAST) -> int:
 
     folder = Runs().find(run)
     records = replay(folder.journal)
-    head = f"Head: {records[-1].digest if records else 'none'}"
+    shown = f"Head: {records[-1].digest if records else 'none'}"
     torn = len(folder.journal.read_bytes().rpartition(b"\n")[2])
     if torn and not holder_of(folder):
-        write(f"The chain is whole up to record {len(records)}. {head}")
+        write(f"The chain is whole up to record {len(records)}. {shown}")
         write(f"The last write was torn ({count(torn, 'byte')}), as a kill leaves it; `resume` cuts it off.")
-        return OK
-    write(f"The chain of {count(len(records), 'record')} is whole. {head}")
+    else:
+        write(f"The chain of {count(len(records), 'record')} is whole. {shown}")
+    if head:
+        write(_since(records, head, folder.journal))
+    else:
+        write("Whether records were cut off its end shows only with a head from before: --head HASH.")
     return OK
+
+
+def _since(records: Sequence["Record"], head: str, path: Path) -> str:
+    """Say what came after the record with the hash *head*. Raises `JournalError` where there is none."""
+    from .words import count
+
+    wanted = head.strip().lower()
+    if len(wanted) < _SHORTEST_HEAD:
+        raise UsageError(f"--head {head}: give at least {_SHORTEST_HEAD} digits of the hash.")
+    number = next((record.number for record in records if record.digest.startswith(wanted)), None)
+    if number is None:
+        raise JournalError(
+            f"{path}: no record has the hash {wanted}: records were cut off its end, or the chain was written anew.",
+            advice="Keep the journal as it is. Compare it with a copy, and look at who can write its folder.",
+        )
+    after = len(records) - number
+    return (
+        f"Record {number} has the hash given: nothing was cut off up to there, and {count(after, 'record')} came after."
+    )

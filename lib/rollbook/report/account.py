@@ -277,7 +277,7 @@ class RunAccount:
     @property
     def verify(self) -> str:
         """The command that recomputes the journal's chain."""
-        return f"rollbook verify-journal {self.id}"
+        return f"rollbook verify-journal {self.id} --head {self.head[:16]}"
 
 
 @dataclass(frozen=True, slots=True)

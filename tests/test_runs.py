@@ -1,0 +1,30 @@
+"""The folder of runs."""
+
+from pathlib import Path
+
+from rollbook.journal import Journal
+from rollbook.runs import Runs
+
+
+def begin(runs: Runs, run_id: str) -> None:
+    """Begin a run."""
+    with Journal(runs.create(run_id).journal) as journal:
+        journal.append("note", text="begun")
+
+
+def test_the_last_run_is_the_one_that_began_last(tmp_path: Path) -> None:
+    """It is so also when the clock went back, and ids sort otherwise."""
+    runs = Runs(tmp_path)
+    begin(runs, "20260102T000000.000Z-aaaaaa")
+    begin(runs, "20260101T000000.000Z-bbbbbb")
+
+    assert runs.find("last").id == "20260101T000000.000Z-bbbbbb"
+
+
+def test_a_run_that_never_began_is_not_the_last(tmp_path: Path) -> None:
+    """A folder without a record was refused or killed before anything was done."""
+    runs = Runs(tmp_path)
+    begin(runs, "20260101T000000.000Z-aaaaaa")
+    runs.create("20260102T000000.000Z-bbbbbb")
+
+    assert runs.find("last").id == "20260101T000000.000Z-aaaaaa"
