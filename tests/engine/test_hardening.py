@@ -427,3 +427,23 @@ def test_a_journal_that_is_removed_in_the_middle_is_copied_and_stops_the_run(
     copy = Path(re.findall(r"A copy is in (\S+),", caught.value.advice)[0])
     assert [record.type for record in replay(copy)] == ["run_started", "step_started"]
     assert copy.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("way", ["true", "false"])
+def test_what_an_undo_gave_back_is_not_given_back_again_at_the_end(workshop: Workshop, way: str) -> None:
+    """A `finally` step of the unfinished run sees that step as undone; where its way back was passed over, as before."""
+    workshop.write(
+        "p",
+        "steps:\n  - id: take\n    name: Take it.\n    effect: idempotent\n    shell.run: {command: 'true'}\n"
+        f"    undo: {{steps: [{{id: give, name: Give it., effect: idempotent, when: '{way}',\n"
+        "      shell.run: {command: 'echo x >> given.txt'}}]}\n"
+        "  - {id: fail, name: Fail., effect: idempotent, undo: {leave: nothing was done}, shell.run: {command: 'false'}}\n"
+        "finally:\n  - id: end\n    name: Give it.\n    effect: idempotent\n"
+        "    when: run.status and steps.take.status in ['changed', 'ok', 'recovered']\n"
+        "    shell.run: {command: 'echo x >> given.txt'}\n",
+    )
+
+    back = workshop.undo(workshop.run("p"))
+
+    assert back.status == "undone"
+    assert (workshop.folder / "given.txt").read_text() == "x\n"

@@ -258,13 +258,24 @@ class Walk:
         """
         Let the `finally` steps see which steps began, also those that never ended, for these may have to be given back.
 
-        The end of an undo is the end of the run that it takes back: there, that run's steps count.
+        The end of an undo is the end of the run that it takes back: there, that run's steps count, and those that
+        the undo took back are `undone`, for what they took is given back once.
         """
+        back = self._taken_back()
         folder, undo_of = self.session.folder, self.plan.undo_of
         run = (RunFolder(folder.path.parent / undo_of) if undo_of else folder).read()
         for step in run.steps:
             if step.started_at is not None and (undo_of or not step.done):
-                self.session.planner.mark(step.address, step.status)
+                self.session.planner.mark(step.address, "undone" if step.address in back else step.status)
+
+    def _taken_back(self) -> frozenset[str]:
+        """Name the steps whose way back is over, and was not passed over as a whole."""
+        known = self.session.known
+        ways: dict[str, list[str]] = {}
+        for step in self.plan.steps:
+            if step.undo_of:
+                ways.setdefault(step.undo_of, []).append(known[step.address].status if step.address in known else "")
+        return frozenset(one for one, ends in ways.items() if all(ends) and any(end != "skipped" for end in ends))
 
     def _finally(self, planned: PlannedStep) -> bool:
         session = self.session

@@ -366,3 +366,21 @@ def test_the_audit_writes_nothing(sqlite_sample: Sample, tmp_path: Path) -> None
     assert run.status == "succeeded"
     assert [step.ops for step in run.steps] == [()]
     assert any(sqlite_sample.old_mongo_rerun_id in line for line in run.steps[0].details)
+
+
+def test_the_undo_of_an_unfinished_restore_gives_back_once(sqlite_sample: Sample, tmp_path: Path) -> None:
+    """What its undo gave back, the end of the run neither gives back again nor asks a person about."""
+    made, log = with_commands(sqlite_sample, tmp_path)
+    answers = without("approval")
+    inputs = {"course_id": sqlite_sample.course_id}
+    run = made.run("restore-course", nobody(answers), inputs=inputs, answers=answers)
+    assert (run.status, log.read_text().split()) == ("waiting", ["freeze", "pause"])
+
+    back = made.undo(run, nobody({**answers, **UNDO}))
+
+    steps = {step.planned.id: step.status for step in back.steps}
+    assert back.status == "undone", [(step.address, step.error) for step in back.steps if step.error]
+    assert log.read_text().split() == ["freeze", "pause", "resume", "unfreeze"]
+    assert {steps[name] for name in ("unfreeze", "unfreeze_by_hand", "resume_pruning", "resume_pruning_by_hand")} == {
+        "skipped"
+    }
