@@ -7,7 +7,8 @@ import pytest
 from rollbook.errors import SchemaError
 from rollbook.inventory import Inventory
 from rollbook.library import inventory_file
-from rollbook.reading import inventory_schema, parse_inventory
+from rollbook.reading.inventory import parse_inventory
+from rollbook.reading.schemas import inventory_schema
 from rollbook.source import load_yaml
 from rollbook.targets import KINDS
 from rollbook.targets.base import TargetSpec

@@ -152,3 +152,36 @@ def test_a_file_that_is_no_yaml_is_told(tmp_path: Path) -> None:
 def test_the_stock_runbooks_are_right(name: str) -> None:
     """The runbooks that come with Rollbook can be read."""
     assert Library(stock_folder(), stock=False).runbook(name).name == name
+
+
+def test_a_cover_has_what_a_list_needs_and_no_steps(tmp_path: Path) -> None:
+    """A cover has name, title, inputs and its own text; what is wrong inside a step is left to whoever plans it."""
+    path = write(tmp_path, "one", "{id: a, name: Do a thing, no.such: {}}", title="Mine")
+    path.write_text(path.read_text() + "inputs: {course: course_key}\n")
+    library = Library(tmp_path, stock=False)
+
+    cover = library.cover("one")
+
+    assert (cover.name, cover.title, cover.inputs["course"].type, cover.steps) == ("one", "Mine", "course_key", ())
+    assert list(cover.sources) == ["one.yml"]
+    with pytest.raises(SchemaError, match=r"no\.such"):
+        library.runbook("one")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("runbook: one\ntitle: [\n", "not closed"),
+        ("runbook: one\ntitle: Do it\nsteps: []\n", "at least one step"),
+        ("runbook: one\ntitle: Do it\nsteps: [{}]\nowners: x\n", "owners"),
+        ("runbook: other\ntitle: Do it\nsteps: [{}]\n", "the file is named"),
+    ],
+)
+def test_a_cover_of_a_broken_file_is_refused(tmp_path: Path, text: str, found: str) -> None:
+    """What is no YAML, or is wrong above the steps, cannot pass for a runbook in a list."""
+    write(tmp_path, "one", TASK).write_text(text)
+
+    with pytest.raises((SourceError, SchemaError)) as refused:
+        Library(tmp_path, stock=False).cover("one")
+
+    assert any(found in str(problem) for problem in refused.value.problems)

@@ -9,7 +9,8 @@ import pytest
 
 import rollbook
 from rollbook.errors import SchemaError, SourceError, UsageError
-from rollbook.reading import inventory_schema, parse_runbook, runbook_schema
+from rollbook.reading.runbook import parse_runbook
+from rollbook.reading.schemas import inventory_schema, runbook_schema
 from rollbook.runbook import Approval, Input, Requirement, Runbook, TargetNeed, convert_input, convert_inputs
 from rollbook.schema import build
 from rollbook.source import load_yaml

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .errors import NotFoundError, SchemaError
-from .inventory import Inventory
-from .reading import parse_inventory, parse_runbook
 from .runbook import Runbook
 from .source import Document, load_yaml, read_yaml
+
+if TYPE_CHECKING:
+    from .inventory import Inventory
 
 _ENDINGS: Final = (".yml", ".yaml")
 DEEPEST: Final = 20
@@ -64,6 +65,19 @@ class Library:
             return self.runbook_file(Path(name))
         return _Reading(self._runbook_document).read(name)
 
+    def cover(self, name: str) -> Runbook:
+        """
+        Read the runbook *name* without its steps, for a list.
+
+        Raises as `runbook` does, except for what is wrong inside a step or an include.
+        """
+        from .reading.head import parse_cover
+
+        document = self._runbook_document(name)
+        cover = parse_cover(document)
+        _check_name(document, "runbook", name)
+        return replace(cover, sources=_source(name, document))
+
     def runbook_file(self, path: Path) -> Runbook:
         """Read the runbook in a file; what it includes is looked for beside it first."""
 
@@ -75,7 +89,7 @@ class Library:
 
         return _Reading(find).read(path.stem)
 
-    def inventory(self, environment: str) -> Inventory:
+    def inventory(self, environment: str) -> "Inventory":
         """Read the inventory of *environment*; raises `NotFoundError`, `SourceError` or `SchemaError`."""
         path = self.find("inventory", environment)
         if path is None:
@@ -105,8 +119,10 @@ class Library:
         return tuple(sorted({path.stem for path in files if path.is_file()}))
 
 
-def inventory_file(path: Path) -> Inventory:
+def inventory_file(path: Path) -> "Inventory":
     """Read the inventory in a file, whose environment must be named as the file is."""
+    from .reading.inventory import parse_inventory
+
     document = read_yaml(path, keep=True)
     inventory = parse_inventory(document)
     _check_name(document, "environment", path.stem)
@@ -152,6 +168,8 @@ class _Reading:
                 f"Includes are nested more than {DEEPEST} deep: {way}.",
                 advice="Have the first runbook include the last ones itself.",
             )
+        from .reading.runbook import parse_runbook  # a list of runbooks needs no actions
+
         document = self.find(name)
         self.open.append(name)
         included: dict[str, Runbook] = {}
@@ -163,11 +181,15 @@ class _Reading:
         runbook = parse_runbook(document, include)
         self.open.pop()
         _check_name(document, "runbook", name)
-        sources = {f"{name}{Path(document.file).suffix or '.yml'}": document.text}
+        sources = _source(name, document)
         for other in included.values():
             sources |= other.sources
         self.read_already[name] = replace(runbook, sources=sources, includes=included)
         return self.read_already[name]
+
+
+def _source(name: str, document: Document) -> dict[str, str]:
+    return {f"{name}{Path(document.file).suffix or '.yml'}": document.text}
 
 
 def _check_name(document: Document, key: str, name: str) -> None:

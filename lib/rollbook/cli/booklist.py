@@ -1,4 +1,9 @@
-"""The list of runbooks, for people and for machines; a runbook that cannot be read is listed with its reason."""
+"""
+The list of runbooks, for people and for machines; a runbook that cannot be read is listed with its reason.
+
+Its file is read whole, its steps are not checked: that would import every kind of action that any runbook
+uses, to answer who only asks what there is. `lint` checks them, and so does each plan.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +19,7 @@ from .screen import Screen
 def _books(library: Library) -> Iterator[dict[str, Plain]]:
     for name in library.runbook_names():
         try:
-            book = library.runbook(name)
+            book = library.cover(name)
         except RollbookError as error:
             yield {"name": name, "error": _short(error)}
             continue

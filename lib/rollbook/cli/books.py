@@ -11,7 +11,8 @@ def list_runbooks(*, json: bool = False) -> int:
     """
     List the runbooks there are.
 
-    The working folder's own come before the stock ones of the same name.
+    The working folder's own come before the stock ones of the same name. Steps
+    are not checked here: lint does that.
 
     --json prints a list of {name, title, summary, owner, inputs: {NAME: {type,
     help, required}}, file}; one that cannot be read is {name, error}.
@@ -73,7 +74,7 @@ def schema(*, inventory: bool = False) -> int:
     """Print the JSON Schema of runbooks, for editors."""
     import json
 
-    from ..reading import inventory_schema, runbook_schema
+    from ..reading.schemas import inventory_schema, runbook_schema
 
     write(json.dumps(inventory_schema() if inventory else runbook_schema(), indent=2, ensure_ascii=False))
     return OK

@@ -2,22 +2,20 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Final
 
 from ..errors import NotFoundError
-from ..runbook import Input, Runbook, TargetNeed, convert_input
-from ..schema import DocumentProblems, PlainProblems, convert
+from ..runbook import Runbook, TargetNeed
+from ..schema import DocumentProblems
 from ..source import Document
 from ..targets import KINDS
 from ..values import Plain
-from .forms import RunbookForm
+from .head import bound, keys_of, parse_head
 from .names import check_kind
 from .references import Scope, check_value
 from .steps import Included, StepReader, walk_steps
 
-_RUNBOOK_NAME: Final = re.compile(r"[a-z][a-z0-9-]*", re.ASCII)
-_INPUT_NAME: Final = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _TARGET_NAME: Final = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
 _SECTIONS: Final = ("steps", "finally")
 
@@ -36,82 +34,16 @@ def parse_runbook(document: Document, included: Included = no_includes) -> Runbo
     """
     problems = DocumentProblems(document)
     content = document.content
-    form = convert(RunbookForm, content, problems)
-    _check_head(content, problems)
-    inputs = _inputs(content.get("inputs"), problems)
+    form, inputs = parse_head(content, problems)
     needs = _needs(content.get("targets"), problems)
-    scope = Scope(frozenset(_keys(content.get("inputs"))), _places(document))
+    scope = Scope(frozenset(keys_of(content.get("inputs"))), _places(document))
     _check_duplicates(document, problems)
     check_value(content.get("lock"), ("lock",), Scope(scope.inputs, {}), problems)
     reader = StepReader(document, problems, needs, included)
     steps, last = (reader.read(content.get(section), (section,), scope) for section in _SECTIONS)
     if problems or form is None:
         raise problems.error()
-    return Runbook(
-        name=form.runbook,
-        title=form.title,
-        steps=steps,
-        finally_=last,
-        owner=form.owner,
-        summary=form.summary,
-        inputs=inputs,
-        targets=needs,
-        lock=form.lock,
-    )
-
-
-def _check_head(content: Mapping[str, Plain], problems: DocumentProblems) -> None:
-    name = content.get("runbook")
-    if isinstance(name, str) and not _RUNBOOK_NAME.fullmatch(name):
-        problems.add(("runbook",), f"a runbook's name is made of small letters, digits and -; found {name!r}")
-    if content.get("title") == "":
-        problems.add(("title",), "expected a title: what the runbook does, in a few words")
-    if content.get("steps") == []:
-        problems.add(("steps",), "expected at least one step")
-
-
-def _keys(content: Plain) -> Collection[str]:
-    return content.keys() if isinstance(content, dict) else ()
-
-
-def _inputs(content: Plain, problems: DocumentProblems) -> dict[str, Input]:
-    """Give the inputs, and check what their types cannot."""
-    for name in _keys(content):
-        if not _INPUT_NAME.fullmatch(name):
-            message = f"an input's name is made of small letters, digits and _; found {name!r}"
-            problems.add(("inputs", name), message, at_key=True)
-    found = {}
-    for name, written in content.items() if isinstance(content, dict) else ():
-        # What does not fit was told when the whole file was converted.
-        wanted = convert(Input, {"type": written} if isinstance(written, str) else written, PlainProblems())
-        if wanted is not None:
-            found[name] = _checked_input(name, wanted, problems)
-    return found
-
-
-def _checked_input(name: str, wanted: Input, problems: DocumentProblems) -> Input:
-    if wanted.pattern:
-        try:
-            re.compile(wanted.pattern)
-        except (re.error, OverflowError, RecursionError) as error:
-            problems.add(("inputs", name, "pattern"), f"this is not a regular expression: {error}")
-            return wanted
-    plain = Input(wanted.type)
-    for number, choice in enumerate(wanted.choices):
-        _check_value(plain, choice, ("inputs", name, "choices", number), problems)
-    if wanted.default is not None:
-        if "{{" in str(wanted.default):
-            problems.add(("inputs", name, "default"), "a default is a plain value; expressions are not evaluated in it")
-            return wanted
-        _check_value(wanted, wanted.default, ("inputs", name, "default"), problems)
-    return wanted
-
-
-def _check_value(wanted: Input, value: Plain, path: tuple[str | int, ...], problems: DocumentProblems) -> None:
-    try:
-        convert_input(wanted, value, str(path[1]))
-    except ValueError as error:
-        problems.add(path, str(error))
+    return replace(bound(form, inputs), steps=steps, finally_=last, targets=needs)
 
 
 def _needs(content: Plain, problems: DocumentProblems) -> dict[str, TargetNeed]:
