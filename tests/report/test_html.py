@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from rollbook.report.html import to_html
+from rollbook.report.html import html_pieces, to_html
 from rollbook.report.model import report_of
 from rollbook.run import Run
 
@@ -183,3 +183,25 @@ def test_undo_run_is_on_the_same_page() -> None:
     assert "Succeeded, then undone" in text
     assert run.head in text
     assert undo.head in text
+
+
+def test_very_many_changes_come_in_bundles() -> None:
+    """Of very many changes a browser draws the first hundred, and each one is in the page."""
+    story = Story(plan_of([step(f"s{i}", f"Step {i}", verdict="run") for i in range(250)]))
+    for i in range(250):
+        story.step(f"s{i}", 0.4, "changed")
+
+    html = to_html(report_of(story.finish()))
+
+    assert "<details open><summary>Changes 1 to 100: steps 1 to 100</summary>" in html
+    assert "<details><summary>Changes 201 to 250: steps 201 to 250</summary>" in html
+    assert [f'<h3 id="step-{i}">' in html for i in range(1, 251)] == [True] * 250
+
+
+def test_pieces_are_the_page() -> None:
+    """What is written piece by piece is the page, and no piece is a large part of it."""
+    report = report_of(CASES["many"])
+    pieces = tuple(html_pieces(report))
+
+    assert "".join(pieces) == to_html(report)
+    assert max(map(len, pieces)) < len(to_html(report)) / 10

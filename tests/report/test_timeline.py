@@ -73,6 +73,20 @@ def test_lanes_are_bounded() -> None:
     assert names[-1] == "other targets"
 
 
+def test_crowded_bars_are_bundled() -> None:
+    """A thousand steps are drawn as some hundred bars; one that failed has a bar of its own."""
+    story = Story(plan_of([step(f"s{i}", f"Step {i}", verdict="run") for i in range(1000)]))
+    for i in range(999):
+        story.step(f"s{i}", 0.1, "changed")
+    story.begin("s999").tell("step_failed", 0.1, step="s999", error="no")
+
+    svg = to_svg(report_of(story.finish("failed")))
+
+    assert 100 < svg.count('<g class="bar changed"><title>') < 300
+    assert svg.count('<g class="bar failed"><title>1000. Step 999: failed') == 1
+    assert "<title>1. Step 0 to " in svg
+
+
 def test_trouble_has_its_marks() -> None:
     """Retries, drift, doubt, failure and warnings each have a mark and a place in the legend."""
     story = Story(plan_of((step("s", "S", targets=("t",), verdict="run", ops=({"op": "command"},)),)))

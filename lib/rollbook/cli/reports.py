@@ -1,12 +1,12 @@
 """A run's report on disk, in every format, and on the screen in one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, Literal, get_args
 
 from ..beside import write_beside
 from ..errors import UsageError
-from ..report import report_of, to_html, to_json, to_markdown
+from ..report import html_pieces, json_pieces, markdown_pieces, report_of
 from ..report.account import Report
 from ..run import Run
 from ..runs import RunFolder, Runs
@@ -15,19 +15,37 @@ from .undone import undo_of
 
 Format = Literal["md", "html", "json"]
 FORMATS: Final = get_args(Format)
-_RENDERERS: Final[Mapping[str, Callable[[Report], str]]] = {"md": to_markdown, "html": to_html, "json": to_json}
+_RENDERERS: Final[Mapping[str, Callable[[Report], Iterator[str]]]] = {
+    "md": markdown_pieces,
+    "html": html_pieces,
+    "json": json_pieces,
+}
 
 
 def render(run: Run, format_: str) -> str:
     """Tell *run* as a report, with the undo that took it back if there is one. Raises `UsageError`."""
     if format_ not in _RENDERERS:
         raise UsageError(f"--format {format_}: expected {', '.join(FORMATS)}.")
-    return _RENDERERS[format_](_report(run))
+    return "".join(_RENDERERS[format_](_report(run)))
 
 
 def _report(run: Run) -> Report:
     here = run.started_at.astimezone()
-    return report_of(run, undo=undo_of(run), local_zone=here.tzinfo if here.utcoffset() else None)
+    undo = undo_of(run) if _named_by_another(run) else None
+    return report_of(run, undo=undo, local_zone=here.tzinfo if here.utcoffset() else None)
+
+
+def _named_by_another(run: Run) -> bool:
+    """Tell whether the plan of another run names *run*: most runs nobody undoes, and to read every plan takes long."""
+    return any(folder.id != run.id and run.id.encode() in _first_line(folder) for folder in Runs().all())
+
+
+def _first_line(folder: RunFolder) -> bytes:
+    try:
+        with folder.journal.open("rb") as journal:
+            return journal.readline()
+    except OSError:  # it is no undo that could be told of
+        return b""
 
 
 def write_reports(run: Run, folder: RunFolder) -> Mapping[str, Path]:
@@ -43,20 +61,20 @@ def _write(run: Run, folder: RunFolder) -> Mapping[str, Path]:
     paths = {}
     for format_, renderer in _RENDERERS.items():
         path = folder.path / f"report.{format_}"
-        save_private(path, renderer(report))
+        # They can be told anew from the journal at any time, so nobody waits for the disk.
+        write_beside(path, _encoded(renderer(report)), lasting=False)
         paths[format_] = path
     return paths
 
 
+def _encoded(pieces: Iterable[str]) -> Iterator[bytes]:
+    return (piece.encode() for piece in pieces)
+
+
 def save_named(path: Path, text: str) -> None:
-    """Write *text* to a file that the operator named. Raises `UsageError` where that cannot be."""
+    """Write *text* to a file that the operator named, for its owner only. Raises `UsageError` where that cannot be."""
     check_out(path)
     try:
-        save_private(path, text)
+        write_beside(path, (text.encode(),))
     except OSError as error:
         raise unwritable(path, error.strerror or str(error)) from error
-
-
-def save_private(path: Path, text: str) -> None:
-    """Write *text* so that its owner only can read it; a half-written file never has the name."""
-    write_beside(path, (text.encode(),))

@@ -10,15 +10,28 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from .account import Report
     from .checklist import to_checklist
-    from .html import to_html
-    from .json import to_json
-    from .markdown import to_markdown
+    from .html import html_pieces, to_html
+    from .json import json_pieces, to_json
+    from .markdown import markdown_pieces, to_markdown
     from .model import report_of
 
-__all__ = ["Report", "report_of", "to_checklist", "to_html", "to_json", "to_markdown"]
+__all__ = [
+    "Report",
+    "html_pieces",
+    "json_pieces",
+    "markdown_pieces",
+    "report_of",
+    "to_checklist",
+    "to_html",
+    "to_json",
+    "to_markdown",
+]
 
 _PLACES: Final = {
     "Report": "account",
+    "html_pieces": "html",
+    "json_pieces": "json",
+    "markdown_pieces": "markdown",
     "report_of": "model",
     "to_checklist": "checklist",
     "to_html": "html",

@@ -7,14 +7,16 @@ from .wording import visible
 
 # An underscore between letters, a lone ampersand and a > inside a line mean nothing in Markdown:
 # they are left alone, for many people read the file as it is.
-_SPECIAL: Final = re.compile(r"[\\`*\[\]<|~$]|(?<![^\W_])_|_(?![^\W_])|&(?=[#\w]+;)|:(?=//)|(?i:(?<=www)\.)")
-_OPENING: Final = re.compile(r"^([-+#=>])")
-_NUMBERED: Final = re.compile(r"^(\d+)([.)])")
+_SPECIAL: Final = r"[\\`*\[\]<|~$]|(?<![^\W_])_|_(?![^\W_])|&(?=[#\w]+;)|:(?=//)|(?i:(?<=www)\.)"
+_SUSPECT: Final = frozenset("\\`*[]<|~$_&:")
+_SPLITTING: Final = frozenset("|\\`")
+_OPENING: Final = r"^([-+#=>])"
+_NUMBERED: Final = r"^(\d+)([.)])"
 
 
 def text(value: str) -> str:
     """Write *value* on one line, for the middle of a line or a table's cell."""
-    return _SPECIAL.sub(r"\\\g<0>", " ".join(visible(value).split()))
+    return _special(" ".join(visible(value).split()))
 
 
 def item(value: str) -> str:
@@ -39,7 +41,7 @@ def code(value: str) -> str:
 
 def cell(value: str) -> str:
     """Write *value* in a table's cell: as code where no reader can split the cell there."""
-    return text(value) if not value.strip() or set(value) & set("|\\`") else code(value)
+    return text(value) if not value.strip() or not _SPLITTING.isdisjoint(value) else code(value)
 
 
 def block(value: str) -> str:
@@ -62,12 +64,19 @@ def table(*head: str) -> list[str]:
 def _quoted(line: str) -> str:
     bare = line.strip(" \t")
     indent = "\u00a0" * len(line[: len(line) - len(line.lstrip(" \t"))].expandtabs(4)) if bare else ""
-    return indent + _opening(_SPECIAL.sub(r"\\\g<0>", bare))
+    return indent + _opening(_special(bare))
+
+
+def _special(line: str) -> str:
+    # Most lines hold nothing that could be special, and a look is cheaper than a search.
+    if _SUSPECT.isdisjoint(line) and "www." not in line.lower():
+        return line
+    return re.sub(_SPECIAL, r"\\\g<0>", line)
 
 
 def _opening(line: str) -> str:
-    return _NUMBERED.sub(r"\1\\\2", _OPENING.sub(r"\\\1", line))
+    return re.sub(_NUMBERED, r"\1\\\2", re.sub(_OPENING, r"\\\1", line))
 
 
 def _longest(content: str) -> int:
-    return max((len(run) for run in re.findall("`+", content)), default=0)
+    return max(map(len, re.findall("`+", content)), default=0) if "`" in content else 0

@@ -1,88 +1,66 @@
 """The report as one self-contained HTML page: no script, nothing fetched, all text escaped."""
 
-import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from .account import Report
-from .timeline import to_svg
-from .wording import FINE, STEP_MARKS, STEP_TONES, clock, counted, duration, local, size, utc, visible
+from .changes import answers, changes, found, missing, undo
+from .evidence import chronology, evidence
+from .frontpage import at, free_sections, front, impact, people, section, summary, timeline
+from .markup import NOTHING, Html, form
 
-LONG_TABLE: Final = 60
+_TOP: Final = form("""\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<meta name="color-scheme" content="light dark">
+<title>Incident report {}: {}</title>
+<style>
+{}
+</style>
+</head>
+<body>
+<a class="skip" href="#summary">To the summary</a>
+<main>
+""")
+_END: Final = form("""\
+<p class="end">Computed from the journal of run {}, whose records are chained by SHA-256. \
+Values of secrets are never in a journal, so they are not in this report.</p>
+</main>
+</body>
+</html>
+""")
 
 
 def to_html(report: Report) -> str:
     """Give the report as an HTML file's text."""
-    return (
-        _environment(report)
-        .get_template("report.html.j2")
-        .render(
-            report=report,
-            run=report.run,
-            impact=report.impact,
-            timeline=Markup(to_svg(report)),  # noqa: S704  # escapes itself
-        )
-    )
+    return "".join(html_pieces(report))
 
 
-def _environment(report: Report) -> Environment:
-    environment = Environment(
-        loader=PackageLoader("rollbook.report", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_finalize,
-        bytecode_cache=_compiled(),
-    )
-    environment.globals.update(
-        utc=utc,
-        clock=lambda at: clock(at, fine=report.impact.elapsed < FINE),
-        local=lambda at: local(at, report.zone),
-        duration=duration,
-        size=size,
-        counted=counted,
-        tones=STEP_TONES,
-        marks=STEP_MARKS,
-        shares=_shares(report),
-        sections={section.key: section for section in report.written},
-        long_table=LONG_TABLE,
-    )
-    return environment
-
-
-def _compiled() -> FileSystemBytecodeCache | None:
-    """Keep compiled templates between runs, for compiling them takes longer than a small run; None where one cannot."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111  # never raises
-    folder = Path(base, "rollbook", "templates")
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        seen = folder.stat()
-    except OSError:
-        return None
-    # Code is read from there, so nobody else may write it.
-    private = seen.st_uid == os.geteuid() and not seen.st_mode & 0o022 and os.access(folder, os.W_OK)
-    return FileSystemBytecodeCache(str(folder)) if private else None
-
-
-def _finalize(value: object) -> object:
-    # Markup is what the templates and the timeline wrote themselves.
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _shares(report: Report) -> tuple[tuple[str, str, float], ...]:
-    """Give the parts of the elapsed time: class, words and percent."""
-    impact = report.impact
-    parts = (
-        ("work", "steps at work", impact.working),
-        ("wait", "waiting for people", impact.waiting),
-        ("stop", "standing still", impact.stopped),
-        ("rest", "between steps", impact.between),
-    )
-    whole = sum(seconds for _, _, seconds in parts)
-    return tuple(
-        (kind, f"{words} {duration(seconds)}", 100 * seconds / whole) for kind, words, seconds in parts if seconds
-    )
+def html_pieces(report: Report) -> Iterator[Html]:
+    """Yield the text of `to_html` in pieces: a row, a card, a paragraph."""
+    run, taker = report.run, report.undo
+    style = Html(Path(__file__).with_name("report.css").read_text(encoding="utf-8"))
+    yield _TOP(run.id, run.title or run.runbook, style)
+    yield from front(report)
+    yield from section("summary", "Summary", summary(report))
+    yield from section("timeline", "Timeline", timeline(report))
+    yield from section("impact", "Impact, measured", impact(report))
+    yield from people(report, "root-cause")
+    if report.found:
+        yield from section("found", "What was found", found(report))
+    yield from section("changes", "What was changed", changes(report))
+    yield from section("answers", "Approvals and answers", answers(report))
+    yield from section("missing", "What did not happen", missing(report))
+    yield from section("undo", "Undo", undo(report, at(report, taker.began) if taker else NOTHING))
+    yield from people(report, "lessons")
+    yield from people(report, "actions")
+    yield from free_sections(report)
+    yield from section("chronology", "Chronology", chronology(report))
+    yield from section("evidence", "Evidence", evidence(report))
+    yield _END(run.id)

@@ -1,13 +1,13 @@
 """The report as JSON: a documented, stable shape for machines."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from operator import attrgetter
 from typing import Any, Final
 
-from ..values import Plain
 from .account import Report
 from .wording import escaped, iso
 
@@ -24,42 +24,50 @@ def to_json(report: Report) -> str:
     `steps`, `moments`, `answers` in order; `written` the sections that people write. Times are
     ISO 8601 UTC with milliseconds, durations seconds, `zone` the name of the local time zone.
     """
-    told: dict[str, Plain] = {"format": report.format, **_plain(report)}
-    text = "{\n" + ",\n".join(f" {_written(key)}: {_lines(part)}" for key, part in told.items()) + "\n}\n"
-    return escaped(text)
+    return "".join(json_pieces(report))
 
 
-def _lines(value: Plain) -> str:
+def json_pieces(report: Report) -> Iterator[str]:
+    """Yield the text of `to_json`, a line at a time."""
+    names = ["format", *(part.name for part in fields(report) if part.name != "format")]
+    for index, name in enumerate(names):
+        yield f"{',' if index else '{'}\n {_written(name)}: "
+        yield from _lines(getattr(report, name))
+    yield "\n}\n"
+
+
+def _lines(value: object) -> Iterator[str]:
     """Write a list with one item a line: a step is found by its line, and the encoder is the fast one."""
-    if not isinstance(value, list) or not value:
-        return _written(value)
-    return "[\n" + ",\n".join(f"  {_written(part)}" for part in value) + "\n ]"
+    if not isinstance(value, tuple) or not value:
+        yield _written(value)
+        return
+    for index, part in enumerate(value):
+        yield f"{',' if index else '['}\n  {_written(part)}"
+    yield "\n ]"
 
 
-def _written(value: Plain) -> str:
-    return json.dumps(value, ensure_ascii=False)
+def _written(value: object) -> str:
+    return escaped(_ENCODER.encode(value))
 
 
-def _plain(value: object) -> Plain:
+def _plain(value: object) -> object:
+    """Give what JSON lacks as what it has; the encoder asks for nothing else, and then for what is inside."""
     match value:
         case datetime():
             return iso(value)
         case timedelta():
             return value.total_seconds()
-        case str() | int() | float() | bool() | None:
-            return value
-        case Sequence():
-            return [_plain(part) for part in value]
-    if is_dataclass(value):
-        cls: Any = type(value)  # typeshed: a class is not Hashable to mypy
-        return {name: _part(name, getattr(value, name)) for name in _names(cls)}
-    return str(value)
+    if not is_dataclass(value):
+        return str(value)
+    cls: Any = type(value)  # typeshed: a class is not Hashable to mypy
+    names, values_of = _parts(cls)
+    return {name: dict(part) if name in _PAIRS else part for name, part in zip(names, values_of(value), strict=True)}
 
 
 @cache
-def _names(cls: type[Any]) -> tuple[str, ...]:
-    return tuple(part.name for part in fields(cls))
+def _parts(cls: type[Any]) -> tuple[tuple[str, ...], Callable[[object], tuple[Any, ...]]]:
+    names = tuple(part.name for part in fields(cls))
+    return names, attrgetter(*names)
 
 
-def _part(name: str, value: Plain) -> Plain:
-    return dict(value) if name in _PAIRS else _plain(value)
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, default=_plain)

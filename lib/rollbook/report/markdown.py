@@ -18,26 +18,40 @@ UNDO_WORDS = {
 
 def to_markdown(report: Report) -> str:
     """Give the report as Markdown."""
+    return "".join(markdown_pieces(report))
+
+
+def markdown_pieces(report: Report) -> Iterator[str]:
+    """Yield the text of `to_markdown`, a line or a block at a time; empty lines never come in pairs."""
+    before = ends = ""
+    for part in _lines(report):
+        if part:
+            yield f"{ends}{part}"
+            ends = "\n"
+        elif before:
+            ends += "\n"
+        before = part
+    yield "\n"
+
+
+def _lines(report: Report) -> Iterator[str]:
     sections = {section.key: section for section in report.written}
     free = [section for section in report.written if section.key not in ("impact", "root-cause", "lessons", "actions")]
-    parts = [
-        *_header(report),
-        *_summary(report),
-        *_impact(report, sections["impact"]),
-        *_written(report, sections["root-cause"]),
-        *_found(report),
-        *_changes(report),
-        *_answers(report),
-        *_missing(report),
-        *_undo(report),
-        *_written(report, sections["lessons"]),
-        *_written(report, sections["actions"]),
-        *(line for section in free for line in _written(report, section)),
-        *_chronology(report),
-        *_evidence(report),
-    ]
-    kept = [part for before, part in zip(("", *parts), parts, strict=False) if part or before]
-    return "\n".join(kept).rstrip("\n") + "\n"
+    yield from _header(report)
+    yield from _summary(report)
+    yield from _impact(report, sections["impact"])
+    yield from _written(report, sections["root-cause"])
+    yield from _found(report)
+    yield from _changes(report)
+    yield from _answers(report)
+    yield from _missing(report)
+    yield from _undo(report)
+    yield from _written(report, sections["lessons"])
+    yield from _written(report, sections["actions"])
+    for section in free:
+        yield from _written(report, section)
+    yield from _chronology(report)
+    yield from _evidence(report)
 
 
 def _heading(title: str) -> list[str]:

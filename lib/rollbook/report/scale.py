@@ -2,11 +2,11 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import accumulate, compress, pairwise
 from math import ceil, floor
-from typing import Final
+from operator import not_
+from typing import Final, NamedTuple
 
 BREAK: Final = 62.0
 LEAST: Final = 9.0
@@ -18,8 +18,7 @@ STEPS: Final = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
+class Break(NamedTuple):
     """An idle stretch drawn shorter than it was."""
 
     began: datetime
@@ -33,16 +32,14 @@ class Break:
         return (self.ended - self.began).total_seconds()
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(NamedTuple):
     """A labelled place on the axis."""
 
     place: float
     label: str
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(NamedTuple):
     """Places for moments: *places[i]* belongs to *moments[i]*, straight in between."""
 
     moments: tuple[datetime, ...]
@@ -76,11 +73,9 @@ class Scale:
         return tuple(Tick(self.place(at), _label(at, taken, period)) for at in taken)
 
     def _round(self, period: float) -> Iterator[datetime]:
-        idle = {stop.began for stop in self.breaks}
         midnight = self.moments[0].astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        for began, ended in pairwise(self.moments):
-            if began in idle:
-                continue
+        edges = (self.moments[0], *(at for stop in self.breaks for at in (stop.began, stop.ended)), self.moments[-1])
+        for began, ended in zip(edges[::2], edges[1::2], strict=True):
             low, high = ((at - midnight).total_seconds() / period for at in (began, ended))
             yield from (midnight + timedelta(seconds=index * period) for index in range(ceil(low), floor(high) + 1))
 
@@ -128,22 +123,39 @@ def _busy(stretches: Sequence[tuple[datetime, datetime]], moments: Sequence[date
 
 def _widths(lengths: Sequence[float], busy: Sequence[bool], room: float) -> tuple[list[float], float]:
     least = min(LEAST, 0.5 * room / max(sum(busy), 1))
-    long = sum(length > 0.01 * sum(lengths) for length, works in zip(lengths, busy, strict=True) if not works)
+    seen = 0.01 * sum(lengths)
+    long = sum(length > seen for length, works in zip(lengths, busy, strict=True) if not works)
     most = min(BREAK, 0.45 * room / max(long, 1))
 
-    def at_pace(pace: float) -> list[float]:
-        return [
-            max(least, length * pace) if works else min(most, length * pace)
-            for length, works in zip(lengths, busy, strict=True)
-        ]
-
+    spent = _Spent(lengths, busy, least, most)
     low, high = 0.0, room / max(min(lengths), 1e-6)
     for _ in range(80):
         middle = (low + high) / 2
-        low, high = (middle, high) if sum(at_pace(middle)) < room else (low, middle)
-    widths = at_pace(high)
+        low, high = (middle, high) if spent.at(middle) < room else (low, middle)
+    widths = [
+        max(least, length * high) if works else min(most, length * high)
+        for length, works in zip(lengths, busy, strict=True)
+    ]
     stretch = room / sum(widths)
     return [width * stretch for width in widths], high
+
+
+class _Spent:
+    """How much room all stretches take at a pace: told by two look-ups, for there may be many thousand of them."""
+
+    def __init__(self, lengths: Sequence[float], busy: Sequence[bool], least: float, most: float) -> None:
+        self._least, self._most = least, most
+        self._work = sorted(compress(lengths, busy))
+        self._idle = sorted(compress(lengths, map(not_, busy)))
+        self._work_sums = [0.0, *accumulate(self._work)]
+        self._idle_sums = [0.0, *accumulate(self._idle)]
+
+    def at(self, pace: float) -> float:
+        """Give the room that work of at least *least* and idle time of at most *most* each takes."""
+        thin = bisect_right(self._work, self._least / pace)
+        short = bisect_right(self._idle, self._most / pace)
+        work = thin * self._least + (self._work_sums[-1] - self._work_sums[thin]) * pace
+        return work + self._idle_sums[short] * pace + (len(self._idle) - short) * self._most
 
 
 def _label(at: datetime, ticks: Sequence[datetime], period: float) -> str:

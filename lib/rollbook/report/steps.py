@@ -21,14 +21,17 @@ def step_accounts(run: Run, undo: Run | None, gaps: Sequence[Span]) -> tuple[Ste
     for wait in (*waits_of(run), *(waits_of(undo) if undo else ())):
         waits.setdefault(wait.address, []).append(wait)
     undoing = _undoing(undo)
-    told = [_told(run, step, waits.get(step.address, []), gaps) for step in run.steps]
-    told = [_with_undo(account, step, undo, undoing) for account, step in zip(told, run.steps, strict=True)]
+    told = [
+        _with_undo(_told(number, run, step, waits.get(step.address, []), gaps), step, undo, undoing)
+        for number, step in enumerate(run.steps, 1)
+    ]
     if undo is not None:
-        told += [replace(_told(undo, step, [], ()), undo=None) for step in undo.steps]
-    return tuple(replace(account, number=number) for number, account in enumerate(told, 1))
+        rest = enumerate(undo.steps, len(told) + 1)
+        told += [replace(_told(number, undo, step, [], ()), undo=None) for number, step in rest]
+    return tuple(told)
 
 
-def _told(run: Run, step: StepRun, waits: Sequence[Span], gaps: Sequence[Span]) -> StepAccount:
+def _told(number: int, run: Run, step: StepRun, waits: Sequence[Span], gaps: Sequence[Span]) -> StepAccount:
     planned = step.planned
     before = step.before if step.attempts else planned.before
     after = step.after if step.attempts else planned.after
@@ -37,7 +40,7 @@ def _told(run: Run, step: StepRun, waits: Sequence[Span], gaps: Sequence[Span]) 
     binding = tuple(field for field in fields if not planned.compared or field.name in planned.compared)
     now, spans = last_moment(run), _spans(run, step, waits, gaps)
     return StepAccount(
-        number=0,
+        number=number,
         run=run.id,
         address=step.address,
         name=planned.name,
