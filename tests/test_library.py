@@ -171,7 +171,7 @@ def test_a_cover_has_what_a_list_needs_and_no_steps(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("runbook: one\ntitle: a: b\n", "colon"),
+        ("runbook: one\ntitle: a: b\n", "quote the value"),
         ("runbook: one\ntitle: Do it\nsteps: []\n", "at least one step"),
         ("runbook: one\ntitle: Do it\nsteps: [{}]\nowners: x\n", "owners"),
         ("runbook: other\ntitle: Do it\nsteps: [{}]\n", "the file is named"),
