@@ -3,10 +3,8 @@
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +17,6 @@ from .run import Run, fold
 from .values import Plain
 
 FOLDER: Final = Path(".rollbook")
-_RECENT: Final = 7
 
 
 def new_run_id(at: datetime) -> str:
@@ -148,26 +145,11 @@ class Runs:
 
     def estimates(self, runbook: str) -> Mapping[str, float]:
         """Give each step's median seconds over the newest runs of *runbook*, by address."""
-        seen: dict[str, list[float]] = {}
-        for run in islice(self._of(runbook), _RECENT):
-            for step in run.steps:
-                if step.seconds is not None and step.status in ("ok", "changed"):
-                    seen.setdefault(step.address, []).append(step.seconds)
-        return {address: round(_median(seconds), 3) for address, seconds in seen.items()}
+        from .estimates import estimates  # only a plan needs them
 
-    def _of(self, runbook: str) -> Iterator[Run]:
-        for folder, plan in self.begun():
-            if plan.get("runbook") == runbook:
-                with suppress(JournalError):
-                    yield folder.read()
+        return estimates((folder.journal for folder in reversed(self.all())), runbook)
 
 
 def _begun(journal: Path) -> bool:
     # A process that was killed before its first record leaves an empty one: nothing was done there.
     return journal.exists() and journal.stat().st_size > 0
-
-
-def _median(numbers: list[float]) -> float:
-    # That of the standard library takes longer to import than all journals to read.
-    ordered, half = sorted(numbers), len(numbers) // 2
-    return ordered[half] if len(numbers) % 2 else (ordered[half - 1] + ordered[half]) / 2
