@@ -4,10 +4,11 @@ import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from ..dataclass import dataclass
 from ..errors import TargetError, Unreachable
 from ..ops import ChatMessage, Execution, Op, OpResult
 from ..values import Secret

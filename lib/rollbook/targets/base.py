@@ -8,10 +8,11 @@ sql, mongo, http, smtp.
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
+from ..dataclass import dataclass
 from ..ops import Execution, Op, OpResult
 from ..values import Plain
 

@@ -1,9 +1,10 @@
 """Addresses of sites: read once, by the library that sends them, so that what is checked is what is asked."""
 
 import re
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urljoin
+
+from ..dataclass import dataclass
 
 _PORTS: Final = {"http": 80, "https": 443}
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")

@@ -2,8 +2,9 @@
 
 import codecs
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from ..dataclass import dataclass
 
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse

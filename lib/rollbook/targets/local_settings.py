@@ -1,6 +1,8 @@
 """What an inventory says about this machine; by itself, for every run needs it and many need no other target."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from ..dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import IO, Final, Protocol, Self, TypeVar
 
+from ..dataclass import dataclass
 from ..errors import CommandTimeout, Interrupted, RollbookError
 from .sudo import as_user
 

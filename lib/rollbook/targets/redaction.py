@@ -5,10 +5,10 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from threading import Lock
 from typing import Final
 
+from ..dataclass import dataclass
 from ..values import Plain, Secret
 
 SHORTEST: Final = 6

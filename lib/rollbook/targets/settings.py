@@ -1,9 +1,10 @@
 """What an inventory says about a target, by kind; kept apart from the targets so that reading one loads no more."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
+from ..dataclass import dataclass
 from ..values import Plain, Secret
 
 

@@ -1,8 +1,8 @@
 """Turns what databases complain about into what an operator can do."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ..dataclass import dataclass
 from ..errors import RollbookError, TargetError, Unreachable
 
 if TYPE_CHECKING:

@@ -57,7 +57,8 @@ def run_over(
     if not started:
         raise Unreachable(
             f"the remote shell started nothing (exit code {exited}): {started.complaint}",
-            advice="Nothing was run. Log in by hand and try; is the folder there, and is sh the shell's to start?",
+            advice="Nothing was run. Log in by hand and try: is sh there, and is the folder, which the account that logs "
+            "in must be able to enter, also where sudo follows?",
         )
     return exited
 

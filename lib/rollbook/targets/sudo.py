@@ -1,9 +1,9 @@
 """Runs programs as another account through sudo, which must not ask for a password, and tells when sudo refused."""
 
 import os
-from dataclasses import dataclass
 from typing import Final, Protocol
 
+from ..dataclass import dataclass
 from ..errors import TargetError
 
 _REFUSALS: Final = (b"sudo: ", b"Sorry, user ")

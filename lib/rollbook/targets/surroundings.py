@@ -3,11 +3,11 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import RLock
 from typing import ClassVar, Final, Generic, Protocol, TypeVar
 
+from ..dataclass import dataclass
 from ..errors import TargetError, Unreachable
 from ..ops import Execution, Op, OpResult
 from ..values import Plain, Secret

@@ -9,9 +9,9 @@ import os
 import shlex
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
+from ..dataclass import dataclass
 from ..errors import CommandTimeout, Interrupted
 from .process import GRACE, Launch, Sink, left_alive, stopped, timed_out
 
