@@ -7,7 +7,7 @@ verify, undo) is derived here and in the engine, and written nowhere else.
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, field, fields
 from functools import cache
 from typing import (
     Any,
@@ -25,6 +25,7 @@ from typing import (
     overload,
 )
 
+from .dataclass import dataclass
 from .ops import Op, OpResult
 from .schema import encode
 from .targets.base import Reader

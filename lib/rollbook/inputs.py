@@ -4,9 +4,9 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, Literal
 
+from .dataclass import dataclass
 from .errors import StepFailed
 from .schema import format_duration, parse_duration, parse_instant
 from .values import Plain, Secret, Unknown

@@ -1,8 +1,9 @@
 """The Inventory: one environment's named targets, variables and protections, as a frozen model."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from .dataclass import dataclass
 from .targets.base import TargetSpec
 from .values import Plain
 

@@ -14,7 +14,6 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Final, Literal, Self, get_args
 
 from .accounts import account, operator
 from .beside import sync_folder, write_beside
+from .dataclass import dataclass
 from .errors import JournalError, LockHeld
 from .schema import encode
 from .values import Plain

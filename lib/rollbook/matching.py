@@ -15,9 +15,10 @@ import signal
 import sys
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from .dataclass import dataclass
 from .errors import StepFailed
 
 LIMIT_SECONDS: Final = 2.0

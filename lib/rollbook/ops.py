@@ -10,10 +10,11 @@ import json
 import shlex
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import ClassVar, Final, Literal, Protocol, Self
 
+from .dataclass import dataclass
 from .values import NOW, Plain, Secret, Unknown
 
 _LINES: Final = 20  # of a file that a plan shows

@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Final, Literal
 
 from .action import Verdict
 from .beside import write_beside
+from .dataclass import dataclass
 from .errors import RefusedError, UsageError
 from .schema import build, encode
 from .values import Plain, Unknown

@@ -1,10 +1,11 @@
 """What a journal says happened: a pure fold of its records."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Literal, TypeVar
 
+from .dataclass import dataclass
 from .errors import JournalError
 from .journal import Record
 from .ops import OutputRecord, WrittenFile

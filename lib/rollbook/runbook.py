@@ -1,10 +1,11 @@
 """The Runbook: one reviewed procedure, as a frozen model. No I/O; `library.py` reads the files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import Literal
 
+from .dataclass import dataclass
 from .errors import UsageError
 from .inputs import Input, InputType, convert_input
 from .values import Plain

@@ -3,13 +3,13 @@
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from .accounts import operator as operator
 from .beside import write_beside
+from .dataclass import dataclass
 from .errors import JournalError, NotFoundError, RefusedError, SchemaError
 from .journal import read_records
 from .plan import Plan

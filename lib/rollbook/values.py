@@ -1,8 +1,9 @@
 """Plain values, and the two that are not there yet: a secret and an unknown."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Self, TypeAlias
+
+from .dataclass import dataclass
 
 Plain: TypeAlias = Any  # JSON's values; a recursive alias would only move the Any into every caller
 

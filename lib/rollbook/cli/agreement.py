@@ -1,9 +1,9 @@
 """What must be agreed before the first write: the plan; in a protected environment its name and a reason too."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from ..dataclass import dataclass
 from ..errors import RefusedError, UsageError
 from ..plan import Plan
 from .keyboard import Keyboard

@@ -1,8 +1,7 @@
 """A run's question, found from elsewhere: what it asks, who may answer, and whether an answer would be accepted."""
 
-from dataclasses import dataclass
-
 from ..action import Prompt, Question
+from ..dataclass import dataclass
 from ..engine.approval import approval_of
 from ..engine.questions import barred
 from ..errors import RefusedError, UsageError

@@ -1,10 +1,11 @@
 """Puts the engine's questions to the person at the terminal."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, cast
 
 from ..action import Prompt
+from ..dataclass import dataclass
 from ..engine.ports import Asker, Decision, Given, Nobody, OnDoubt, OnFailure
 from ..plan import SYMBOLS, Plan, PlannedStep, shown
 from ..report.wording import visible

@@ -1,9 +1,10 @@
 """What holds between two steps of a plan: how the site is, whether one may stop there, what the way back is."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
+from ..dataclass import dataclass
 from ..plan import PlannedStep
 from ..run import StepStatus
 from ..runbook import Runbook, Step

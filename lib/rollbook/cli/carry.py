@@ -3,8 +3,9 @@
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from ..dataclass import dataclass
 from ..engine import Engine
 from ..engine.ports import Asker, Given, OnDoubt, Watcher
 from ..errors import Interrupted, RollbookError

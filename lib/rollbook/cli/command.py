@@ -15,11 +15,11 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Final, TypeAlias
 
+from ..dataclass import dataclass
 from ..errors import Interrupted, JournalError, NotFoundError, RefusedError, RollbookError, StepFailed, UsageError
 from .screen import deaf, error_screen, flush, seat_streams
 

@@ -7,9 +7,10 @@ import sys
 import termios
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from ..dataclass import dataclass
 from ..errors import Interrupted
 from .screen import Screen, write
 

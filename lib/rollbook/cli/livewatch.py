@@ -5,9 +5,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import IO, TYPE_CHECKING, Final, Self, cast
 
+from ..dataclass import dataclass
 from ..journal import Record
 from ..plan import PlannedStep
 from ..report.wording import visible

@@ -1,10 +1,11 @@
 """A run told while it happens: each record of the journal in human words."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Final
 
+from ..dataclass import dataclass
 from ..journal import Record
 from ..plan import Plan, PlannedStep, shown
 from ..report.wording import STEP_MARKS, duration, visible

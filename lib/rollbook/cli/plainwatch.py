@@ -3,10 +3,11 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Final
 
+from ..dataclass import dataclass
 from ..journal import Record, utc_now
 from ..report.wording import visible
 from .narration import Narrator

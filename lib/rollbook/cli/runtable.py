@@ -1,9 +1,9 @@
 """The table of runs, newest first."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from ..dataclass import dataclass
 from ..errors import JournalError
 from ..report.wording import duration, visible
 from ..run import Run

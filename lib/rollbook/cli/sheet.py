@@ -1,9 +1,10 @@
 """The answers that are there before anybody is asked: those of the command line, and one that the journal holds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ..action import Prompt
+from ..dataclass import dataclass
 from ..engine.ports import Given, Nobody
 from ..plan import PlannedStep
 from ..run import GivenAnswer, Run

@@ -1,9 +1,9 @@
 """Answers the engine where nobody sits at a terminal: from the command line, all in sight of who reads the output."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ..action import Prompt
+from ..dataclass import dataclass
 from ..engine.ports import Asker, Decision, Given, Nobody, OnDoubt
 from ..plan import Plan, PlannedStep
 from ..report.wording import visible

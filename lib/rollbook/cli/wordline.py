@@ -2,10 +2,11 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from inspect import Parameter
 from typing import Final, Never
 
+from ..dataclass import dataclass
 from ..errors import UsageError
 from .command import HELP, Command
 from .hints import option_of, typed

@@ -7,10 +7,12 @@ A `Structure` is one stored version of one branch: immutable once written, so ev
 import datetime as dt
 import random
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Self, TypedDict, cast
 
 from bson import ObjectId
+
+from ..dataclass import dataclass
 
 Key = tuple[str, str]
 

@@ -3,12 +3,13 @@
 import datetime as dt
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from bson import ObjectId
 
 from rollbook.demo.blocks import Edit, Key, Structure
 from rollbook.demo.studio import Branch, Entry, Studio
+
+from ..dataclass import dataclass
 
 ROOT: Key = ("course", "course")
 SMALLEST = 12  # blocks: one chapter, two sequentials, four verticals, four leaves and the course itself

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from typing import Self
 
 import pymongo
@@ -15,6 +14,8 @@ import sqlalchemy as sa
 from rollbook.demo import keys, pruner
 from rollbook.demo.blocks import CONTAINERS, Edit, Ids, Structure
 from rollbook.demo.studio import Branch, Entry, Studio
+
+from ..dataclass import dataclass
 
 _TEXT = "<p>One more edit.</p>"
 

@@ -6,7 +6,6 @@ import os
 import subprocess
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pymongo
@@ -15,6 +14,8 @@ from pymongo.errors import OperationFailure, PyMongoError
 from rollbook.demo.errors import DemoError
 from rollbook.demo.process import free_port, spawn, stop
 from rollbook.demo.wheels import MongodProgram, find_mongod
+
+from ..dataclass import dataclass
 
 REPLICA_SET = "rollbook"
 

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from bson import ObjectId
@@ -10,6 +9,8 @@ from bson import ObjectId
 from rollbook.demo.blocks import Edit, Ids, Key, Structure
 from rollbook.demo.errors import DemoError
 from rollbook.demo.studio import Branch, Entry, Studio
+
+from ..dataclass import dataclass
 
 _NOBODY = Ids(0)
 

@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
@@ -25,6 +24,8 @@ from rollbook.demo.live import Sample
 from rollbook.demo.mongod import MongoServer, open_mongo
 from rollbook.demo.process import command_line, spawn, stop, stop_stranger
 from rollbook.demo.sample import build_sample
+
+from ..dataclass import dataclass
 
 DATABASE = "edxapp"
 _PATIENCE = 30.0  # seconds until the site answers

@@ -5,7 +5,6 @@ It believes MongoDB's `active_versions` and nothing else, so a version that only
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import cast
 
 import pymongo
@@ -14,6 +13,8 @@ from bson import ObjectId
 from rollbook.demo.blocks import StructureDocument
 from rollbook.demo.errors import DemoError
 from rollbook.demo.studio import Database
+
+from ..dataclass import dataclass
 
 _Links = Mapping[ObjectId, tuple[ObjectId | None, ObjectId]]  # structure -> previous, original
 

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import random
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 
@@ -18,6 +17,8 @@ from rollbook.demo.old_mongo import write_old_course
 from rollbook.demo.publish import refresh
 from rollbook.demo.studio import Studio
 from rollbook.demo.tables import create_tables, history, users
+
+from ..dataclass import dataclass
 
 __all__ = ["Sample", "build_sample"]
 

@@ -11,7 +11,6 @@ import signal
 import sys
 import urllib.parse
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from html import escape
 from http import HTTPStatus
@@ -26,6 +25,8 @@ from rollbook.demo.live import open_studio
 from rollbook.demo.outline import BlockBrokenError, Node, Outline, read_outline
 from rollbook.demo.studio import Studio
 from rollbook.demo.tables import ledger, outlines, overviews
+
+from ..dataclass import dataclass
 
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;color:#1b1f24}"

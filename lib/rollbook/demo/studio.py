@@ -8,7 +8,6 @@ administration pages writes the ledger only.
 import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Literal, cast
 
 import pymongo.database
@@ -18,6 +17,8 @@ from bson import ObjectId
 from rollbook.demo.blocks import Edit, Structure, StructureDocument
 from rollbook.demo.errors import DemoError
 from rollbook.demo.tables import history, ledger
+
+from ..dataclass import dataclass
 
 Database = pymongo.database.Database[dict[str, object]]
 Branch = Literal["draft-branch", "published-branch", "library"]

@@ -16,10 +16,11 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from rollbook.demo.errors import DemoError
+
+from ..dataclass import dataclass
 
 MONGOD_VERSION = "6.0.27"
 

@@ -1,10 +1,10 @@
 """One attempt at one step, and the records that it leaves."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ..action import Action, AnyState
+from ..dataclass import dataclass
 from ..ops import Op, OutputRecord, WrittenFile
 from ..plan import PlannedStep
 from ..planner.step import encode_op

@@ -1,8 +1,8 @@
 """One step on the members of a group: in parallel, in batches, until too many have failed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from ..dataclass import dataclass
 from ..errors import Interrupted, JournalError, PlanDrift, RollbookError, StepFailed
 from ..plan import PlannedStep
 from .questions import Waiting

@@ -4,11 +4,11 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from ..beside import write_beside
+from ..dataclass import dataclass
 from ..errors import LockHeld, RollbookError
 from ..journal import Journal, utc_now
 from ..runs import RunFolder

@@ -7,10 +7,10 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
+from ..dataclass import dataclass
 from ..errors import LockHeld, RefusedError
 from ..planner.planner import Planner
 

@@ -1,10 +1,10 @@
 """What the engine needs from whoever started it: somebody who answers, and somebody who watches."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from ..action import Prompt
+from ..dataclass import dataclass
 from ..journal import Record
 from ..plan import Plan, PlannedStep
 from ..values import Plain

@@ -1,9 +1,9 @@
 """Questions to people: asked, judged, journalled with who and when; or left open."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from ..action import Prompt, Question
+from ..dataclass import dataclass
 from ..errors import StepFailed
 from ..plan import PlannedStep
 from ..schema import encode

@@ -2,9 +2,10 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
+from ..dataclass import dataclass
 from ..errors import Interrupted
 from ..journal import Journal, Record, RecordType
 from ..ops import Clock

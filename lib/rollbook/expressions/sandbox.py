@@ -1,7 +1,6 @@
 """The sandbox that expressions run in; imports jinja2, so it is itself imported when first needed."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, UndefinedError, nodes
@@ -11,6 +10,7 @@ from jinja2.parser import Parser
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from ..dataclass import dataclass
 from ..errors import ExpressionError
 from ..values import Plain
 from .budget import MAX_BITS, MAX_TEXT, TooMuchError, check_number, made, renew, spend, weigh

@@ -1,10 +1,11 @@
 """What a rule is, and what it finds."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final, Literal
 
 from ..action import Action
+from ..dataclass import dataclass
 from ..inventory import Inventory
 from ..runbook import Runbook, Step
 from ..source import Document, Problem

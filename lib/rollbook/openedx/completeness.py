@@ -1,12 +1,13 @@
 """Whether a version can be gone back to: it exists, can be read, and everything reachable in it is there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
 from rollbook.openedx.keys import Branch
 from rollbook.openedx.structure import BranchKind, Outline, StructureError
+
+from ..dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from rollbook.openedx.structure import Block, BlockKey, Outline
+
+from ..dataclass import dataclass
 
 SAMPLE: Final = 25  # blocks named per list; the counts are always of all
 

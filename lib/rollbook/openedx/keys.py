@@ -1,11 +1,12 @@
 """Which course run or library is meant, and why others cannot be restored."""
 
 import re
-from dataclasses import dataclass
 from typing import Final, Literal, Self
 from urllib.parse import unquote
 
 from rollbook.errors import RefusedError
+
+from ..dataclass import dataclass
 
 BranchName = Literal["draft-branch", "published-branch", "library"]
 

@@ -3,13 +3,14 @@
 # ruff: noqa: S608  # only this module's own constants go into statements; values are always parameters
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Self, TypeAlias
 
 from rollbook.errors import RollbookError
 from rollbook.openedx.instants import instant
 from rollbook.openedx.pointers import Pointers
+
+from ..dataclass import dataclass
 
 TABLE: Final = "split_modulestore_django_splitmodulestorecourseindex"
 HISTORY: Final = "split_modulestore_django_historicalsplitmodulestorecourseindex"

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final, Self
 
 from rollbook.errors import RefusedError
 from rollbook.openedx.keys import BRANCHES, Branch, BranchName, CourseKey
+
+from ..dataclass import dataclass
 
 _HEX: Final = re.compile(r"[0-9a-f]{24}\Z")
 

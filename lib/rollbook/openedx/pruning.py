@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 from rollbook.errors import RefusedError
 from rollbook.openedx.pointers import version_id
+
+from ..dataclass import dataclass
 
 
 class PruningPlanError(RefusedError):

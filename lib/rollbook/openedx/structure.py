@@ -4,13 +4,14 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
 from rollbook.errors import RollbookError
 from rollbook.openedx.instants import to_utc
+
+from ..dataclass import dataclass
 
 Document: TypeAlias = Mapping[str, object]
 

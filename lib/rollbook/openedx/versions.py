@@ -1,7 +1,6 @@
 """The pairs of versions that a course has had, judged as candidates to go back to."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -12,6 +11,8 @@ from rollbook.openedx.instants import text as instant_text
 from rollbook.openedx.keys import BRANCHES, DRAFT, PUBLISHED, Branch, CourseKey
 from rollbook.openedx.ledger import HistoryRow, LedgerRow
 from rollbook.openedx.pointers import Pointers, check_fit
+
+from ..dataclass import dataclass
 
 MOST: Final = 0.5  # a change that replaced more than this share of the reachable blocks is suspect
 _UPLOADING: Final = timedelta(minutes=30)  # an import of a large course may take this long before it saves

@@ -1,9 +1,10 @@
 """What earlier planned steps will have written, so that a later one is planned on their result."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from ..action import Action, AnyState, Subject
+from ..dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

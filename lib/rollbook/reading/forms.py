@@ -1,10 +1,11 @@
 """What people write in a runbook, key by key; `steps.py` and `runbook.py` make the models from it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import Final, Literal
 
+from ..dataclass import dataclass
 from ..inputs import Input, InputType
 from ..matching import check_pattern
 from ..runbook import TargetNeed

@@ -1,9 +1,10 @@
 """What the expressions of a runbook refer to: inputs that are declared, steps that come before."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from ..dataclass import dataclass
 from ..errors import ExpressionError
 from ..expressions import dotted, paths_used
 from ..schema import Problems

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from ..action import Assertion
+from ..dataclass import dataclass
 from ..errors import NotFoundError, UsageError
 from ..registry import kinds
 from ..runbook import Approval, Requirement, Runbook, Step, StepUndo, TargetNeed, convert_inputs

@@ -1,10 +1,10 @@
 """The Report as data: everything that the renderers need, computed once."""
 
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Literal
 
 from ..action import Verdict
+from ..dataclass import dataclass
 from ..ops import OutputRecord, WrittenFile
 from ..plan import UndoKind
 from ..run import RunStatus, StepStatus

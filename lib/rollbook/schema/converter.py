@@ -1,9 +1,9 @@
 """What a type compiles to."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from ..dataclass import dataclass
 from ..source.document import Path
 from .fields import TypeHint
 from .problems import Problems

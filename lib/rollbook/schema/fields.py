@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, fields
 from functools import cache
 from typing import Any, Generic, NewType, TypeVar, get_args, get_origin, get_type_hints
+
+from ..dataclass import dataclass
 
 # Any is at home here: this is where annotations, which are objects of many kinds, are taken apart.
 TypeHint = Any

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Protocol
 
+from ..dataclass import dataclass
 from ..errors import SchemaError, SourceError
 from ..source import Document, Problem
 from ..source.document import Path

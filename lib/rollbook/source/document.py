@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from ..dataclass import dataclass
 from ..values import Plain
 
 Path: TypeAlias = tuple[str | int, ...]

@@ -1,8 +1,9 @@
 """What an unquoted scalar means: YAML 1.2's few forms, and YAML 1.1's surprises as traps."""
 
 import re
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from ..dataclass import dataclass
 
 Scalar: TypeAlias = str | int | float | bool | None
 

@@ -10,9 +10,9 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.metadata import entry_points
 
+from ..dataclass import dataclass
 from ..journal import Journal, Record, RecordType
 from ..ops import Execution, Op, OpResult
 from ..targets import TargetPool

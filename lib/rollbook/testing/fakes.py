@@ -4,11 +4,12 @@ import hashlib
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final, Literal
 
 from ..action import Ref
+from ..dataclass import dataclass
 from ..errors import NotFoundError, TargetError, Unreachable
 from ..ops import Command, Execution, FileCopy, FileRemove, FileWrite, HttpCall, Op, OpResult
 from ..targets.base import CommandResult, FileStat, Finding, HttpResponse

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, TypeAlias
 
 from ..action import Action, Change, Reverse, compared_fields
+from ..dataclass import dataclass
 from ..errors import SchemaError
 from ..ops import Op
 from ..registry import action_type

@@ -1,10 +1,11 @@
 """`assert.that`: conditions that must hold."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 from ...action import Assertion, Outcome, Readers, Subject
+from ...dataclass import dataclass
 from ...values import Plain
 
 

@@ -1,10 +1,11 @@
 """`value.set`: values for later steps."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 from ...action import Fact, Readers, Subject
+from ...dataclass import dataclass
 from ...ops import OpResult
 from ...values import Plain
 

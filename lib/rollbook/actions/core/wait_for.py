@@ -1,11 +1,12 @@
 """`wait.for`: until something is there, or gone."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import ClassVar, Final, Protocol
 
 from ...action import Assertion, Outcome, Readers, Ref, Subject
+from ...dataclass import dataclass
 from ...errors import CommandTimeout, RefusedError, TargetError, Unreachable
 from ...targets.base import HostReader, HttpReader, Reader, SqlReader
 from ...values import Plain

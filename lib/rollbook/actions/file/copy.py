@@ -1,10 +1,11 @@
 """`file.copy`: one file's content at another path of the same host."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 from ...action import Action, Change, Readers, Ref, Subject, Undo, evidence
+from ...dataclass import dataclass
 from ...errors import TargetError
 from ...ops import FileCopy, Op
 from ...targets.base import HostReader

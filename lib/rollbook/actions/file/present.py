@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 from ...action import Action, Change, Readers, Ref, Subject, Undo
+from ...dataclass import dataclass
 from ...ops import FileWrite, Op
 from ...targets.base import HostReader
 from ...values import Plain, Unknown

@@ -10,10 +10,10 @@ findable without the run, and copying twice harmless.
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from ...action import Change, Leave, Refuse, Reverse, Undo, evidence
+from ...dataclass import dataclass
 from ...errors import TargetError, UndoRefused
 from ...ops import FileCopy, FileRemove, Op
 from ...targets.base import HostReader

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import ClassVar, TypeVar
 
 from ...action import Assertion, Outcome, Readers, Ref, Subject
+from ...dataclass import dataclass
 from ...errors import Unreachable
 from ...matching import check_pattern, search
 from ...parse import read_json

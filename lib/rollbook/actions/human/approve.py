@@ -1,10 +1,11 @@
 """`human.approve`: named people must agree."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 from ...action import Prompt, Question
+from ...dataclass import dataclass
 from ...values import Plain
 from .words import check_text, plain_word, yes_or_no
 

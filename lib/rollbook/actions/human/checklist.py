@@ -1,10 +1,11 @@
 """`human.checklist`: every item must be confirmed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 from ...action import Prompt, Question
+from ...dataclass import dataclass
 from ...values import Plain
 from .words import DONE, plain_word
 

@@ -1,10 +1,10 @@
 """`human.choose`: one of several."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ...action import Choice, Prompt, Question
+from ...dataclass import dataclass
 from ...values import Plain
 from .words import plain_word
 

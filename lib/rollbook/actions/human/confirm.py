@@ -1,10 +1,11 @@
 """`human.confirm`: a yes or no."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 from ...action import Prompt, Question
+from ...dataclass import dataclass
 from ...values import Plain
 from .words import check_text, yes_or_no
 

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Literal
 
 from ...action import Prompt, Question
+from ...dataclass import dataclass
 from ...matching import check_pattern, search
 from ...schema import parse_instant
 from ...values import Plain

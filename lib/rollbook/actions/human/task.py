@@ -1,10 +1,10 @@
 """`human.task`: something that is done by hand."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ...action import Prompt, Question
+from ...dataclass import dataclass
 from ...values import Plain
 from .words import DONE, FAILED, check_text, plain_word
 

@@ -1,10 +1,11 @@
 """`notify.send`: a message through whatever channel the environment has."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 from ...action import Action, Change, Family, Leave, Readers, Ref, Subject, Undo, Verdict, evidence
+from ...dataclass import dataclass
 from ...errors import RefusedError, TargetError
 from ...ops import Carriers, ChatMessage, Execution, HttpCall, Mail, Op, OpResult
 from ...targets.base import ChannelReader

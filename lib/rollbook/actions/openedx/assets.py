@@ -1,11 +1,12 @@
 """`openedx.assets`: the course files that were uploaded since the damage, and will not come back."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import ClassVar
 
 from ...action import Change, Fact, Readers, Ref, Subject
+from ...dataclass import dataclass
 from ...openedx.instants import text, to_utc
 from ...openedx.keys import CourseKey
 from ...targets.base import MongoReader

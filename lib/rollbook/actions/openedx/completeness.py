@@ -1,10 +1,11 @@
 """`openedx.completeness`: is everything of a version still there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 from ...action import Change, Fact, Readers, Ref, Subject, identity
+from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...openedx.completeness import Sketch, misplaced
 from ...openedx.keys import CourseKey

@@ -1,10 +1,11 @@
 """`openedx.course_key`: is this a course that can be gone back with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 from ...action import Fact, Readers, Ref, Subject, identity
+from ...dataclass import dataclass
 from ...openedx.instants import text
 from ...openedx.pointers import Pointers
 from ...targets.base import MongoReader, SqlReader

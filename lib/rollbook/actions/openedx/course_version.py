@@ -1,10 +1,11 @@
 """`openedx.course_version`: a course at a version, in the ledger and in the modulestore."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import ClassVar
 
 from ...action import Action, Change, Readers, Ref, Reverse, Subject, Undo, evidence
+from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...openedx import ledger as statements
 from ...openedx.instants import text

@@ -1,10 +1,11 @@
 """`openedx.difference`: what going back would change, block by block."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 from ...action import Change, Fact, Readers, Ref, Subject, identity
+from ...dataclass import dataclass
 from ...openedx.difference import SAMPLE, Difference, difference
 from ...openedx.export import difference_lines
 from ...openedx.pointers import Pointers

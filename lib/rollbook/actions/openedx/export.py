@@ -1,13 +1,14 @@
 """`openedx.export`: a version of a course as a page that its team can read."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar, Final
 
 from ...action import Action, Change, Family, Leave, Readers, Ref, Subject, Undo, Verdict, evidence
 from ...beside import written_beside
+from ...dataclass import dataclass
 from ...errors import TargetError
 from ...openedx.export import content_text, html_chunks, json_chunks, lines
 from ...openedx.extended_json import read_lines

@@ -1,10 +1,11 @@
 """`openedx.old_mongo`: which courses are still in the Old Mongo modulestore."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Final
 
 from ...action import Change, Fact, Readers, Ref, Subject
+from ...dataclass import dataclass
 from ...targets.base import MongoReader
 from ...values import Plain
 from .reading import ACTIVE_VERSIONS

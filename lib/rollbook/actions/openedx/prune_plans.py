@@ -1,10 +1,11 @@
 """`openedx.prune_plans`: would a pruning plan that was made already take the version."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Final
 
 from ...action import Change, Fact, Readers, Ref, Subject, identity
+from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...openedx.pointers import Pointers
 from ...openedx.pruning import PruningPlan, read_plan

@@ -1,12 +1,12 @@
 """What the kinds of this folder read from the ledger and the modulestore."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Final, Literal
 
 from ...action import Ref, Subject
+from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...openedx import ledger as statements
 from ...openedx.completeness import Sketch

@@ -1,11 +1,12 @@
 """`openedx.refreshed`: the site's copies of a course are newer than its ledger row."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import ClassVar, Final
 
 from ...action import Assertion, Outcome, Readers, Ref, Subject
+from ...dataclass import dataclass
 from ...openedx.instants import instant, text
 from ...openedx.keys import CourseKey
 from ...openedx.ledger import LedgerRow, read_row

@@ -1,11 +1,12 @@
 """`openedx.snapshot`: what both stores hold of a course, in files, before anything is changed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from hashlib import sha256
 from typing import ClassVar, Final
 
 from ...action import Action, Change, Family, Leave, Readers, Ref, Subject, Undo, Verdict, evidence
+from ...dataclass import dataclass
 from ...openedx import ledger as statements
 from ...openedx.keys import CourseKey
 from ...openedx.pointers import Pointers

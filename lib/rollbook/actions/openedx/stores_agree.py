@@ -1,10 +1,11 @@
 """`openedx.stores_agree`: ledger and modulestore point at the same versions, which are whole."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 from ...action import Assertion, Outcome, Readers, Ref, Subject
+from ...dataclass import dataclass
 from ...openedx.pointers import Pointers
 from ...targets.base import MongoReader, SqlReader
 from ...values import Plain

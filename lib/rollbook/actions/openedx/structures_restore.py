@@ -1,11 +1,12 @@
 """`openedx.structures_restore`: versions that pruning took, back from a MongoDB dump."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import ClassVar
 
 from ...action import Action, Change, Leave, Readers, Ref, Subject, Undo, Verdict, evidence
+from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...openedx.pointers import Pointers, is_version, missing_from
 from ...openedx.structure import Document, Outline, outline

@@ -1,11 +1,12 @@
 """`openedx.versions`: what a course can be gone back to."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import ClassVar
 
 from ...action import Change, Fact, Readers, Ref, Subject, identity
+from ...dataclass import dataclass
 from ...openedx.instants import text
 from ...openedx.keys import CourseKey
 from ...openedx.pointers import Pointers

@@ -1,10 +1,11 @@
 """`shell.run`: a command on a host."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Final
 
 from ...action import Action, Change, Effect, Family, Leave, Readers, Ref, Refuse, Subject, Undo, Verdict, evidence
+from ...dataclass import dataclass
 from ...errors import CommandFailed
 from ...ops import Command, Op, OpResult
 from ...targets.base import CommandResult, HostReader
