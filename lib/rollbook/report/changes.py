@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from .account import AnswerAccount, FieldChange, Report, StepAccount, UndoAccount, UndoState
-from .markup import NOTHING, Html, folded, form, joined, table
+from .markup import NOTHING, OPEN, Html, folded, form, joined, table
 from .wording import STEP_MARKS, STEP_TONES, counted, duration, utc
 
 LONG_TABLE: Final = 60
@@ -20,11 +20,11 @@ _UNDO_WORDS: Final[Mapping[UndoState, str]] = {
 _H4: Final = form("<h4>{}</h4>\n")
 _PILL: Final = form('<span class="pill {}"><span aria-hidden="true">{}</span> {}</span>')
 _PRE: Final = form("<details{}><summary>{}</summary><pre>{}</pre></details>\n")
-_OPEN: Final = Html(" open")
 _CARD: Final = form("""\
 <article class="card">
 <header><h3 id="step-{0}">{0}. {1}</h3>{2}</header>
 <p class="soft small"><code>{3}</code> · {4}{5}</p>
+{6}</article>
 """)
 _FIELD: Final = form('<tr><th scope="row">{}</th><td class="old">{}</td><td class="new">{}</td></tr>\n')
 _ITEM: Final = form("<li>{}</li>")
@@ -56,7 +56,7 @@ _CODE: Final = form(" <code>{}</code>")
 
 def pre(label: str, text: str, *, open_: bool) -> Html:
     """Give a text as it is, behind a label that opens it."""
-    return _PRE(_OPEN if open_ else NOTHING, label, text)
+    return _PRE(OPEN if open_ else NOTHING, label, text)
 
 
 def found(report: Report) -> Iterator[Html]:
@@ -87,12 +87,8 @@ def _cards(report: Report, steps: Iterable[StepAccount], *, short: bool) -> Iter
         told += f", {duration(step.seconds)}" if step.seconds is not None else ""
         told += f", {step.attempts} attempts" if step.attempts > 1 else ""
         told += "" if step.run == report.run.id else " · undo run"
-        yield _CARD(step.number, step.title, _pill(step), step.address, step.kind, told)
-        if short:
-            yield from folded("Before, after, and what was sent", _inside(step))
-        else:
-            yield from _inside(step)
-        yield Html("</article>\n")
+        inside = folded("Before, after, and what was sent", _inside(step)) if short else _inside(step)
+        yield _CARD(step.number, step.title, _pill(step), step.address, step.kind, told, joined(inside))
 
 
 def _on(step: StepAccount) -> str:

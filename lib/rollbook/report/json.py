@@ -70,4 +70,5 @@ def _parts(cls: type[Any]) -> tuple[tuple[str, ...], Callable[[object], tuple[An
     return names, attrgetter(*names)
 
 
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, default=_plain)
+# A report is a tree, so no circle need be looked for.
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, check_circular=False, default=_plain)

@@ -1,6 +1,7 @@
 """HTML that cannot be mistaken for text: every value is escaped unless it was made here."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Final, LiteralString
 
 from .wording import visible
@@ -18,6 +19,7 @@ class Html(str):
 
 Form = Callable[..., Html]
 NOTHING: Final = Html("")
+OPEN: Final = Html(" open")
 
 
 def escape(text: str) -> str:
@@ -53,18 +55,23 @@ _TABLE: Final = form("<table{}><caption>{}</caption>\n<thead><tr>{}</tr></thead>
 _STATES: Final = Html(' class="states"')
 
 
-def table(caption: object, heads: Iterable[str], rows: Iterable[Html], *, states: bool = False) -> Iterator[Html]:
+@cache
+def _heads(heads: tuple[str, ...]) -> Html:
+    return joined(_NUMBER_HEAD(head[1:]) if head.startswith("#") else _HEAD(head) for head in heads)
+
+
+def table(caption: object, heads: tuple[str, ...], rows: Iterable[Html], *, states: bool = False) -> Iterator[Html]:
     """Yield a table row by row; a head that begins with # is one of numbers; *states*: a look for before and after."""
-    told = joined(_NUMBER_HEAD(head[1:]) if head.startswith("#") else _HEAD(head) for head in heads)
-    yield _TABLE(_STATES if states else NOTHING, caption, told)
+    yield _TABLE(_STATES if states else NOTHING, caption, _heads(heads))
     yield from rows
     yield Html("</tbody></table>\n")
 
 
+_FOLD: Final = form("<details{}><summary>{}</summary>\n")
+
+
 def folded(label: str, parts: Iterable[Html], *, open_: bool = False) -> Iterator[Html]:
     """Yield *parts* behind a label that opens them."""
-    yield Html("<details open><summary>") if open_ else Html("<details><summary>")
-    yield html(label)
-    yield Html("</summary>\n")
+    yield _FOLD(OPEN if open_ else NOTHING, label)
     yield from parts
     yield Html("</details>\n")
