@@ -69,3 +69,15 @@ def test_no_word_is_broken() -> None:
     path = "/srv/" + "long/" * 30
 
     assert path in Screen(80, terminal=True).wrap(f"see {path} there", first="  ", rest="    ")[1]
+
+
+def test_nothing_but_our_colours_reaches_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever a text holds that somebody else wrote, it is printed so that it does nothing; emoji and joiners stay."""
+    painted = Screen(colour=True).paint("good", "green", "bold")
+    write(f"{painted} \033[2J\033[8mhidden\033]0;title\007 \u202egnp.exe a\u200bb \x9b31m 👩\u200d🚀 ک\u200cا")
+    told = capsys.readouterr().out
+
+    assert told.startswith(painted)
+    assert "\033" not in told.removeprefix(painted)
+    assert not set(told) & set("\x07\x9b\u202e\u200b")
+    assert "👩\u200d🚀 ک\u200cا" in told

@@ -1,11 +1,13 @@
 """Where text goes: how wide it is, whether it has colours, whether a person sits there."""
 
 import os
+import re
 import sys
 import textwrap
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final, TextIO
+
+from ..dataclass import dataclass
 
 _NARROW: Final = 60
 _WIDE: Final = 120
@@ -20,6 +22,9 @@ _CODES: Final = {
     "magenta": "35",
     "cyan": "36",
 }
+
+_CODE: Final = "|".join((*_CODES.values(), "0"))
+_PAINTED: Final = re.compile(rf"(\033\[(?:{_CODE})(?:;(?:{_CODE}))*m)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +100,23 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 
 def write(text: str = "") -> None:
-    """Print a line at once; a run goes on when nobody reads any more (a closed pipe, a terminal that hung up)."""
+    """
+    Print a line at once; a run goes on when nobody reads any more (a closed pipe, a terminal that hung up).
+
+    Whoever made the text, nothing but our own colours does anything to a terminal.
+    """
     try:
-        print(text, flush=True)
+        print(_harmless(text), flush=True)
     except OSError:
         deaf()
+
+
+def _harmless(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    from ..report.wording import visible  # kept out of the start of `--list`
+
+    return "".join(part if _PAINTED.fullmatch(part) else visible(part) for part in _PAINTED.split(text))
 
 
 def flush() -> None:
