@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -90,8 +91,24 @@ def door(server_folder: Path) -> Iterator[Door]:
     for name in ("authorized_keys", "known_hosts"):
         (folder / name).chmod(0o644)
     place = {"host": plain.host, "port": plain.port, "key": str(plain.key), "known_hosts": [str(plain.known_hosts)]}
-    yield Door(place, enter)
-    stop(process)
+    try:
+        _wait(process, plain.port, folder)
+        yield Door(place, enter)
+    finally:
+        stop(process)
+
+
+def _wait(process: "subprocess.Popen[bytes]", port: int, folder: Path) -> None:
+    until = time.monotonic() + 30
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+                assert connection.recv(4) == b"SSH-"
+                return
+        except OSError:
+            assert process.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < until, (folder / "log").read_text()
+            time.sleep(0.05)
 
 
 @pytest.fixture

@@ -57,8 +57,8 @@ def run_over(
     if not started:
         raise Unreachable(
             f"the remote shell started nothing (exit code {exited}): {started.complaint}",
-            advice="Nothing was run. Log in by hand and try: is sh there, and is the folder, which the account that logs "
-            "in must be able to enter, also where sudo follows?",
+            advice="Nothing was run. Log in by hand and try: is sh there, and the folder? The account that logs in "
+            "must be able to enter it, also where sudo follows.",
         )
     return exited
 
