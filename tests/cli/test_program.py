@@ -639,3 +639,11 @@ def test_a_changed_choice_is_agreed_to_and_not_asked_again(own: Path) -> None:
     assert "--answer" not in waiting.stdout.partition("exit")[0].partition("agree ")[2]
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert (own / "picked.txt").read_text() == "v3"
+
+
+def test_an_option_that_is_none_is_told_as_every_misuse(own: Path) -> None:
+    """What stands before a command's name and is not known exits 64 with Rollbook's own words."""
+    told = run(own, "--nonsense")
+
+    assert told.returncode == 64
+    assert told.stderr.startswith("Not understood: No idea what '--nonsense' is!")

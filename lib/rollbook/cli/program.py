@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import UsageError
-from .command import USAGE, Started, describe, guard, tell
+from .command import USAGE, Started, describe, guard, program, tell
 from .commands import COMMANDS
 from .screen import deaf, flush, seat_streams
 
@@ -38,10 +38,23 @@ def _run(words: Sequence[str]) -> int:
 
 def _invoke(words: Sequence[str]) -> int:
     """Leave help, lists, completion and whatever else begins with an option to invoke; ends the process."""
+    from invoke.exceptions import Exit, ParseError
     from invoke.program import Program
 
     from .. import __version__
     from .tasks import NAMESPACE
 
-    Program(version=__version__, namespace=NAMESPACE, name="rollbook", binary="rollbook").run([sys.argv[0], *words])
+    class Told(Program):
+        """Tells what was typed wrongly as every other error is told."""
+
+        def parse_tasks(self) -> None:
+            """Take in the words that are none of its own options."""
+            try:
+                super().parse_tasks()
+            except ParseError as error:
+                advice = f"`{program()} --list` names the commands, `{program()} COMMAND --help` says what one takes."
+                tell(describe(UsageError(str(error), advice=advice)))
+                raise Exit(code=USAGE) from error
+
+    Told(version=__version__, namespace=NAMESPACE, name="rollbook", binary="rollbook").run([sys.argv[0], *words])
     return 0
