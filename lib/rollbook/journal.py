@@ -13,11 +13,11 @@ import json
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
-from typing import Final, Literal, Self, get_args
+from typing import BinaryIO, Final, Literal, Self, get_args
 
 from .accounts import account, operator
 from .beside import sync_folder, write_beside
@@ -172,7 +172,8 @@ class Journal:
                 default=encode,
             )
             line = to_bytes(text)
-            self._write(line + b"\n")
+            del text  # of a long plan as large as the line
+            self._write(line)
             record = Record(number, at, type, content, hashlib.sha256(line).hexdigest())
             self._number, self.head = number, record.digest
             return record
@@ -234,7 +235,7 @@ def to_bytes(text: str) -> bytes:
 
 
 def _write_whole(file: int, line: bytes) -> None:
-    if os.write(file, line) != len(line):
+    if os.writev(file, (line, b"\n")) != len(line) + 1:
         raise OSError(errno.ENOSPC, "the disk is full")
 
 
@@ -269,16 +270,21 @@ def read_records(path: Path) -> Iterator[Record]:
         raise JournalError(f"The journal {path} cannot be read: {error.strerror}.") from error
 
 
-def _parse(lines: Iterable[bytes], path: Path) -> Iterator[tuple[Record, int]]:
+def _parse(file: BinaryIO, path: Path) -> Iterator[tuple[Record, int]]:
     """Yield each whole record with the place of the file where it ends."""
     previous, end = GENESIS, 0
-    for number, whole in enumerate(lines, 1):
+    for number in count(1):
+        whole = file.readline()
         if not whole.endswith(b"\n"):
             return
         try:
-            content = json.loads(whole)
+            # The first holds a whole plan, which need not be in memory twice.
+            digest, end = hashlib.sha256(memoryview(whole)[:-1]).hexdigest(), end + len(whole)
+            text = whole.decode("utf-8", "surrogatepass")
+            del whole
+            content = json.loads(text)
+            del text
             head = content.pop("n"), content.pop("prev")
-            digest = hashlib.sha256(memoryview(whole)[:-1]).hexdigest()  # uncopied: the first holds a whole plan
             record = Record(number, content.pop("at"), content.pop("type"), content, digest)
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
             raise JournalError(f"{path}:{number}: this line is not a record: {error}.", advice=_TAMPERED) from error
@@ -287,7 +293,7 @@ def _parse(lines: Iterable[bytes], path: Path) -> Iterator[tuple[Record, int]]:
                 f"{path}:{number}: the chain breaks here: the line before it was changed, added or removed.",
                 advice=_TAMPERED,
             )
-        previous, end = record.digest, end + len(whole)
+        previous = record.digest
         yield record, end
 
 
