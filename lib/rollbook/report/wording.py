@@ -4,16 +4,17 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from ..action import Verdict
-from ..run import RunStatus, StepStatus
+if TYPE_CHECKING:  # lists and errors are worded too, and need no actions and no runs
+    from ..action import Verdict
+    from ..run import RunStatus, StepStatus
 
 Tone = Literal["good", "calm", "warn", "bad"]
 
 FINE: Final = 60.0
 
-RUN_WORDS: Final[Mapping[RunStatus, str]] = {
+RUN_WORDS: Final["Mapping[RunStatus, str]"] = {
     "planned": "Planned, not started",
     "running": "Not finished: no end is recorded",
     "waiting": "Waiting for an answer",
@@ -23,7 +24,7 @@ RUN_WORDS: Final[Mapping[RunStatus, str]] = {
     "undone": "Undone",
     "abandoned": "Abandoned",
 }
-RUN_TONES: Final[Mapping[RunStatus, Tone]] = {
+RUN_TONES: Final["Mapping[RunStatus, Tone]"] = {
     "planned": "calm",
     "running": "warn",
     "waiting": "warn",
@@ -33,7 +34,7 @@ RUN_TONES: Final[Mapping[RunStatus, Tone]] = {
     "undone": "calm",
     "abandoned": "bad",
 }
-STEP_WORDS: Final[Mapping[StepStatus, str]] = {
+STEP_WORDS: Final["Mapping[StepStatus, str]"] = {
     "pending": "not reached",
     "running": "begun, no end recorded",
     "ok": "ok, nothing to change",
@@ -46,7 +47,7 @@ STEP_WORDS: Final[Mapping[StepStatus, str]] = {
     "recovered": "recovered after a cut",
     "undone": "changed, then undone",
 }
-STEP_TONES: Final[Mapping[StepStatus, Tone]] = {
+STEP_TONES: Final["Mapping[StepStatus, Tone]"] = {
     "pending": "calm",
     "running": "warn",
     "ok": "calm",
@@ -59,7 +60,7 @@ STEP_TONES: Final[Mapping[StepStatus, Tone]] = {
     "recovered": "good",
     "undone": "calm",
 }
-STEP_MARKS: Final[Mapping[StepStatus, str]] = {
+STEP_MARKS: Final["Mapping[StepStatus, str]"] = {
     "pending": "○",
     "running": "…",
     "ok": "✓",
@@ -169,7 +170,7 @@ def iso(at: datetime | None) -> str | None:
     return f"{at.astimezone(UTC).isoformat(timespec='milliseconds')[:23]}Z"
 
 
-def step_words(status: StepStatus, verdict: Verdict) -> str:
+def step_words(status: "StepStatus", verdict: "Verdict") -> str:
     """Say how a step ended, in the words of its verdict."""
     if status == "ok":
         return {"read": "looked at", "ask": "answered"}.get(verdict, STEP_WORDS["ok"])
