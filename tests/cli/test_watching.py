@@ -109,3 +109,18 @@ def test_live_what_is_over_scrolls_up_and_a_question_has_the_screen(
     shown = capsys.readouterr().out
     assert shown.count("changed after") == 1
     assert "a question" in shown
+
+
+def test_output_without_end_is_printed_up_to_a_measure(capsys: pytest.CaptureFixture[str]) -> None:
+    """The first 5,000 lines of an attempt are printed, then where the rest is; a chunk's lines go out as one text."""
+    watcher = plain()
+    for _ in range(60):
+        watcher.output("dump", b"line\n" * 100)
+    watcher.output("other", b"its own\n")
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.rpartition("| ")[2] for line in lines[4999:]] == [
+        "line",
+        "… it goes on; its output is in the run's folder, and is not shown from here on",
+        "its own",
+    ]

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from rollbook.report.account import FORMAT
 from rollbook.report.json import to_json
 from rollbook.report.model import report_of
+from rollbook.report.wording import json_text
 
 from .accounts import restored
 from .hostile import run_with, texts
@@ -56,3 +57,12 @@ def test_lone_surrogates_are_escaped() -> None:
 
     written.encode("utf-8")
     assert json.loads(written)["run"]["reason"] == "x\ud800"
+
+
+def test_json_for_a_screen_does_nothing_to_a_terminal() -> None:
+    """What JSON allows raw and a terminal obeys is written as JSON's own escapes, and read back as it was."""
+    value = {"a\u202e": ["\x9b31m", "\u200b\U000e0041", "\x1b]0;x\x07", "👩\u200d🚀"]}
+    written = json_text(value)
+
+    assert json.loads(written) == value
+    assert not set(written) & set("\u202e\x9b\u200b\U000e0041\x1b\x07")
