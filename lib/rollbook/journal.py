@@ -79,6 +79,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+# One for all records: making a writer takes longer than what it writes.
+_WRITER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=encode)
+
+
 class Journal:
     """
     A journal open for appending; holds its lock until closed.
@@ -165,12 +169,7 @@ class Journal:
             number = self._number + 1
             at = self._clock().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             head = {"n": number, "at": at, "type": type, "prev": self.head}
-            text = json.dumps(
-                {**head, **{key: part for key, part in content.items() if key not in head}},
-                ensure_ascii=False,
-                separators=(",", ":"),
-                default=encode,
-            )
+            text = _WRITER.encode({**head, **{key: part for key, part in content.items() if key not in head}})
             line = to_bytes(text)
             del text  # of a long plan as large as the line
             self._write(line)

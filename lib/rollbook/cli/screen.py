@@ -116,6 +116,8 @@ def _harmless(text: str) -> str:
         return text
     from ..report.wording import visible  # kept out of the start of `--list`
 
+    if "\x1b" not in text:
+        return visible(text)
     return "".join(part if _PAINTED.fullmatch(part) else visible(part) for part in _PAINTED.split(text))
 
 

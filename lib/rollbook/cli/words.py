@@ -36,7 +36,7 @@ def instant(at: datetime) -> str:
 
 def clock(at: datetime) -> str:
     """Say a time of day in UTC."""
-    return f"{at.astimezone(UTC):%H:%M:%S}"
+    return at.astimezone(UTC).time().isoformat("seconds")
 
 
 def answer_shown(value: Plain, prompt: Plain = None) -> str:
