@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field, replace
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 from .dataclass import dataclass
 from .errors import JournalError
@@ -14,6 +14,9 @@ from .schema import build, encode
 from .values import Plain
 
 RunStatus = Literal["planned", "running", "waiting", "stopped", "failed", "succeeded", "undone", "abandoned"]
+INTENT: Final = ("arguments", "before", "after", "ops", "shown", "details")
+"""What a `step_started` record tells of a step, of each only what is not as planned."""
+
 StepStatus = Literal[
     "pending",
     "running",
@@ -270,12 +273,7 @@ def _step_started(step: StepRun, record: Record) -> StepRun:
         ended_at=None,
         attempts=len(step.starts) + 1,
         starts=(*step.starts, at),
-        before=_same(record.get("before"), planned.before),
-        after=_same(record.get("after"), planned.after),
-        arguments=_same(record.get("arguments"), planned.arguments),
-        ops=_same(tuple(record.get("ops", ())), planned.ops),
-        shown=_same(tuple(record.get("shown", ())), planned.shown),
-        details=_same(tuple(record.get("details", ())), planned.details),
+        **{name: _told(record, name, getattr(planned, name)) for name in INTENT},
         known=record.get("known", {}),
         ops_done=record.get("done", 0),
         error="",
@@ -285,9 +283,15 @@ def _step_started(step: StepRun, record: Record) -> StepRun:
 T = TypeVar("T")
 
 
-def _same(found: T, planned: T) -> T:
-    """Give the equal object that is there already: most of what is carried out is as it was planned."""
-    return planned if found == planned else found
+def _same(found: T, there: T) -> T:
+    """Give the equal object that is there already: most of what is found is as it was wanted."""
+    return there if found == there else found
+
+
+def _told(record: Record, name: str, planned: Plain) -> Plain:
+    """Give what a record says, or what was planned where it says nothing else."""
+    told = record.get(name, planned)
+    return tuple(told) if isinstance(planned, tuple) else told
 
 
 def _op_finished(step: StepRun, record: Record) -> StepRun:

@@ -8,7 +8,7 @@ from ..dataclass import dataclass
 from ..ops import Op, OutputRecord, WrittenFile
 from ..plan import PlannedStep
 from ..planner.step import encode_op
-from ..run import StepRun, StepStatus
+from ..run import INTENT, StepRun, StepStatus
 from ..runbook import Step
 from ..schema import encode
 from ..values import Plain
@@ -33,7 +33,7 @@ class Attempt:
     begun: StepRun | None = None
 
     def start(self, before: AnyState, after: AnyState, ops: Sequence[Op], *, done: int = 0) -> None:
-        """Journal the intent, whole: what is there, what is wanted, each write. Downtime may begin here."""
+        """Journal the intent: what is there, what is wanted, each write. Downtime may begin here."""
         planned = self.planned
         if planned.downtime == "begins":
             self.session.record("downtime_began", by=planned.address)
@@ -49,18 +49,10 @@ class Attempt:
             details=planned.details,
             known=dict(self.known),
         )
+        other = {name: part for name in INTENT if (part := getattr(begun, name)) != getattr(planned, name)}
+        more: dict[str, Plain] = {"done": done} if done else {}
         self.session.record(
-            "step_started",
-            step=planned.address,
-            attempt=begun.attempts,
-            arguments=begun.arguments,
-            before=begun.before,
-            after=begun.after,
-            ops=begun.ops,
-            shown=begun.shown,
-            details=begun.details,
-            known=begun.known,
-            done=done,
+            "step_started", step=planned.address, attempt=begun.attempts, **other, known=begun.known, **more
         )
         self.begun = begun
 

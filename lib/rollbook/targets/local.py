@@ -25,6 +25,8 @@ class LocalTarget(HostTarget[LocalSettings]):
     def __init__(self, spec: TargetSpec, settings: LocalSettings, surroundings: Surroundings) -> None:
         super().__init__(spec, settings, surroundings)
         self.files = LocalFiles()
+        # Read once: to decode and encode it again for each command takes longer than all else before its start.
+        self._environment = dict(os.environb)
 
     def identity(self) -> Mapping[str, str]:
         """Give the host name and the machine's id where it has one."""
@@ -39,7 +41,7 @@ class LocalTarget(HostTarget[LocalSettings]):
         launch = self._placed(launch)
         watched = SudoSink(sink)
         try:
-            exited = run_process(launch, watched, stopping)
+            exited = run_process(launch, watched, stopping, self._environment)
         except OSError as error:
             if launch.directory is not None and error.filename == launch.directory:
                 raise TargetError(

@@ -70,9 +70,16 @@ def never() -> bool:
     return False
 
 
-def run_process(launch: Launch, sink: Sink, stopping: Callable[[], bool] = never) -> int:
+def run_process(
+    launch: Launch,
+    sink: Sink,
+    stopping: Callable[[], bool] = never,
+    inherited: Mapping[bytes, bytes] | None = None,
+) -> int:
     """
     Run a program to its end and return its exit code, minus the signal's number when one ended it.
+
+    *inherited* is the environment to which the launch's own is added, as bytes; None for this process's.
 
     Returns when the program itself ends, also when a child of it still holds its output.
     Raises `CommandTimeout` or `Interrupted` after the process group was ended (TERM, 5 s, KILL) or, as the
@@ -80,7 +87,8 @@ def run_process(launch: Launch, sink: Sink, stopping: Callable[[], bool] = never
     """
     limit = None if launch.timeout is None else time.monotonic() + launch.timeout
     marked = {MARK: launch.mark} if launch.mark else {}
-    environment = {**os.environ, **launch.environment, **marked} if launch.environment or marked else None
+    added = {os.fsencode(name): os.fsencode(value) for name, value in {**launch.environment, **marked}.items()}
+    environment = {**(os.environb if inherited is None else inherited), **added} if added else None
     with _Group(launch, environment) as group:
         while not group.read(sink, _LOOK if limit is None else min(_LOOK, max(limit - time.monotonic(), 0.0))):
             if limit is not None and time.monotonic() >= limit:
@@ -129,7 +137,7 @@ def left_alive(error: E) -> E:
 class _Group:
     """A started program with its process group, output pipes and, where the system has them, a pidfd."""
 
-    def __init__(self, launch: Launch, environment: Mapping[str, str] | None) -> None:
+    def __init__(self, launch: Launch, environment: Mapping[bytes, bytes] | None) -> None:
         self._launch = launch
         self._environment = environment
         self._left_alive = False
