@@ -53,14 +53,18 @@ def show_help(name: str) -> int:
 
 
 def _signature(command: Command) -> inspect.Signature:
-    own = [
-        # invoke takes an option's type from its default; for a repeated one it must be None.
-        part.replace(default=None) if part.name in command.iterable else part
-        for part in inspect.signature(command.body).parameters.values()
-    ]
+    own = [_as_invoke_takes(part, repeated=part.name in command.iterable) for part in command.parameters]
     context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     debug = inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False)
     return inspect.Signature([context, *own, debug])
+
+
+def _as_invoke_takes(part: inspect.Parameter, *, repeated: bool) -> inspect.Parameter:
+    if part.kind is part.POSITIONAL_OR_KEYWORD:
+        # A word that may be left out would never be taken: invoke gives it its default and reads on for a task.
+        return part.replace(default=part.empty)
+    # An option's type comes from its default; for a repeated one it must be None.
+    return part.replace(default=None) if repeated else part
 
 
 NAMESPACE: Final = Collection(*map(as_task, COMMANDS))
