@@ -195,13 +195,14 @@ def save(plan: Plan, path: Path) -> None:
 
 def load(path: Path) -> Plan:
     """Read a saved plan. Raises `RefusedError` when it is not one, or was changed by hand."""
+    advice = "Make one with `plan NAME --out FILE`."
     try:
         content = json.loads(path.read_bytes())
         plan = build(Plan, content["plan"])
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise RefusedError(
-            f"{path} is not a saved plan: {error}", advice="Make one with `plan NAME --out FILE`."
-        ) from error
+    except OSError as error:
+        raise RefusedError(f"The plan {path} cannot be read: {error.strerror}.", advice=advice) from error
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise RefusedError(f"{path} is not a saved plan: {error}", advice=advice) from error
     if plan.digest != content.get("digest"):
         raise RefusedError(
             f"{path} was changed after it was saved.", advice="Plan again; plans are not edited by hand."

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from ..beside import write_beside
 from ..dataclass import dataclass
-from ..errors import LockHeld, RollbookError
+from ..errors import LockHeld, RefusedError
 from ..journal import Journal, utc_now
 from ..runs import RunFolder
 from ..values import Plain
@@ -98,9 +98,9 @@ def put_answer(folder: RunFolder, address: str, text: str, by: str, reason: str 
 
 
 def put_pause(folder: RunFolder, by: str) -> None:
-    """Ask whoever carries out the run to stop at the next step boundary. Raises `RollbookError` when nobody does."""
+    """Ask whoever carries out the run to stop at the next step boundary. Raises `RefusedError` when nobody does."""
     if not held(folder):
-        raise RollbookError(f"Run {folder.id} is not being carried out now.", advice="`status RUN` says where it is.")
+        raise RefusedError(f"Run {folder.id} is not being carried out now.", advice="`status RUN` says where it is.")
     put(folder, "pause", {"by": by})
 
 

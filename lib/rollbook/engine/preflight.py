@@ -17,8 +17,10 @@ _ROOM: Final = 50 * 1024 * 1024
 
 def preflight(plan: Plan, planner: Planner, folder: Path) -> tuple[Finding, ...]:
     """Look at everything that *plan* will use, and the run's *folder*; writes nothing. `missing` forbids the run."""
-    used = sorted({name for step in plan.steps for name in step.targets if name in planner.pool})
-    findings = [_weighed(finding, planner) for name in used for finding in _target(name, planner)]
+    used = {name for step in plan.steps for name in step.targets if name in planner.pool}
+    # On another server than the one that is meant, the lock keeps nobody out.
+    used.update(planner.lock_keepers() if plan.lock else ())
+    findings = [_weighed(finding, planner) for name in sorted(used) for finding in _target(name, planner)]
     return (*findings, *_secrets(plan, planner), *_disk(folder))
 
 

@@ -298,20 +298,21 @@ class Planner:
 
         Two folders that work on one database exclude each other; two demos with one each do not.
         """
-        for name in self.runbook.targets:
-            spec = self.inventory.targets.get(name)
-            if spec is not None and spec.kind in _SQL:
-                identity = self.pool.reader(name).identity()
-                return " ".join(f"{key}={identity[key]}" for key in sorted(identity))
-        return self.inventory.environment
+        keepers = self.lock_keepers()
+        if not keepers:
+            return self.inventory.environment
+        identity = self.pool.reader(keepers[0]).identity()
+        return " ".join(f"{key}={identity[key]}" for key in sorted(identity))
+
+    def lock_keepers(self) -> tuple[str, ...]:
+        """Name the runbook's SQL targets: the lock's name is one in the first, and the first server holds it."""
+        bound = ((name, self.inventory.targets.get(name)) for name in self.runbook.targets)
+        return tuple(name for name, spec in bound if spec is not None and spec.kind in _SQL)
 
     def lock_target(self) -> str:
-        """Name the runbook's SQL target, whose server holds the run's lock; empty where there is none."""
-        for name in self.runbook.targets:
-            spec = self.inventory.targets.get(name)
-            if spec is not None and spec.kind in _SQL and self.pool.target(name).lock("rollbook") is not None:
-                return name
-        return ""
+        """Name the SQL target whose server holds the run's lock, for all machines; empty where there is none."""
+        held = (name for name in self.lock_keepers() if self.pool.target(name).lock("rollbook") is not None)
+        return next(held, "")
 
     def _lock_scope(self) -> str:
         name = self.lock_target()
