@@ -8,6 +8,7 @@ import datetime as dt
 import itertools
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -42,6 +43,9 @@ class SampleFactory(Protocol):
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_missing] = {}
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        # Under nohup every child would ignore a hang-up too; of a handler a child inherits nothing.
+        signal.signal(signal.SIGHUP, lambda _number, _frame: None)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
