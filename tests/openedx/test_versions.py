@@ -265,3 +265,13 @@ def test_swapped_branches_are_a_problem() -> None:
     (candidate,) = judged(pairs, sketch(1, *GOOD), sketch(11, *GOOD, published=True))
 
     assert [problem.partition(":")[0] for problem in candidate.problems] == ["draft", "published"]
+
+
+@pytest.mark.parametrize(("draft", "published"), [(11, 12), (1, 2)])
+def test_a_pair_with_one_version_of_the_other_branch_is_none(draft: int, published: int) -> None:
+    """Pairs that were in force after reset_course_content, and so have one version of the other branch, are good."""
+    pairs = (Pair(Pointers(version(draft), version(published)), at(1), "history"),)
+
+    (candidate,) = judged(pairs, *(sketch(n, *GOOD, published=n > 9) for n in (draft, published)))
+
+    assert candidate.good

@@ -1,6 +1,6 @@
 """Whether a version can be gone back to: it exists, can be read, and everything reachable in it is there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Self
 
@@ -79,8 +79,19 @@ class Sketch:
         return tuple(found)
 
 
-def misplaced(sketch: Sketch, branch: Branch) -> str:
-    """Say why a version looks as if it was written for another branch than *branch*, or nothing."""
+def misplaced(found: Sequence[tuple[Branch, Sketch]], *, were_in_force: bool) -> dict[Branch, str]:
+    """
+    Say of which branches the versions of a pair look as if they were written for another, and why.
+
+    A pair that *were_in_force* is only taken for a swapped one when all of its branches look so: the platform's own
+    reset_course_content points both branches at one version, and the branch that this was not written for goes on
+    from there.
+    """
+    wrong = {branch: why for branch, sketch in found if (why := _misplaced(sketch, branch))}
+    return {} if were_in_force and len(wrong) < len(found) else wrong
+
+
+def _misplaced(sketch: Sketch, branch: Branch) -> str:
     if sketch.kind is BranchKind.UNCLEAR or sketch.kind.value == branch.word:
         return ""
     return f"its blocks say that it was written for the {sketch.kind.value} branch, not for {branch.word}"

@@ -325,19 +325,18 @@ def _problems(pointers: Pointers, sketches: Mapping[str, Sketch], key: CourseKey
         check_fit(pointers, key)
     except RefusedError as error:
         return (error.message,)
+    found = [(branch, sketches[version]) for branch, version in pointers.present if version in sketches]
+    wrong = misplaced(found, were_in_force=True)
     return tuple(
-        problem for branch, version in pointers.present for problem in _branch_problems(branch, version, sketches)
+        f"{branch.word}: {problem}"
+        for branch, version in pointers.present
+        for problem in (*_branch_problems(sketches.get(version)), wrong.get(branch, ""))
+        if problem
     )
 
 
-def _branch_problems(branch: Branch, version: str, sketches: Mapping[str, Sketch]) -> Iterator[str]:
-    sketch = sketches.get(version)
-    if sketch is None:
-        yield f"{branch.word}: not looked at"
-        return
-    yield from (f"{branch.word}: {problem}" for problem in sketch.problems)
-    if wrong := misplaced(sketch, branch):
-        yield f"{branch.word}: {wrong}"
+def _branch_problems(sketch: Sketch | None) -> tuple[str, ...]:
+    return sketch.problems if sketch else ("not looked at",)
 
 
 def _replaced(place: int, pairs: Sequence[Pair], sketches: Mapping[str, Sketch]) -> float | None:

@@ -32,9 +32,10 @@ class CompletenessFact(Fact[CompletenessState]):
     Check that a version can be gone back to, and refuse the run when it cannot.
 
     For each branch: its structure exists and has its root, every child that is reachable is there, every block's
-    definition exists, and the blocks were written for that branch (ids that were swapped are found by that). For
-    both: they fit the course, are not one version, and were in force together; `allow_same` and `allow_mix` lift the
-    last two. MongoDB is asked, never the site: its caches may still show what was pruned.
+    definition exists, and the blocks were written for that branch (ids that were swapped are found by that; a pair
+    that was in force may have one from the other branch, which reset_course_content brings about). For both: they fit
+    the course, are not one version, and were in force together; `allow_same` and `allow_mix` lift the last two.
+    MongoDB is asked, never the site: its caches may still show what was pruned.
     """
 
     kind: ClassVar[str] = "openedx.completeness"
@@ -74,7 +75,7 @@ For each version ID of `<version>`, in the Mongo shell:
         course = read_course(sql, mongo, self.course_id)
         known = [pair.pointers for pair in read_pairs(sql, mongo, course)]
         sketches = read_sketches(mongo, wanted.versions)
-        problems = (*self._unfit(course.key, wanted, known), *self._damage(wanted, sketches))
+        problems = (*self._unfit(course.key, wanted, known), *self._damage(wanted, sketches, wanted in known))
         found = [(branch.word, sketches[version]) for branch, version in wanted.present]
         return CompletenessState(
             complete=not problems,
@@ -91,12 +92,14 @@ For each version ID of `<version>`, in the Mongo shell:
             return (f"{error.message}; {error.advice}",)
         return ()
 
-    def _damage(self, wanted: Pointers, sketches: Mapping[str, Sketch]) -> tuple[str, ...]:
+    def _damage(self, wanted: Pointers, sketches: Mapping[str, Sketch], had: bool) -> tuple[str, ...]:
         same = self.allow_same and wanted.draft == wanted.published
+        found = [(branch, sketches[version]) for branch, version in wanted.present]
+        wrong = {} if same else misplaced(found, were_in_force=had)
         return tuple(
             f"{branch.word} {version}: {problem}"
             for branch, version in wanted.present
-            for problem in (*sketches[version].problems, "" if same else misplaced(sketches[version], branch))
+            for problem in (*sketches[version].problems, wrong.get(branch, ""))
             if problem
         )
 

@@ -35,7 +35,8 @@ class CourseVersionState:
     Where both stores point.
 
     *broken* names, of the versions that a change could lead to, those that are pruned or incomplete, and why; *whole*
-    those that are complete. *known* are the pairs that the course has had.
+    those that are complete. *known* has the wanted pair if the course had it once, and no other: there may
+    be thousands.
     """
 
     ledger: Pointers
@@ -124,7 +125,8 @@ To go back, do the same with the pointers of before, if nobody saved since.
         sql, mongo = read[self.ledger], read[self.modulestore]
         course = read_course(sql, mongo, self.course_id)
         known = tuple(dict.fromkeys(pair.pointers for pair in read_pairs(sql, mongo, course)))
-        ways = (*goals, Pointers.parse(self.version), course.row.pointers, course.active.pointers, *known[:_EARLIER])
+        wanted = Pointers.parse(self.version)
+        ways = (*goals, wanted, course.row.pointers, course.active.pointers, *known[:_EARLIER])
         sketches = read_sketches(mongo, (version for pointers in ways for version in pointers.versions))
         return CourseVersionState(
             ledger=course.row.pointers,
@@ -135,7 +137,7 @@ To go back, do the same with the pointers of before, if nobody saved since.
             modulestore_update=text(course.active.last_update),
             whole=tuple(version for version, sketch in sketches.items() if sketch.complete),
             broken={version: "; ".join(sketch.problems) for version, sketch in sketches.items() if not sketch.complete},
-            known=tuple(str(pointers) for pointers in known if pointers.present),
+            known=(str(wanted),) if wanted in known else (),
         )
 
     def desired(self, before: CourseVersionState) -> CourseVersionState:

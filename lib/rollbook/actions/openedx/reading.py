@@ -67,8 +67,8 @@ def read_course(sql: SqlReader, mongo: MongoReader, course_id: str) -> Course:
 
 
 def disagreement(ledger: Pointers, modulestore: Pointers, trust: Trust) -> str:
-    """Say that the stores disagree and nobody said which is true, or nothing."""
-    if ledger == modulestore or trust:
+    """Say that the stores disagree and nobody said which is true, or nothing; both read an id in any case."""
+    if str(ledger).lower() == str(modulestore).lower() or trust:
         return ""
     return (
         f"ledger and modulestore do not agree. The ledger says {ledger or 'nothing'}; active_versions says "
@@ -118,7 +118,7 @@ def read_heads(mongo: MongoReader, key: CourseKey, versions: Sequence[str]) -> I
 
 def read_outline(mongo: MongoReader, version: str) -> Outline | None:
     """Read one version whole; None when it is gone. Raises StructureError when it cannot be read."""
-    if not is_version(version):
+    if not is_version(version.lower()):
         return None
     document = _one(mongo, STRUCTURES, version)
     return outline(document) if document is not None else None
