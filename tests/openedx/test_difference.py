@@ -96,3 +96,14 @@ def test_the_replaced_share_is_a_share(one: Outline, two: Outline) -> None:
     assert 0 <= share <= 1
     assert replaced_share(one.marks, one.marks) == 0
     assert one.marks == frozenset() or (share == 1) == (not one.marks & two.marks)
+
+
+def test_what_a_block_takes_from_its_library_counts() -> None:
+    """A block whose defaults changed, as an update from its library changes them, is a changed block."""
+    tree = chapters("one", "two")
+    before, after = structure(tree), structure(tree, number=2)
+    after["blocks"] = [block(key, children) | {"defaults": {"weight": 2}} for key, children in tree.items()]
+
+    found = difference(outline(before), outline(after))
+
+    assert (found.changed.total, found.unchanged) == (3, 0)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Final, Self
 
 from rollbook.errors import RefusedError
@@ -76,6 +77,11 @@ def version_id(text: str) -> str:
 def is_version(value: object) -> bool:
     """Tell whether *value* is a version id just as the stores write it."""
     return isinstance(value, str) and bool(_HEX.match(value))
+
+
+def saved_at(version: str) -> datetime:
+    """Read from a version id when it was made, to the second: its first eight digits."""
+    return datetime.fromtimestamp(int(version[:8], 16), UTC)
 
 
 def check_fit(pointers: Pointers, key: CourseKey, *, allow_same: bool = False) -> None:

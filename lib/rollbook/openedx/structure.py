@@ -41,7 +41,7 @@ class BranchKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One block as a structure holds it; *settings* is a digest of its fields without the children."""
+    """One block as a structure holds it; *settings* is a digest of its fields but the children, defaults and asides."""
 
     key: BlockKey
     name: str
@@ -208,7 +208,7 @@ def _block(key: BlockKey, item: Document, version: str) -> Block:
         key=key,
         name=name if isinstance(name, str) else "",
         definition=_definition(item.get("definition"), key, version),
-        settings=_digest(settings),
+        settings=_digest([settings, item.get("defaults") or None, item.get("asides") or None]),
         children=_children(children, key, version),
         from_published=source is not None,
     )
@@ -240,7 +240,7 @@ def _key(value: object, version: str, what: str = "the root") -> BlockKey:
     raise _malformed(version, f"{what} is {value!r:.80}, not a pair of type and id")
 
 
-def _digest(settings: Mapping[str, object]) -> str:
+def _digest(settings: Sequence[object]) -> str:
     text = json.dumps(settings, sort_keys=True, default=str, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 

@@ -9,6 +9,7 @@ from bson import ObjectId
 from rollbook.actions.openedx.assets import AssetsFact
 from rollbook.actions.openedx.completeness import CompletenessFact
 from rollbook.actions.openedx.course_key import CourseKeyFact
+from rollbook.actions.openedx.course_version import CourseVersion
 from rollbook.actions.openedx.difference import DifferenceFact
 from rollbook.actions.openedx.old_mongo import OldMongoFact
 from rollbook.actions.openedx.prune_plans import PrunePlansFact
@@ -190,6 +191,39 @@ def test_a_whole_version_is_let_through_and_a_damaged_one_is_not(site: Site) -> 
     assert (whole.complete, whole.title) == (True, "Runbooks for Beginners")
 
 
+def test_a_pair_of_thousands_of_saves_ago_is_known(site: Site) -> None:
+    """However often a course was saved since, a pair that it had once is found by its time, and is no mix."""
+    sample = site.sample
+    with sample.open() as studio:
+        entry = studio.entry(sample.course_id)
+        row = {column.name: getattr(entry, column.name) for column in ledger.c} | {"history_type": "~"}
+        saves = [row | {"history_date": sample.damage_at + timedelta(seconds=n)} for n in range(2500)]
+        with studio.engine.begin() as connection:
+            connection.execute(history.insert(), saves)
+
+    found = site.plan(site.action(VersionsFact, before=sample.damage_at.isoformat())).before
+    change = site.plan(site.action(CourseVersion, version=good(site)))
+
+    assert found.suggested == good(site)
+    assert site.plan(site.action(CompletenessFact, version=good(site))).before.complete
+    assert change.before.known == (good(site),)
+
+
+def test_ids_in_upper_case_are_the_same_ids(site: Site) -> None:
+    """A row whose ids somebody typed in upper case agrees with the modulestore, and its versions are there."""
+    upper = {"draft_version": site.sample.head_draft.upper(), "published_version": site.sample.head_published.upper()}
+    with site.sample.open() as studio, studio.engine.begin() as connection:
+        connection.execute(ledger.update().where(ledger.c.course_id == site.sample.course_id).values(upper))
+
+    change = site.plan(site.action(CourseVersion, version=good(site)))
+    found = site.plan(site.action(DifferenceFact, version=good(site))).before
+
+    assert site.plan(site.action(CourseKeyFact)).before.ledger.draft == upper["draft_version"]
+    assert not any("gone" in line for line in found.lines)
+    site.carry_out(change.ops)
+    assert str(site.plan(site.action(CourseKeyFact)).before.ledger) == good(site)
+
+
 def test_a_pending_pruning_plan_is_refused(site: Site, tmp_path: Path) -> None:
     """A plan file that lists the version stops the run; a folder without such plans does not."""
     plan = site.sample.plan_prune(retain=0)
@@ -223,6 +257,7 @@ def test_files_uploaded_since_the_damage_are_named(site: Site) -> None:
     assert {item.name for item in found.files} == set(site.sample.replaced_assets)
     assert found.total == len(site.sample.replaced_assets)
     assert site.plan(site.action(AssetsFact)).before.total == 0
+    assert site.plan(site.action(AssetsFact, version=good(site))).before.total >= found.total
 
 
 def test_old_mongo_courses_are_listed_with_their_reruns(site: Site) -> None:

@@ -9,6 +9,7 @@ from ...action import Change, Fact, Readers, Ref, Subject
 from ...dataclass import dataclass
 from ...openedx.instants import text, to_utc
 from ...openedx.keys import CourseKey
+from ...openedx.pointers import Pointers, saved_at
 from ...targets.base import MongoReader
 from ...values import Plain
 
@@ -36,7 +37,8 @@ class AssetsFact(Fact[AssetsState]):
     List the course's files (GridFS) that were uploaded between `since` and `until`.
 
     The store keeps one version of each: an upload under a name that exists deletes the earlier file. So each of
-    these is new or has replaced one that is gone; only a backup of GridFS has it.
+    these is new or has replaced one that is gone; only a backup of GridFS has it. Where nobody knows when the damage
+    began, all since `version` was saved are listed; with neither, none.
     """
 
     kind: ClassVar[str] = "openedx.assets"
@@ -52,7 +54,11 @@ In the Mongo shell, with the org, course and run of `<course_id>`:
 """
 
     course_id: str
-    since: datetime | None = field(default=None, metadata={"help": "when the damage began; nothing is listed without"})
+    since: datetime | None = field(default=None, metadata={"help": "when the damage began"})
+    version: str = field(
+        default="",
+        metadata={"help": "without `since`: files since this was saved"},
+    )
     until: datetime | None = None
     sample: int = field(default=200, metadata={"help": "how many files to name"})
     bucket: str = field(default="fs", metadata={"help": "the GridFS bucket"})
@@ -64,9 +70,10 @@ In the Mongo shell, with the org, course and run of `<course_id>`:
 
     def probe(self, read: Readers) -> AssetsState:
         """Look for the files, the newest first."""
-        if self.since is None:
+        since = self._since()
+        if since is None:
             return AssetsState()
-        mongo, wanted = read[self.modulestore], self._wanted(self.since)
+        mongo, wanted = read[self.modulestore], self._wanted(since)
         collection = f"{self.bucket}.files"
         found = mongo.find(
             collection,
@@ -76,6 +83,10 @@ In the Mongo shell, with the org, course and run of `<course_id>`:
             limit=self.sample,
         )
         return AssetsState(total=mongo.count(collection, wanted), files=tuple(_uploaded(found)))
+
+    def _since(self) -> datetime | None:
+        versions = Pointers.parse(self.version).versions if self.version else ()
+        return self.since or max(map(saved_at, versions), default=None)
 
     def _wanted(self, since: datetime) -> dict[str, Plain]:
         key = CourseKey.parse(self.course_id)
@@ -94,11 +105,16 @@ In the Mongo shell, with the org, course and run of `<course_id>`:
     def details(self, change: Change[AssetsState]) -> tuple[str, ...]:
         """Name the files."""
         state = change.before
-        if self.since is None:
+        since = self._since()
+        if since is None:
             return ("no time of the damage is given, so the course's files were not looked at",)
         lines = [f"{item.uploaded} {item.name} ({item.size} bytes)" for item in state.files]
         more = [f"and {state.total - len(lines)} more"] if state.total > len(lines) else []
-        head = f"{state.total} course files were uploaded since; what they replaced will not come back"
+        began = "the damage" if self.since else "the version was saved"
+        head = (
+            f"{state.total} course files were uploaded since {began}, {text(since)}; "
+            "what they replaced will not come back"
+        )
         return (head, *lines, *more)
 
 
