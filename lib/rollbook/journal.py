@@ -14,6 +14,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count, islice
 from pathlib import Path
@@ -124,18 +125,9 @@ class Journal:
         return file
 
     def _lock(self) -> None:
-        holder = self.path.with_name("holder")
+        _lock(self._file, self.path)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            who = holder.read_text(errors="replace").strip() if holder.exists() else "another process"
-            raise LockHeld(
-                f"Run {self.path.parent.name} is being carried out by {who}.",
-                holder=who,
-                advice="Wait for it, or stop it there with Ctrl-C or `pause`; then `resume`.",
-            ) from error
-        try:
-            write_beside(holder, (f"{operator()}, process {os.getpid()}\n".encode(),), lasting=False)
+            write_beside(_holder(self.path), (f"{operator()}, process {os.getpid()}\n".encode(),), lasting=False)
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -250,6 +242,34 @@ def _require_own(file: int, path: Path) -> None:
             advice="Carry the run on from its own account; or make sure of it (verify-journal, and the head hash "
             "that was printed), then make the folder your own: chown, chmod 700.",
         )
+
+
+def _holder(journal: Path) -> Path:
+    return journal.with_name("holder")
+
+
+def _lock(file: int, path: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = _holder(path)
+        who = holder.read_text(errors="replace").strip() if holder.exists() else "another process"
+        raise LockHeld(
+            f"Run {path.parent.name} is being carried out by {who}.",
+            holder=who,
+            advice="Wait for it, or stop it there with Ctrl-C or `pause`; then try again.",
+        ) from error
+
+
+@contextmanager
+def held_still(path: Path) -> Iterator[None]:
+    """Keep everybody from opening the journal *path* for appending. Raises `LockHeld` while somebody has it open."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _lock(file, path)
+        yield
+    finally:
+        os.close(file)
 
 
 def replay(path: Path) -> tuple[Record, ...]:

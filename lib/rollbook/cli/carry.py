@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import field, replace
+from functools import partial
 
 from ..dataclass import dataclass
 from ..engine import Engine
@@ -48,14 +49,20 @@ class Prepared:
     given: Mapping[str, Given] = field(default_factory=dict)
 
 
-def carry_new(plan: Plan, place: Workplace, agreement: Agreement, *, well: int = OK) -> int:
-    """Have *plan* agreed to, carry it out as a new run, tell its end, and give the exit code: *well* if all went so."""
+def carry_new(plan: Plan, place: Workplace, agreement: Agreement, *, undone: Run | None = None, well: int = OK) -> int:
+    """
+    Have *plan* agreed to, carry it out as a new run, tell its end, and give the exit code: *well* if all went so.
+
+    *undone* is the run that the plan takes back.
+    """
     here = screen()
     edit_lines()
     reason = agree(plan, agreement, Keyboard(here) if here.answers else None)
     folder = Runs().create(new_run_id(utc_now()))
     prepared = Prepared(plan.answers, {}, agreement.yes, agreement.name)
-    return _carry(plan, folder, place, prepared, lambda engine: engine.run(plan, reason=reason), well=well)
+    return _carry(
+        plan, folder, place, prepared, partial(Engine.run, plan=plan, reason=reason, undone=undone), well=well
+    )
 
 
 def carry_on(run: Run, folder: RunFolder, place: Workplace, prepared: Prepared, go: Go) -> int:
@@ -125,7 +132,7 @@ def _take_back(run: Run, place: Workplace, prepared: Prepared) -> int:
         plan = plan_undo(run, place.planner)
         show_plan(plan, here, place.sites)
         agreement = Agreement(yes=prepared.yes, name=prepared.name, reason=f"{run.id} failed")
-        return carry_new(plan, place, agreement, well=FAILED) if plan.steps else FAILED
+        return carry_new(plan, place, agreement, undone=run, well=FAILED) if plan.steps else FAILED
     except RollbookError as error:
         tell(f"{describe(error)}\nThe run failed and was NOT taken back. To do that: {typed('undo', run.id)}")
         return INTERRUPTED if isinstance(error, Interrupted) else FAILED

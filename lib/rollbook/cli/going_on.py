@@ -45,10 +45,12 @@ def resume(
     from ..runs import Runs
     from .agreement import check_approvals, check_name
     from .carry import Prepared, carry_on
+    from .holder import require_free
     from .statusview import left_lines
     from .workspace import reopen_workplace
 
     folder = Runs().find(run)
+    require_free(folder)
     past = folder.read()
     answers, decisions = pairs("answer", answer), doubts(doubt)
     for option, names in (("answer", answers), ("doubt", decisions), ("skip", skip), ("mark-done", mark_done)):
@@ -96,6 +98,7 @@ def undo(
     from ..runs import Runs
     from .agreement import Agreement, check_beforehand
     from .carry import carry_new
+    from .holder import require_free
     from .planning import show_plan
     from .undone import check_undoable
     from .workspace import reopen_workplace
@@ -103,6 +106,8 @@ def undo(
     folder = Runs().find(run)
     past, here = folder.read(), screen()
     check_undoable(past)
+    if not dry_run:
+        require_free(folder)
     with reopen_workplace(past.plan, Library(), answers=pairs("answer", answer)) as place:
         made = plan_undo(past, place.planner, to=to)
         show_plan(made, here, place.sites)
@@ -113,7 +118,7 @@ def undo(
             return OK
         agreement = Agreement(yes, confirm_environment, reason)
         check_beforehand(made, agreement, answers=here.answers)
-        return carry_new(made, place, agreement)
+        return carry_new(made, place, agreement, undone=past)
 
 
 @command(

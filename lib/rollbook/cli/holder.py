@@ -3,7 +3,14 @@
 import fcntl
 import os
 
+from ..journal import held_still
 from ..runs import RunFolder
+
+
+def require_free(folder: RunFolder) -> None:
+    """Raise `LockHeld` when somebody carries the run out."""
+    with held_still(folder.journal):
+        pass
 
 
 def holder_of(folder: RunFolder) -> str:

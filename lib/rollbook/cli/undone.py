@@ -21,7 +21,7 @@ def undo_of(run: Run) -> Run | None:
 
 def undone_by(folder: RunFolder) -> str:
     """Name the run that undid the one in *folder*; empty where none did."""
-    from ..engine.engine import UNDONE_BY  # the engine takes long to import, and a list of runs has no use for it
+    from ..engine.undoing import UNDONE_BY  # the engine takes long to import, and a list of runs has no use for it
 
     marker = folder.path / UNDONE_BY
     return marker.read_text(encoding="utf-8").strip() if marker.exists() else ""

@@ -3,11 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Final
 
 from .. import __version__
-from ..beside import write_beside
-from ..errors import Interrupted, NotFoundError, RefusedError, UsageError
+from ..errors import Interrupted, NotFoundError, UsageError
 from ..journal import Journal, utc_now
 from ..plan import Plan
 from ..planner.planner import Planner
@@ -19,9 +17,8 @@ from .preflight import preflight, require
 from .questions import Waiting
 from .session import Session
 from .signals import stopping_on_signals
+from .undoing import beginning, mark_undone, require_open
 from .walk import Walk
-
-UNDONE_BY: Final = "undone-by"
 
 
 class Engine:
@@ -47,12 +44,12 @@ class Engine:
         self.clock = clock
         self.undo_wanted = False
 
-    def run(self, plan: Plan, *, reason: str = "") -> Run:
+    def run(self, plan: Plan, *, reason: str = "", undone: Run | None = None) -> Run:
         """
-        Carry out *plan* from its first step.
+        Carry out *plan* from its first step; *undone* is the run that it takes back, as it was planned on.
 
-        Raises `RefusedError` before anything is journalled when a lock is held or the preflight finds
-        something missing; afterwards everything ends in the journal and in the Run's status.
+        Raises `RefusedError` before anything is journalled when a lock is held, the preflight finds something
+        missing or *undone* goes on; afterwards everything ends in the journal and in the Run's status.
         """
         self._name_run(reason)
         with self._locked(plan) as locks:
@@ -60,7 +57,8 @@ class Engine:
             with Journal(self.folder.journal, clock=self.clock) as journal, self._session(journal, plan) as session:
                 session.locks = locks
                 content = {"run": self.folder.id, "plan": plan, "digest": plan.digest, "reason": reason}
-                session.record("run_started", operator=session.operator, version=__version__, **content)
+                with beginning(self.folder, plan, undone):
+                    session.record("run_started", operator=session.operator, version=__version__, **content)
                 for place in locks.places:
                     session.record("lock_taken", name=plan.lock, place=place)
                 self._walk(session, plan, None).go()
@@ -74,7 +72,7 @@ class Engine:
         """
         with Journal(self.folder.journal, clock=self.clock) as journal:
             run = fold(journal.records)
-            self._require_open(run)
+            require_open(self.folder, run)
             self._name_run(run.reason)
             with self._locked(run.plan) as locks, self._session(journal, run.plan) as session:
                 require(preflight(run.plan, self.planner, self.folder.path))
@@ -98,7 +96,7 @@ class Engine:
             raise UsageError("Abandoning a run needs a reason.", advice='Give --reason "…"; the report shows it.')
         with Journal(self.folder.journal, clock=self.clock) as journal:
             run = fold(journal.records)
-            self._require_open(run)
+            require_open(self.folder, run)
             self._name_run(run.reason)
             with self._locked(run.plan), self._session(journal, run.plan) as session:
                 text = f"given up: {reason}"
@@ -112,26 +110,15 @@ class Engine:
             raise UsageError("Adopting a step needs a reason.", advice='Give --reason "…"; the report shows it.')
         with Journal(self.folder.journal, clock=self.clock) as journal:
             run = fold(journal.records)
-            self._require_open(run)
+            require_open(self.folder, run)
             self._name_run(run.reason)
             with self._locked(run.plan), self._session(journal, run.plan) as session:
                 require(preflight(run.plan, self.planner, self.folder.path))
                 self._walk(session, run.plan, run).adopt(self._pending(run, address), reason)
         return self.folder.read()
 
-    def _require_open(self, run: Run) -> None:
-        marker = self.folder.path / UNDONE_BY
-        if marker.exists():
-            by = marker.read_text().strip()
-            raise RefusedError(f"Run {run.id} is over: undone by {by}.", advice="Start a new run.")
-        if not run.resumable:
-            raise RefusedError(f"Run {run.id} is over: {run.status}.", advice="Start a new run, or `undo` this one.")
-
     def _ended(self, run: Run) -> Run:
-        if run.plan.undo_of and not run.plan.undo_to and run.status == "undone":
-            undone = self.folder.path.parent / run.plan.undo_of
-            # Beside its journal, not in it: what was written there stays as it was written.
-            write_beside(undone / UNDONE_BY, (f"{run.id}\n".encode(),))
+        mark_undone(self.folder, run)
         return run
 
     def _name_run(self, reason: str) -> None:

@@ -1,0 +1,91 @@
+"""One run takes another back: only while nobody carries that one out, and nobody goes on with it meanwhile."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+from ..beside import write_beside
+from ..errors import RefusedError
+from ..journal import held_still
+from ..plan import Plan
+from ..run import Run
+from ..runs import RunFolder
+
+UNDONE_BY: Final = "undone-by"
+_BEING_UNDONE_BY: Final = "being-undone-by"
+# Markers lie beside a run's journal, not in it: what was written there stays as it was written.
+
+
+@contextmanager
+def beginning(folder: RunFolder, plan: Plan, undone: Run | None = None) -> Iterator[None]:
+    """
+    Begin the run in *folder* within this block; a run that *plan* takes back is not carried on from then on.
+
+    Raises `LockHeld` when somebody carries that one out, and `RefusedError` when it went on since *plan* was
+    made of it as *undone*.
+    """
+    if not plan.undo_of:
+        yield
+        return
+    place = _beside(folder, plan.undo_of)
+    with held_still(place.journal):
+        if undone is not None and _statuses(place.read()) != _statuses(undone):
+            raise RefusedError(
+                f"Run {undone.id} went on since its undo was planned; nothing was taken back.",
+                advice=f"Look how it stands (`status {undone.id}`), then plan its undo again.",
+            )
+        _mark(place, _BEING_UNDONE_BY, folder)
+        yield
+
+
+def mark_undone(folder: RunFolder, run: Run) -> None:
+    """Mark the run that *run*, in *folder*, took back as a whole, if it did."""
+    if run.plan.undo_of and not run.plan.undo_to and run.status == "undone":
+        _mark(_beside(folder, run.plan.undo_of), UNDONE_BY, folder)
+
+
+def require_open(folder: RunFolder, run: Run) -> None:
+    """Raise `RefusedError` when nobody may go on with *run*: it is over, was taken back, or is being taken back."""
+    if by := _marked(folder, UNDONE_BY):
+        raise _undone(run, by)
+    if not run.resumable:
+        how = f"it took back run {run.plan.undo_of}" if run.status == "undone" else run.status
+        raise RefusedError(f"Run {run.id} is over: {how}.", advice="Start a new run, or `undo` this one.")
+    undo = _begun(folder, _marked(folder, _BEING_UNDONE_BY))
+    if undo is None:
+        return
+    if undo.status == "undone" and not undo.plan.undo_to:
+        raise _undone(run, undo.id)  # killed before it could leave its mark
+    if undo.resumable:
+        raise RefusedError(
+            f"Run {run.id} is being taken back by run {undo.id}, which is not over.",
+            advice=f"Go on with that one: `resume {undo.id}`; or give it up first: `abandon {undo.id}`.",
+        )
+
+
+def _undone(run: Run, by: str) -> RefusedError:
+    return RefusedError(f"Run {run.id} is over: undone by {by}.", advice="Start a new run.")
+
+
+def _statuses(run: Run) -> Mapping[str, str]:
+    return {step.address: step.status for step in run.steps}
+
+
+def _beside(folder: RunFolder, run_id: str) -> RunFolder:
+    return RunFolder(folder.path.with_name(run_id))
+
+
+def _begun(folder: RunFolder, run_id: str) -> Run | None:
+    """Read the run *run_id* beside *folder*; None where it was refused before its first record."""
+    other = _beside(folder, run_id) if run_id else folder
+    begun = other is not folder and other.journal.exists() and other.journal.stat().st_size
+    return other.read() if begun else None
+
+
+def _mark(folder: RunFolder, name: str, by: RunFolder) -> None:
+    write_beside(folder.path / name, (f"{by.id}\n".encode(),))
+
+
+def _marked(folder: RunFolder, name: str) -> str:
+    marker = folder.path / name
+    return marker.read_text(encoding="utf-8").strip() if marker.exists() else ""

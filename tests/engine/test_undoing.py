@@ -1,0 +1,75 @@
+"""One run takes another back, and nobody goes on with that one meanwhile."""
+
+import pytest
+
+from rollbook.engine import Engine
+from rollbook.errors import LockHeld, RefusedError
+from rollbook.journal import Journal
+from rollbook.planner import plan_undo
+from rollbook.run import Run
+
+from .test_engine import write_step
+from .workshop import Workshop, nobody
+
+FAILS = '  - id: fails\n    name: Fail.\n    shell.run: {command: ["test", "-e", "mended"], effect: idempotent}\n    undo: {leave: x}\n'
+ASKS = "    undo:\n      - id: sure\n        name: Ask.\n        human.confirm: {text: Sure?}\n"
+
+
+def failed(workshop: Workshop, undo: str = "") -> Run:
+    """Give a run that changed one thing and failed at the next."""
+    workshop.write("r", "steps:\n" + write_step("a", "x") + undo + FAILS)
+    return workshop.run("r")
+
+
+def test_a_run_that_is_carried_out_is_not_taken_back(workshop: Workshop) -> None:
+    """An undo beside a process that goes on writing would leave a half of each."""
+    run = failed(workshop)
+
+    with Journal(workshop.runs.find(run.id).journal), pytest.raises(LockHeld, match="is being carried out by"):
+        workshop.undo(run)
+
+    assert (workshop.folder / "a.txt").exists()
+    assert workshop.resume().status == "failed"
+
+
+def test_a_run_that_is_being_taken_back_is_not_gone_on_with(workshop: Workshop) -> None:
+    """Not even after the undo was stopped in the middle: it is gone on with, or given up."""
+    run = failed(workshop, ASKS)
+    undo = workshop.undo(run)
+    assert undo.status == "waiting"
+    planner = workshop.planner("r")
+    folder = workshop.runs.find(run.id)
+
+    for go in (Engine.resume, lambda engine: engine.abandon("why"), lambda engine: engine.adopt("fails", "why")):
+        with pytest.raises(RefusedError, match=f"is being taken back by run {undo.id}"):
+            go(Engine(folder, planner, asker=nobody(), watcher=workshop.watcher))
+
+    given_up = Engine(workshop.runs.find(undo.id), planner, asker=nobody(), watcher=workshop.watcher).abandon("why")
+    assert given_up.status == "abandoned"
+    (workshop.folder / "mended").touch()
+    assert Engine(folder, planner, asker=nobody(), watcher=workshop.watcher).resume().status == "succeeded"
+
+
+def test_a_run_that_went_on_since_its_undo_was_planned_is_not_taken_back(workshop: Workshop) -> None:
+    """The plan that was agreed to would leave what was done since."""
+    run = failed(workshop)
+    planner = workshop.planner("r")
+    plan = plan_undo(run, planner)
+    (workshop.folder / "mended").touch()
+    assert workshop.resume().status == "succeeded"
+
+    with pytest.raises(RefusedError, match="went on since its undo was planned"):
+        Engine(workshop.new_folder(), planner, asker=nobody(), watcher=workshop.watcher).run(plan, undone=run)
+
+    assert (workshop.folder / "a.txt").exists()
+
+
+def test_an_undo_that_was_killed_before_it_left_its_mark_counts(workshop: Workshop) -> None:
+    """What was taken back as a whole is over, also when nothing but the undo's own journal says so."""
+    run = failed(workshop)
+    workshop.undo(run)
+    folder = workshop.runs.find(run.id)
+    (folder.path / "undone-by").unlink()
+
+    with pytest.raises(RefusedError, match="is over: undone by"):
+        Engine(folder, workshop.planner("r"), asker=nobody(), watcher=workshop.watcher).resume()
