@@ -395,3 +395,25 @@ def test_inputs_that_nobody_gave_are_left_out() -> None:
     plan = restore_plan(inputs={"course_id": "course-v1:O+C+R", "before": None, "note": ""})
 
     assert report_of(Story(plan).finish()).run.inputs == (("course_id", "course-v1:O+C+R"),)
+
+
+def test_an_undo_tells_that_it_succeeded_and_not_that_it_was_undone() -> None:
+    """What an undo did is told of the run that it took back, not of itself."""
+    undo = undo_of(restored().finish()).step("pointers", 0.4, "changed").finish("undone")
+
+    report = report_of(undo)
+
+    assert report.run.words == "Succeeded"
+    assert "that run is taken back" in sentences(undo)
+
+
+def test_a_run_whose_undo_was_taken_back_in_turn_tells_what_holds_now() -> None:
+    """Whoever reads the report of the first run must not believe that its changes are gone."""
+    run = restored().finish()
+    undo = undo_of(run).step("pointers", 0.4, "changed").finish("undone")
+    again = undo_of(run).step("pointers", 0.6, "changed").finish("undone")
+
+    report = report_of(run, undo=undo, again=again)
+
+    assert report.run.words == "Succeeded, then undone, and that undone again"
+    assert f"taken back in turn by run {again.id}" in "\n".join(sentence.text for sentence in report.summary)

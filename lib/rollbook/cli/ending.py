@@ -234,7 +234,8 @@ def brief(run: Run, now: datetime, holder: str = "") -> str:
         down = "; the site is down" if run.downtimes and run.downtimes[-1].ended_at is None else ""
         return f"{head}: {_word(run)}{where}, {progress}{down}; it can be resumed."
     took = duration(((run.ended_at or now) - run.started_at).total_seconds())
-    return f"{head}: {run.status} after {took}, {progress}."
+    how = f"took back run {run.plan.undo_of}" if run.status == "undone" else run.status
+    return f"{head}: {how} after {took}, {progress}."
 
 
 def _asked_now(run: Run, step: StepRun | None, holder: str) -> bool:

@@ -31,8 +31,15 @@ def render(run: Run, format_: str) -> str:
 
 def _report(run: Run) -> Report:
     here = run.started_at.astimezone()
-    undo = undo_of(run) if _named_by_another(run) else None
-    return report_of(run, undo=undo, local_zone=here.tzinfo if here.utcoffset() else None)
+    undo = _undo_of(run)
+    again = _undo_of(undo) if undo else None
+    if again and again.status != "undone":
+        again = None  # it is not over, or was given up
+    return report_of(run, undo=undo, again=again, local_zone=here.tzinfo if here.utcoffset() else None)
+
+
+def _undo_of(run: Run) -> Run | None:
+    return undo_of(run) if _named_by_another(run) else None
 
 
 def _named_by_another(run: Run) -> bool:
@@ -49,10 +56,12 @@ def _first_line(folder: RunFolder) -> bytes:
 
 
 def write_reports(run: Run, folder: RunFolder) -> Mapping[str, Path]:
-    """Write `report.md`, `report.html` and `report.json` into the run's folder; that of a run undone anew as well."""
-    if run.plan.undo_of:
-        undone = Runs().find(run.plan.undo_of)
-        _write(undone.read(), undone)
+    """Write `report.md`, `report.html` and `report.json` into the run's folder; those of runs undone anew as well."""
+    earlier = run
+    while earlier.plan.undo_of:
+        undone = Runs().find(earlier.plan.undo_of)
+        earlier = undone.read()
+        _write(earlier, undone)
     return _write(run, folder)
 
 

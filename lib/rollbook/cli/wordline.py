@@ -79,7 +79,8 @@ class _Parser(ArgumentParser):
 
     def _way(self, word: str) -> str:
         if "set_" in self._command.iterable:
-            return f"An input is given by its name: --set NAME={word}. `{typed('show', 'RUNBOOK')}` names the inputs."
+            given = word if "=" in word else f"NAME={word}"
+            return f"An input is given by its name: --set {given}. `{typed('show', 'RUNBOOK')}` names the inputs."
         return self._help_line("says what it takes; words with blanks need quotes")
 
     def _help_line(self, rest: str) -> str:

@@ -211,7 +211,8 @@ def _undo(report: Report) -> Iterator[str]:
     yield from table("Step", "Change, last first", "Undo", "Why, by whom")
     for step in report.undoable:
         if step.undo:
-            why = " ".join(part for part in (step.undo.reason, step.undo.by, utc(step.undo.at)) if part)
+            by = " ".join(part for part in (step.undo.by, utc(step.undo.at)) if part)
+            why = "; ".join(part for part in (step.undo.reason, by) if part)
             yield row(str(step.number), text(step.title), UNDO_WORDS[step.undo.state], text(why))
 
 

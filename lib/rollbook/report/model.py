@@ -26,23 +26,26 @@ FREE_SECTION = "notes"
 _NONE: tuple[Plain, ...] = (None, "", [], {})
 
 
-def report_of(run: Run, *, undo: Run | None = None, local_zone: tzinfo | None = None) -> Report:
+def report_of(
+    run: Run, *, undo: Run | None = None, again: Run | None = None, local_zone: tzinfo | None = None
+) -> Report:
     """
     Tell *run* as an incident report; *undo* is the run that took it back, if any.
 
-    Times are printed in UTC and in *local_zone* as well where one is given.
+    *again* is the run that took *undo* back in turn, if any. Times are printed in UTC,
+    and in *local_zone* as well where one is given.
     """
     run, undo = with_begins(run), with_begins(undo) if undo else None
     impact = impact_of(run, undo)
     gaps = (*impact.gaps, *(gaps_of(undo) if undo else ()))
     steps = step_accounts(run, undo, gaps)
     answers = _answers(run, steps) + (_answers(undo, steps) if undo else ())
-    told, untold = run_account(run, undo), run_account(undo, None) if undo else None
+    told, untold = run_account(run, undo, again), run_account(undo, again) if undo else None
     return Report(
         run=told,
         undo=untold,
         zone=local_zone,
-        summary=summary_of(told, untold, steps, impact, answers),
+        summary=summary_of(told, untold, steps, impact, answers, again=again.id if again else ""),
         impact=impact,
         steps=steps,
         moments=chronology(run, undo, steps, answers, impact),
@@ -51,18 +54,20 @@ def report_of(run: Run, *, undo: Run | None = None, local_zone: tzinfo | None = 
     )
 
 
-def run_account(run: Run, undo: Run | None) -> RunAccount:
-    """Tell a run's own facts; *undo* having taken it all back makes it undone."""
+def run_account(run: Run, undo: Run | None, again: Run | None = None) -> RunAccount:
+    """Tell a run's own facts; *undo* having taken it all back makes it undone, until *again* takes *undo* back."""
     plan = run.plan
-    undone = undo is not None and undo.status in ("succeeded", "undone") and run.status != "undone"
+    undone = undo is not None and undo.status in ("succeeded", "undone")
     words = RUN_WORDS[run.status]
+    if undone:
+        words = f"{words.split(',', maxsplit=1)[0]}, then undone{', and that undone again' if again else ''}"
     return RunAccount(
         id=run.id,
         runbook=plan.runbook,
         title=plan.title,
         environment=plan.environment,
         status=run.status,
-        words=f"{words.split(',', maxsplit=1)[0]}, then undone" if undone else words,
+        words=words,
         tone="calm" if undone else RUN_TONES[run.status],
         operators=run.operators or (run.operator,),
         began=run.started_at,

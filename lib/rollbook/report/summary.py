@@ -13,8 +13,13 @@ def summary_of(
     steps: Sequence[StepAccount],
     impact: Impact,
     answers: Sequence[AnswerAccount],
+    again: str = "",
 ) -> tuple[Sentence, ...]:
-    """Tell the run in a few sentences, the worst first among what is still open."""
+    """
+    Tell the run in a few sentences, the worst first among what is still open.
+
+    *again* names the run that took *undo* back in turn.
+    """
     own = [step for step in steps if step.run == run.id]
     return (
         *_outcome(run, undo),
@@ -24,6 +29,7 @@ def summary_of(
         *_time(impact, [answer for answer in answers if answer.run == run.id]),
         *_trouble(own, impact),
         *_undo(run, undo, own),
+        *_again(again),
     )
 
 
@@ -37,7 +43,7 @@ def _outcome(run: RunAccount, undo: RunAccount | None) -> Iterator[Sentence]:
         "failed": (f"It failed after {took}, and can be resumed:", resume),
         "waiting": (f"It waits for an answer since {utc(run.last)}, and goes on with:", resume),
         "stopped": (f"It was stopped on purpose after {took}, and can be resumed:", resume),
-        "undone": (f"It was undone, {took} after it began.", ""),
+        "undone": (f"It succeeded after {took}: that run is taken back.", ""),
         "abandoned": (f"It was abandoned after {took}; what it had changed by then is listed below.", ""),
         "planned": ("It was planned and not started.", ""),
         "running": (f"No end is recorded: it is under way or was cut off. Last record: {utc(run.last)}.", resume),
@@ -126,3 +132,8 @@ def _undo(run: RunAccount, undo: RunAccount | None, steps: Sequence[StepAccount]
     elif "reversible" in states:
         count = states.count("reversible")
         yield Sentence(f"{counted(count, 'change')} can be taken back:", command=f"rollbook undo {run.id}")
+
+
+def _again(run: str) -> Iterator[Sentence]:
+    if run:
+        yield Sentence(f"That undo was taken back in turn by run {run}: what it took back is there again.", "warn")

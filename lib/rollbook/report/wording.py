@@ -21,7 +21,7 @@ RUN_WORDS: Final["Mapping[RunStatus, str]"] = {
     "stopped": "Stopped, can be resumed",
     "failed": "Failed, can be resumed",
     "succeeded": "Succeeded",
-    "undone": "Undone",
+    "undone": "Succeeded",  # of an undo: it is the other run that is undone
     "abandoned": "Abandoned",
 }
 RUN_TONES: Final["Mapping[RunStatus, Tone]"] = {
