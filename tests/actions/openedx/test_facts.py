@@ -209,6 +209,17 @@ def test_a_pair_of_thousands_of_saves_ago_is_known(site: Site) -> None:
     assert change.before.known == (good(site),)
 
 
+def test_a_version_of_another_course_is_refused(site: Site) -> None:
+    """A mix may take what the course never had in force, if it descends from the same original; nothing else."""
+    other = site.plan(site.action(CourseKeyFact, course_id=site.sample.old_mongo_rerun_id)).before.present
+    rerun = site.plan(site.action(CourseKeyFact, course_id=site.sample.rerun_id)).before.present
+
+    with pytest.raises(RefusedError, match="never a version of this course"):
+        site.plan(site.action(CompletenessFact, version=other, allow_mix=True))
+
+    assert site.plan(site.action(CompletenessFact, version=rerun, allow_mix=True)).before.complete
+
+
 def test_ids_in_upper_case_are_the_same_ids(site: Site) -> None:
     """A row whose ids somebody typed in upper case agrees with the modulestore, and its versions are there."""
     upper = {"draft_version": site.sample.head_draft.upper(), "published_version": site.sample.head_published.upper()}

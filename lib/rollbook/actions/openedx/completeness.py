@@ -1,8 +1,8 @@
 """`openedx.completeness`: is everything of a version still there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from ...action import Change, Fact, Readers, Ref, Subject, identity
 from ...dataclass import dataclass
@@ -13,7 +13,9 @@ from ...openedx.pointers import Pointers, check_fit
 from ...openedx.versions import check_mix
 from ...targets.base import MongoReader, SqlReader
 from ...values import Plain
-from .reading import read_course, read_pairs, read_sketches, structure_subject
+from .reading import read_chains, read_course, read_pairs, read_sketches, structure_subject
+
+_ENDS: Final = 6  # of the versions that a course had: the newest and the oldest tell its originals
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,9 @@ class CompletenessFact(Fact[CompletenessState]):
     For each branch: its structure exists and has its root, every child that is reachable is there, every block's
     definition exists, and the blocks were written for that branch (ids that were swapped are found by that; a pair
     that was in force may have one from the other branch, which reset_course_content brings about). For both: they fit
-    the course, are not one version, and were in force together; `allow_same` and `allow_mix` lift the last two.
-    MongoDB is asked, never the site: its caches may still show what was pruned.
+    the course, are not one version, and were in force together; `allow_same` and `allow_mix` lift the last two. A
+    version of another course is refused whatever is allowed. MongoDB is asked, never the site: its caches may still
+    show what was pruned.
     """
 
     kind: ClassVar[str] = "openedx.completeness"
@@ -75,7 +78,11 @@ For each version ID of `<version>`, in the Mongo shell:
         course = read_course(sql, mongo, self.course_id)
         known = [pair.pointers for pair in read_pairs(sql, mongo, course)]
         sketches = read_sketches(mongo, wanted.versions)
-        problems = (*self._unfit(course.key, wanted, known), *self._damage(wanted, sketches, wanted in known))
+        problems = (
+            *self._unfit(course.key, wanted, known),
+            *self._foreign(mongo, known, [sketches[version] for version in wanted.versions]),
+            *self._damage(wanted, sketches, wanted in known),
+        )
         found = [(branch.word, sketches[version]) for branch, version in wanted.present]
         return CompletenessState(
             complete=not problems,
@@ -91,6 +98,21 @@ For each version ID of `<version>`, in the Mongo shell:
         except RefusedError as error:
             return (f"{error.message}; {error.advice}",)
         return ()
+
+    def _foreign(self, mongo: MongoReader, known: Sequence[Pointers], wanted: Sequence[Sketch]) -> tuple[str, ...]:
+        """Tell versions of another course: in no pair of this one, and descended from no original of its versions."""
+        had = dict.fromkeys(version for pointers in known for version in pointers.versions)
+        strange = [sketch for sketch in wanted if sketch.exists and sketch.version not in had]
+        if not strange:
+            return ()
+        ends = (*tuple(had)[:_ENDS], *tuple(had)[-_ENDS:])
+        ours = {link.original_version for link in read_chains(mongo, ends, 0)}
+        return tuple(
+            f"{sketch.version} was never a version of this course, and does not descend from one"
+            + (f'; it is of "{sketch.name}"' if sketch.name else "")
+            for sketch in strange
+            if ours and sketch.original_version not in ours
+        )
 
     def _damage(self, wanted: Pointers, sketches: Mapping[str, Sketch], had: bool) -> tuple[str, ...]:
         same = self.allow_same and wanted.draft == wanted.published

@@ -173,7 +173,8 @@ To go back, do the same with the pointers of before, if nobody saved since.
         if bad:
             raise RefusedError(
                 f"{self.course_id} cannot be pointed at versions that are not complete: {' | '.join(bad)}",
-                advice="choose another pair; or bring them back with openedx.structures_restore from a MongoDB dump",
+                advice="choose another pair; or bring them back with openedx.structures_restore from a MongoDB "
+                "dump, or from structures.jsonl in the snapshot of the run that left them",
             )
 
     def _move_ledger(self, old: CourseVersionState, new: CourseVersionState) -> Sql:
