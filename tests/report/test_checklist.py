@@ -91,3 +91,17 @@ def test_texts_stay_texts(text: str) -> None:
 
     assert shape(markdown) == SHAPE
     assert {token.type for token in inlines(READER.parse(markdown))} <= INLINE
+
+
+def test_a_person_finds_lines_to_type_and_boxes_to_tick() -> None:
+    """An argv list is one line for a shell, and each item of a checklist has a box of its own."""
+    steps = (
+        Step("say", "Say it.", "shell.run", {"command": ["echo", "it is on", "{{ run.status }}"]}),
+        Step("told", "Tell them.", "human.checklist", {"text": "Told", "items": ["the team", "support"]}),
+    )
+
+    shown = to_checklist(Runbook("tell", "Tell", steps, targets={"cms": TargetNeed("", True, "")}))
+
+    assert "echo 'it is on' {{ run.status }}\n" in shown
+    assert "  - [ ] the team\n    - [ ] support\n" in shown
+    assert "| of any kind, optional |" in shown

@@ -102,15 +102,21 @@ FILES: Final[Mapping[str, str]] = {
 
 
 def start_repository(folder: Path) -> tuple[Path, ...]:
-    """Write the files into *folder*, which may exist. Raises `RefusedError` when one of them is there already."""
+    """Write the files into *folder*, which may exist. Raises `RefusedError` when one is there or cannot be written."""
     there = [name for name in FILES if (folder / name).exists()]
     if there:
         raise RefusedError(
             f"{folder} holds {', '.join(there)} already; nothing was written.",
             advice="Name another folder; what people wrote is never overwritten.",
         )
-    for name, text in FILES.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    try:
+        for name, text in FILES.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RefusedError(
+            f"{error.filename or folder} cannot be written: {error.strerror}.",
+            advice="Name a folder that you may write, on a disk with room.",
+        ) from error
     return tuple(folder / name for name in FILES)

@@ -66,8 +66,8 @@ class _Parser(ArgumentParser):
         """Say why *word* has no place in the line."""
         if word.startswith("-") and word != "-":
             self._refuse_option(word.partition("=")[0])
-        name, takes = self._command.name, " and ".join(one.upper() for one in self._command.positional) or "nothing"
-        raise UsageError(f"{name} takes {takes} and options; {word!r} has no place there.", advice=self._way(word))
+        takes = " and ".join([*(one.upper() for one in self._command.positional), "options"])
+        raise UsageError(f"{self._command.name} takes {takes}; {word!r} has no place there.", advice=self._way(word))
 
     def _refuse_option(self, word: str) -> Never:
         options = [one for one in self._option_string_actions if one.startswith("--")]

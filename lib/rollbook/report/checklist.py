@@ -1,5 +1,6 @@
 """A runbook as a Markdown checklist, for the day when it has to be done by hand."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from textwrap import indent
@@ -48,9 +49,10 @@ def _inputs(inputs: Mapping[str, Input]) -> Iterator[str]:
     for name, part in inputs.items():
         kind = part.type + ("" if part.required else ", optional") + (", secret" if part.secret else "")
         default = text(f"default {shown(part.default)}") if part.default is not None else "________"
-        choices = f" One of: {', '.join(map(shown, part.choices))}." if part.choices else ""
-        pattern = f" Must match {part.pattern}." if part.pattern else ""
-        yield row(cell(name), kind, default, text(f"{part.help}{choices}{pattern}"))
+        choices = f"one of: {', '.join(map(shown, part.choices))}" if part.choices else ""
+        pattern = f"must match {part.pattern}" if part.pattern else ""
+        told = "; ".join(one for one in (part.help, choices, pattern) if one)
+        yield row(cell(name), kind, default, text(told))
     yield ""
 
 
@@ -59,7 +61,9 @@ def _targets(runbook: Runbook) -> Iterator[str]:
         return
     yield from ("## Targets", "", *table("Target", "Kind", "Meaning"))
     for name, need in runbook.targets.items():
-        yield row(cell(name), text(need.kind) + (", optional" if need.optional else ""), text(need.help))
+        yield row(
+            cell(name), text(need.kind or "of any kind") + (", optional" if need.optional else ""), text(need.help)
+        )
     yield ""
 
 
@@ -126,7 +130,10 @@ def _by_hand(step: Step) -> Iterator[str]:
 def _arguments(step: Step) -> Iterator[str]:
     for name, value in (*step.arguments.items(), *step.inputs.items()):
         if name in COMMANDS or (isinstance(value, str) and "\n" in value.strip()):
-            yield from (f"- {text(name)}:", "", _deeper(block(_command(value))), "")
+            told = _argv(value) if name == "command" and isinstance(value, list) else _command(value)
+            yield from (f"- {text(name)}:", "", _deeper(block(told)), "")
+        elif name == "items" and isinstance(value, list):
+            yield from (f"- {text(name)}:", *(f"  - [ ] {item(shown(one))}" for one in value))
         else:
             yield f"- {text(name)}: {code(shown(value, limit=2000))}"
     for name, value in step.environment.items():
@@ -137,10 +144,15 @@ def _deeper(content: str) -> str:
     return "\n".join(f"  {line}" for line in content.split("\n"))
 
 
+def _argv(words: Sequence[Plain]) -> str:
+    """Write an argv list as the line that a person types."""
+    texts = map(str, words)
+    return " ".join(one if one.startswith("{{") and one.endswith("}}") else shlex.quote(one) for one in texts)
+
+
 def _command(value: Plain) -> str:
-    if isinstance(value, list | tuple):
-        # An argv list reads as a line; statements and scripts each have their own.
-        return "\n".join(map(_command, value)) if any(" " in str(part) for part in value) else " ".join(map(str, value))
+    if isinstance(value, list):
+        return "\n".join(map(_command, value))  # statements and scripts have a line each
     return value if isinstance(value, str) else shown(value, limit=2000)
 
 
