@@ -100,6 +100,13 @@ def test_extended_json_is_read_without_a_driver() -> None:
     assert documents == [expected, expected]
 
 
+def test_a_time_beyond_the_known_years_stays_a_number() -> None:
+    """A date that Python has no name for does not keep the rest of a document from being read."""
+    (found,) = read_lines("dump.json", ['{"_id": 1, "due": {"$date": {"$numberLong": "10000000000000000"}}}'])
+
+    assert found == {"_id": 1, "due": 10**16}
+
+
 @pytest.mark.parametrize("line", ["[]", "{", "\0"])
 def test_a_line_that_is_no_document_is_named(line: str) -> None:
     """A dump that is damaged is told with file and line."""

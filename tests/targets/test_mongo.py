@@ -12,6 +12,7 @@ import bson
 import pymongo
 import pytest
 from bson import ObjectId, json_util
+from bson.datetime_ms import DatetimeMS
 
 from rollbook.errors import ConflictError, TargetError, Unreachable
 from rollbook.ops import MongoExport, MongoLoad, MongoWrite, instant, object_id
@@ -138,6 +139,22 @@ def test_documents_of_a_dump_come_back_under_their_ids(
     assert found[:4] == STRUCTURES[5:9]
     assert found[4]["mine"]
     assert isinstance(found[0]["blocks"][0]["long"], bson.Int64)
+
+
+@pytest.mark.parametrize("lines", [True, False])
+def test_dates_that_python_has_not_are_carried_along(
+    pool: TargetPool, database: Any, execution: Any, tmp_path: Path, lines: bool
+) -> None:
+    """A date beyond the year 9999 is loaded, read and exported as it is."""
+    document, dump = {"_id": ObjectId(), "due": DatetimeMS(10**16)}, tmp_path / "dump"
+    text = json_util.dumps(document, json_options=json_util.CANONICAL_JSON_OPTIONS)
+    dump.write_bytes(text.encode() if lines else bson.encode(document))
+
+    pool.execute(MongoLoad("store", "structures", str(dump), (str(document["_id"]),)), execution)
+    pool.execute(MongoExport("store", "structures", {}, str(tmp_path / "out")), execution)
+
+    assert list(reader_of(pool).find("structures", {})) == [document]
+    assert (tmp_path / "out").read_text().strip() == text
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "rubbish", "none"])

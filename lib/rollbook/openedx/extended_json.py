@@ -33,6 +33,14 @@ def _document(name: str, number: int, line: str) -> Document:
     return found
 
 
+def _instant(milliseconds: int) -> datetime | int:
+    """Give the time, or the number itself where it is beyond the years that Python knows."""
+    try:
+        return _EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        return milliseconds
+
+
 def _plain(value: dict[str, object]) -> object:
     match value:
         case {"$oid": str(text), **rest} if not rest:
@@ -40,7 +48,7 @@ def _plain(value: dict[str, object]) -> object:
         case {"$date": str(text), **rest} if not rest:
             return to_utc(datetime.fromisoformat(text))
         case {"$date": int(milliseconds), **rest} if not rest:
-            return _EPOCH + timedelta(milliseconds=milliseconds)
+            return _instant(milliseconds)
         case {"$numberInt": str(text), **rest} | {"$numberLong": str(text), **rest} if not rest:
             return int(text)
         case {"$numberDouble": str(text), **rest} if not rest:

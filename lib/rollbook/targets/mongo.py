@@ -56,6 +56,7 @@ class MongoTarget(BaseTarget[MongoSettings]):
                 self._near(self._address(settings.url), settings, account),
                 **account,
                 tz_aware=True,
+                datetime_conversion="DATETIME_AUTO",  # dates that Python has not are no reason to read nothing
                 appname=self.surroundings.label[:128],
                 serverSelectionTimeoutMS=round(settings.selection_timeout * 1000),
                 connectTimeoutMS=round(settings.selection_timeout * 1000),

@@ -50,18 +50,21 @@ def _opened(path: Path) -> IO[bytes]:
 
 def _bson(file: IO[bytes]) -> Iterator[Mapping[str, Plain]]:
     from bson import decode_file_iter
-    from bson.codec_options import CodecOptions
+    from bson.codec_options import CodecOptions, DatetimeConversion
     from bson.raw_bson import RawBSONDocument
 
-    yield from decode_file_iter(file, CodecOptions(document_class=RawBSONDocument))
+    options = CodecOptions(RawBSONDocument, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
+    yield from decode_file_iter(file, options)
 
 
 def _lines(file: IO[bytes]) -> Iterator[Mapping[str, Plain]]:
     from bson import json_util
+    from bson.codec_options import DatetimeConversion
 
+    options = json_util.JSONOptions(tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
     for line in file:
         if line.strip():
-            document = json_util.loads(line.decode(), json_options=json_util.JSONOptions(tz_aware=True))
+            document = json_util.loads(line.decode(), json_options=options)
             if not isinstance(document, dict):
                 raise ValueError("a line is no document")
             yield document
