@@ -81,11 +81,6 @@ def _read(path: Path) -> Message | None:
     return Message(kind, texts, path)
 
 
-def take_answers(folder: RunFolder) -> tuple[Message, ...]:
-    """Read the answers that no question took yet."""
-    return tuple(message for message in _messages(folder) if message.kind == "answer")
-
-
 def put_note(folder: RunFolder, section: str, text: str, by: str) -> None:
     """Add a note to a run, whether or not somebody is carrying it out."""
     put(folder, "note", {"section": section, "text": text, "by": by})

@@ -9,7 +9,7 @@ from ..dataclass import dataclass
 from ..plan import PlannedStep, Section
 from ..run import StepRun
 from ..runbook import Runbook, Step
-from ..values import UNKNOWN_KEY, Plain, Unknown
+from ..values import Plain, Unknown
 
 _PLAIN_ITEM: Final = re.compile(r"[A-Za-z0-9._:+-]{1,40}")
 
@@ -107,8 +107,3 @@ def with_unknowns(value: Plain) -> Plain:
 def unknown_outputs(step_id: str) -> Unknown:
     """Stand for all outputs of a step that has not run."""
     return Unknown(f"steps.{step_id}.outputs")
-
-
-def unknown_json(source: str) -> dict[str, str]:
-    """Write an unknown in JSON."""
-    return {UNKNOWN_KEY: source}

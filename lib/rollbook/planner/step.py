@@ -21,7 +21,7 @@ from ..action import (
     identity_fields,
     reader_types,
 )
-from ..errors import ExpressionError, NotFoundError, RefusedError, RollbookError, SchemaError
+from ..errors import NotFoundError, RefusedError, RollbookError, SchemaError
 from ..expressions import condition, in_shell_quotes, render
 from ..ops import Command, Op
 from ..plan import PlannedStep, UndoKind
@@ -30,7 +30,7 @@ from ..schema import build, encode, parse_duration
 from ..schema.fields import field_key
 from ..values import Plain, Unknown, unknowns
 from .projection import Projection
-from .scope import Use, unknown_outputs, with_unknowns
+from .scope import Use, unknown_outputs
 
 _UNDO: Final[Mapping[type, UndoKind]] = {Reverse: "reverse", Leave: "leave", Refuse: "refuse"}
 
@@ -343,16 +343,6 @@ def _plan_question(planned: PlannedStep, action: Question, use: Use, desk: Desk)
         assumed=value is not None,
         undo_reason="an answer stays given",
     )
-
-
-def names_of(outputs: Plain) -> Plain:
-    """Give a planned step's outputs as expressions see them."""
-    return with_unknowns(outputs)
-
-
-def error_in(expression: str, error: ExpressionError) -> RefusedError:
-    """Tell of an expression that cannot be evaluated at run time."""
-    return RefusedError(f"{expression}: {error.message}", advice=error.advice)
 
 
 def loop_items(use_loop: Plain, names: Mapping[str, Plain]) -> Sequence[Plain] | Unknown:
