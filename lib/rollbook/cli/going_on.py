@@ -41,6 +41,7 @@ def resume(
 
     A run that is being given up goes on being given up.
     """
+    from ..engine.undoing import require_open
     from ..library import Library
     from ..runs import Runs
     from .agreement import check_approvals, check_name
@@ -52,6 +53,7 @@ def resume(
     folder = Runs().find(run)
     require_free(folder)
     past = folder.read()
+    require_open(folder, past)
     answers, decisions = pairs("answer", answer), doubts(doubt)
     for option, names in (("answer", answers), ("doubt", decisions), ("skip", skip), ("mark-done", mark_done)):
         known(option, names, past.plan.steps)
@@ -60,7 +62,7 @@ def resume(
     skipped, done = reasons("skip", skip, reason), reasons("mark-done", mark_done, reason)
     with reopen_workplace(past.plan, Library(), answers=answers) as place:
         prepared = Prepared({**past.plan.answers, **answers}, decisions, yes, confirm_environment)
-        for line in left_lines(past, screen()) if past.resumable else ():
+        for line in left_lines(past, screen()):
             write(line)
         return carry_on(past, folder, place, prepared, lambda engine: engine.resume(skip=skipped, done=done))
 
