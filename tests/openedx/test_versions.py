@@ -233,6 +233,16 @@ def test_a_chain_ends_where_pruning_took_its_next_version() -> None:
     assert chain_pairs(Pair(Pointers(version(3), version(13)), at(30), "ledger"), links) == ()
 
 
+@pytest.mark.parametrize("previous", [3, 2])
+def test_a_chain_in_a_circle_ends(previous: int) -> None:
+    """A damaged chain that leads back to a later version, or to itself, gives no pair twice."""
+    links = dict([link(3, 2, 1, 30), link(2, previous, 1, 20)])
+
+    pairs = chain_pairs(Pair(Pointers(version(3)), at(30), "ledger"), links)
+
+    assert [pair.pointers for pair in pairs] == [Pointers(version(2))]
+
+
 @given(st.integers(1, 60), st.integers(1, 20), st.one_of(st.none(), st.integers(0, 59)))
 def test_a_window_is_bounded_and_holds_the_present_pair(count: int, limit: int, before: int | None) -> None:
     """At most so many pairs are looked at, the present one always among them, and the one before the time if there."""

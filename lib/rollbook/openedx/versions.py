@@ -138,12 +138,18 @@ def chain_pairs(oldest: Pair, links: Mapping[str, Link], *, limit: int = 50) -> 
     Put together the pairs before *oldest* from the chains of previous versions, the newest first.
 
     Goes back one save at a time, by the times in the structures; two versions written within two seconds of each
-    other count as one save. Ends where a version is gone or where a branch began. Pruning links the oldest version it
-    keeps straight to the original, so the pair that such a step leads to is marked with a gap.
+    other count as one save. Ends where a version is gone, where a branch began, and where one leads back to a later
+    version, which only damage can make. Pruning links the oldest version it keeps straight to the original, so the
+    pair that such a step leads to is marked with a gap.
     """
     pairs: list[Pair] = []
     at = oldest.pointers
+    been = set(at.present)
     while len(pairs) < limit and (moved := _step_back(at, links)):
+        steps = set(moved[0].present) - set(at.present)
+        if not steps or steps & been:
+            break
+        been |= steps
         at, when, gap = moved
         pairs.append(Pair(at, when, "chain", "previous version", gap=gap))
     return tuple(pairs)
