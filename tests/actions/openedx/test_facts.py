@@ -280,6 +280,19 @@ def test_old_mongo_courses_are_listed_with_their_reruns(site: Site) -> None:
     assert found.without_rerun == 1
 
 
+def test_copies_are_stale_too_where_only_the_modulestore_followed(site: Site) -> None:
+    """After a revert in the Django admin the restore writes active_versions alone; copies of before are stale."""
+    with site.sample.open() as studio:
+        entry = studio.entry(site.sample.course_id)
+        refresh(studio, site.sample.course_id, entry.last_update + timedelta(seconds=1), ("overview", "outline"))
+        later = {"$set": {"last_update": entry.last_update + timedelta(minutes=1)}}
+        studio.database["modulestore.active_versions"].update_one({"_id": ObjectId(entry.objectid)}, later)
+
+    look = site.action(Refreshed, within="0s")
+    assert isinstance(look, Refreshed)
+    assert not site.look(look).passed
+
+
 def test_stale_copies_are_found_until_they_are_made_again(any_site: Site) -> None:
     """Overview and outline older than the ledger row fail the look, and pass once both are newer."""
     look = any_site.action(Refreshed, within="0s")

@@ -1,4 +1,4 @@
-"""`openedx.refreshed`: the site's copies of a course are newer than its ledger row."""
+"""`openedx.refreshed`: the site's copies of a course are newer than its pointers."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -9,10 +9,9 @@ from ...action import Assertion, Outcome, Readers, Ref, Subject
 from ...dataclass import dataclass
 from ...openedx.instants import instant, text
 from ...openedx.keys import CourseKey
-from ...openedx.ledger import LedgerRow, read_row
-from ...targets.base import SqlReader
+from ...targets.base import MongoReader, SqlReader
 from ...values import Plain
-from .reading import read_query
+from .reading import read_course
 
 # Of each: what people call it, the table, and the columns of its course key and of its last change.
 _COPIES: Final = (
@@ -25,7 +24,7 @@ _QUERY: Final = "SELECT modified FROM {table} WHERE {column} = :course_id"
 @dataclass(frozen=True, slots=True)
 class Refreshed(Assertion):
     """
-    Wait until the course's overview and outline were made again after its ledger row was last written.
+    Wait until the course's overview and outline were made again after its pointers were last written, in either store.
 
     Publishing goes through queues, and the command that simulates it swallows the errors of its receivers: only the
     tables tell. A site without one of the tables is not asked about it; libraries have neither copy.
@@ -34,7 +33,7 @@ class Refreshed(Assertion):
     kind: ClassVar[str] = "openedx.refreshed"
     example: ClassVar[Mapping[str, Plain]] = {"course_id": "course-v1:DemoOrg+RB101+2024_T1", "within": "10m"}
     by_hand: ClassVar[str] = """
-SQL, until both times are later than the ledger row's `last_update` (a library has neither):
+SQL, until both times are later than `last_update` of the ledger row and of active_versions (a library has neither):
 `SELECT modified FROM course_overviews_courseoverview WHERE id = '<course_id>';` and
 `SELECT modified FROM learning_sequences_learningcontext WHERE context_key = '<course_id>';`. If they stay behind, see
 the log of Celery: the command that simulates a publish hides the errors of its receivers.
@@ -47,6 +46,7 @@ the log of Celery: the command that simulates a publish hides the errors of its 
         default=timedelta(seconds=2), metadata={"help": "how far the site's clock may be behind this machine's"}
     )
     ledger: Ref[SqlReader] = Ref("ledger")
+    modulestore: Ref[MongoReader] = Ref("modulestore")
 
     def __post_init__(self) -> None:
         if self.every <= timedelta(0):
@@ -58,7 +58,7 @@ the log of Celery: the command that simulates a publish hides the errors of its 
 
     def describe(self) -> str:
         """Say what is waited for."""
-        return f"overview and outline newer than the ledger row, within {self.within.total_seconds():g} s"
+        return f"overview and outline newer than both stores, within {self.within.total_seconds():g} s"
 
     def probe(self, read: Readers) -> Outcome:
         """Look until both are newer, or time is up."""
@@ -67,7 +67,7 @@ the log of Celery: the command that simulates a publish hides the errors of its 
             return Outcome(passed=True, message="a library has neither overview nor outline")
         sql = read[self.ledger]
         started = read.monotonic()
-        since = self._since(sql, key)
+        since = self._since(sql, read[self.modulestore])
         while True:
             found = _look(sql, key)
             stale = [name for name, when in found.items() if when is None or when < since - self.skew]
@@ -81,9 +81,10 @@ the log of Celery: the command that simulates a publish hides the errors of its 
                 return Outcome(passed=False, message=f"{message}. Is Celery running? See its log", seen=seen)
             read.pause(min(self.every.total_seconds(), self.within.total_seconds() - waited))
 
-    def _since(self, sql: SqlReader, key: CourseKey) -> datetime:
-        (row,) = (LedgerRow.from_row(row) for row in read_query(sql, read_row(str(key))))
-        return row.last_update
+    def _since(self, sql: SqlReader, mongo: MongoReader) -> datetime:
+        """Take the later write: after a revert in the Django admin only the modulestore had to follow."""
+        course = read_course(sql, mongo, self.course_id)
+        return max(course.row.last_update, course.active.last_update or course.row.last_update)
 
 
 def _look(sql: SqlReader, key: CourseKey) -> dict[str, datetime | None]:
@@ -98,4 +99,4 @@ def _modified(sql: SqlReader, table: str, column: str, key: CourseKey) -> dateti
 
 def _told(found: Mapping[str, datetime | None], since: datetime) -> str:
     parts = [f"{name} {text(when) or 'not there'}" for name, when in found.items()]
-    return f"ledger {text(since)}, {', '.join(parts) or 'and this site has no such tables'}"
+    return f"last written {text(since)}, {', '.join(parts) or 'and this site has no such tables'}"
