@@ -225,6 +225,17 @@ def test_a_question_without_an_answer_makes_the_run_wait(own: Path) -> None:
     assert (own / "written.txt").exists()
 
 
+def test_a_resume_takes_answers_for_an_undo_that_may_follow(own: Path) -> None:
+    """As for a run, the steps of an undo that nobody planned yet cannot be checked; others must be there."""
+    run(own, "run-runbook", "asking", "--set", f"folder={own}", "--yes")
+
+    refused = run(own, "resume", "last", "--answer", "sure=yes", "--answer", "write/undo=yes", "--yes")
+    answered = run(own, "resume", "last", "--answer", "sure=yes", "--answer", "undo/write=yes", "--yes")
+
+    assert (refused.returncode, answered.returncode) == (64, 0), answered.stderr
+    assert "--answer names 'write/undo'" in refused.stderr
+
+
 def test_an_answer_from_elsewhere_is_shown_its_question_and_judged_at_once(own: Path) -> None:
     """`approve` prints what is asked, refuses what would not be accepted, and answers nothing by itself."""
     run(own, "run-runbook", "asking", "--set", f"folder={own}", "--yes")

@@ -55,7 +55,9 @@ def resume(
     past = folder.read()
     require_open(folder, past)
     answers, decisions = pairs("answer", answer), doubts(doubt)
-    for option, names in (("answer", answers), ("doubt", decisions), ("skip", skip), ("mark-done", mark_done)):
+    # A failure may lead to an undo, which is not planned yet and whose steps have addresses of their own.
+    asked = tuple(name for name in answers if not name.startswith("undo/"))
+    for option, names in (("answer", asked), ("doubt", decisions), ("skip", skip), ("mark-done", mark_done)):
         known(option, names, past.plan.steps)
     check_name(past.plan, confirm_environment)
     check_approvals(past.plan, answers)
