@@ -29,6 +29,19 @@ class Certified:
         return made
 
 
+_SIGNS = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 class Authority:
     """Signs certificates; its own lies at *path*."""
 
@@ -36,8 +49,9 @@ class Authority:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name("Authority of the tests")
-        made = _builder(self._name, self._name, self._key, days=30)
+        made = _builder(self._name, self._name, self._key, self._key, days=30)
         made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        made = made.add_extension(_SIGNS, critical=True)
         self.path = folder / "authority.pem"
         self.path.write_bytes(_pem(made.sign(self._key, hashes.SHA256())))
 
@@ -54,7 +68,7 @@ class Authority:
     ) -> Certified:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = _name(names[0])
-        made = _builder(subject, issuer or subject, key, days=days)
+        made = _builder(subject, issuer or subject, key, signing or key, days=days)
         made = made.add_extension(x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False)
         stem = f"{len(list(self._folder.iterdir()))}"
         found = Certified(self._folder / f"{stem}.pem", self._folder / f"{stem}.key")
@@ -79,11 +93,20 @@ def _alternative(name: str) -> x509.GeneralName:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, *, days: int
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    signing: ec.EllipticCurvePrivateKey,
+    *,
+    days: int,
 ) -> x509.CertificateBuilder:
     now = dt.datetime.now(dt.UTC)
     made = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
     made = made.serial_number(x509.random_serial_number())
+    # From Python 3.13 on a certificate must say whose key it holds and whose signed it.
+    made = made.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key())
+    made = made.add_extension(signer, critical=False)
     return made.not_valid_before(now - 60 * _DAY).not_valid_after(now + days * _DAY)
 
 

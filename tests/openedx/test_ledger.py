@@ -36,7 +36,8 @@ _COLUMNS = """
 @pytest.fixture
 def ledger() -> Iterator[Connection]:
     """Make a ledger with one course, as Django lays it out on SQLite."""
-    with create_engine("sqlite://").connect() as connection:
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
         connection.execute(text(f"CREATE TABLE {TABLE} (id integer PRIMARY KEY, {_COLUMNS})"))
         connection.execute(
             text(
@@ -53,6 +54,7 @@ def ledger() -> Iterator[Connection]:
             {"objectid": "a" * 24, "course": COURSE, "draft": version(1), "published": version(11)},
         )
         yield connection
+    engine.dispose()
 
 
 def run(connection: Connection, query: Query) -> int:

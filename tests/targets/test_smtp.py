@@ -36,7 +36,7 @@ class MailServer(socketserver.StreamRequestHandler):
                 case "RCPT" if "refused.example" in rest:
                     self.say("550 unknown")
                 case "RCPT":
-                    recipients.append(rest.removeprefix("TO:"))
+                    recipients.append(rest[len("TO:") :])
                     self.say("250 ok")
                 case "DATA":
                     self.say("354 go on")
