@@ -1,5 +1,6 @@
 """Fixtures of the engine's tests."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,10 @@ from .workshop import Workshop
 
 
 @pytest.fixture
-def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
     """A workshop in a folder of its own, which is the working folder."""
     monkeypatch.chdir(tmp_path)
-    return Workshop(tmp_path)
+    made = Workshop(tmp_path)
+    yield made
+    for pool in made.pools:
+        pool.close()

@@ -66,6 +66,7 @@ class Workshop:
     protected: bool = False
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     watcher: Seen = field(default_factory=Seen)
+    pools: list[TargetPool] = field(default_factory=list)
 
     def write(self, name: str, text: str) -> None:
         """Write a runbook; only its steps and what follows need be given."""
@@ -88,6 +89,7 @@ class Workshop:
         specs = {"local": TargetSpec("local", "local"), **self.targets}
         redactor = Redactor()
         pool = TargetPool(specs, SecretStore(self.environ, redactor), redactor)
+        self.pools.append(pool)
         inventory = Inventory("bench", specs, dict(self.groups), dict(self.variables), self.protected)
         given = convert_inputs(runbook, inputs or {})
         return Planner(runbook, inventory, pool, inputs=given, answers=answers or {}, operator=OPERATOR, until=until)
