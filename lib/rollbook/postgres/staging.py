@@ -42,21 +42,27 @@ class Stage:
         return tuple(column.name for column in self.table.written)
 
     def make(self) -> tuple[str, ...]:
-        """Make both tables; only the pristine one may be there already."""
-        table, key = self.table.name.sql, listed(self.key)
+        """Make the temporary table."""
+        table = self.table.name.sql
         # A stage has defaults, so that a row that leaves columns out is whole at once.
         made = [
             f"CREATE TEMP TABLE stage_{self.table.oid} (LIKE {table} INCLUDING DEFAULTS INCLUDING GENERATED)",
             f"ALTER TABLE {self.name} ADD {THERE} boolean DEFAULT true, ADD {STATE} \"char\" DEFAULT 'L'",
-            f"CREATE TABLE IF NOT EXISTS {self.pristine} (LIKE {table}, {THERE} boolean NOT NULL, PRIMARY KEY ({key}))",
         ]
         for column in self.table.columns:
-            if column.generated:
-                made.append(f"ALTER TABLE {self.pristine} ALTER {quote(column.name)} DROP NOT NULL")
             if column.identity and column.name not in self.key:
                 serial = f"pg_catalog.pg_get_serial_sequence('{_escaped(table)}', '{_escaped(column.name)}')"
                 made.append(f"ALTER TABLE {self.name} ALTER {quote(column.name)} SET DEFAULT nextval({serial})")
         return tuple(made)
+
+    def make_pristine(self) -> tuple[str, ...]:
+        """Make the table of pristine rows; to be done once only, for a reader may look at it in a later pass."""
+        key = listed(self.key)
+        generated = [column.name for column in self.table.columns if column.generated]
+        return (
+            f"CREATE TABLE {self.pristine} (LIKE {self.table.name.sql}, {THERE} boolean NOT NULL, PRIMARY KEY ({key}))",
+            *(f"ALTER TABLE {self.pristine} ALTER {quote(name)} DROP NOT NULL" for name in generated),
+        )
 
     def index(self) -> tuple[str, ...]:
         """Index what was loaded."""

@@ -30,7 +30,9 @@ def open_ledger(connection: "Connection") -> None:
 
     Waits until a pass whose process was killed has ended on the server.
     """
+    connection.execute("SET LOCAL lock_timeout = 0")
     connection.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", (_LOCK,))
+    connection.execute("SET LOCAL lock_timeout = '60s'")
     for statement in _MADE:
         connection.execute(statement)
     connection.execute("TRUNCATE rollbook.conflicts, rollbook.exported")

@@ -39,6 +39,9 @@ class Stages:
             return None
         stage = Stage(found, key or found.keys[0].columns)
         self.run(*stage.make())
+        known = self.connection.execute("SELECT pg_catalog.to_regclass(%s) IS NOT NULL", (stage.pristine,)).fetchone()
+        if known == (False,):
+            self.run(*stage.make_pristine())
         self.made[table] = stage
         return stage
 

@@ -22,6 +22,7 @@ SETTINGS: Final = {
     "standard_conforming_strings": "on",
     "row_security": "off",  # a policy that hides rows is an error, not a smaller table
     "statement_timeout": "0",
+    "lock_timeout": "60s",
     "idle_in_transaction_session_timeout": "0",
 }
 
