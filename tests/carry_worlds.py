@@ -102,7 +102,7 @@ def insert(tab: Tab, row: dict[str, str | None]) -> str:
 
 
 def make_world(rng: Random) -> World:
-    tables = {f"t{at}": _table(rng, f"t{at}") for at in range(rng.randint(1, 4))}
+    tables = {f"t{at}": _table(rng, f"t{at}") for at in range(rng.randint(2, 6))}
     keys = [_fk(rng, tables, at) for at in range(rng.randint(0, 5))]
     rows = {name: _key_rows(rng, tab) for name, tab in tables.items()}
     for tab in tables.values():
@@ -165,7 +165,7 @@ def _fk(rng: Random, tables: dict[str, Tab], at: int) -> Fk:
 
 
 def _key_rows(rng: Random, tab: Tab) -> list[dict[str, str | None]]:
-    found = {tuple(_key_value(rng, tab.cols[col]) for col in tab.key) for _ in range(rng.randint(1, 4))}
+    found = {tuple(_key_value(rng, tab.cols[col]) for col in tab.key) for _ in range(rng.randint(2, 6))}
     return [dict(zip(tab.key, one, strict=True)) for one in sorted(found)]
 
 
@@ -176,7 +176,7 @@ def _key_value(rng: Random, col: Col) -> str:
 
 def migrate(rng: Random, world: World) -> list[str]:
     """Make a migration that destroys; where a statement of it fails, it fails on every database alike."""
-    return [_migration(rng, world) for _ in range(rng.randint(1, 4))]
+    return [_migration(rng, world) for _ in range(rng.randint(2, 7))]
 
 
 def _migration(rng: Random, world: World) -> str:
@@ -208,9 +208,9 @@ def _migration(rng: Random, world: World) -> str:
     return f"ALTER TABLE {fk.child} DROP CONSTRAINT IF EXISTS {fk.name}" if fk else "SELECT 1"
 
 
-def use(rng: Random, world: World, most: int = 8) -> list[str]:
+def use(rng: Random, world: World, most: int = 40) -> list[str]:
     """Let users write: statements that may fail, as users' requests do."""
-    return [statement for _ in range(rng.randint(0, most)) for statement in _deed(rng, world)]
+    return [statement for _ in range(rng.randint(most // 4, most)) for statement in _deed(rng, world)]
 
 
 def _deed(rng: Random, world: World) -> list[str]:
