@@ -243,5 +243,5 @@ def _value(rng: Random, world: World, tab: Tab, col: Col) -> str | None:
     if rng.random() < 0.2:
         return None
     if rng.random() < 0.1:
-        return "zz"  # refused by every type but text, which a migration may have made of it
+        return "\\zz"  # refused by every type but text, which a migration may have made of it
     return rng.choice(SAMPLES[col.type])

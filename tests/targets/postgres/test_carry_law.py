@@ -79,7 +79,7 @@ def laws(world: World, live: psycopg.Connection[Any]) -> dict[str, TableLaw]:
             live_required=frozenset(name for name, (required, _) in theirs.items() if required),
             defaults={col.name: col.default for col in tab.cols.values()},
             uniques=tab.uniques,
-            refuses={col.name: frozenset({"zz"}) for col in retyped},
+            refuses={col.name: frozenset({"\\zz"}) for col in retyped},
         )
     return found
 
