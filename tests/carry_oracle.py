@@ -39,9 +39,20 @@ Conflicts = dict[tuple[str, str, tuple[str, ...], str], str]
 
 class Oracle:
     def __init__(
-        self, laws: dict[str, TableLaw], keys: list[KeyLaw], backup: Database, live: Database, base: Database | None, side: str
+        self,
+        laws: dict[str, TableLaw],
+        keys: list[KeyLaw],
+        backup: Database,
+        live: Database,
+        base: Database | None,
+        side: str,
     ) -> None:
-        self.laws, self.keys, self.backup, self.side = laws, sorted(keys, key=lambda key: (key.child, key.name)), backup, side
+        self.laws, self.keys, self.backup, self.side = (
+            laws,
+            sorted(keys, key=lambda key: (key.child, key.name)),
+            backup,
+            side,
+        )
         self.conflicts: Conflicts = {}
         self.rows: Database = {name: {key: dict(row) for key, row in rows.items()} for name, rows in backup.items()}
         self.whose: dict[tuple[str, tuple[str, ...]], str] = {}
@@ -57,15 +68,15 @@ class Oracle:
     def _merge(self, law: TableLaw, base: Rows, live: Rows, *, decided: bool) -> None:
         both = [col for col in law.columns if col in law.live_columns]
         for key in sorted({*base, *live}):
-            b, p, l = base.get(key), self.backup[law.name].get(key), live.get(key)
-            if b is not None and l is not None and all(b.get(col) == l.get(col) for col in both):
+            b, p, mine = base.get(key), self.backup[law.name].get(key), live.get(key)
+            if b is not None and mine is not None and all(b.get(col) == mine.get(col) for col in both):
                 continue
-            if l is None:
+            if mine is None:
                 self._delete(law, key, p, decided)
             elif p is None:
-                self._insert(law, key, b, l, both)
+                self._insert(law, key, b, mine, both)
             else:
-                self._edit(law, key, b, p, l, both, decided)
+                self._edit(law, key, b, p, mine, both, decided)
 
     def _delete(self, law: TableLaw, key: tuple[str, ...], p: Row | None, decided: bool) -> None:
         if p is None:
@@ -77,7 +88,7 @@ class Oracle:
         self.rows[law.name].pop(key)
         self.whose[law.name, key] = "L"
 
-    def _insert(self, law: TableLaw, key: tuple[str, ...], b: Row | None, l: Row, both: list[str]) -> None:
+    def _insert(self, law: TableLaw, key: tuple[str, ...], b: Row | None, mine: Row, both: list[str]) -> None:
         if b is not None:
             self._note("edited_by_both", law.name, key, "", self.side)
             if self.side == "backup":
@@ -87,22 +98,24 @@ class Oracle:
         if missing:
             self._note("missing_column", law.name, key, ", ".join(missing), "left_out")
             return
-        nulls = [col for col in both if col in law.required and l[col] is None]
+        nulls = [col for col in both if col in law.required and mine[col] is None]
         if nulls:
             self._note("null_refused", law.name, key, ", ".join(sorted(nulls)), "left_out")
             return
-        unfit = sorted(col for col in both if not self._fits(law, col, l[col]))
+        unfit = sorted(col for col in both if not self._fits(law, col, mine[col]))
         if any(col in law.required for col in unfit) or (unfit and self.side == "backup"):
             self._note("no_cast", law.name, key, ", ".join(unfit), "left_out")
             return
         if unfit:
             self._note("no_cast", law.name, key, ", ".join(unfit), "null")
-        row = {col: None if col in unfit else l[col] for col in both}
+        row = {col: None if col in unfit else mine[col] for col in both}
         self.rows[law.name][key] = {**row, **{col: law.defaults.get(col) for col in own}}
         self.whose[law.name, key] = "L"
 
-    def _edit(self, law: TableLaw, key: tuple[str, ...], b: Row | None, p: Row, l: Row, both: list[str], decided: bool) -> None:
-        wanted = sorted(col for col in both if (b or p)[col] != l[col] and l[col] != p[col])
+    def _edit(
+        self, law: TableLaw, key: tuple[str, ...], b: Row | None, p: Row, mine: Row, both: list[str], decided: bool
+    ) -> None:
+        wanted = sorted(col for col in both if (b or p)[col] != mine[col] and mine[col] != p[col])
         if decided and b is not None:
             fought = [col for col in wanted if b[col] != p[col]]
             if fought:
@@ -113,15 +126,15 @@ class Oracle:
                 self._note("edited_by_both" if decided else "undecided", law.name, key, "", self.side)
         if self.side == "backup":
             wanted = [col for col in wanted if col not in fought]
-        nulls = [col for col in wanted if l[col] is None and col in law.required]
-        unfit = [col for col in wanted if not self._fits(law, col, l[col])]
+        nulls = [col for col in wanted if mine[col] is None and col in law.required]
+        unfit = [col for col in wanted if not self._fits(law, col, mine[col])]
         if nulls:
             self._note("null_refused", law.name, key, ", ".join(nulls), "backup")
         if unfit:
             self._note("no_cast", law.name, key, ", ".join(unfit), "backup")
         taken = [col for col in wanted if col not in nulls and col not in unfit]
         if taken:
-            self.rows[law.name][key] = {**p, **{col: l[col] for col in taken}}
+            self.rows[law.name][key] = {**p, **{col: mine[col] for col in taken}}
             self.whose[law.name, key] = "L"
 
     @staticmethod
@@ -158,7 +171,10 @@ class Oracle:
     def _clash(self, table: str, name: str, keys: list[tuple[str, ...]]) -> bool:
         if len(keys) < 2:
             return False
-        users = sorted((key for key in keys if self.whose.get((table, key)) == "L"), key=lambda key: [part.encode() for part in key])
+        users = sorted(
+            (key for key in keys if self.whose.get((table, key)) == "L"),
+            key=lambda key: [part.encode() for part in key],
+        )
         kept = [key for key in keys if key not in users]
         winner = (users or kept)[0] if self.side == "live" else (kept or users)[0]
         for key in keys:
@@ -200,23 +216,22 @@ class Oracle:
                 self._note("parent_gone", fk.child, key, fk.name, self._lose(fk.child, key))
             return
         ours = [key for key, _ in lost if self.whose.get((fk.child, key)) == "L"]
-        parents = set()
-        for key, value in lost:
-            if key in ours:
-                continue
-            for other, row in self.backup[fk.parent].items():
-                if tuple(row[col] for col in fk.parent_columns) == value and self.whose.get((fk.parent, other)) != "X":
-                    parents.add(other)
+        parents = self._to_restore(fk, {value for key, value in lost if key not in ours})
         if not ours and not parents:
             for key, _ in lost:
                 self._note("parent_gone", fk.child, key, fk.name, self._lose(fk.child, key))
             return
-        for key in ours:
-            self._note("parent_gone", fk.child, key, fk.name, "backup" if key in self.backup[fk.child] else "left_out")
         for key, _ in lost:
-            if key not in ours:
-                self._note("parent_gone", fk.child, key, fk.name, "backup")
+            stayed = key not in ours or key in self.backup[fk.child]
+            self._note("parent_gone", fk.child, key, fk.name, "backup" if stayed else "left_out")
         for other in parents:
             self._revert(fk.parent, other)
         for key in ours:
             self._revert(fk.child, key)
+
+    def _to_restore(self, fk: KeyLaw, values: set[tuple[str | None, ...]]) -> set[tuple[str, ...]]:
+        return {
+            key
+            for key, row in self.backup[fk.parent].items()
+            if tuple(row[col] for col in fk.parent_columns) in values and self.whose.get((fk.parent, key)) != "X"
+        }

@@ -69,10 +69,17 @@ class World:
     def script(self) -> list[str]:
         made = ["CREATE TYPE mood AS ENUM ('ok', 'bad')", "CREATE DOMAIN small AS integer CHECK (VALUE < 10)"]
         made += [create(tab) for tab in self.tables.values()]
-        made += [f"CREATE TABLE {tab.name}_p PARTITION OF {tab.name} DEFAULT" for tab in self.tables.values() if tab.partitioned]
+        made += [
+            f"CREATE TABLE {tab.name}_p PARTITION OF {tab.name} DEFAULT"
+            for tab in self.tables.values()
+            if tab.partitioned
+        ]
         made += [insert(self.tables[name], row) for name, rows in self.rows.items() for row in rows]
         for tab in self.tables.values():
-            made += [f"ALTER TABLE {tab.name} ADD CONSTRAINT {name} UNIQUE ({', '.join(cols)})" for name, cols in tab.uniques.items()]
+            made += [
+                f"ALTER TABLE {tab.name} ADD CONSTRAINT {name} UNIQUE ({', '.join(cols)})"
+                for name, cols in tab.uniques.items()
+            ]
             made.append(
                 f"CREATE TRIGGER noisy BEFORE INSERT OR UPDATE OR DELETE ON {tab.name} FOR EACH ROW EXECUTE FUNCTION refuse()"
             )
@@ -92,13 +99,13 @@ def create(tab: Tab) -> str:
         lines.append(f"{col.name} {col.type}{extra}{default}{' NOT NULL' if col.required else ''}")
     lines.append(f"made boolean GENERATED ALWAYS AS ({tab.key[0]} IS NULL) STORED")
     lines.append(f"PRIMARY KEY ({', '.join(tab.key)})")
-    return f"CREATE TABLE {tab.name} ({', '.join(lines)})" + (f" PARTITION BY LIST ({tab.key[0]})" if tab.partitioned else "")
+    return f"CREATE TABLE {tab.name} ({', '.join(lines)})" + (
+        f" PARTITION BY LIST ({tab.key[0]})" if tab.partitioned else ""
+    )
 
 
 def insert(tab: Tab, row: dict[str, str | None]) -> str:
-    return (
-        f"INSERT INTO {tab.name} ({', '.join(row)}) OVERRIDING SYSTEM VALUE VALUES ({', '.join(lit(one) for one in row.values())})"
-    )
+    return f"INSERT INTO {tab.name} ({', '.join(row)}) OVERRIDING SYSTEM VALUE VALUES ({', '.join(lit(one) for one in row.values())})"
 
 
 def make_world(rng: Random) -> World:
@@ -110,6 +117,12 @@ def make_world(rng: Random) -> World:
             for col in tab.cols.values():
                 if col.name not in row:
                     row[col.name] = None if not col.required and rng.random() < 0.3 else rng.choice(SAMPLES[col.type])
+    _make_unique(tables, rows)
+    _make_whole(rng, tables, keys, rows)
+    return World(tables, keys, rows)
+
+
+def _make_unique(tables: dict[str, Tab], rows: dict[str, list[dict[str, str | None]]]) -> None:
     for tab in tables.values():
         seen: dict[str, set[tuple[str | None, ...]]] = {name: set() for name in tab.uniques}
         for row in rows[tab.name]:
@@ -118,6 +131,11 @@ def make_world(rng: Random) -> World:
                 if found in seen[name]:
                     row[cols[0]] = None
                 seen[name].add(found)
+
+
+def _make_whole(
+    rng: Random, tables: dict[str, Tab], keys: list[Fk], rows: dict[str, list[dict[str, str | None]]]
+) -> None:
     for key in keys:
         for row in rows[key.child]:
             parents = rows[key.parent]
@@ -125,7 +143,6 @@ def make_world(rng: Random) -> World:
             chosen = rng.choice(parents) if parents and not (free and rng.random() < 0.3) else None
             for col, theirs in zip(key.columns, key.parent_columns, strict=True):
                 row[col] = chosen[theirs] if chosen else (None if col in free else row[col])
-    return World(tables, keys, rows)
 
 
 def _table(rng: Random, name: str) -> Tab:
@@ -141,7 +158,13 @@ def _table(rng: Random, name: str) -> Tab:
         required = rng.random() < 0.3
         default = rng.choice(SAMPLES[type_]) if rng.random() < 0.3 else None
         cols[f"c{at}"] = Col(f"c{at}", type_, required, default)
-    tab = Tab(name, key, cols, identity=kind == "int" and rng.random() < 0.6, partitioned=kind == "int" and rng.random() < 0.15)
+    tab = Tab(
+        name,
+        key,
+        cols,
+        identity=kind == "int" and rng.random() < 0.6,
+        partitioned=kind == "int" and rng.random() < 0.15,
+    )
     tab.identity = tab.identity and not tab.partitioned
     for at in range(rng.randint(0, 2)):
         cols[f"u{at}"] = Col(f"u{at}", "text")
@@ -159,7 +182,9 @@ def _fk(rng: Random, tables: dict[str, Tab], at: int) -> Fk:
         name = f"r{at}{col}"
         child.cols[name] = Col(name, parent.cols[col].type, required)
         columns.append(name)
-    actions = ["", "ON DELETE CASCADE", "ON DELETE RESTRICT", "ON UPDATE CASCADE"] + ([] if required else ["ON DELETE SET NULL"])
+    actions = ["", "ON DELETE CASCADE", "ON DELETE RESTRICT", "ON UPDATE CASCADE"] + (
+        [] if required else ["ON DELETE SET NULL"]
+    )
     deferrable = rng.choice(("", "DEFERRABLE INITIALLY DEFERRED", "DEFERRABLE"))
     return Fk(f"fk{at}", child.name, tuple(columns), parent.name, parent.key, rng.choice(actions), deferrable)
 
@@ -182,7 +207,18 @@ def migrate(rng: Random, world: World) -> list[str]:
 def _migration(rng: Random, world: World) -> str:
     tab = rng.choice(list(world.tables.values()))
     col = rng.choice([one for one in tab.cols.values() if one.name not in tab.key] or list(tab.cols.values()))
-    kinds = ["drop_table", "drop_column", "delete", "rewrite", "unique", "no_unique", "nullable", "retype", "add", "no_fk"]
+    kinds = [
+        "drop_table",
+        "drop_column",
+        "delete",
+        "rewrite",
+        "unique",
+        "no_unique",
+        "nullable",
+        "retype",
+        "add",
+        "no_fk",
+    ]
     match rng.choice(kinds):
         case "drop_table":
             return f"DROP TABLE {tab.name} CASCADE"

@@ -83,7 +83,8 @@ class Stage:
         """Stage the backup's row under every key that an earlier pass touched and this one has no reason to."""
         return (
             f"INSERT INTO {self.name} ({listed(self.columns)}, {_MARKS}) SELECT {listed(self.columns, 'p')},"
-            f" p.{THERE}, 'B' FROM {self.pristine} p WHERE NOT EXISTS (SELECT FROM {self.name} s WHERE {equal(self.key, 's', 'p')})"
+            f" p.{THERE}, 'B' FROM {self.pristine} p"
+            f" WHERE NOT EXISTS (SELECT FROM {self.name} s WHERE {equal(self.key, 's', 'p')})"
         )
 
     def adopt(self, joined: str, where: str) -> str:

@@ -26,7 +26,9 @@ _GOOD = """
     INSERT INTO note SELECT g, g, 'n' || g FROM generate_series(1, 4000) g;
     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''fired''; END'"""
 _ARMED = "CREATE TRIGGER noisy BEFORE INSERT OR UPDATE OR DELETE ON book FOR EACH ROW EXECUTE FUNCTION refuse()"
-_MIGRATION = "DROP TABLE note; DELETE FROM book WHERE id % 100 = 7; UPDATE book SET title = title || '!' WHERE id % 50 = 3"
+_MIGRATION = (
+    "DROP TABLE note; DELETE FROM book WHERE id % 100 = 7; UPDATE book SET title = title || '!' WHERE id % 50 = 3"
+)
 _FIRST = """
     INSERT INTO book SELECT g, 1 + g % 300, 'new' || g FROM generate_series(5000, 7000) g;
     DELETE FROM book WHERE id BETWEEN 100 AND 900; DELETE FROM shelf WHERE id = 300;
@@ -106,4 +108,6 @@ def test_a_killed_pass_is_begun_again(trio: Any, seed: int) -> None:
     finish(trio.restored)
     with closing(connect(trio.restored)) as connection:
         assert passes(connection) == ()
-        assert Name("rollbook", "passes").name not in str(connection.execute("SELECT nspname FROM pg_namespace").fetchall())
+        assert Name("rollbook", "passes").name not in str(
+            connection.execute("SELECT nspname FROM pg_namespace").fetchall()
+        )

@@ -40,7 +40,12 @@ def attempt(connection: psycopg.Connection[Any], statement: str) -> bool:
         with connection.transaction():
             connection.execute(statement.encode())
             connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-    except (psycopg.errors.DataError, psycopg.errors.IntegrityError, psycopg.ProgrammingError, psycopg.NotSupportedError):
+    except (
+        psycopg.errors.DataError,
+        psycopg.errors.IntegrityError,
+        psycopg.ProgrammingError,
+        psycopg.NotSupportedError,
+    ):
         return False
     except psycopg.errors.ObjectNotInPrerequisiteState:
         return False
@@ -53,7 +58,9 @@ def read(connection: psycopg.Connection[Any], world: World) -> Database:
         columns = [name for name in present(connection, tab.name) if name != "made"]
         if columns:
             texts = ", ".join(f"{name}::text" for name in columns)
-            rows = [dict(zip(columns, row, strict=True)) for row in connection.execute(f"SELECT {texts} FROM {tab.name}")]
+            rows = [
+                dict(zip(columns, row, strict=True)) for row in connection.execute(f"SELECT {texts} FROM {tab.name}")
+            ]
             found[tab.name] = {tuple(row[col] for col in tab.key): row for row in rows}
     return found
 
@@ -70,7 +77,9 @@ def laws(world: World, live: psycopg.Connection[Any]) -> dict[str, TableLaw]:
     found = {}
     for tab in world.tables.values():
         theirs = present(live, tab.name)
-        retyped = [col for col in tab.cols.values() if theirs.get(col.name, (0, ""))[1] == "text" and col.type != "text"]
+        retyped = [
+            col for col in tab.cols.values() if theirs.get(col.name, (0, ""))[1] == "text" and col.type != "text"
+        ]
         found[tab.name] = TableLaw(
             name=tab.name,
             columns=tuple(tab.cols),
@@ -86,7 +95,9 @@ def laws(world: World, live: psycopg.Connection[Any]) -> dict[str, TableLaw]:
 
 def marks(connection: psycopg.Connection[Any]) -> dict[str, int]:
     names = [row[0] for row in connection.execute("SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'")]
-    states = {name: connection.execute(f"SELECT last_value, is_called FROM {name}").fetchone() or (0, False) for name in names}
+    states = {
+        name: connection.execute(f"SELECT last_value, is_called FROM {name}").fetchone() or (0, False) for name in names
+    }
     return {name: last + int(called) for name, (last, called) in states.items()}
 
 
@@ -113,7 +124,9 @@ def write(live: psycopg.Connection[Any], statements: list[str]) -> None:
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
-    rng=st.randoms(use_true_random=False), policy=st.sampled_from((KEEP_LIVE, KEEP_BACKUP)), based=st.sampled_from((True, True, False))
+    rng=st.randoms(use_true_random=False),
+    policy=st.sampled_from((KEEP_LIVE, KEEP_BACKUP)),
+    based=st.sampled_from((True, True, False)),
 )
 def test_two_passes_come_to_what_the_oracle_says(trio: Any, rng: Random, policy: Any, based: bool) -> None:
     """Every cell, every conflict, every constraint and trigger, and every sequence is as computed separately."""
@@ -122,7 +135,11 @@ def test_two_passes_come_to_what_the_oracle_says(trio: Any, rng: Random, policy:
     note("\n".join(world.script()))
     build(trio, world, rng)
     sources = Sources(trio.live, trio.restored, trio.base if based else None)
-    with closing(session(trio.live)) as live, closing(session(trio.restored)) as restored, closing(session(trio.base)) as base:
+    with (
+        closing(session(trio.live)) as live,
+        closing(session(trio.restored)) as restored,
+        closing(session(trio.base)) as base,
+    ):
         backup, schema, ours = read(restored, world), restored.execute(_SCHEMA).fetchall(), marks(restored)
         write(live, use(rng, world))
 

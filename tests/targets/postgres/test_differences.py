@@ -37,13 +37,19 @@ def test_two_rows_that_swap_a_cell_differ(trio: Any, type_: str) -> None:
 
     found = compare(trio, (made, rows), ("UPDATE t SET a = 30 - a",))
 
-    assert found == [((b"1",), (b"1", b"10", b"x"), (b"1", b"20", b"x")), ((b"2",), (b"2", b"20", b"x"), (b"2", b"10", b"x"))]
+    assert found == [
+        ((b"1",), (b"1", b"10", b"x"), (b"1", b"20", b"x")),
+        ((b"2",), (b"2", b"20", b"x"), (b"2", b"10", b"x")),
+    ]
 
 
 @pytest.mark.parametrize("key", ["bigint PRIMARY KEY", "text PRIMARY KEY", "numeric PRIMARY KEY"])
 def test_inserts_updates_and_deletes_are_found_among_many(trio: Any, key: str) -> None:
     """Whatever the key's type, exactly the rows that differ come, with both sides."""
-    made = (f"CREATE TABLE t (id {key}, a text)", "INSERT INTO t SELECT g * 7 - 9000, g FROM generate_series(1, 5000) g")
+    made = (
+        f"CREATE TABLE t (id {key}, a text)",
+        "INSERT INTO t SELECT g * 7 - 9000, g FROM generate_series(1, 5000) g",
+    )
     changes = (
         "UPDATE t SET a = 'new' WHERE id::text IN ('-8993', '26000')",
         "DELETE FROM t WHERE id::text = '-5'",
@@ -77,7 +83,13 @@ def test_equal_rows_are_equal_whatever_the_server_is_set_to(trio: Any, type_: st
     given = value.get(type_, "'2024-05-06 07:08:09.5+02'" if type_ == "timestamptz" else "'1 mon 2 days'")
     made = (f"CREATE TABLE t (id text PRIMARY KEY, a {type_})", f"INSERT INTO t VALUES ('k', {given})")
     with closing(connect(trio.live)) as live:
-        for setting in ("TimeZone = 'Asia/Tokyo'", "DateStyle = 'German'", "IntervalStyle = 'iso_8601'", "bytea_output = 'escape'", "extra_float_digits = -3"):
+        for setting in (
+            "TimeZone = 'Asia/Tokyo'",
+            "DateStyle = 'German'",
+            "IntervalStyle = 'iso_8601'",
+            "bytea_output = 'escape'",
+            "extra_float_digits = -3",
+        ):
             live.execute(f"ALTER DATABASE {live.info.dbname} SET {setting}".encode())
         live.commit()
 

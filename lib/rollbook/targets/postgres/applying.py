@@ -1,18 +1,19 @@
 """Applies the stages to the restored database, without a superuser's rights and without firing a trigger."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 from ...postgres.catalog import ForeignKey, Trigger
-from ...postgres.names import literal, quote
+from ...postgres.counted import Counted
+from ...postgres.names import Name, literal, quote
 from ...postgres.order import flat, in_order
 from .resolving import Stages
 
 _ENABLE: Final = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
 
 
-def apply(stages: Stages) -> None:
+def apply(stages: Stages, counted: Sequence[Counted] = ()) -> None:
     """
     Make every staged row what it is to be: deletes of all tables first, children before parents, then inserts.
 
@@ -22,22 +23,23 @@ def apply(stages: Stages) -> None:
     for stage in stages.made.values():
         stages.run(*stage.settle())
     names = flat(in_order(stages.made, stages.catalog.foreign_keys))
-    with _quiet(stages), _deferred(stages):
+    with _quiet(stages, {*stages.made, *(one.table.name for one in counted)}), _deferred(stages):
         for name in reversed(names):
             stages.run(stages.made[name].remove())
         for name in names:
             stages.run(stages.made[name].insert())
+        for one in counted:
+            stages.run(one.remove(), one.insert())
 
 
 @contextmanager
-def _quiet(stages: Stages) -> Iterator[None]:
+def _quiet(stages: Stages, touched: Collection[Name]) -> Iterator[None]:
     """Disable the users' triggers: what they did in live was carried over as rows already."""
     # Triggers of partitions stand on relations that the catalog does not list.
     concerned = [
         trigger
         for trigger in stages.catalog.triggers
-        if trigger.enabled in "OA"
-        and (trigger.relation in stages.made or trigger.relation not in stages.catalog.tables)
+        if trigger.enabled in "OA" and (trigger.relation in touched or trigger.relation not in stages.catalog.tables)
     ]
     for trigger in concerned:
         stages.run(_switch(trigger, "DISABLE"))

@@ -15,11 +15,13 @@ from ...dataclass import dataclass
 from ...errors import StepFailed
 from ...postgres.catalog import Catalog, Sequence, Table
 from ...postgres.conflict import KEEP_LIVE, Conflict, Policy
+from ...postgres.counted import Counted
 from ...postgres.names import Name, equal, listed
 from ...postgres.shape import Shape, shape
 from ...postgres.staging import THERE, Stage
 from .applying import apply
 from .catalog import read_catalog
+from .counting import count_table, settle_counted
 from .differences import Side, differences
 from .ledger import close_ledger, drop_ledger, open_ledger, read_conflicts
 from .merging import Desk, merge_table
@@ -83,11 +85,15 @@ def carry(sources: Sources, *, final: bool, policy: Policy = KEEP_LIVE, untouche
                 differing = tuple(
                     (name, merger.merge(name)) for name in sorted(work.catalog.tables) if merger.takes(name)
                 )
+                if final:
+                    differing += tuple((name, merger.count(name)) for name in merger.without_key)
         work.recall()
         # The readers are closed: a snapshot of the restored database would be in the way of its constraints.
         resolve(work, policy)
+        for one in merger.counted:
+            settle_counted(work, one)
         conflicts = _settled(restored, policy) if final else _count(restored)
-        apply(work)
+        apply(work, merger.counted)
         moved = advance_sequences(restored, work.catalog, theirs)
         close_ledger(restored, final=final)
         restored.commit()
@@ -124,6 +130,7 @@ class _Merger:
         self._work, self._live, self._theirs, self._base, self._old = work, live, theirs, base, old
         self._policy, self._baseless, self._untouched = policy, baseless, untouched
         self.without_key: list[Name] = []
+        self.counted: list[Counted] = []
 
     def takes(self, name: Name) -> bool:
         """Say whether a table is on both sides and its rows can be told apart."""
@@ -145,6 +152,16 @@ class _Merger:
         found = merge_table(Desk(self._work.connection, stage, lined, self._policy), differences(lined, base, live))
         self._work.ready(stage)
         return found
+
+    def count(self, name: Name) -> int:
+        """Load the differences of a table without a key; gives how many there are."""
+        table, lined = self._work.catalog.tables[name], self._shape(name)
+        counted = Counted(table, lined)
+        self.counted.append(counted)
+        base = Side(self._base, self._old.tables[name], self._old.tables[name].relation)
+        live = Side(self._live, self._theirs.tables[name], self._theirs.tables[name].relation)
+        found = differences(lined, base, live)
+        return count_table(self._work, counted, self._policy, found, based=not self._baseless)
 
     def _shape(self, name: Name) -> Shape:
         tables = self._work.catalog.tables[name], self._theirs.tables[name]

@@ -19,6 +19,7 @@ _MADE: Final = (
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, kind text NOT NULL, namespace text NOT NULL,
         relation text NOT NULL, key text[] NOT NULL, about text NOT NULL, settled text NOT NULL, live jsonb,
         backup jsonb, UNIQUE (kind, namespace, relation, key, about))""",
+    "CREATE TABLE IF NOT EXISTS rollbook.counted (relation bigint PRIMARY KEY, digest bigint NOT NULL)",
     """CREATE TABLE IF NOT EXISTS rollbook.exported (
         namespace text NOT NULL, relation text NOT NULL, key text[] NOT NULL, cells jsonb NOT NULL)""",
 )
@@ -64,7 +65,7 @@ def note_conflicts(connection: "Connection", found: Iterable[Conflict]) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO rollbook.conflicts (kind, namespace, relation, key, about, settled, live, backup)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb)",
+            " VALUES (%s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb) ON CONFLICT DO NOTHING",
             rows,
         )
 
