@@ -1,6 +1,7 @@
 """Merges the differences of one table with the backup's rows, and stages what comes of them."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -59,16 +60,23 @@ def merge_table(desk: Desk, found: Iterable[Difference]) -> int:
         f'CREATE TEMP TABLE wanted_{desk.stage.table.oid} AS SELECT 0::bigint AS "~at", {listed(desk.stage.key)}'
         f" FROM {desk.stage.table.relation} WITH NO DATA"
     )
-    total = 0
-    stream = iter(found)
-    while batch := list(islice(stream, BATCH)):
-        _merge_batch(desk, batch)
-        total += len(batch)
+    total, stream = 0, iter(found)
+    with ThreadPoolExecutor(1) as pool:
+        # The two servers that are compared read ahead while the restored database takes a batch in.
+        following = pool.submit(_take, stream)
+        while batch := following.result():
+            following = pool.submit(_take, stream)
+            _merge_batch(desk, batch, first=total == 0)
+            total += len(batch)
     return total
 
 
-def _merge_batch(desk: Desk, batch: Sequence[Difference]) -> None:
-    backups = _backups(desk, [one.key for one in batch])
+def _take(stream: Iterator[Difference]) -> list[Difference]:
+    return list(islice(stream, BATCH))
+
+
+def _merge_batch(desk: Desk, batch: Sequence[Difference], *, first: bool) -> None:
+    backups = _backups(desk, [one.key for one in batch], first=first)
     rows = [
         _Row(one, backup, merge(desk.shape, desk.decide, one.base, backup, one.live))
         for one, backup in zip(batch, backups, strict=True)
@@ -88,13 +96,14 @@ def _merge_batch(desk: Desk, batch: Sequence[Difference]) -> None:
         note_exported(desk.connection, desk.shape.table, _exported(desk, rows))
 
 
-def _backups(desk: Desk, keys: Sequence[Cells]) -> list[Cells | None]:
+def _backups(desk: Desk, keys: Sequence[Cells], *, first: bool) -> list[Cells | None]:
     """Give the backup's row under each key: as it was before the first pass touched it."""
     stage, key = desk.stage, desk.stage.key
     wanted = f"pg_temp.wanted_{stage.table.oid}"
     desk.connection.execute(f"TRUNCATE {wanted}")
     load(desk.connection, f'{wanted} ("~at", {listed(key)})', [line((b"%d" % at, *one)) for at, one in enumerate(keys)])
-    desk.connection.execute(f"ANALYZE {wanted}")
+    if first:
+        desk.connection.execute(f"ANALYZE {wanted}")
     columns = desk.shape.stored
     query = (
         f'COPY (SELECT w."~at", p.{THERE}, {listed(columns, "p")} FROM {wanted} w'
