@@ -23,6 +23,7 @@ SETTINGS: Final = {
     "row_security": "off",  # a policy that hides rows is an error, not a smaller table
     "statement_timeout": "0",
     "lock_timeout": "60s",
+    "jit": "off",  # it compiles for longer than any of our statements gains
     "idle_in_transaction_session_timeout": "0",
 }
 
