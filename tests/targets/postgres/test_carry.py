@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from rollbook.errors import StepFailed
 from rollbook.postgres.conflict import KEEP_BACKUP, Policy
 from rollbook.postgres.names import Name
 from rollbook.targets.postgres.carry import ConflictsFound, Sources, carry
@@ -116,3 +117,19 @@ def test_unique_expressions_and_partial_indexes_are_looked_up(trio: Any) -> None
     carry(sources, final=True)
 
     assert script(trio.restored, "SELECT id FROM t ORDER BY id") == [(2,), (3,), (4,)]
+
+
+def test_a_child_without_a_key_is_refused_in_words(trio: Any) -> None:
+    """Nothing tells such rows apart between passes: the pass is taken back, and the constraint named."""
+    good = (
+        "CREATE TABLE p (id int PRIMARY KEY)",
+        "CREATE TABLE c (p int NOT NULL REFERENCES p)",
+        "INSERT INTO p VALUES (1), (2)",
+        "INSERT INTO c VALUES (2)",
+    )
+    sources = site(trio, good, ("DROP TABLE c",), ("DELETE FROM p WHERE id = 2", "INSERT INTO p VALUES (3)"))
+
+    with pytest.raises(StepFailed, match="c_p_fkey"):
+        carry(sources, final=True)
+
+    assert script(trio.restored, "SELECT id FROM p ORDER BY id") == [(1,), (2,)]

@@ -28,6 +28,7 @@ from .merging import Desk, merge_table
 from .resolving import Stages, resolve
 from .sequences import advance_sequences
 from .session import connect
+from .wording import worded
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -72,9 +73,10 @@ def carry(sources: Sources, *, final: bool, policy: Policy = KEEP_LIVE, untouche
     May be done again at any time, also after it was killed: each pass starts from the backup's own values. Until the
     *final* one, which must run while nobody writes, conflicts that a person is to settle count as won by live.
     *untouched* are tables that the migration left alone: without a base, the backup itself is theirs.
-    Raises ConflictsFound in the final pass, unless the policy settles every conflict.
+    Raises ConflictsFound in the final pass, unless the policy settles every conflict, StepFailed where a constraint
+    refuses what could not be looked up, and Unreachable; nothing of the pass is kept then.
     """
-    with closing(connect(sources.restored)) as restored:
+    with worded(), closing(connect(sources.restored)) as restored:
         open_ledger(restored)
         _settings(restored)
         work = Stages(restored, read_catalog(restored))
