@@ -1,0 +1,131 @@
+"""The SQL that compares one table in two databases: hashes over chunks of rows, then the rows of the bad chunks."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from ..dataclass import dataclass
+from .catalog import Column, Table
+from .names import listed, quote
+
+_CHUNK_BITS: Final = 7  # 128 keys: with larger chunks, scattered changes make every chunk a bad one
+_INTEGERS: Final = ("smallint", "integer", "bigint")
+_EXACT: Final = frozenset(
+    {"smallint", "integer", "bigint", "boolean", "date", "uuid", "bytea", "text", "timestamp with time zone"}
+    | {"timestamp without time zone"}
+)
+
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """
+    How the rows of one table are hashed, the same on both sides.
+
+    *quick* hashes values as the server holds them, which only servers of one major and columns of one type do alike.
+    Otherwise texts are hashed, under the settings that every session of ours has.
+    """
+
+    key: tuple[str, ...]
+    columns: tuple[str, ...]
+    ranged: bool  # chunks are ranges of one integer key; otherwise the key's hash chooses among *buckets*
+    buckets: int
+    same_major: bool
+    quick: bool
+
+    @property
+    def chunk(self) -> str:
+        """Give the expression that says to which chunk a row of `t` belongs."""
+        if self.ranged:
+            return f"(t.{quote(self.key[0])}::bigint >> {_CHUNK_BITS})"
+        return f"({self._hash(self.key or self.columns)} & {self.buckets - 1})"
+
+    def sums(self, relation: str) -> str:
+        """Give each chunk of *relation*, in order, with how many rows it has and the sum of their hashes."""
+        hashed = self._hash(self.columns)
+        if self.quick:
+            # A record's hash is linear in its columns': without another one on top, two rows that swap a cell would
+            # add up to the same sum.
+            hashed = f"hashint8extended(hash_record_extended(ROW({listed(self.columns, 't')}), 0), 1)"
+        return (
+            f"COPY (SELECT {self.chunk} AS c, count(*), sum({hashed}) FROM {relation} AS t"
+            " GROUP BY 1 ORDER BY 1) TO STDOUT"
+        )
+
+    def rows(self, relation: str, chunks: Sequence[int], *, most: bool) -> str:
+        """Give the rows of some chunks, each behind its chunk's number and in their order; with *most*, of all."""
+        joined, where = self._choice(chunks, most=most)
+        order = f"t.{quote(self.key[0])}" if self.ranged else "1"
+        return (
+            f"COPY (SELECT {self.chunk} AS c, {listed(self.columns, 't')} FROM {joined}{relation} AS t"
+            f"{where} ORDER BY {order}) TO STDOUT"
+        )
+
+    def _choice(self, chunks: Sequence[int], *, most: bool) -> tuple[str, str]:
+        if not self.ranged:
+            return ("", "" if most else f" WHERE {self.chunk} = ANY ({_array(chunks)})")
+        found = ranges(chunks)
+        name = f"t.{quote(self.key[0])}"
+        if most or len(found) == 1:
+            return ("", f" WHERE {name} BETWEEN {found[0][0]} AND {found[-1][1]}")
+        lows, highs = _array(low for low, _ in found), _array(high for _, high in found)
+        return (f"unnest({lows}, {highs}) AS r (low, high), ", f" WHERE {name} BETWEEN r.low AND r.high")
+
+    def _hash(self, columns: Sequence[str]) -> str:
+        text = f"ROW({listed(columns, 't')})::text"
+        if self.same_major:
+            return f"hashtextextended({text}, 0)"
+        return f"('x' || left(md5({text}), 16))::bit(64)::bigint"
+
+
+def make_digest(
+    base: Table,
+    live: Table,
+    key: tuple[str, ...],
+    columns: tuple[str, ...],
+    *,
+    dense: bool,
+    rows: int,
+    same_major: bool,
+) -> Digest:
+    """Choose how to compare two tables of about *rows* rows; *dense* says that an integer key has few gaps."""
+    pairs = [(base.column(name), live.column(name)) for name in columns]
+    return Digest(
+        key=key,
+        columns=columns,
+        ranged=dense and integer_key(live, key) and integer_key(base, key),
+        buckets=1 << max(0, (rows >> _CHUNK_BITS).bit_length()),
+        same_major=same_major,
+        quick=same_major and all(_hashes_alike(one, other) for one, other in pairs),
+    )
+
+
+def _hashes_alike(one: Column, other: Column) -> bool:
+    return one.type == other.type and one.type in _EXACT and one.exact and other.exact
+
+
+def integer_key(table: Table, key: tuple[str, ...]) -> bool:
+    """Say whether the key is one integer."""
+    return len(key) == 1 and table.column(key[0]).type in _INTEGERS
+
+
+def is_dense(rows: int, lowest: int, highest: int) -> bool:
+    """Say whether chunks by ranges of an integer key would hold enough rows each."""
+    return (highest - lowest) >> _CHUNK_BITS <= max(1_000, rows >> 3)
+
+
+def ranges(chunks: Iterable[int]) -> list[Range]:
+    """Turn chunks, in order, into ranges of keys, joined where they touch."""
+    found: list[Range] = []
+    for chunk in chunks:
+        low = chunk << _CHUNK_BITS
+        high = low + (1 << _CHUNK_BITS) - 1
+        if found and found[-1][1] + 1 == low:
+            found[-1] = (found[-1][0], high)
+        else:
+            found.append((low, high))
+    return found
+
+
+def _array(numbers: Iterable[int]) -> str:
+    return "'{" + ",".join(map(str, numbers)) + "}'::bigint[]"

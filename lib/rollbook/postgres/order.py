@@ -1,0 +1,66 @@
+"""
+The order of tables by their foreign keys, parents first.
+
+Tables that point at each other in a circle have no such order: they come as one group. Nobody has to be a superuser
+for what follows from it. Within the one transaction of a pass, keys that only check are made deferrable, those that
+act on their children or refuse at once are dropped and added again, and the users' triggers are disabled; all of it
+is the owner's right, and is taken back with the transaction when that does not end.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from .catalog import ForeignKey
+from .names import Name
+
+
+def in_order(tables: Iterable[Name], keys: Iterable[ForeignKey]) -> tuple[tuple[Name, ...], ...]:
+    """Give the tables in groups, each after all groups that it points at; a group of several is a circle."""
+    names = sorted(tables)
+    parents: dict[Name, list[Name]] = {name: [] for name in names}
+    for key in keys:
+        if key.child in parents and key.parent in parents:
+            parents[key.child].append(key.parent)
+    return _components(names, {name: sorted(set(found)) for name, found in parents.items()})
+
+
+def flat(groups: Iterable[Sequence[Name]]) -> tuple[Name, ...]:
+    """Give the tables of all groups one after the other."""
+    return tuple(name for group in groups for name in group)
+
+
+def _components(names: Sequence[Name], towards: Mapping[Name, Sequence[Name]]) -> tuple[tuple[Name, ...], ...]:
+    """Find strongly connected components, those pointed at first; without recursion, for chains may be long."""
+    number: dict[Name, int] = {}
+    lowest: dict[Name, int] = {}
+    open_names: list[Name] = []
+    found: list[tuple[Name, ...]] = []
+    for start in names:
+        walk = [] if start in number else [(start, iter(towards[start]))]
+        while walk:
+            name, rest = walk[-1]
+            if name not in number:
+                number[name] = lowest[name] = len(number)
+                open_names.append(name)
+            following = next((one for one in rest if _enters(one, number, lowest, name, open_names)), None)
+            if following is not None:
+                walk.append((following, iter(towards[following])))
+                continue
+            walk.pop()
+            if walk:
+                lowest[walk[-1][0]] = min(lowest[walk[-1][0]], lowest[name])
+            if lowest[name] == number[name]:
+                at = open_names.index(name)
+                found.append(tuple(sorted(open_names[at:])))
+                del open_names[at:]
+    return tuple(found)
+
+
+def _enters(
+    one: Name, number: Mapping[Name, int], lowest: dict[Name, int], name: Name, open_names: Sequence[Name]
+) -> bool:
+    """Say whether the walk goes on into *one*; a name that is open already closes a circle."""
+    if one not in number:
+        return True
+    if one in open_names:
+        lowest[name] = min(lowest[name], number[one])
+    return False

@@ -1,0 +1,155 @@
+"""
+The SQL of a stage: for each row of a table that a pass has to do with, what is to become of it.
+
+A stage is a temporary table, gone with its session. Beside it, in the schema `rollbook` of the restored database,
+stands the table of pristine rows: what the backup had, or that it had nothing, under every key ever staged. Whatever
+a pass did to a row, the next one starts from there.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from ..dataclass import dataclass
+from .catalog import Table
+from .names import equal, listed, quote
+
+THERE: Final = '"~there"'  # whether the row is to be in the table; its cells are filled either way
+STATE: Final = '"~state"'  # whose row it is: L(ive), B(ackup), or X: removed for good
+
+_MARKS: Final = f"{THERE}, {STATE}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The stage of one table that has a key."""
+
+    table: Table
+    key: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Give the temporary table's name."""
+        return f"pg_temp.stage_{self.table.oid}"
+
+    @property
+    def pristine(self) -> str:
+        """Give the name of the table of pristine rows."""
+        return f"rollbook.pristine_{self.table.oid}"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Give the columns that are written."""
+        return tuple(column.name for column in self.table.written)
+
+    def make(self) -> tuple[str, ...]:
+        """Make the temporary table."""
+        table = self.table.name.sql
+        # A stage has defaults, so that a row that leaves columns out is whole at once.
+        made = [
+            f"CREATE TEMP TABLE stage_{self.table.oid} (LIKE {table} INCLUDING DEFAULTS INCLUDING GENERATED)",
+            f"ALTER TABLE {self.name} ADD {THERE} boolean DEFAULT true, ADD {STATE} \"char\" DEFAULT 'L'",
+        ]
+        for column in self.table.columns:
+            if column.identity and column.name not in self.key:
+                serial = f"pg_catalog.pg_get_serial_sequence('{_escaped(table)}', '{_escaped(column.name)}')"
+                made.append(f"ALTER TABLE {self.name} ALTER {quote(column.name)} SET DEFAULT nextval({serial})")
+        return tuple(made)
+
+    def make_pristine(self) -> tuple[str, ...]:
+        """Make the table of pristine rows; to be done once only, for a reader may look at it in a later pass."""
+        key = listed(self.key)
+        generated = [column.name for column in self.table.columns if column.generated]
+        return (
+            f"CREATE TABLE {self.pristine} (LIKE {self.table.name.sql}, {THERE} boolean NOT NULL, PRIMARY KEY ({key}))",
+            *(f"ALTER TABLE {self.pristine} ALTER {quote(name)} DROP NOT NULL" for name in generated),
+        )
+
+    def index(self) -> tuple[str, ...]:
+        """Index what was loaded."""
+        return (f"CREATE UNIQUE INDEX ON {self.name} ({listed(self.key)})", f"ANALYZE {self.name}")
+
+    def record(self) -> tuple[str, ...]:
+        """Write down what the backup has under the staged keys, where that is not known yet; may be done again."""
+        columns = listed(self.columns)
+        known = f"NOT EXISTS (SELECT FROM {self.pristine} p WHERE {equal(self.key, 'p', 's')})"
+        into = f"INSERT INTO {self.pristine} ({columns}, {THERE}) SELECT"
+        joined = f"{self.name} s JOIN {self.table.relation} t ON {equal(self.key, 't', 's')}"
+        return (
+            f"{into} {listed(self.columns, 't')}, true FROM {joined} WHERE {known}",
+            f"{into} {listed(self.columns, 's')}, false FROM {self.name} s WHERE {known}",
+        )
+
+    def recall(self) -> str:
+        """Stage the backup's row under every key that an earlier pass touched and this one has no reason to."""
+        return (
+            f"INSERT INTO {self.name} ({listed(self.columns)}, {_MARKS}) SELECT {listed(self.columns, 'p')},"
+            f" p.{THERE}, 'B' FROM {self.pristine} p"
+            f" WHERE NOT EXISTS (SELECT FROM {self.name} s WHERE {equal(self.key, 's', 'p')})"
+        )
+
+    def adopt(self, joined: str, where: str) -> str:
+        """Stage rows `t` of the table itself, as the backup's."""
+        return (
+            f"INSERT INTO {self.name} ({listed(self.columns)}, {_MARKS}) SELECT DISTINCT ON ({listed(self.key, 't')})"
+            f" {listed(self.columns, 't')}, true, 'B' FROM {self.table.relation} t {joined}"
+            f" WHERE {self.unstaged('t')} AND {where}"
+        )
+
+    def unstaged(self, alias: str) -> str:
+        """Say that a row is not on the stage."""
+        return f"NOT EXISTS (SELECT FROM {self.name} x WHERE {equal(self.key, 'x', alias)})"
+
+    def revert(self, hits: str) -> str:
+        """Give the rows named in *hits* back to the backup."""
+        cells = ", ".join(f"{quote(name)} = p.{quote(name)}" for name in self.columns if name not in self.key)
+        return (
+            f"UPDATE {self.name} s SET {cells}{', ' if cells else ''}{THERE} = p.{THERE}, {STATE} = 'B'"
+            f" FROM {self.pristine} p, {hits} h WHERE {equal(self.key, 'p', 's')} AND {equal(self.key, 'h', 's')}"
+        )
+
+    def lose(self, hits: str) -> str:
+        """Take the rows named in *hits* away for good."""
+        return (
+            f"UPDATE {self.name} s SET {THERE} = false, {STATE} = 'X' FROM {hits} h WHERE {equal(self.key, 'h', 's')}"
+        )
+
+    def empty(self, hits: str, columns: Sequence[str]) -> str:
+        """Set columns of the rows named in *hits* to NULL."""
+        cells = ", ".join(f"{quote(name)} = NULL" for name in columns)
+        return f"UPDATE {self.name} s SET {cells} FROM {hits} h WHERE {equal(self.key, 'h', 's')}"
+
+    def settle(self) -> tuple[str, ...]:
+        """Take from the stage what is so already."""
+        matching = equal(self.key, "t", "s")
+        same = f"ROW({listed(self.columns, 't')})::text = ROW({listed(self.columns, 's')})::text"
+        absent = f"NOT EXISTS (SELECT FROM {self.table.relation} t WHERE {matching})"
+        return (
+            f"DELETE FROM {self.name} s USING {self.table.relation} t WHERE {matching} AND s.{THERE} AND {same}",
+            f"DELETE FROM {self.name} s WHERE NOT s.{THERE} AND {absent}",
+        )
+
+    def remove(self) -> str:
+        """Delete every staged row from the table: what stays is inserted anew, and no unique value is in its way."""
+        return f"DELETE FROM {self.table.relation} t USING {self.name} s WHERE {equal(self.key, 't', 's')}"
+
+    def insert(self) -> str:
+        """Insert every staged row that is to be there."""
+        columns = listed(self.columns)
+        return (
+            f"INSERT INTO {self.table.name.sql} ({columns}) OVERRIDING SYSTEM VALUE"
+            f" SELECT {columns} FROM {self.name} WHERE {THERE} ORDER BY {listed(self.key)}"
+        )
+
+    def shown(self, alias: str) -> str:
+        """Give a row as JSON, each cell as text."""
+        names = ", ".join(f"'{_escaped(name)}'" for name in self.columns)
+        cells = ", ".join(f"{alias}.{quote(name)}::text" for name in self.columns)
+        return f"jsonb_object(ARRAY[{names}], ARRAY[{cells}])"
+
+    def key_text(self, alias: str) -> str:
+        """Give the key as an array of texts."""
+        return "ARRAY[" + ", ".join(f"{alias}.{quote(name)}::text" for name in self.key) + "]"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("'", "''")

@@ -1,0 +1,1 @@
+"""PostgreSQL databases: their catalogs read, two of them compared, and users' rows carried from one to another."""

@@ -1,0 +1,82 @@
+"""Applies the stages to the restored database, without a superuser's rights and without firing a trigger."""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from ...postgres.catalog import ForeignKey, Trigger
+from ...postgres.counted import Counted
+from ...postgres.names import Name, literal, quote
+from ...postgres.order import flat, in_order
+from .resolving import Stages
+
+_ENABLE: Final = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
+
+
+def apply(stages: Stages, counted: Sequence[Counted] = ()) -> None:
+    """
+    Make every staged row what it is to be: deletes of all tables first, children before parents, then inserts.
+
+    A row that changes is deleted and inserted anew, so that values which are to be unique can change hands between
+    rows. Foreign keys therefore wait for the end, which is still inside the transaction.
+    """
+    for stage in stages.made.values():
+        stages.run(*stage.settle())
+    names = flat(in_order(stages.made, stages.catalog.foreign_keys))
+    with _quiet(stages, {*stages.made, *(one.table.name for one in counted)}), _deferred(stages):
+        for name in reversed(names):
+            stages.run(stages.made[name].remove())
+        for name in names:
+            stages.run(stages.made[name].insert())
+        for one in counted:
+            stages.run(one.remove(), one.insert())
+
+
+@contextmanager
+def _quiet(stages: Stages, touched: Collection[Name]) -> Iterator[None]:
+    """Disable the users' triggers: what they did in live was carried over as rows already."""
+    # Triggers of partitions stand on relations that the catalog does not list.
+    concerned = [
+        trigger
+        for trigger in stages.catalog.triggers
+        if trigger.enabled in "OA" and (trigger.relation in touched or trigger.relation not in stages.catalog.tables)
+    ]
+    for trigger in concerned:
+        stages.run(_switch(trigger, "DISABLE"))
+    yield
+    for trigger in concerned:
+        stages.run(_switch(trigger, _ENABLE[trigger.enabled]))
+
+
+def _switch(trigger: Trigger, how: str) -> str:
+    return f"ALTER TABLE {trigger.relation.sql} {how} TRIGGER {quote(trigger.name)}"
+
+
+@contextmanager
+def _deferred(stages: Stages) -> Iterator[None]:
+    """
+    Let foreign keys wait until the end, and put them back as they were.
+
+    A key that acts on children cannot wait, and must not act. Only one whose parents are touched is dropped: adding it
+    again reads all children, which is slow in large tables.
+    """
+    keys = [key for key in stages.catalog.foreign_keys if key.child in stages.made or key.parent in stages.made]
+    dropped = [key for key in keys if key.acts and key.parent in stages.made]
+    altered = [key for key in keys if key not in dropped and not key.deferrable]
+    for key in dropped:
+        stages.run(f"{_constraint(key, 'DROP')}")
+    for key in altered:
+        stages.run(f"{_constraint(key, 'ALTER')} DEFERRABLE INITIALLY DEFERRED")
+    stages.run("SET CONSTRAINTS ALL DEFERRED")
+    yield
+    stages.run("SET CONSTRAINTS ALL IMMEDIATE")
+    for key in altered:
+        stages.run(f"{_constraint(key, 'ALTER')} NOT DEFERRABLE")
+    for key in dropped:
+        stages.run(f"{_constraint(key, 'ADD')} {key.definition}")
+        if key.comment is not None:
+            stages.run(f"COMMENT ON CONSTRAINT {quote(key.name)} ON {key.child.sql} IS {literal(key.comment)}")
+
+
+def _constraint(key: ForeignKey, how: str) -> str:
+    return f"ALTER TABLE {key.child.sql} {how} CONSTRAINT {quote(key.name)}"

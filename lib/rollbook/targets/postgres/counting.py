@@ -1,0 +1,94 @@
+"""Carries the rows of tables without a key, in the final pass only: nothing tells afterwards which rows it touched."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from ...errors import StepFailed, TargetError
+from ...postgres.conflict import Conflict, Policy
+from ...postgres.copytext import line, value, values
+from ...postgres.counted import Counted
+from ...postgres.merge import Merged, merge
+from ...postgres.names import listed
+from .differences import Difference
+from .ledger import note_conflicts
+from .loading import load
+from .merging import BATCH
+from .resolving import Stages
+
+if TYPE_CHECKING:
+    from .session import Connection
+
+
+def count_table(work: Stages, counted: Counted, policy: Policy, found: Iterable[Difference], *, based: bool) -> int:
+    """
+    Load the differences of a table without a key; gives how many there were.
+
+    A final pass that was carried through may be done again while live has not changed: then there is nothing to do.
+    Raises StepFailed where it has. Not *based* on another database than the restored one, what was carried is no
+    difference any more.
+    """
+    work.run(*counted.make())
+    total, digest, stream = 0, 0, iter(found)
+    while batch := list(islice(stream, BATCH)):
+        total += len(batch)
+        digest = (digest + sum(map(_mark, batch))) % 2**63
+        _load(work, counted, policy, batch)
+    if based and _was_done(work.connection, counted, digest):
+        work.run(f"TRUNCATE {counted.more}, {counted.less}")
+    return total
+
+
+def settle_counted(work: Stages, counted: Counted) -> None:
+    """Take from the new rows what has no parent, once it is known which parents there are."""
+    work.run(counted.missed())
+    for key in work.catalog.foreign_keys:
+        if key.child == counted.table.name:
+            parent, free = work.catalog.tables[key.parent], work.catalog.nullable(key)
+            work.run(*counted.orphans(key, parent, work.made.get(key.parent), free))
+
+
+def _load(work: Stages, counted: Counted, policy: Policy, batch: list[Difference]) -> None:
+    shape, name = counted.shape, counted.table.name
+    width = len(shape.carried)
+    lost = [line(one.base[:width]) for one in batch if one.base is not None]
+    refused = load(work.connection, f"{counted.less} ({listed(shape.carried)})", lost)
+    merged = [
+        (one, merge(shape, lambda kind: policy.side(kind, name), None, None, one.live)) for one in batch if one.live
+    ]
+    new = [line(result.row) for _, result in merged if result.row is not None]
+    if refused or load(work.connection, f"{counted.more} ({listed(shape.carried)})", new):
+        raise TargetError(
+            f"{name}: a value of live is none of the column's type in the backup, and the table has no key",
+            advice="Export the table's rows and bring them in by hand, or leave the table out.",
+        )
+    note_conflicts(work.connection, _conflicts(counted, merged))
+
+
+def _conflicts(counted: Counted, merged: Iterable[tuple[Difference, Merged]]) -> Iterator[Conflict]:
+    shape = counted.shape
+    for one, result in merged:
+        for found in result.found:
+            key = tuple(value(cell) or "" for cell in one.key)
+            shown = values(shape.compared, one.live)
+            yield Conflict(found.kind, shape.table, key, ", ".join(found.columns), found.settled, shown, None)
+
+
+def _mark(one: Difference) -> int:
+    sign = b"+" if one.base is None else b"-"
+    return int.from_bytes(hashlib.sha256(sign + line(one.key)).digest()[:8], "big")
+
+
+def _was_done(connection: "Connection", counted: Counted, digest: int) -> bool:
+    oid = counted.table.oid
+    known = connection.execute("SELECT digest FROM rollbook.counted WHERE relation = %s", (oid,)).fetchone()
+    if known is None:
+        connection.execute("INSERT INTO rollbook.counted VALUES (%s, %s)", (oid, digest))
+        return False
+    if known != (digest,):
+        raise StepFailed(
+            f"{counted.table.name} has no key, and live was written to after the final pass",
+            advice="Restore the backup anew and carry again: rows without a key can be carried only once.",
+        )
+    return True

@@ -1,0 +1,103 @@
+"""What the passes write down in the restored database: a schema of their own, dropped before the swap."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from ...postgres.conflict import Conflict
+from ...postgres.names import Name
+
+if TYPE_CHECKING:
+    from .session import Connection
+
+_LOCK: Final = 0x526F6C6C626F6F6B  # "Rollbook"
+
+_MADE: Final = (
+    "CREATE SCHEMA IF NOT EXISTS rollbook",
+    "CREATE TABLE IF NOT EXISTS rollbook.passes (at timestamptz NOT NULL DEFAULT now(), final boolean NOT NULL)",
+    """CREATE TABLE IF NOT EXISTS rollbook.conflicts (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, kind text NOT NULL, namespace text NOT NULL,
+        relation text NOT NULL, key text[] NOT NULL, about text NOT NULL, settled text NOT NULL, live jsonb,
+        backup jsonb, UNIQUE (kind, namespace, relation, key, about))""",
+    "CREATE TABLE IF NOT EXISTS rollbook.counted (relation bigint PRIMARY KEY, digest bigint NOT NULL)",
+    """CREATE TABLE IF NOT EXISTS rollbook.exported (
+        namespace text NOT NULL, relation text NOT NULL, key text[] NOT NULL, cells jsonb NOT NULL)""",
+)
+
+
+def open_ledger(connection: "Connection") -> None:
+    """
+    Make the schema where it is missing, and forget the conflicts of the pass before.
+
+    Waits until a pass whose process was killed has ended on the server.
+    """
+    connection.execute("SET LOCAL lock_timeout = 0")
+    connection.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", (_LOCK,))
+    connection.execute("SET LOCAL lock_timeout = '60s'")
+    for statement in _MADE:
+        connection.execute(statement)
+    connection.execute("TRUNCATE rollbook.conflicts, rollbook.exported")
+
+
+def close_ledger(connection: "Connection", *, final: bool) -> None:
+    """Write down that a pass was carried through; it is so when the transaction is committed."""
+    connection.execute("INSERT INTO rollbook.passes (final) VALUES (%s)", (final,))
+
+
+def passes(connection: "Connection") -> tuple[bool, ...]:
+    """Give, for each pass that was carried through, whether it was a final one."""
+    if connection.execute("SELECT pg_catalog.to_regclass('rollbook.passes')").fetchone() == (None,):
+        return ()
+    return tuple(row[0] for row in connection.execute("SELECT final FROM rollbook.passes ORDER BY at"))
+
+
+def drop_ledger(connection: "Connection") -> None:
+    """Drop the schema; without it a further pass would take rows of the users for rows of the backup."""
+    connection.execute("DROP SCHEMA IF EXISTS rollbook CASCADE")
+
+
+def note_conflicts(connection: "Connection", found: Iterable[Conflict]) -> None:
+    """Add conflicts that the merge of single rows found."""
+    rows = [
+        (one.kind, *one.table, list(one.key), one.about, one.settled, _json(one.live), _json(one.backup))
+        for one in found
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO rollbook.conflicts (kind, namespace, relation, key, about, settled, live, backup)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb) ON CONFLICT DO NOTHING",
+            rows,
+        )
+
+
+def note_exported(
+    connection: "Connection", table: Name, found: Iterable[tuple[Sequence[str], Mapping[str, str | None]]]
+) -> None:
+    """Keep the cells that the users wrote into columns that only live has."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO rollbook.exported VALUES (%s, %s, %s, %s::jsonb)",
+            [(*table, list(key), _json(cells)) for key, cells in found],
+        )
+
+
+def read_conflicts(connection: "Connection") -> Iterator[Conflict]:
+    """Stream the conflicts of the last pass, in the order in which they were met."""
+    with connection.transaction(), connection.cursor("conflicts") as cursor:
+        cursor.execute(
+            "SELECT kind, namespace, relation, key, about, settled, live, backup FROM rollbook.conflicts ORDER BY id"
+        )
+        for kind, schema, name, key, *rest in cursor:
+            yield Conflict(kind, Name(schema, name), tuple(key), *rest)
+
+
+def read_exported(connection: "Connection") -> Iterator[tuple[Name, tuple[str, ...], Mapping[str, str | None]]]:
+    """Stream the cells that have no column in the backup: table, key, and the cells by column."""
+    with connection.transaction(), connection.cursor("exported") as cursor:
+        cursor.execute("SELECT namespace, relation, key, cells FROM rollbook.exported ORDER BY 1, 2, 3")
+        for schema, name, key, cells in cursor:
+            yield Name(schema, name), tuple(key), cells
+
+
+def _json(cells: Mapping[str, str | None] | None) -> str | None:
+    return None if cells is None else json.dumps(cells)

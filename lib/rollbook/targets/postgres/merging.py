@@ -1,0 +1,179 @@
+"""Merges the differences of one table with the backup's rows, and stages what comes of them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from ...dataclass import dataclass
+from ...errors import TargetError
+from ...postgres.conflict import Conflict, Found, Kind, Policy, Side
+from ...postgres.copytext import Cells, cells, line, values
+from ...postgres.merge import Merged, left_behind, merge
+from ...postgres.names import equal, listed, quote
+from ...postgres.shape import Shape
+from ...postgres.staging import THERE, Stage
+from .differences import Difference
+from .ledger import note_conflicts, note_exported
+from .loading import load
+
+if TYPE_CHECKING:
+    from .session import Connection
+
+BATCH: Final = 20_000
+_NO_UNFIT: Final = frozenset[int]()
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the merge of one table works with; *connection* is the restored database's, inside the pass."""
+
+    connection: "Connection"
+    stage: Stage
+    shape: Shape
+    policy: Policy
+
+    def decide(self, kind: Kind) -> Side:
+        """Say which side wins a conflict of this table."""
+        return self.policy.side(kind, self.shape.table)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    difference: Difference
+    backup: Cells | None
+    merged: Merged
+
+    @property
+    def line(self) -> bytes:
+        merged = self.merged.row or self.backup or ()
+        return line((*merged, b"t" if self.merged.row is not None else b"f"))
+
+    @property
+    def whole(self) -> bool:
+        return self.backup is not None
+
+
+def merge_table(desk: Desk, found: Iterable[Difference]) -> int:
+    """Merge and stage all differences of a table, a batch at a time; gives how many there were."""
+    desk.connection.execute(
+        f'CREATE TEMP TABLE wanted_{desk.stage.table.oid} AS SELECT 0::bigint AS "~at", {listed(desk.stage.key)}'
+        f" FROM {desk.stage.table.relation} WITH NO DATA"
+    )
+    total, stream = 0, iter(found)
+    with ThreadPoolExecutor(1) as pool:
+        # The two servers that are compared read ahead while the restored database takes a batch in.
+        following = pool.submit(_take, stream)
+        while batch := following.result():
+            following = pool.submit(_take, stream)
+            _merge_batch(desk, batch, first=total == 0)
+            total += len(batch)
+    return total
+
+
+def _take(stream: Iterator[Difference]) -> list[Difference]:
+    return list(islice(stream, BATCH))
+
+
+def _merge_batch(desk: Desk, batch: Sequence[Difference], *, first: bool) -> None:
+    backups = _backups(desk, [one.key for one in batch], first=first)
+    rows = [
+        _Row(one, backup, merge(desk.shape, desk.decide, one.base, backup, one.live))
+        for one, backup in zip(batch, backups, strict=True)
+    ]
+    refused = _stage(desk, rows)
+    if refused:
+        again = [_again(desk, row) for row in refused]
+        if _stage(desk, again):
+            raise TargetError(
+                f"{desk.shape.table}: rows of live cannot be stored, and no single value says why",
+                advice="Compare the types of the table's columns in both databases.",
+            )
+        renewed = {row.difference.key: row for row in again}
+        rows = [renewed.get(row.difference.key, row) for row in rows]
+    note_conflicts(desk.connection, _conflicts(desk, rows))
+    if desk.shape.only_live:
+        note_exported(desk.connection, desk.shape.table, _exported(desk, rows))
+
+
+def _backups(desk: Desk, keys: Sequence[Cells], *, first: bool) -> list[Cells | None]:
+    """Give the backup's row under each key: as it was before the first pass touched it."""
+    stage, key = desk.stage, desk.stage.key
+    wanted = f"pg_temp.wanted_{stage.table.oid}"
+    desk.connection.execute(f"TRUNCATE {wanted}")
+    load(desk.connection, f'{wanted} ("~at", {listed(key)})', [line((b"%d" % at, *one)) for at, one in enumerate(keys)])
+    if first:
+        desk.connection.execute(f"ANALYZE {wanted}")
+    columns = desk.shape.stored
+    query = (
+        f'COPY (SELECT w."~at", p.{THERE}, {listed(columns, "p")} FROM {wanted} w'
+        f" JOIN {stage.pristine} p ON {equal(key, 'p', 'w')}"
+        f' UNION ALL SELECT w."~at", true, {listed(columns, "t")} FROM {wanted} w'
+        f" JOIN {stage.table.relation} t ON {equal(key, 't', 'w')}"
+        f" WHERE NOT EXISTS (SELECT FROM {stage.pristine} p WHERE {equal(key, 'p', 'w')})) TO STDOUT"
+    )
+    found: list[Cells | None] = [None] * len(keys)
+    with desk.connection.cursor() as cursor, cursor.copy(query) as copy:
+        for read in copy:
+            at, there, *row = cells(read)
+            if there == b"t":
+                found[int(at)] = tuple(row)
+    return found
+
+
+def _stage(desk: Desk, rows: Sequence[_Row]) -> list[_Row]:
+    """Load what is to be staged; gives the rows that were refused."""
+    refused = []
+    for whole in (True, False):
+        loaded = [row for row in rows if not row.merged.stays and row.whole == whole]
+        columns = desk.shape.stored if whole else desk.shape.carried
+        target = f"{desk.stage.name} ({listed(columns)}, {THERE})"
+        refused += [loaded[at] for at in load(desk.connection, target, [row.line for row in loaded])]
+    return refused
+
+
+def _again(desk: Desk, row: _Row) -> _Row:
+    """Merge a row that was refused once more, knowing now which of its values do not fit."""
+    one = row.difference
+    unfit = frozenset(at for at in desk.shape.risky if one.live is not None and not _fits(desk, at, one.live[at]))
+    return _Row(one, row.backup, merge(desk.shape, desk.decide, one.base, row.backup, one.live, unfit=unfit))
+
+
+def _fits(desk: Desk, at: int, cell: bytes) -> bool:
+    """Try one value alone, on a table of one column, where no other is missed."""
+    name = f"fits_{desk.stage.table.oid}_{at}"
+    desk.connection.execute(
+        f"CREATE TEMP TABLE IF NOT EXISTS {name} AS SELECT {quote(desk.shape.carried[at])}"
+        f" FROM {desk.stage.table.relation} WITH NO DATA"
+    )
+    return not load(desk.connection, f"pg_temp.{name}", [line((cell,))])
+
+
+def _conflicts(desk: Desk, rows: Iterable[_Row]) -> Iterator[Conflict]:
+    for row in rows:
+        for found in row.merged.found:
+            yield _conflict(desk, row, found)
+
+
+def _conflict(desk: Desk, row: _Row, found: Found) -> Conflict:
+    shape = desk.shape
+    return Conflict(
+        kind=found.kind,
+        table=shape.table,
+        key=_key(shape, row.difference),
+        about=", ".join(found.columns),
+        settled=found.settled,
+        live=values(shape.compared, row.difference.live),
+        backup=values(shape.stored, row.backup),
+    )
+
+
+def _exported(desk: Desk, rows: Iterable[_Row]) -> Iterator[tuple[tuple[str, ...], dict[str, str | None]]]:
+    for row in rows:
+        left = left_behind(desk.shape, row.difference.base, row.difference.live)
+        if left:
+            yield _key(desk.shape, row.difference), dict(left)
+
+
+def _key(shape: Shape, difference: Difference) -> tuple[str, ...]:
+    return tuple(str(cell) for cell in (values(shape.key, difference.key) or {}).values())

@@ -1,0 +1,31 @@
+"""Says in words what the server refused."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ...errors import StepFailed, TargetError, Unreachable
+
+
+@contextmanager
+def worded() -> Iterator[None]:
+    """Turn the driver's errors into ours, with the table and the constraint that the server names."""
+    import psycopg
+
+    try:
+        yield
+    except psycopg.IntegrityError as error:
+        found = error.diag
+        raise StepFailed(
+            f"{found.table_name}: the constraint {found.constraint_name} of the restored database refuses rows"
+            f" ({found.message_primary}); nothing of this pass was kept",
+            advice="Rows of tables without a key, and exclusion constraints, are not looked up before: settle them"
+            " by hand in the live or the restored database, then carry again.",
+        ) from error
+    except psycopg.OperationalError as error:
+        raise Unreachable(
+            f"PostgreSQL ended the pass: {error}".strip(), advice="Nothing of it was kept: begin it again."
+        ) from error
+    except psycopg.Error as error:
+        raise TargetError(
+            f"PostgreSQL refused a statement of the pass: {error}".strip(), advice="Nothing of the pass was kept."
+        ) from error

@@ -1,0 +1,135 @@
+"""Single cases of carrying over, on a real server."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from rollbook.errors import StepFailed
+from rollbook.postgres.conflict import KEEP_BACKUP, Policy
+from rollbook.postgres.names import Name
+from rollbook.targets.postgres.carry import ConflictsFound, Sources, carry
+from rollbook.targets.postgres.ledger import passes, read_conflicts, read_exported
+from rollbook.targets.postgres.session import connect
+
+pytestmark = pytest.mark.server
+
+
+def script(url: str, *statements: str) -> list[tuple[Any, ...]]:
+    """Execute statements; gives the rows of the last one where it has any."""
+    with closing(connect(url)) as connection:
+        connection.execute("SET search_path = public")
+        for statement in statements:
+            cursor = connection.execute(statement.encode())
+        connection.commit()
+        return cursor.fetchall() if cursor.description else []
+
+
+def site(trio: Any, good: Sequence[str], migration: Sequence[str], users: Sequence[str]) -> Sources:
+    """Build a site and its backup, migrate it and the base, and let users write."""
+    for url in (trio.live, trio.base, trio.restored):
+        script(url, *good)
+    for url in (trio.live, trio.base):
+        script(url, "SELECT 1", *migration)
+    script(trio.live, "SELECT 1", *users)
+    return Sources(trio.live, trio.restored, trio.base)
+
+
+def test_rows_without_a_key_are_carried_once(trio: Any) -> None:
+    """Rows are counted: as many come and go as users added and took, also when the final pass is done again."""
+    good = ("CREATE TABLE log (a text, b int)", "INSERT INTO log VALUES ('x', 1), ('x', 1), ('y', NULL), ('z', 3)")
+    users = ("INSERT INTO log VALUES ('y', NULL), (E'n\\tl', 4), ('y', NULL)", "DELETE FROM log WHERE ctid = '(0,1)'")
+    sources = site(trio, good, ("DELETE FROM log WHERE a = 'z'",), users)
+
+    for final in (False, True, True):
+        carry(sources, final=final)
+
+    found = script(trio.restored, 'SELECT a, b FROM log ORDER BY a COLLATE "C", b')
+    assert found == [("n\tl", 4), ("x", 1), ("y", None), ("y", None), ("y", None), ("z", 3)]
+
+
+def test_the_last_pass_stops_at_a_conflict_and_keeps_nothing(trio: Any) -> None:
+    """With `stop` the first pass goes on, the final one raises, and an answer settles it."""
+    good = ("CREATE TABLE t (id int PRIMARY KEY, a text, b text)", "INSERT INTO t VALUES (1, 'a', 'a'), (2, 'a', 'a')")
+    sources = site(trio, good, ("UPDATE t SET a = 'm'",), ("UPDATE t SET a = 'u', b = 'u' WHERE id = 1",))
+    stop = Policy("stop", {})
+
+    carry(sources, final=False, policy=stop)
+    with pytest.raises(ConflictsFound) as caught:
+        carry(sources, final=True, policy=stop)
+    with closing(connect(trio.restored)) as restored:
+        assert passes(restored) == (False,)
+    carry(sources, final=True, policy=Policy("stop", {("edited_by_both", Name("public", "t")): "backup"}))
+
+    assert [(one.kind, one.key, one.about) for one in caught.value.conflicts] == [("edited_by_both", ("1",), "a")]
+    assert script(trio.restored, "SELECT * FROM t ORDER BY id") == [(1, "a", "u"), (2, "a", "a")]
+
+
+def test_what_has_no_column_in_the_backup_is_exported(trio: Any) -> None:
+    """Cells of a column that the migration added are kept aside, with their key."""
+    good = ("CREATE TABLE t (id int PRIMARY KEY, a text)", "INSERT INTO t VALUES (1, 'a')")
+    users = ("UPDATE t SET later = 'mine' WHERE id = 1", "INSERT INTO t VALUES (2, 'b', 'new')")
+    sources = site(trio, good, ("ALTER TABLE t ADD later text DEFAULT 'd'",), users)
+
+    carry(sources, final=True)
+
+    with closing(connect(trio.restored)) as restored:
+        found = [(key, dict(cells)) for _, key, cells in read_exported(restored)]
+    assert found == [(("1",), {"later": "mine"}), (("2",), {"later": "new"})]
+    assert script(trio.restored, "SELECT * FROM t ORDER BY id") == [(1, "a"), (2, "b")]
+
+
+@pytest.mark.parametrize("backup_wins", [True, False])
+def test_a_deleted_parent_takes_no_row_with_it_unseen(trio: Any, backup_wins: bool) -> None:
+    """A key that cascades does not: the children of a dropped table are listed, and stay or go by the policy."""
+    good = (
+        "CREATE TABLE p (id int PRIMARY KEY)",
+        "CREATE TABLE c (id int PRIMARY KEY, p int NOT NULL REFERENCES p ON DELETE CASCADE)",
+        "INSERT INTO p VALUES (1), (2)",
+        "INSERT INTO c VALUES (10, 1), (20, 2)",
+    )
+    sources = site(trio, good, ("DROP TABLE c",), ("DELETE FROM p WHERE id = 2",))
+
+    carry(sources, final=True, **({"policy": KEEP_BACKUP} if backup_wins else {}))
+
+    with closing(connect(trio.restored)) as restored:
+        listed = [(one.kind, one.table.name, one.key, one.settled) for one in read_conflicts(restored)]
+    assert listed == [("parent_gone", "c", ("20",), "backup" if backup_wins else "removed")]
+    assert (
+        len(script(trio.restored, "SELECT * FROM p"))
+        == len(script(trio.restored, "SELECT * FROM c"))
+        == 1 + backup_wins
+    )
+
+
+def test_unique_expressions_and_partial_indexes_are_looked_up(trio: Any) -> None:
+    """A unique index over an expression, or of some rows only, is a clash in the plan and no error of the server."""
+    good = (
+        "CREATE TABLE t (id int PRIMARY KEY, mail text, open boolean)",
+        "CREATE UNIQUE INDEX one ON t (lower(mail)) WHERE open",
+        "INSERT INTO t VALUES (1, 'A@x', true), (2, 'b@x', false)",
+    )
+    sources = site(
+        trio, good, ("DELETE FROM t WHERE id = 1",), ("INSERT INTO t VALUES (3, 'a@X', true), (4, 'B@x', true)",)
+    )
+
+    carry(sources, final=True)
+
+    assert script(trio.restored, "SELECT id FROM t ORDER BY id") == [(2,), (3,), (4,)]
+
+
+def test_a_child_without_a_key_is_refused_in_words(trio: Any) -> None:
+    """Nothing tells such rows apart between passes: the pass is taken back, and the constraint named."""
+    good = (
+        "CREATE TABLE p (id int PRIMARY KEY)",
+        "CREATE TABLE c (p int NOT NULL REFERENCES p)",
+        "INSERT INTO p VALUES (1), (2)",
+        "INSERT INTO c VALUES (2)",
+    )
+    sources = site(trio, good, ("DROP TABLE c",), ("DELETE FROM p WHERE id = 2", "INSERT INTO p VALUES (3)"))
+
+    with pytest.raises(StepFailed, match="c_p_fkey"):
+        carry(sources, final=True)
+
+    assert script(trio.restored, "SELECT id FROM p ORDER BY id") == [(1,), (2,)]

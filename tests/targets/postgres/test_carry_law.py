@@ -1,0 +1,164 @@
+"""The law of carrying over, on random sites: what comes of it is what an oracle computes over plain dicts."""
+
+import os
+from contextlib import closing
+from random import Random
+from typing import Any
+
+import psycopg
+import pytest
+from carry_oracle import Conflicts, Database, KeyLaw, Oracle, TableLaw
+from carry_worlds import World, make_world, migrate, use
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from rollbook.postgres.conflict import KEEP_BACKUP, KEEP_LIVE
+from rollbook.targets.postgres.carry import Sources, carry, finish
+from rollbook.targets.postgres.ledger import read_conflicts
+from rollbook.targets.postgres.session import connect
+
+pytestmark = pytest.mark.server
+EXAMPLES = int(os.environ.get("ROLLBOOK_CARRY_EXAMPLES", "60"))
+_REFUSE = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''fired''; END'"
+_SCHEMA = """
+    SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), condeferrable, condeferred, convalidated
+    FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+    UNION ALL SELECT tgrelid::regclass::text, tgname, tgenabled::text, true, true, true FROM pg_trigger
+    WHERE NOT tgisinternal ORDER BY 1, 2"""
+
+
+def session(url: str) -> psycopg.Connection[Any]:
+    opened = connect(url)
+    opened.autocommit = True
+    opened.execute("SET search_path = public")
+    return opened
+
+
+def attempt(connection: psycopg.Connection[Any], statement: str) -> bool:
+    """Execute what a user or a migration wants; it may be refused."""
+    try:
+        with connection.transaction():
+            connection.execute(statement.encode())
+            connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    except (
+        psycopg.errors.DataError,
+        psycopg.errors.IntegrityError,
+        psycopg.ProgrammingError,
+        psycopg.NotSupportedError,
+    ):
+        return False
+    except psycopg.errors.ObjectNotInPrerequisiteState:
+        return False
+    return True
+
+
+def read(connection: psycopg.Connection[Any], world: World) -> Database:
+    found: Database = {}
+    for tab in world.tables.values():
+        columns = [name for name in present(connection, tab.name) if name != "made"]
+        if columns:
+            texts = ", ".join(f"{name}::text" for name in columns)
+            rows = [
+                dict(zip(columns, row, strict=True)) for row in connection.execute(f"SELECT {texts} FROM {tab.name}")
+            ]
+            found[tab.name] = {tuple(row[col] for col in tab.key): row for row in rows}
+    return found
+
+
+def present(connection: psycopg.Connection[Any], table: str) -> dict[str, tuple[bool, str]]:
+    query = (
+        "SELECT column_name, is_nullable = 'NO', data_type FROM information_schema.columns"
+        " WHERE table_schema = 'public' AND table_name = %s"
+    )
+    return {name: (required, type_) for name, required, type_ in connection.execute(query, (table,))}
+
+
+def laws(world: World, live: psycopg.Connection[Any]) -> dict[str, TableLaw]:
+    found = {}
+    for tab in world.tables.values():
+        theirs = present(live, tab.name)
+        retyped = [
+            col for col in tab.cols.values() if theirs.get(col.name, (0, ""))[1] == "text" and col.type != "text"
+        ]
+        found[tab.name] = TableLaw(
+            name=tab.name,
+            columns=tuple(tab.cols),
+            live_columns=tuple(theirs),
+            required=frozenset(col.name for col in tab.cols.values() if col.required),
+            live_required=frozenset(name for name, (required, _) in theirs.items() if required),
+            defaults={col.name: col.default for col in tab.cols.values()},
+            uniques=tab.uniques,
+            refuses={col.name: frozenset({"\\zz"}) for col in retyped},
+        )
+    return found
+
+
+def marks(connection: psycopg.Connection[Any]) -> dict[str, int]:
+    names = [row[0] for row in connection.execute("SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'")]
+    states = {
+        name: connection.execute(f"SELECT last_value, is_called FROM {name}").fetchone() or (0, False) for name in names
+    }
+    return {name: last + int(called) for name, (last, called) in states.items()}
+
+
+def build(trio: Any, world: World, rng: Random) -> None:
+    """Make the site three times, let users write in the live one, and migrate that and the base."""
+    for url in (trio.live, trio.base, trio.restored):
+        with closing(session(url)) as connection:
+            connection.execute(";".join([_REFUSE, *world.script()]).encode())
+            if url == trio.restored:
+                for name in world.tables:
+                    connection.execute(f"ALTER TABLE {name} ENABLE {rng.choice(('', 'ALWAYS'))} TRIGGER noisy")
+    with closing(session(trio.live)) as live, closing(session(trio.base)) as base:
+        write(live, use(rng, world))
+        for statement in migrate(rng, world):
+            note(f"migration: {statement}")
+            if attempt(live, statement):
+                attempt(base, statement)
+
+
+def write(live: psycopg.Connection[Any], statements: list[str]) -> None:
+    for statement in statements:
+        note(f"{'did' if attempt(live, statement) else 'did not'}: {statement}")
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    rng=st.randoms(use_true_random=False),
+    policy=st.sampled_from((KEEP_LIVE, KEEP_BACKUP)),
+    based=st.sampled_from((True, True, False)),
+)
+def test_two_passes_come_to_what_the_oracle_says(trio: Any, rng: Random, policy: Any, based: bool) -> None:
+    """Every cell, every conflict, every constraint and trigger, and every sequence is as computed separately."""
+    trio.clear()
+    world = make_world(rng)
+    note("\n".join(world.script()))
+    build(trio, world, rng)
+    sources = Sources(trio.live, trio.restored, trio.base if based else None)
+    with (
+        closing(session(trio.live)) as live,
+        closing(session(trio.restored)) as restored,
+        closing(session(trio.base)) as base,
+    ):
+        backup, schema, ours = read(restored, world), restored.execute(_SCHEMA).fetchall(), marks(restored)
+        write(live, use(rng, world))
+
+        carry(sources, final=False, policy=policy)
+        note("first pass done")
+        write(live, use(rng, world))
+        carry(sources, final=True, policy=policy)
+
+        keys = [KeyLaw(fk.name, fk.child, fk.columns, fk.parent, fk.parent_columns) for fk in world.keys]
+        now, old = read(live, world), read(base, world) if based else None
+        oracle = Oracle(laws(world, live), keys, backup, now, old, "backup" if policy is KEEP_BACKUP else "live")
+        assert read(restored, world) == oracle.rows
+        assert conflicts(trio.restored) == oracle.conflicts
+        assert restored.execute(_SCHEMA).fetchall() == schema
+        theirs = marks(live)
+        assert all(mark >= max(ours[name], theirs.get(name, 0)) for name, mark in marks(restored).items())
+        finish(trio.restored)
+
+
+def conflicts(url: str) -> Conflicts:
+    with closing(connect(url)) as restored:
+        return {(one.kind, one.table.name, one.key, one.about): one.settled for one in read_conflicts(restored)}

@@ -1,0 +1,98 @@
+"""Differences between two databases, on a real server."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from rollbook.postgres.names import Name
+from rollbook.postgres.shape import shape
+from rollbook.targets.postgres.catalog import read_catalog
+from rollbook.targets.postgres.differences import Difference, Side, differences
+from rollbook.targets.postgres.session import connect
+
+pytestmark = pytest.mark.server
+
+
+def compare(trio: Any, before: Sequence[str], after: Sequence[str], table: str = "t") -> list[Difference]:
+    """Make both databases by *before*, change live by *after*, and compare one table."""
+    name = Name("public", table)
+    for url, statements in ((trio.base, before), (trio.live, (*before, *after))):
+        with closing(connect(url)) as connection:
+            connection.execute("SET search_path = public")
+            connection.execute(";".join(statements).encode())
+            connection.commit()
+    with closing(connect(trio.base, reading=True)) as base, closing(connect(trio.live, reading=True)) as live:
+        old, new = read_catalog(base).tables[name], read_catalog(live).tables[name]
+        sides = Side(base, old, old.relation), Side(live, new, new.relation)
+        return sorted(differences(shape(old, new, old, decided=True), *sides))
+
+
+@pytest.mark.parametrize("type_", ["integer", "numeric"])
+def test_two_rows_that_swap_a_cell_differ(trio: Any, type_: str) -> None:
+    """Sums over a chunk do not hide that the same values stand in other rows."""
+    made = f"CREATE TABLE t (id integer PRIMARY KEY, a {type_}, b text)"
+    rows = "INSERT INTO t VALUES (1, 10, 'x'), (2, 20, 'x')"
+
+    found = compare(trio, (made, rows), ("UPDATE t SET a = 30 - a",))
+
+    assert found == [
+        ((b"1",), (b"1", b"10", b"x"), (b"1", b"20", b"x")),
+        ((b"2",), (b"2", b"20", b"x"), (b"2", b"10", b"x")),
+    ]
+
+
+@pytest.mark.parametrize("key", ["bigint PRIMARY KEY", "text PRIMARY KEY", "numeric PRIMARY KEY"])
+def test_inserts_updates_and_deletes_are_found_among_many(trio: Any, key: str) -> None:
+    """Whatever the key's type, exactly the rows that differ come, with both sides."""
+    made = (
+        f"CREATE TABLE t (id {key}, a text)",
+        "INSERT INTO t SELECT g * 7 - 9000, g FROM generate_series(1, 5000) g",
+    )
+    changes = (
+        "UPDATE t SET a = 'new' WHERE id::text IN ('-8993', '26000')",
+        "DELETE FROM t WHERE id::text = '-5'",
+        "INSERT INTO t SELECT 9000000 + g, NULL FROM generate_series(1, 300) g",
+        "DELETE FROM t WHERE a = '4321'",
+    )
+
+    found = compare(trio, made, changes)
+
+    assert sum(one.base is None for one in found) == 300
+    assert sum(one.live is None for one in found) == 2
+    assert [one for one in found if one.base and one.live] == [
+        ((b"-8993",), (b"-8993", b"1"), (b"-8993", b"new")),
+        ((b"26000",), (b"26000", b"5000"), (b"26000", b"new")),
+    ]
+
+
+def test_rows_without_a_key_are_counted(trio: Any) -> None:
+    """A row that occurs twice more in live comes twice; one that occurs once less, once."""
+    made = ("CREATE TABLE t (a text, b int)", "INSERT INTO t VALUES ('x', 1), ('x', 1), (NULL, 2)")
+
+    found = compare(trio, made, ("INSERT INTO t VALUES (NULL, 2), (NULL, 2)", "DELETE FROM t WHERE ctid = '(0,1)'"))
+
+    assert [(one.base is None, one.key) for one in found] == [(True, (b"\\N", b"2"))] * 2 + [(False, (b"x", b"1"))]
+
+
+@pytest.mark.parametrize("type_", ["double precision", "timestamptz", "interval", "bytea", "json", "numeric"])
+def test_equal_rows_are_equal_whatever_the_server_is_set_to(trio: Any, type_: str) -> None:
+    """The settings of a role or database do not make rows differ."""
+    value = {"bytea": "'\\x00'", "json": "'{\"a\": 1}'", "numeric": "1.50", "double precision": "0.1::float8 + 0.2"}
+    given = value.get(type_, "'2024-05-06 07:08:09.5+02'" if type_ == "timestamptz" else "'1 mon 2 days'")
+    made = (f"CREATE TABLE t (id text PRIMARY KEY, a {type_})", f"INSERT INTO t VALUES ('k', {given})")
+    with closing(connect(trio.live)) as live:
+        for setting in (
+            "TimeZone = 'Asia/Tokyo'",
+            "DateStyle = 'German'",
+            "IntervalStyle = 'iso_8601'",
+            "bytea_output = 'escape'",
+            "extra_float_digits = -3",
+        ):
+            live.execute(f"ALTER DATABASE {live.info.dbname} SET {setting}".encode())
+        live.commit()
+
+    found = compare(trio, made, ())
+
+    assert found == []
