@@ -34,6 +34,7 @@ _TAGS: Final = {
     SequenceStartEvent: "tag:yaml.org,2002:seq",
 }
 _ALIASES: Final = "aliases"
+_MOST_ALIASES: Final = 20
 _SWITCH_KEYS: Final = frozenset(("y", "n", "yes", "no", "on", "off"))
 
 
@@ -81,6 +82,7 @@ class _Walk:
         self.file = file
         self.next = next_event
         self.found = Gathering()
+        self.aliases = 0
         self.good_keys: dict[str, str] = {}  # one object for a key, however often it stands in the file
         self.last: Event = None  # the last scalar or end, which a syntax error may be blamed on
 
@@ -117,14 +119,23 @@ class _Walk:
                 return UNREAD, place
             return found, place
         if kind is AliasEvent:
-            message = "aliases (*name) are not supported: write the part again, or move it to an include"
-            self._note(event, message, alike=_ALIASES)
-            return UNREAD, place
+            return self._alias(event), place
         if depth > MAX_DEPTH:
             raise self._too_deep(event)
         if event.tag is not None or event.anchor is not None:
             self._check_properties(event)
         return self._mapping(event, depth) if kind is MappingStartEvent else self._sequence(event, depth)
+
+    def _alias(self, event: Event) -> Plain:
+        """Tell an alias. Raises SourceError when there are so many that nothing else about the file matters."""
+        self.aliases += 1
+        if self.aliases > _MOST_ALIASES:
+            message = f"the file repeats itself more than {_MOST_ALIASES} times by aliases (*name), which is no runbook"
+            place = mark_of(place_of(event.start_mark))
+            raise SourceError([problem_at(self.file, self.text, place, f"{message}: is it the right file?")])
+        message = "aliases (*name) are not supported: write the part again, or move it to an include"
+        self._note(event, message, alike=_ALIASES)
+        return UNREAD
 
     def _marked(self, event: Event) -> Plain:
         """Read a scalar with an anchor or a tag, which is told; what else is wrong with it can wait."""
