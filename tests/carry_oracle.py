@@ -233,5 +233,5 @@ class Oracle:
         return {
             key
             for key, row in self.backup[fk.parent].items()
-            if tuple(row[col] for col in fk.parent_columns) in values and self.whose.get((fk.parent, key)) != "X"
+            if tuple(row[col] for col in fk.parent_columns) in values and self.whose.get((fk.parent, key)) == "L"
         }

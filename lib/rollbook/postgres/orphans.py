@@ -52,13 +52,13 @@ class Link:
         )
 
     def restore_parents(self) -> str | None:
-        """Bring back the parents of the backup's rows among the hits, unless another row took what was theirs."""
+        """Bring back the parents of the backup's rows among the hits that are still as live has them."""
         parent = self.parent
         if parent is None:
             return None
         wanted = (
             f"(SELECT DISTINCT {listed(parent.key, 'p')} FROM {parent.pristine} p"
-            f" JOIN {parent.name} x ON {equal(parent.key, 'x', 'p')} AND x.{STATE} <> 'X'"
+            f" JOIN {parent.name} x ON {equal(parent.key, 'x', 'p')} AND x.{STATE} = 'L'"
             f" JOIN {self.child.name} s ON {paired(self._pairs, 's', 'p')}"
             f" JOIN pg_temp.hits h ON {equal(self.child.key, 'h', 's')} WHERE p.{THERE} AND h.whose <> 'L')"
         )

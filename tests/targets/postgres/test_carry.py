@@ -133,3 +133,42 @@ def test_a_child_without_a_key_is_refused_in_words(trio: Any) -> None:
         carry(sources, final=True)
 
     assert script(trio.restored, "SELECT id FROM p ORDER BY id") == [(1,), (2,)]
+
+
+def test_a_cascade_from_a_parent_without_a_key_is_refused_in_words(trio: Any) -> None:
+    """What users delete from a table without a key takes no row of the backup with it unseen."""
+    good = (
+        "CREATE TABLE p (code text UNIQUE)",
+        "CREATE TABLE c (id int PRIMARY KEY, code text REFERENCES p (code) ON DELETE CASCADE)",
+        "INSERT INTO p VALUES ('a'), ('b')",
+        "INSERT INTO c VALUES (1, 'a'), (2, 'b')",
+    )
+    sources = site(trio, good, ("DROP TABLE c",), ("DELETE FROM p WHERE code = 'b'",))
+
+    with pytest.raises(StepFailed, match="c_code_fkey"):
+        carry(sources, final=True)
+
+    assert script(trio.restored, "SELECT id FROM c ORDER BY id") == [(1,), (2,)]
+
+
+def test_what_is_settled_is_not_unsettled_again(trio: Any) -> None:
+    """A parent that was emptied for its own parent's sake is not filled again for its child's: the rounds end."""
+    good = (
+        "CREATE TABLE root (id int PRIMARY KEY)",
+        "CREATE TABLE a (id int PRIMARY KEY, u int UNIQUE REFERENCES root)",
+        "CREATE TABLE b (id int PRIMARY KEY, x int NOT NULL REFERENCES a (u))",
+        "INSERT INTO root VALUES (1)",
+        "INSERT INTO a VALUES (1, 1)",
+        "INSERT INTO b VALUES (1, 1)",
+    )
+    sources = site(trio, good, ("DROP TABLE b, a",), ("DELETE FROM root",))
+
+    carry(sources, final=True, policy=KEEP_BACKUP)
+
+    rows = "SELECT (SELECT count(*) FROM root), (SELECT count(*) FROM a), (SELECT count(*) FROM b)"
+    assert script(trio.restored, rows) == [(0, 1, 0)]
+
+
+def test_addresses_are_not_shown() -> None:
+    """An address may hold a password."""
+    assert "sesame" not in repr(Sources("postgresql://u:sesame@h/d", "postgresql://u:sesame@h/e", None))

@@ -23,7 +23,8 @@ def apply(stages: Stages, counted: Sequence[Counted] = ()) -> None:
     for stage in stages.made.values():
         stages.run(*stage.settle())
     names = flat(in_order(stages.made, stages.catalog.foreign_keys))
-    with _quiet(stages, {*stages.made, *(one.table.name for one in counted)}), _deferred(stages):
+    touched = {*stages.made, *(one.table.name for one in counted)}
+    with _quiet(stages, touched), _deferred(stages, touched):
         for name in reversed(names):
             stages.run(stages.made[name].remove())
         for name in names:
@@ -53,15 +54,15 @@ def _switch(trigger: Trigger, how: str) -> str:
 
 
 @contextmanager
-def _deferred(stages: Stages) -> Iterator[None]:
+def _deferred(stages: Stages, touched: Collection[Name]) -> Iterator[None]:
     """
     Let foreign keys wait until the end, and put them back as they were.
 
     A key that acts on children cannot wait, and must not act. Only one whose parents are touched is dropped: adding it
     again reads all children, which is slow in large tables.
     """
-    keys = [key for key in stages.catalog.foreign_keys if key.child in stages.made or key.parent in stages.made]
-    dropped = [key for key in keys if key.acts and key.parent in stages.made]
+    keys = [key for key in stages.catalog.foreign_keys if key.child in touched or key.parent in touched]
+    dropped = [key for key in keys if key.acts and key.parent in touched]
     altered = [key for key in keys if key not in dropped and not key.deferrable]
     for key in dropped:
         stages.run(f"{_constraint(key, 'DROP')}")

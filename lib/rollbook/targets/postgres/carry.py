@@ -9,6 +9,7 @@ The server holds some twenty bytes in memory for each foreign key of a row that 
 
 from collections.abc import Collection
 from contextlib import closing
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from ...dataclass import dataclass
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class ConflictsFound(StepFailed):
-    """The last pass may not end with these conflicts; nothing of it was kept."""
+    """The final pass may not end with these conflicts; nothing of it was kept."""
 
     def __init__(self, conflicts: tuple[Conflict, ...]) -> None:
         one = conflicts[0]
@@ -50,9 +51,9 @@ class ConflictsFound(StepFailed):
 class Sources:
     """The addresses of the three databases; without *base* nothing tells the migration's doing."""
 
-    live: str
-    restored: str
-    base: str | None
+    live: str = field(repr=False)  # addresses may hold passwords
+    restored: str = field(repr=False)
+    base: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Carried:
     differing: tuple[tuple[Name, int], ...]
     conflicts: int
     sequences: tuple[Sequence, ...]
-    only_live: tuple[Name, ...]  # their rows have no place here: they are to be exported
+    only_live: tuple[Name, ...]  # they have no place here or no base: their rows are to be exported
     without_key: tuple[Name, ...]
 
 
@@ -83,7 +84,8 @@ def carry(sources: Sources, *, final: bool, policy: Policy = KEEP_LIVE, untouche
         with closing(connect(sources.live, reading=True)) as live:
             theirs = read_catalog(live)
             with closing(connect(sources.base or sources.restored, reading=True)) as base:
-                merger = _Merger(work, live, theirs, base, read_catalog(base), policy, sources.base is None, untouched)
+                old = read_catalog(base)
+                merger = _Merger(work, live, theirs, base, old, policy, sources.base is None, untouched)
                 differing = tuple(
                     (name, merger.merge(name)) for name in sorted(work.catalog.tables) if merger.takes(name)
                 )
@@ -103,7 +105,9 @@ def carry(sources: Sources, *, final: bool, policy: Policy = KEEP_LIVE, untouche
         differing=differing,
         conflicts=conflicts,
         sequences=moved,
-        only_live=tuple(sorted(name for name in theirs.tables if name not in work.catalog.tables)),
+        only_live=tuple(
+            sorted(name for name in theirs.tables if name not in work.catalog.tables or name not in old.tables)
+        ),
         without_key=tuple(merger.without_key),
     )
 

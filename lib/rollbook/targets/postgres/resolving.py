@@ -198,7 +198,8 @@ def _fill_or_lose(stages: Stages, link: Link, side: Side) -> None:
         stages.run(
             "DELETE FROM rollbook.conflicts c USING pg_temp.hits h"
             f" WHERE c.kind = 'parent_gone' AND c.about = {literal(link.key.name)}"
-            f" AND c.key = {link.child.key_text('h')} AND c.relation = {literal(link.key.child.name)}"
+            f" AND c.namespace = {literal(link.key.child.schema)} AND c.relation = {literal(link.key.child.name)}"
+            f" AND c.key = {link.child.key_text('h')}"
         )
         _note(stages, link.child, "parent_gone", link.key.name, _REMOVED)
         stages.run(link.child.lose(_HITS))
