@@ -19,7 +19,6 @@ class TableLaw:
     columns: tuple[str, ...]  # written ones, of the backup
     live_columns: tuple[str, ...]  # of the live table, () where it is gone
     required: frozenset[str]
-    live_required: frozenset[str]
     defaults: dict[str, str | None]
     uniques: dict[str, tuple[str, ...]]
     refuses: dict[str, frozenset[str]] = field(default_factory=dict)  # texts of live that a column does not take

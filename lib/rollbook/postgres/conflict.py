@@ -1,7 +1,7 @@
 """What does not fit when users' rows meet those of the backup, and who wins then."""
 
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import Literal
 
 from ..dataclass import dataclass
 from .names import Name
@@ -25,8 +25,6 @@ Settled = Literal[
     "removed",  # the backup's row was taken away
 ]
 Choice = Literal["keep_live", "keep_backup", "ask", "stop"]
-
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +57,14 @@ class Policy:
     answers: Mapping[tuple[Kind, Name], Side]
 
     def side(self, kind: Kind, table: Name) -> Side:
-        """Say which side wins. While nobody has answered, live does: nothing is final before the last pass."""
+        """Say which side wins. While nobody has answered, live does: nothing is final before the final pass."""
         answered = self.answers.get((kind, table))
         if answered is not None:
             return answered
         return "backup" if self.choice == "keep_backup" else "live"
 
     def halts(self, conflict: Conflict) -> bool:
-        """Say whether the last pass may not end with this conflict."""
+        """Say whether the final pass may not end with this conflict."""
         return self.choice in ("ask", "stop") and (conflict.kind, conflict.table) not in self.answers
 
 

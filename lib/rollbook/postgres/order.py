@@ -1,10 +1,7 @@
 """
 The order of tables by their foreign keys, parents first.
 
-Tables that point at each other in a circle have no such order: they come as one group. Nobody has to be a superuser
-for what follows from it. Within the one transaction of a pass, keys that only check are made deferrable, those that
-act on their children or refuse at once are dropped and added again, and the users' triggers are disabled; all of it
-is the owner's right, and is taken back with the transaction when that does not end.
+Tables that point at each other in a circle have no such order: they come as one group.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -85,7 +85,6 @@ def laws(world: World, live: psycopg.Connection[Any]) -> dict[str, TableLaw]:
             columns=tuple(tab.cols),
             live_columns=tuple(theirs),
             required=frozenset(col.name for col in tab.cols.values() if col.required),
-            live_required=frozenset(name for name, (required, _) in theirs.items() if required),
             defaults={col.name: col.default for col in tab.cols.values()},
             uniques=tab.uniques,
             refuses={col.name: frozenset({"\\zz"}) for col in retyped},

@@ -4,7 +4,8 @@ Carries the users' rows from the live database into the one restored from a back
 A pass is one transaction of the restored database, which nobody else uses yet. So a pass that is killed has not been,
 constraints and triggers that it put aside are back by themselves, and it is simply begun again. Committing by batches
 would save a killed first pass some minutes, and pay for it with states that must be told apart on every resume.
-The server holds some twenty bytes in memory for each foreign key of a row that waits for the end; nothing else grows.
+The server holds some twenty bytes in memory for each foreign key of a row that waits for the end; what is held here
+says `differences`.
 """
 
 from collections.abc import Collection
@@ -41,7 +42,7 @@ class ConflictsFound(StepFailed):
     def __init__(self, conflicts: tuple[Conflict, ...]) -> None:
         one = conflicts[0]
         super().__init__(
-            f"{len(conflicts)} rows do not fit into the backup, the first in {one.table}: {one.kind}, key {one.key}",
+            f"{len(conflicts)} conflicts are not settled, the first in {one.table}: {one.kind}, key {one.key}",
             advice="Answer who wins for each kind and table, or choose conflicts: keep_live or keep_backup.",
         )
         self.conflicts = conflicts

@@ -1,4 +1,8 @@
-"""Finds the rows in which a table differs between two databases, in memory that does not grow with the table."""
+"""
+Finds the rows in which a table differs between two databases.
+
+In memory are a sum for every chunk of both sides, and the rows of a few chunks at a time.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping

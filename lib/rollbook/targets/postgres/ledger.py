@@ -82,7 +82,7 @@ def note_exported(
 
 
 def read_conflicts(connection: "Connection") -> Iterator[Conflict]:
-    """Stream the conflicts of the last pass, in the order in which they were met."""
+    """Stream the conflicts of the latest pass, in the order in which they were met."""
     with connection.transaction(), connection.cursor("conflicts") as cursor:
         cursor.execute(
             "SELECT kind, namespace, relation, key, about, settled, live, backup FROM rollbook.conflicts ORDER BY id"

@@ -20,7 +20,7 @@ class Broken:
 
 
 def broken_keys(connection: "Connection", catalog: Catalog) -> tuple[Broken, ...]:
-    """Give the foreign keys that rows break, each with how many; reads every child table once for each key."""
+    """Give the validated foreign keys that rows break, each with how many; reads a child table once for each key."""
     found = [Broken(key, _orphans(connection, catalog, key)) for key in catalog.foreign_keys if key.validated]
     return tuple(one for one in found if one.rows)
 

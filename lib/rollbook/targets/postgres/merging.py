@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from .session import Connection
 
 BATCH: Final = 20_000
-_NO_UNFIT: Final = frozenset[int]()
 
 
 @dataclass(frozen=True, slots=True)
