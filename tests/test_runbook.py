@@ -248,7 +248,7 @@ finally: []
         'book.yml:2:1: unknown key "ownr"; did you mean "owner"?',
         "book.yml:3:10: an input's name is made of small letters, digits and _; found 'N'",
         'book.yml:3:45: d: expected a whole number, found "x"',
-        "book.yml:3:74: this is not a regular expression: missing ), unterminated subpattern at position 0",
+        "book.yml:3:74: '(' is not a regular expression: missing ), unterminated subpattern at character 1",
         "book.yml:3:94: c: expected text, found 1",
         "book.yml:4:17: there is no kind of target 'htp'; did you mean 'http'?",
         "book.yml:5:7: there is no input 'x'; there is N, c, d, p",
@@ -341,7 +341,7 @@ def test_inputs_are_checked_where_they_are_declared() -> None:
 
     assert [line.partition(": ")[2].partition(",")[0] for line in found] == [
         "d: expected a whole number",
-        "this is not a regular expression: missing )",
+        "'(' is not a regular expression: missing )",
         "c: expected text",
         (
             't: expected a date and time with its zone such as "2024-05-01T12:30:00Z"; without a zone nobody knows which '

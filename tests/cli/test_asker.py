@@ -58,7 +58,7 @@ def test_what_was_answered_is_not_asked_again_for_agreement(tmp_path: Path) -> N
         tmp_path,
         ("answered", {"step": "choice", "value": "65ab03/65ab04", "by": "ada@desk", "how": "terminal"}),
         finished("choice"),
-        ("waiting", {"step": "choice", "text": "the newly planned steps must be agreed to"}),
+        ("waiting", {"step": "choice", "text": "the newly planned steps must be agreed to", "agreement": True}),
     )
     sheet = Sheet({}, "grace@laptop", {}, True, given_already(run))
 

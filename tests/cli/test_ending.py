@@ -87,7 +87,7 @@ AGREEMENT: Records = (
     finished("versions"),
     ("answered", {"step": "choice", "value": "x", "by": "grace@laptop"}),
     finished("choice"),
-    ("waiting", {"step": "choice", "text": "the newly planned steps must be agreed to"}),
+    ("waiting", {"step": "choice", "text": "the newly planned steps must be agreed to", "agreement": True}),
 )
 DRIFT: Records = (
     finished("versions"),

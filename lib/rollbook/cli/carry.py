@@ -10,7 +10,7 @@ from ..dataclass import dataclass
 from ..engine import Engine
 from ..engine.ports import Asker, Given, OnDoubt, Watcher
 from ..errors import Interrupted, RollbookError
-from ..journal import replay, utc_now
+from ..journal import read_records, utc_now
 from ..plan import Plan
 from ..planner import plan_undo
 from ..run import Run, StepStatus
@@ -101,7 +101,7 @@ def _carry(
 
 
 def _records(folder: RunFolder) -> int:
-    return len(replay(folder.journal)) if folder.journal.exists() else 0
+    return sum(1 for _ in read_records(folder.journal)) if folder.journal.exists() else 0
 
 
 def _cut_short(error: RollbookError, folder: RunFolder, place: Workplace, here: Screen, before: int) -> int:

@@ -53,9 +53,8 @@ def drifted(run: Run) -> bool:
 
 
 def asks_agreement(run: Run) -> bool:
-    """Tell whether the run waits for agreement to newly planned steps: a question's own wait has no text."""
-    waits = [event for event in run.events if event.type in ("waiting", "in_doubt")]
-    return run.status == "waiting" and bool(waits) and waits[-1].type == "waiting" and bool(waits[-1].text)
+    """Tell whether the run waits for agreement to newly planned steps."""
+    return run.status == "waiting" and run.agreement_due
 
 
 def current(run: Run) -> StepRun | None:

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from ..beside import write_beside
 from ..dataclass import dataclass
 from ..errors import LockHeld, RefusedError
-from ..journal import Journal, utc_now
+from ..journal import Journal, held_still, utc_now
 from ..runs import RunFolder
 from ..values import Plain
 
@@ -67,7 +67,7 @@ def _messages(folder: RunFolder) -> Iterator[Message]:
 
 
 def _read(path: Path) -> Message | None:
-    """Read a message; None for what is none: no regular file of a few kilobytes, or without its texts."""
+    """Read a message; None for what is none: no regular file of at most 1 MB, or without its texts."""
     try:
         if not stat.S_ISREG(path.lstat().st_mode) or path.lstat().st_size > _LARGEST:
             return None
@@ -102,10 +102,10 @@ def put_pause(folder: RunFolder, by: str) -> None:
 def held(folder: RunFolder) -> bool:
     """Tell whether a process is carrying out the run."""
     try:
-        Journal(folder.journal).close()
+        with held_still(folder.journal):
+            return False
     except LockHeld:
         return True
-    return False
 
 
 def take_if_free(folder: RunFolder) -> None:

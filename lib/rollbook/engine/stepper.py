@@ -218,15 +218,12 @@ class Stepper:
     def _require_ended(attempt: Attempt, past: StepRun) -> None:
         """Wait for a command that outlived the process that started it: whatever a probe shows now may still change."""
         session, address = attempt.session, attempt.planned.address
-        for op in map(decode_op, past.ops):
-            alive = (
-                session.planner.pool.running(op.target, mark_of(session.folder, address))
-                if isinstance(op, Command)
-                else ()
-            )
+        mark = mark_of(session.folder, address)
+        for target in dict.fromkeys(op.target for op in map(decode_op, past.ops) if isinstance(op, Command)):
+            alive = session.planner.pool.running(target, mark)
             if alive:
                 which = ", ".join(map(str, alive))
-                text = f"its command still runs on {op.target}: process {which}. Wait for it, or end it; then resume"
+                text = f"its command still runs on {target}: process {which}. Wait for it, or end it; then resume"
                 session.record("in_doubt", step=address, text=text)
                 raise Waiting
 

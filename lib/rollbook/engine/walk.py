@@ -131,7 +131,7 @@ class Walk:
             self._replan(f"the answer to {planned.address} is not the one the plan was made on", planned)
 
     def after_drift(self, run: Run) -> None:
-        """Plan the rest anew when the run stopped because the world was not as planned."""
+        """Plan the rest anew when the run stopped because the world was not as planned, or waits for agreement."""
         if run.agreement_due and run.waiting_for in self.session.planned:
             self._replan("it waited for that", self.session.planned[run.waiting_for])
             return
@@ -155,7 +155,7 @@ class Walk:
     def _replan(self, why: str, at: PlannedStep) -> None:
         session = self.session
         plan = self._way_back() if self.plan.undo_of else session.planner.plan(session.known, base=self.plan)
-        plan = replace(plan, undo_of=self.plan.undo_of, undo_to=self.plan.undo_to, until=self.plan.until)
+        plan = replace(plan, until=self.plan.until)
         before = session.planned
         fresh = tuple(
             step

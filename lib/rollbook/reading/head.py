@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from ..inputs import Input, convert_input
+from ..matching import check_pattern
 from ..runbook import Runbook
 from ..schema import DocumentProblems, PlainProblems, convert
 from ..source import Document
@@ -82,9 +83,9 @@ def _inputs(content: Plain, problems: DocumentProblems) -> dict[str, Input]:
 def _checked_input(name: str, wanted: Input, problems: DocumentProblems) -> Input:
     if wanted.pattern:
         try:
-            re.compile(wanted.pattern)
-        except (re.error, OverflowError, RecursionError) as error:
-            problems.add(("inputs", name, "pattern"), f"this is not a regular expression: {error}")
+            check_pattern(wanted.pattern)
+        except ValueError as error:
+            problems.add(("inputs", name, "pattern"), str(error))
             return wanted
     plain = Input(wanted.type)
     for number, choice in enumerate(wanted.choices):
