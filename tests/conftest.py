@@ -43,9 +43,11 @@ class SampleFactory(Protocol):
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_missing] = {}
+    # Under nohup, or in the background of a script, every child would ignore these too; of a handler it inherits nothing.
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        # Under nohup every child would ignore a hang-up too; of a handler a child inherits nothing.
         signal.signal(signal.SIGHUP, lambda _number, _frame: None)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
