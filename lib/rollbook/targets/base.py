@@ -155,6 +155,26 @@ class SqlReader(Reader, Protocol):
 
 
 @runtime_checkable
+class PostgresReader(SqlReader, Protocol):
+    """Queries PostgreSQL: the target's database, and others of its server."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("postgres",)
+
+    @property
+    def database(self) -> str:
+        """The name of the target's database: the live one."""
+
+    @property
+    def maintenance(self) -> str:
+        """The name of the database from which others are made, renamed and dropped."""
+
+    def rows_in(
+        self, database: str, query: str, parameters: Mapping[str, Plain] | None = None
+    ) -> Iterator[dict[str, Plain]]:
+        """Stream a query's rows as `rows` does, from another database of the server. Raises as `rows` does."""
+
+
+@runtime_checkable
 class MongoReader(Reader, Protocol):
     """Queries a MongoDB database on the primary with majority read concern."""
 

@@ -82,6 +82,20 @@ class SqlSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PostgresSettings(SqlSettings):
+    """The settings of `kind: postgres`: a database, and how the others on its server are worked with."""
+
+    maintenance: str = field(
+        default="postgres",
+        metadata={"help": "the database from which others are made, renamed and dropped"},
+    )
+    programs: str | None = field(
+        default=None,
+        metadata={"help": "folder of pg_dump, pg_restore and psql; those of the server's major version are found"},
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class MarkerSettings:
     """A document by which a database is known."""
 

@@ -24,7 +24,7 @@ from .surroundings import BaseTarget, Surroundings
 from .tunnel import Tunnels
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection, CursorResult, Engine
+    from sqlalchemy.engine import URL, Connection, CursorResult, Engine
 
 _READS: Final = ("select", "with", "show", "explain", "describe", "values", "table", "pragma")
 _BATCH: Final = 1000
@@ -49,18 +49,22 @@ class SqlTarget(BaseTarget[SqlSettings]):
                 self._engine = self.connect_with(self.settings, reading=False)
             return self._engine
 
-    def connect_with(self, settings: SqlSettings, *, reading: bool) -> "Engine":
-        """Make an engine for an account of this database; connects when first used."""
-        from sqlalchemy.exc import SQLAlchemyError
-
+    def near(self, settings: SqlSettings) -> "URL":
+        """Give the address for an account, with its password, by way of its tunnel; opens the tunnel, if any."""
         url = address(self.name, settings, self.secrets)
         if url.password:
             self.redactor.add(f"password of {self.name}", str(url.password))
-        near = url
-        if settings.via is not None and family(url) != "sqlite":
-            near = through(
-                url, *self._tunnels.reach(settings.via, url.host or "localhost", url.port or PORTS[family(url)])
-            )
+        if settings.via is None or family(url) == "sqlite":
+            return url
+        return through(url, *self._tunnels.reach(settings.via, url.host or "localhost", url.port or PORTS[family(url)]))
+
+    def connect_with(self, settings: SqlSettings, *, reading: bool, database: str | None = None) -> "Engine":
+        """Make an engine for an account, of this database or another of its server; connects when first used."""
+        from sqlalchemy.exc import SQLAlchemyError
+
+        near = self.near(settings)
+        if database is not None:
+            near = near.set(database=database)
         try:
             engine = make_engine(near, settings, reading=reading, label=self.surroundings.label)
             check_options(engine, near)
@@ -75,10 +79,17 @@ class SqlTarget(BaseTarget[SqlSettings]):
         """Give the side that only reads, with the account that the inventory names for it."""
         with self.guard:
             if self._reader is None:
-                account = self.spec.reader
-                settings = self.settings if account is None else for_reader(self.settings, build(SqlSettings, account))
-                self._reader = SqlProbe(self, settings)
+                self._reader = self.make_reader(self.reading_settings())
             return self._reader
+
+    def reading_settings(self) -> SqlSettings:
+        """Give the settings with the account that the inventory names for probes, or its only one."""
+        account = self.spec.reader
+        return self.settings if account is None else for_reader(self.settings, build(type(self.settings), account))
+
+    def make_reader(self, settings: SqlSettings) -> "SqlProbe":
+        """Make the side that only reads."""
+        return SqlProbe(self, settings)
 
     def execute(self, op: Op, execution: Execution) -> OpResult:
         """Carry out a transaction, or write a query's rows to a file."""
@@ -234,19 +245,24 @@ class SqlProbe(BaseProbe, SqlReader):
         In SQLite only columns declared datetime give times; `max(column)` and the like give their text.
         Raises `Unreachable` or `TargetError`, at the first row or a later one.
         """
+        self.require_query(query)
+        return self.stream(self._engine, query, parameters or {})
+
+    def require_query(self, query: str) -> None:
+        """Raise `TargetError` where *query* does not begin like one that only reads."""
         words = query.split(None, 1)
         if not words or words[0].lower().lstrip("(") not in _READS:
             raise TargetError(
                 f"{self._name}: this is no query: {self._safe(query[:200])}",
                 advice="A reader only takes SELECT and the like.",
             )
-        return self._rows(query, parameters or {})
 
-    def _rows(self, query: str, given: Mapping[str, Plain]) -> Iterator[dict[str, Plain]]:
+    def stream(self, engine: "Engine", query: str, given: Mapping[str, Plain]) -> Iterator[dict[str, Plain]]:
+        """Stream the rows of a query from *engine*, which is one that only reads."""
         from sqlalchemy.exc import SQLAlchemyError
 
         try:
-            with self._engine.connect() as session:
+            with engine.connect() as session:
                 if query.lstrip("( \n\t")[:4].lower() != "show":  # PostgreSQL has no cursor for it
                     session.execution_options(stream_results=True, max_row_buffer=_BATCH)
                 # Closed before the session: PyMySQL must read a result to its end before the next statement.

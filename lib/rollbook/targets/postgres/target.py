@@ -1,0 +1,101 @@
+"""PostgreSQL as a target: a database, and what is done with whole databases of its server."""
+
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, ClassVar, Final, cast
+
+from ...ops import Execution, Op, OpResult
+from ...values import Plain
+from ..base import PostgresReader
+from ..settings import PostgresSettings, SqlSettings
+from ..sql import SqlProbe, SqlTarget
+from .session import connect
+
+if TYPE_CHECKING:
+    from .session import Connection
+
+Carrier = Callable[["PostgresTarget", Op, Execution], OpResult]
+
+# The name of an op → the function beside this module that carries it out, as `module:function`.
+_CARRIERS: Final[Mapping[str, str]] = {}
+
+
+class PostgresTarget(SqlTarget):
+    """A PostgreSQL database, able to write."""
+
+    kind_name: ClassVar[str] = "postgres"
+
+    @property
+    def postgres(self) -> PostgresSettings:
+        """The settings, which are those of this kind."""
+        return cast("PostgresSettings", self.settings)
+
+    @property
+    def database(self) -> str:
+        """The name of the target's database: the live one."""
+        return str(self.near(self.settings).database)
+
+    def address(self, database: str | None = None, *, reading: bool = False) -> str:
+        """
+        Give a libpq address, with the password, of this or another *database*; never to be shown or journalled.
+
+        *reading* takes the account that the inventory names for probes.
+        """
+        url = self.near(self.reading_settings() if reading else self.settings).set(drivername="postgresql")
+        return (url if database is None else url.set(database=database)).render_as_string(hide_password=False)
+
+    def connect(self, database: str | None = None, *, reading: bool = False) -> "Connection":
+        """Open a connection under the pinned settings of `session`; the caller closes it. Raises `Unreachable`."""
+        return connect(self.address(database, reading=reading), label=self.surroundings.label, reading=reading)
+
+    def make_reader(self, settings: SqlSettings) -> "PostgresProbe":
+        """Make the side that only reads."""
+        return PostgresProbe(self, settings)
+
+    def execute(self, op: Op, execution: Execution) -> OpResult:
+        """Carry out a compound op of PostgreSQL's, or what every SQL database can."""
+        place = _CARRIERS.get(op.op)
+        if place is None:
+            return super().execute(op, execution)
+        module, _, name = place.partition(":")
+        carrier: Carrier = getattr(import_module(f".{module}", __package__), name)
+        return carrier(self, op, execution)
+
+
+class PostgresProbe(SqlProbe, PostgresReader):
+    """The reading side of PostgreSQL."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("postgres",)
+
+    def __init__(self, target: PostgresTarget, settings: SqlSettings) -> None:
+        super().__init__(target, settings)
+        self._live: Callable[[], str] = lambda: target.database
+        self._maintenance = target.postgres.maintenance
+
+    @property
+    def database(self) -> str:
+        """The name of the target's database: the live one."""
+        return self._live()
+
+    @property
+    def maintenance(self) -> str:
+        """The name of the database from which others are made, renamed and dropped."""
+        return self._maintenance
+
+    def rows_in(
+        self, database: str, query: str, parameters: Mapping[str, Plain] | None = None
+    ) -> Iterator[dict[str, Plain]]:
+        """
+        Stream a query's rows as `rows` does, from another database of the server.
+
+        No connection stays open afterwards: one would keep the database from being renamed. Raises as `rows` does.
+        """
+        self.require_query(query)
+        return self._stream_once(database, query, parameters or {})
+
+    def _stream_once(self, database: str, query: str, given: Mapping[str, Plain]) -> Iterator[dict[str, Plain]]:
+        engine = self._connect(self._settings, reading=True, database=database)
+        try:
+            yield from self.stream(engine, query, given)
+        finally:
+            engine.dispose()
