@@ -352,12 +352,15 @@ def test_init_takes_no_option_for_a_name(tmp_path: Path, program: tuple[str, ...
     assert not (tmp_path / "--hlep").exists()
 
 
-def test_what_is_plain_may_be_left_out(own: Path) -> None:
-    """`status` alone is about the last run; `lint` takes files as they are."""
+@pytest.mark.parametrize("program", [ROLLBOOK, INVOKE])
+def test_what_is_plain_may_be_left_out(own: Path, program: tuple[str, ...]) -> None:
+    """`status` alone is about the last run; `lint` takes files as they are; help is given behind any word."""
     run(own, "run-runbook", "slow", "--set", f"folder={own}", "--yes")
 
-    assert "succeeded" in run(own, "status").stdout
-    assert "1 file" in run(own, "lint", "runbooks/hello.yml").stdout
+    assert "succeeded" in run(own, "status", program=program).stdout
+    assert "slow" in run(own, "report", program=program).stdout
+    assert "2 files" in run(own, "lint", "runbooks/hello.yml", "runbooks/slow.yml", program=program).stdout
+    assert "--dry-run" in run(own, "run-runbook", "--help", "slow", program=program).stdout
 
 
 def test_invokes_dry_option_is_refused(own: Path) -> None:

@@ -1,5 +1,6 @@
 """The command line: `namespace` is what `invoke` and `rollbook` share."""
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,9 +12,9 @@ __all__ = ["namespace"]
 
 
 def __getattr__(name: str) -> "Collection":
-    """Make `namespace` when it is asked for: importing invoke takes longer than most commands."""
+    """Make `namespace`, for what was typed, when it is asked for: importing invoke takes longer than most commands."""
     if name != "namespace":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .tasks import NAMESPACE
+    from .tasks import namespace
 
-    return NAMESPACE
+    return namespace(sys.argv[1:])

@@ -56,7 +56,7 @@ class Command:
 
     The body's parameters are the command's arguments: before the `*` by place, after it as options. An option is a
     text, or a switch when its default is False; those in *iterable* may be repeated and arrive as tuples. Free words
-    are added to the one that *rest* names (under invoke, which has no such thing, only the option is there).
+    are added to the one that *rest* names.
     """
 
     name: str

@@ -42,7 +42,7 @@ def _invoke(words: Sequence[str]) -> int:
     from invoke.program import Program
 
     from .. import __version__
-    from .tasks import NAMESPACE
+    from .tasks import namespace
 
     class Told(Program):
         """Tells what was typed wrongly as every other error is told."""
@@ -56,5 +56,5 @@ def _invoke(words: Sequence[str]) -> int:
                 tell(describe(UsageError(str(error), advice=advice)))
                 raise Exit(code=USAGE) from error
 
-    Told(version=__version__, namespace=NAMESPACE, name="rollbook", binary="rollbook").run([sys.argv[0], *words])
+    Told(version=__version__, namespace=namespace(), name="rollbook", binary="rollbook").run([sys.argv[0], *words])
     return 0
