@@ -10,7 +10,7 @@ import pytest
 import rollbook
 from rollbook.errors import SchemaError, SourceError, UsageError
 from rollbook.reading.runbook import parse_runbook
-from rollbook.reading.schemas import inventory_schema, runbook_schema
+from rollbook.reading.schemas import inventory_schema, playbook_schema, runbook_schema
 from rollbook.runbook import Approval, Input, Requirement, Runbook, TargetNeed, convert_input, convert_inputs
 from rollbook.schema import build
 from rollbook.source import load_yaml
@@ -481,7 +481,10 @@ def test_the_schema_knows_every_action() -> None:
     assert build(dict[str, object], schema)
 
 
-@pytest.mark.parametrize(("name", "make"), [("runbook", runbook_schema), ("inventory", inventory_schema)])
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [("runbook", runbook_schema), ("playbook", playbook_schema), ("inventory", inventory_schema)],
+)
 def test_the_schema_files_are_current(name: str, make: Callable[[], dict[str, Plain]]) -> None:
     """Editors read what `rollbook schema` prints; when this fails, print it into lib/rollbook/schemas/ again."""
     path = Path(rollbook.__file__).parent / "schemas" / f"{name}.json"

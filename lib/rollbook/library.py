@@ -1,11 +1,11 @@
-"""The library: where runbooks and inventories are found, and the reading of them."""
+"""The library: where runbooks, playbooks and inventories are found, and the reading of them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from .errors import NotFoundError, SchemaError
+from .errors import NotFoundError, SchemaError, UsageError
 from .runbook import Runbook
 from .source import Document, load_yaml, read_yaml
 
@@ -18,6 +18,7 @@ DEEPEST: Final = 20
 _PACKAGE: Final = Path(__file__).parent
 
 Find = Callable[[str], Document]
+Parse = Callable[[Document, Callable[[str], Runbook]], Runbook]
 
 
 def stock_folder() -> Path:
@@ -28,7 +29,7 @@ def stock_folder() -> Path:
 
 class Library:
     """
-    Finds files by name in the `runbooks/` and `inventory/` of *folders*, the first that has it.
+    Finds files by name in the `runbooks/`, `playbooks/` and `inventory/` of *folders*, the first that has it.
 
     Without *folders* in the working folder. With *stock*, behind them in what comes with Rollbook.
     Nothing is kept: each call reads anew.
@@ -43,10 +44,15 @@ class Library:
         """Name every runbook, sorted."""
         return self._names("runbooks")
 
+    def playbook_names(self) -> tuple[str, ...]:
+        """Name every playbook, sorted."""
+        return self._names("playbooks")
+
     def files(self) -> tuple[Path, ...]:
-        """Give the file of every runbook and environment."""
+        """Give the file of every runbook, playbook and environment."""
         named = (
             *(("runbooks", name) for name in self.runbook_names()),
+            *(("playbooks", name) for name in self.playbook_names()),
             *(("inventory", name) for name in self.environments()),
         )
         return tuple(path for sort, name in named if (path := self.find(sort, name)))
@@ -65,29 +71,55 @@ class Library:
             return self.runbook_file(Path(name))
         return _Reading(self._runbook_document).read(name)
 
-    def cover(self, name: str) -> Runbook:
-        """
-        Read the runbook *name* without its steps, for a list.
+    def playbook(self, name: str) -> Runbook:
+        """Read the playbook *name*, or the one in the file *name*, with the runbooks of its stages; raises likewise."""
+        if name.endswith(_ENDINGS):
+            return self.runbook_file(Path(name))
+        return _Reading(self._runbook_document).playbook(self._document("playbooks", name))
 
-        Raises as `runbook` does, except for what is wrong inside a step or an include.
+    def book(self, name: str) -> Runbook:
+        """
+        Read the runbook or playbook *name*.
+
+        Raises likewise, and `UsageError` where there is one of each.
+        """
+        there = self.find("playbooks", name)
+        if there is None:
+            return self.runbook(name)
+        if self.find("runbooks", name) is not None:
+            raise UsageError(
+                f"{name} is the name of a runbook and of a playbook.",
+                advice=f"Name the file that you mean: {there}. Better, rename one of them.",
+            )
+        return self.playbook(name)
+
+    def cover(self, name: str, sort: str = "runbooks") -> Runbook:
+        """
+        Read the runbook *name*, or the playbook of *sort* `playbooks`, without its steps, for a list.
+
+        Raises as `runbook` does, except for what is wrong inside a step, a stage or an include.
         """
         from .reading.head import parse_cover
 
-        document = self._runbook_document(name)
+        document = self._document(sort, name)
         cover = parse_cover(document)
-        _check_name(document, "runbook", name)
+        _check_name(document, sort.removesuffix("s"), name)
         return replace(cover, sources=_source(name, document))
 
     def runbook_file(self, path: Path) -> Runbook:
-        """Read the runbook in a file; what it includes is looked for beside it first."""
+        """Read the runbook or playbook in a file; what it includes is looked for beside it first."""
+        from .reading.head import is_playbook
+
+        document = read_yaml(path, keep=True)
+        beside = path.parent.parent / "runbooks" if is_playbook(document) else path.parent
 
         def find(name: str) -> Document:
-            if name == path.stem:
-                return read_yaml(path, keep=True)
-            beside = _file_in(path.parent, name)
-            return read_yaml(beside, keep=True) if beside else self._runbook_document(name)
+            if name == path.stem and not is_playbook(document):
+                return document
+            found = _file_in(beside, name)
+            return read_yaml(found, keep=True) if found else self._runbook_document(name)
 
-        return _Reading(find).read(path.stem)
+        return _Reading(find).playbook(document) if is_playbook(document) else _Reading(find).read(path.stem)
 
     def inventory(self, environment: str) -> "Inventory":
         """Read the inventory of *environment*; raises `NotFoundError`, `SourceError` or `SchemaError`."""
@@ -98,20 +130,23 @@ class Library:
 
     @staticmethod
     def parse(sources: Mapping[str, str]) -> Runbook:
-        """Rebuild a runbook from the texts that a plan or journal holds; see `runbook_from_sources`."""
+        """Rebuild a runbook or playbook from the texts that a plan or journal holds; see `runbook_from_sources`."""
         return runbook_from_sources(sources)
 
     def find(self, sort: str, name: str) -> Path | None:
-        """Find the file of a runbook (`runbooks`) or an environment (`inventory`)."""
+        """Find the file of a runbook (`runbooks`), a playbook (`playbooks`) or an environment (`inventory`)."""
         for folder in self.folders:
             if found := _file_in(folder / sort, name):
                 return found
         return None
 
     def _runbook_document(self, name: str) -> Document:
-        path = self.find("runbooks", name)
+        return self._document("runbooks", name)
+
+    def _document(self, sort: str, name: str) -> Document:
+        path = self.find(sort, name)
         if path is None:
-            raise _not_found("runbook", name, self.runbook_names(), "runbooks", self.folders)
+            raise _not_found(sort.removesuffix("s"), name, self._names(sort), sort, self.folders)
         return read_yaml(path, keep=True)
 
     def _names(self, sort: str) -> tuple[str, ...]:
@@ -131,10 +166,13 @@ def inventory_file(path: Path) -> "Inventory":
 
 def runbook_from_sources(sources: Mapping[str, str]) -> Runbook:
     """
-    Rebuild a runbook from the texts that a plan or journal holds, its own first.
+    Rebuild a runbook or playbook from the texts that a plan or journal holds, its own first.
 
     Raises `NotFoundError` when an included one is not among them.
     """
+    from .reading.head import is_playbook
+
+    own, text = next(iter(sources.items()))
 
     def find(name: str) -> Document:
         for ending in _ENDINGS:
@@ -144,7 +182,8 @@ def runbook_from_sources(sources: Mapping[str, str]) -> Runbook:
             f"There is no runbook {name!r} among the sources.", advice=f"There is {', '.join(sources)}."
         )
 
-    return _Reading(find).read(Path(next(iter(sources))).stem)
+    document = load_yaml(text, own, keep=True)
+    return _Reading(find).playbook(document) if is_playbook(document) else _Reading(find).read(Path(own).stem)
 
 
 class _Reading:
@@ -172,20 +211,29 @@ class _Reading:
 
         document = self.find(name)
         self.open.append(name)
+        self.read_already[name] = self._with_includes(name, "runbook", document, parse_runbook)
+        self.open.pop()
+        return self.read_already[name]
+
+    def playbook(self, document: Document) -> Runbook:
+        """Read a playbook; its text stands under its folder's name, for a runbook may have the same."""
+        from .reading.playbook import parse_playbook
+
+        return self._with_includes(Path(document.file).stem, "playbook", document, parse_playbook)
+
+    def _with_includes(self, name: str, word: str, document: Document, parse: Parse) -> Runbook:
         included: dict[str, Runbook] = {}
 
         def include(other: str) -> Runbook:
             included[other] = self.read(other)
             return included[other]
 
-        runbook = parse_runbook(document, include)
-        self.open.pop()
-        _check_name(document, "runbook", name)
-        sources = _source(name, document)
+        runbook = parse(document, include)
+        _check_name(document, word, name)
+        sources = _source(f"playbooks/{name}" if runbook.playbook else name, document)
         for other in included.values():
             sources |= other.sources
-        self.read_already[name] = replace(runbook, sources=sources, includes=included)
-        return self.read_already[name]
+        return replace(runbook, sources=sources, includes=included)
 
 
 def _source(name: str, document: Document) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The Runbook: one reviewed procedure, as a frozen model. No I/O; `library.py` reads the files."""
+"""The Runbook: one reviewed procedure, or a playbook of several, as a frozen model. No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -16,6 +16,7 @@ __all__ = [
     "InputType",
     "Requirement",
     "Runbook",
+    "Stage",
     "Step",
     "StepUndo",
     "TargetNeed",
@@ -56,6 +57,21 @@ class Approval:
 
     names: tuple[str, ...] = ()
     quorum: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """
+    What makes an include a stage of a playbook.
+
+    *environments* are the names of those that it is carried out in, in order, or an expression on the inputs
+    that gives them; none: the one that the run is for. The *gate* is a question before each. What comes after
+    an *urgent* stage is planned only when that is over.
+    """
+
+    environments: Plain = ()
+    gate: "Step | None" = None
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +117,7 @@ class Step:
     downtime: Literal["", "begins", "ends"] = ""
     no_log: bool = False
     site: Literal["", "up", "read-only", "down"] = ""
+    stage: Stage | None = None
     place: str = ""
     path: tuple[str | int, ...] = ()
 
@@ -108,7 +125,7 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Runbook:
     """
-    A runbook as read.
+    A runbook as read, or a *playbook*: its steps are those that decide, then its stages, each an include.
 
     *sources* holds the text of its file and of every included one, its own first, by a path relative
     to where runbooks are looked for; *includes* the parsed included ones by name.
@@ -123,6 +140,7 @@ class Runbook:
     inputs: Mapping[str, Input] = field(default_factory=dict)
     targets: Mapping[str, TargetNeed] = field(default_factory=dict)
     lock: str = ""
+    playbook: bool = False
     sources: Mapping[str, str] = field(default_factory=dict)
     includes: "Mapping[str, Runbook]" = field(default_factory=dict)
 

@@ -1,5 +1,5 @@
 """
-The list of runbooks, for people and for machines; a runbook that cannot be read is listed with its reason.
+The list of runbooks or playbooks, for people and for machines; one that cannot be read is listed with its reason.
 
 Its file is read whole, its steps are not checked: that would import every kind of action that any runbook
 uses, to answer who only asks what there is. `lint` checks them, and so does each plan.
@@ -16,10 +16,10 @@ from .hints import typed
 from .screen import Screen
 
 
-def _books(library: Library) -> Iterator[dict[str, Plain]]:
-    for name in library.runbook_names():
+def _books(library: Library, sort: str) -> Iterator[dict[str, Plain]]:
+    for name in library.playbook_names() if sort == "playbooks" else library.runbook_names():
         try:
-            book = library.cover(name)
+            book = library.cover(name, sort)
         except RollbookError as error:
             yield {"name": name, "error": _short(error)}
             continue
@@ -44,21 +44,21 @@ def _short(error: RollbookError) -> str:
 
 
 def own_files() -> tuple[Path, ...]:
-    """Give the files of the working folder's runbooks and environments, else those of the stock."""
+    """Give the files of the working folder's runbooks, playbooks and environments, else those of the stock."""
     return Library(stock=False).files() or Library().files()
 
 
-def books_json(library: Library) -> str:
-    """Give the list as JSON."""
-    return json_text(list(_books(library)))
+def books_json(library: Library, sort: str) -> str:
+    """Give the list of *sort* (`runbooks` or `playbooks`) as JSON."""
+    return json_text(list(_books(library, sort)))
 
 
-def book_lines(library: Library, screen: Screen) -> Iterator[str]:
-    """Yield the list as people read it."""
-    books = tuple(_books(library))
+def book_lines(library: Library, sort: str, screen: Screen) -> Iterator[str]:
+    """Yield the list of *sort* (`runbooks` or `playbooks`) as people read it."""
+    books = tuple(_books(library, sort))
     if not books:
-        yield "There are no runbooks here yet."
-        yield f"Put one into runbooks/NAME.yml, or start a folder of your own: {typed('init', 'DIR')}"
+        yield f"There are no {sort} here yet."
+        yield f"Put one into {sort}/NAME.yml, or start a folder of your own: {typed('init', 'DIR')}"
         return
     for book in books:
         yield screen.paint(visible(str(book["name"])), "bold")
@@ -75,3 +75,5 @@ def book_lines(library: Library, screen: Screen) -> Iterator[str]:
             yield from screen.wrap(f"inputs: {text}", first="    ", rest="            ")
     yield ""
     yield f"Inputs with ? may be left out. Next: {typed('plan', 'NAME')}, or {typed('show', 'NAME')} for a checklist."
+    if sort == "runbooks" and (others := library.playbook_names()):
+        yield f"Playbooks decide which runbooks an incident needs: {', '.join(others)} ({typed('list-playbooks')})."

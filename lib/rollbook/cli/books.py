@@ -1,7 +1,8 @@
-"""Commands that read runbooks: `list-runbooks`, `show`, `lint`, `schema`."""
+"""Commands that read runbooks: `list-runbooks`, `list-playbooks`, `show`, `lint`, `schema`."""
 
 from pathlib import Path
 
+from ..errors import UsageError
 from .command import FAILED, OK, command
 from .screen import screen, write
 
@@ -22,36 +23,55 @@ def list_runbooks(*, json: bool = False) -> int:
 
     library = Library()
     if json:
-        write(books_json(library))
+        write(books_json(library, "runbooks"))
         return OK
-    for line in book_lines(library, screen()):
+    for line in book_lines(library, "runbooks", screen()):
         write(line)
     return OK
 
 
-@command("show", help={"name": "The runbook's name."})
+@command("list-playbooks", help={"json": "Print JSON for machines."})
+def list_playbooks(*, json: bool = False) -> int:
+    """
+    List the playbooks there are: incident scenarios that decide which runbooks are carried out.
+
+    Found and told as `list-runbooks` does.
+    """
+    from ..library import Library
+    from .booklist import book_lines, books_json
+
+    library = Library()
+    if json:
+        write(books_json(library, "playbooks"))
+        return OK
+    for line in book_lines(library, "playbooks", screen()):
+        write(line)
+    return OK
+
+
+@command("show", help={"name": "The name of a runbook or playbook."})
 def show(name: str) -> int:
     """
-    Print a runbook as a checklist to carry out by hand.
+    Print a runbook or playbook as a checklist to carry out by hand.
 
     It is Markdown: print it before the day when nothing else works.
     """
     from ..library import Library
     from ..report import to_checklist
 
-    write(to_checklist(Library().runbook(name)))
+    write(to_checklist(Library().book(name)))
     return OK
 
 
 @command(
     "lint",
-    help={"file": "A runbook or inventory; may be repeated. Without it, all there are."},
+    help={"file": "A runbook, playbook or inventory; may be repeated. Without it, all there are."},
     iterable=("file",),
     rest="file",
 )
 def lint(*, file: tuple[str, ...] = ()) -> int:
     """
-    Check runbooks and inventories.
+    Check runbooks, playbooks and inventories.
 
     Says every problem with its place; exits 1 when there is an error.
     """
@@ -69,12 +89,15 @@ def lint(*, file: tuple[str, ...] = ()) -> int:
     return FAILED if errors else OK
 
 
-@command("schema", help={"inventory": "The schema of inventory files."})
-def schema(*, inventory: bool = False) -> int:
+@command("schema", help={"inventory": "The schema of inventory files.", "playbook": "The schema of playbooks."})
+def schema(*, inventory: bool = False, playbook: bool = False) -> int:
     """Print the JSON Schema of runbooks, for editors."""
     import json
 
-    from ..reading.schemas import inventory_schema, runbook_schema
+    from ..reading.schemas import inventory_schema, playbook_schema, runbook_schema
 
-    write(json.dumps(inventory_schema() if inventory else runbook_schema(), indent=2, ensure_ascii=False))
+    if inventory and playbook:
+        raise UsageError("--inventory and --playbook: name one of them.")
+    made = inventory_schema() if inventory else playbook_schema() if playbook else runbook_schema()
+    write(json.dumps(made, indent=2, ensure_ascii=False))
     return OK

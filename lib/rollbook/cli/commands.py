@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from .books import lint, list_runbooks, schema, show
+from .books import lint, list_playbooks, list_runbooks, schema, show
 from .command import Command
 from .going_on import abandon, adopt, approve, pause, resume, undo
 from .places import demo, doctor, init, test, torture
@@ -11,6 +11,7 @@ from .records import note, report, runs, status, verify_journal
 
 COMMANDS: Final[tuple[Command, ...]] = (
     list_runbooks,
+    list_playbooks,
     show,
     plan,
     run_runbook,

@@ -19,7 +19,7 @@ _CONDITIONS = frozenset(("when", "until", "fail_when", "that"))
 
 def lint_file(path: FilePath, library: Library | None = None) -> tuple[Finding, ...]:
     """
-    Give everything that is wrong with the runbook or inventory in a file, in its order.
+    Give everything that is wrong with the runbook, playbook or inventory in a file, in its order.
 
     Includes are looked for beside the file, then in *library* (by default the working folder's).
     """
@@ -39,7 +39,7 @@ def _problem(path: FilePath, found: object) -> Problem:
 
 def _open(path: FilePath, library: Library) -> File:
     document = read_yaml(path, keep=True)
-    if "environment" in document.content and "runbook" not in document.content:
+    if "environment" in document.content and not {"runbook", "playbook"} & document.content.keys():
         return InventoryFile(document, inventory_file(path))
     runbook = library.runbook_file(path)
     return RunbookFile(document, runbook, tuple(_uses(runbook)), frozenset(_paths(document)))

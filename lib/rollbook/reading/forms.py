@@ -147,3 +147,59 @@ class RunbookForm:
     targets: Mapping[str, TargetNeed | str] = field(default_factory=dict, metadata=_help("what it acts on, by kind"))
     lock: str = field(default="", metadata=_help("runs with the same text exclude each other"))
     finally_: tuple[Plain, ...] = field(default=(), metadata=_help("done once, when the run ends for good"))
+
+
+@dataclass(frozen=True, slots=True)
+class GateForm:
+    """A question before a stage, in each of its environments."""
+
+    text: str = field(metadata=_help("what is asked: the stage begins after a yes"))
+    names: tuple[str, ...] | str = field(default=(), metadata=_help("who may agree; empty: whoever runs it"))
+    quorum: int = field(default=1, metadata=_help("how many of them must"))
+
+    def __post_init__(self) -> None:
+        if not self.text.strip():
+            raise ValueError("text: expected a question")
+        if self.quorum < 1:
+            raise ValueError("quorum: expected 1 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class StageForm:
+    """One runbook of a playbook, in one environment or several."""
+
+    name: str = field(metadata=_help("a sentence: what the stage does"))
+    runbook: str = field(metadata=_help("the runbook that is carried out"))
+    id: str = field(default="", metadata=_help("unique in the playbook; else the runbook's name"))
+    environment: str = field(default="", metadata=_help("where; else in the environment that the run is for"))
+    environments: tuple[str, ...] | str = field(default=(), metadata=_help("where, one after the other"))
+    inputs: Mapping[str, Plain] = field(default_factory=dict, metadata=_help("inputs of the runbook"))
+    when: str | bool = field(default="", metadata=_help("an expression: whether the stage takes part"))
+    gate: str | GateForm | None = field(default=None, metadata=_help("a question before it, in each environment"))
+    on_failure: Literal["stop", "undo", "continue"] = field(
+        default="stop",
+        metadata=_help("when one of its steps fails; continue goes on with the next environment or stage"),
+    )
+    urgent: bool = field(default=False, metadata=_help("what comes after is planned only when this is over"))
+
+    def __post_init__(self) -> None:
+        if self.environment and self.environments:
+            raise ValueError("expected one of environment and environments, not both")
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybookForm:
+    """An incident scenario: it decides, then orders runbooks."""
+
+    playbook: str = field(metadata=_help("its name: that of the file"))
+    title: str = field(metadata=_help("what it is for, in a few words"))
+    stages: tuple[Plain, ...] = field(metadata=_help("the runbooks that it orders, one after the other"))
+    owner: str = field(default="", metadata=_help("the team that keeps it right"))
+    summary: str = field(default="", metadata=_help("when to use it"))
+    inputs: Mapping[str, Input | InputType] = field(
+        default_factory=dict, metadata=_help("what must be known to run it")
+    )
+    targets: Mapping[str, TargetNeed | str] = field(default_factory=dict, metadata=_help("what decide: reads, by kind"))
+    decide: tuple[Plain, ...] = field(
+        default=(), metadata=_help("steps that read and ask: facts, assertions, questions, value.set")
+    )

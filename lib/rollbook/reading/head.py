@@ -1,8 +1,8 @@
-"""What stands above a runbook's steps: its name, title and inputs. Knows no action, so that a list costs little."""
+"""What stands above the steps of a file: its name, title and inputs. Knows no action, so that a list costs little."""
 
 import re
 from collections.abc import Collection, Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 from ..inputs import Input, convert_input
 from ..matching import check_pattern
@@ -10,7 +10,9 @@ from ..runbook import Runbook
 from ..schema import DocumentProblems, PlainProblems, convert
 from ..source import Document
 from ..values import Plain
-from .forms import RunbookForm
+from .forms import PlaybookForm, RunbookForm
+
+F = TypeVar("F")
 
 _RUNBOOK_NAME: Final = re.compile(r"[a-z][a-z0-9-]*", re.ASCII)
 _INPUT_NAME: Final = r"[a-z][a-z0-9_]*"
@@ -18,46 +20,59 @@ _INPUT_NAME: Final = r"[a-z][a-z0-9_]*"
 
 def parse_cover(document: Document) -> Runbook:
     """
-    Make a runbook of *document* without its steps, for lists; never to be planned.
+    Make a runbook, or a playbook, of *document* without its steps, for lists; never to be planned.
 
     Raises `SourceError` or `SchemaError` with every problem of the YAML and of what stands above the steps.
     What is wrong inside a step is left to `parse_runbook`, which must import every kind of action that is used.
     """
     problems = DocumentProblems(document)
-    form, inputs = parse_head(document.content, problems)
+    form: RunbookForm | PlaybookForm | None
+    if is_playbook(document):
+        form, inputs = parse_head(PlaybookForm, document.content, problems)
+    else:
+        form, inputs = parse_head(RunbookForm, document.content, problems)
     if problems or form is None:
         raise problems.error()
     return bound(form, inputs)
 
 
-def parse_head(content: Mapping[str, Plain], problems: DocumentProblems) -> tuple[RunbookForm | None, dict[str, Input]]:
-    """Check the top of a runbook's file, and give the inputs as far as they are readable."""
-    form = convert(RunbookForm, content, problems)
-    _check_head(content, problems)
-    return form, _inputs(content.get("inputs"), problems)
+def is_playbook(document: Document) -> bool:
+    """Tell whether *document* says that it is a playbook; all other files with steps are runbooks."""
+    return "playbook" in document.content and "runbook" not in document.content
 
 
-def bound(form: RunbookForm, inputs: Mapping[str, Input]) -> Runbook:
-    """Make a runbook that has no steps yet."""
+def parse_head(
+    form: type[F], content: Mapping[str, Plain], problems: DocumentProblems
+) -> tuple[F | None, dict[str, Input]]:
+    """Check the top of a file of *form*, and give the inputs as far as they are readable."""
+    found = convert(form, content, problems)
+    word, least = ("playbook", "stage") if form is PlaybookForm else ("runbook", "step")
+    _check_head(content, word, least, problems)
+    return found, _inputs(content.get("inputs"), problems)
+
+
+def bound(form: RunbookForm | PlaybookForm, inputs: Mapping[str, Input]) -> Runbook:
+    """Make a runbook or playbook that has no steps yet."""
     return Runbook(
-        name=form.runbook,
+        name=form.runbook if isinstance(form, RunbookForm) else form.playbook,
         title=form.title,
         steps=(),
         owner=form.owner,
         summary=form.summary,
         inputs=inputs,
-        lock=form.lock,
+        lock=form.lock if isinstance(form, RunbookForm) else "",
+        playbook=isinstance(form, PlaybookForm),
     )
 
 
-def _check_head(content: Mapping[str, Plain], problems: DocumentProblems) -> None:
-    name = content.get("runbook")
+def _check_head(content: Mapping[str, Plain], word: str, least: str, problems: DocumentProblems) -> None:
+    name = content.get(word)
     if isinstance(name, str) and not _RUNBOOK_NAME.fullmatch(name):
-        problems.add(("runbook",), f"a runbook's name is made of small letters, digits and -; found {name!r}")
+        problems.add((word,), f"a {word}'s name is made of small letters, digits and -; found {name!r}")
     if content.get("title") == "":
-        problems.add(("title",), "expected a title: what the runbook does, in a few words")
-    if content.get("steps") == []:
-        problems.add(("steps",), "expected at least one step")
+        problems.add(("title",), f"expected a title: what the {word} does, in a few words")
+    if content.get(f"{least}s") == []:
+        problems.add((f"{least}s",), f"expected at least one {least}")
 
 
 def keys_of(content: Plain) -> Collection[str]:

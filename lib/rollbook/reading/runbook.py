@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -11,6 +12,7 @@ from ..schema import DocumentProblems
 from ..source import Document
 from ..targets import KINDS
 from ..values import Plain
+from .forms import RunbookForm
 from .head import bound, keys_of, parse_head
 from .names import check_kind
 from .references import Scope, check_value
@@ -34,10 +36,10 @@ def parse_runbook(document: Document, included: Included = no_includes) -> Runbo
     """
     problems = DocumentProblems(document)
     content = document.content
-    form, inputs = parse_head(content, problems)
-    needs = _needs(content.get("targets"), problems)
-    scope = Scope(frozenset(keys_of(content.get("inputs"))), _places(document))
-    _check_duplicates(document, problems)
+    form, inputs = parse_head(RunbookForm, content, problems)
+    needs = target_needs(content.get("targets"), problems)
+    scope = Scope(frozenset(keys_of(content.get("inputs"))), step_places(document, _SECTIONS))
+    check_duplicates(document, _SECTIONS, problems)
     check_value(content.get("lock"), ("lock",), Scope(scope.inputs, {}), problems)
     reader = StepReader(document, problems, needs, included)
     steps, last = (reader.read(content.get(section), (section,), scope) for section in _SECTIONS)
@@ -46,7 +48,7 @@ def parse_runbook(document: Document, included: Included = no_includes) -> Runbo
     return replace(bound(form, inputs), steps=steps, finally_=last, targets=needs)
 
 
-def _needs(content: Plain, problems: DocumentProblems) -> dict[str, TargetNeed]:
+def target_needs(content: Plain, problems: DocumentProblems) -> dict[str, TargetNeed]:
     """Give the targets as far as they are readable, so that steps can be checked against them."""
     found = {}
     for name, written in content.items() if isinstance(content, dict) else ():
@@ -64,20 +66,21 @@ def _needs(content: Plain, problems: DocumentProblems) -> dict[str, TargetNeed]:
     return found
 
 
-def _places(document: Document) -> dict[str, int]:
+def step_places(document: Document, sections: Sequence[str]) -> dict[str, int]:
     """Give the line of each step that has an id."""
     return {
         step["id"]: document.mark((*path, "id")).line
-        for section in reversed(_SECTIONS)
+        for section in reversed(sections)
         for step, path, _ in walk_steps(document.content.get(section), (section,))
         if isinstance(step.get("id"), str)
     }
 
 
-def _check_duplicates(document: Document, problems: DocumentProblems) -> None:
+def check_duplicates(document: Document, sections: Sequence[str], problems: DocumentProblems) -> None:
+    """Tell of each step id that is taken already."""
     seen: Counter[str] = Counter()
     first: dict[str, int] = {}
-    for section in _SECTIONS:
+    for section in sections:
         for step, path, _ in walk_steps(document.content.get(section), (section,)):
             step_id = step.get("id")
             if not isinstance(step_id, str):

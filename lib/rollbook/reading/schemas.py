@@ -1,12 +1,13 @@
-"""JSON Schema of runbooks and inventories, for editors."""
+"""JSON Schema of runbooks, playbooks and inventories, for editors."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from ..action import Assertion, Fact, Question
 from ..registry import action_type, kinds
 from ..schema import json_schema
 from ..targets import KINDS, settings_type
-from .forms import PhaseForm, RunbookForm, StepForm
+from .forms import PhaseForm, PlaybookForm, RunbookForm, StageForm, StepForm
 from .inventory import InventoryForm, TargetForm
 
 Schema = dict[str, Any]
@@ -15,24 +16,42 @@ Schema = dict[str, Any]
 def runbook_schema() -> Schema:
     """Describe a runbook's file, with the arguments of every action that is installed."""
     root = _unfold(json_schema(RunbookForm, templates=False))
+    definitions, both = _steps(kinds(), ("include",))
+    root["properties"]["steps"] = {**both, "minItems": 1}
+    root["properties"]["finally"] = both
+    return {**root, "title": "Runbook", "$defs": {**root.get("$defs", {}), **definitions}}
+
+
+def playbook_schema() -> Schema:
+    """Describe a playbook's file, with the arguments of every installed action that only reads or asks."""
+    root = _unfold(json_schema(PlaybookForm, templates=False))
+    deciding = tuple(kind for kind in kinds() if issubclass(action_type(kind), Fact | Assertion | Question))
+    definitions, both = _steps(deciding, ())
+    definitions["stage"] = _taken(json_schema(StageForm, templates=True), definitions)
+    root["properties"]["decide"] = both
+    root["properties"]["stages"] = {"type": "array", "items": {"$ref": "#/$defs/stage"}, "minItems": 1}
+    return {**root, "title": "Playbook", "$defs": {**root.get("$defs", {}), **definitions}}
+
+
+def _steps(actions: tuple[str, ...], others: tuple[str, ...]) -> tuple[Schema, Schema]:
+    """Give the definitions of steps that have one of *actions*, or a key of *others*; and a list of such steps."""
     definitions: Schema = {}
     step = _taken(json_schema(StepForm, templates=True), definitions)
     phase = _taken(json_schema(PhaseForm, templates=False), definitions)
     step.pop("patternProperties", None)
-    for kind in kinds():
+    for kind in actions:
         step["properties"][kind] = _arguments(kind, definitions)
+    for key in {"include", "inputs"} if not others else ():
+        step["properties"].pop(key)
     step["required"] = ["id", "name"]
-    step["oneOf"] = [{"required": [kind]} for kind in (*kinds(), "include")]
+    step["oneOf"] = [{"required": [kind]} for kind in (*actions, *others)]
     nested = {**step, "required": []}
     steps: Schema = {"type": "array", "items": {"$ref": "#/$defs/step"}}
     nested_steps: Schema = {"type": "array", "items": {"$ref": "#/$defs/nested_step"}}
     step["properties"]["verify"] = nested_steps
     phase["properties"]["steps"] = steps
     definitions |= {"step": step, "nested_step": nested, "phase": phase}
-    both: Schema = {"type": "array", "items": {"anyOf": [{"$ref": "#/$defs/step"}, {"$ref": "#/$defs/phase"}]}}
-    root["properties"]["steps"] = {**both, "minItems": 1}
-    root["properties"]["finally"] = both
-    return {**root, "title": "Runbook", "$defs": {**root.get("$defs", {}), **definitions}}
+    return definitions, {"type": "array", "items": {"anyOf": [{"$ref": "#/$defs/step"}, {"$ref": "#/$defs/phase"}]}}
 
 
 def inventory_schema() -> Schema:

@@ -150,20 +150,7 @@ class StepReader:
                 self.problems.add(
                     (*path, key), f"{key} means nothing to an include: give it to the steps inside", at_key=True
                 )
-        name = content["include"]
-        if not isinstance(name, str):
-            return
-        try:
-            runbook = self.included(name)
-        except NotFoundError as error:
-            self.problems.add((*path, "include"), f"{error.message} {error.advice}".strip())
-            return
-        given = content.get("inputs")
-        given = given if isinstance(given, dict) else {}
-        try:
-            convert_inputs(runbook, {key: _deferred(part) for key, part in given.items()})
-        except UsageError as error:
-            self.problems.add((*path, "inputs" if given else "include"), error.message)
+        check_included(content, "include", path, self.included, self.problems)
 
     def _verify(self, content: Mapping[str, Plain], path: Path, scope: Scope) -> tuple[Step, ...]:
         """Read the steps under `verify:`, which must be assertions."""
@@ -202,7 +189,7 @@ class StepReader:
             kind=kind,
             arguments=arguments if isinstance(arguments, Mapping) else {},
             phase=phase,
-            when=str(form.when).lower() if isinstance(form.when, bool) else form.when,
+            when=condition_text(form.when),
             requires=tuple(_requirement(part) for part in form.requires),
             verify=verify,
             undo=_undo(form.undo, undo),
@@ -210,6 +197,29 @@ class StepReader:
             place=f"{self.document.file}:{self.document.mark(path).line}",
             path=path,
         )
+
+
+def check_included(content: Mapping[str, Plain], key: str, path: Path, included: Included, problems: Problems) -> None:
+    """Check that there is a runbook of the name under *key*, and that the inputs beside it fit."""
+    name = content.get(key)
+    if not isinstance(name, str):
+        return
+    try:
+        runbook = included(name)
+    except NotFoundError as error:
+        problems.add((*path, key), f"{error.message} {error.advice}".strip())
+        return
+    given = content.get("inputs")
+    given = given if isinstance(given, dict) else {}
+    try:
+        convert_inputs(runbook, {name: _deferred(part) for name, part in given.items()})
+    except UsageError as error:
+        problems.add((*path, "inputs" if given else key), error.message)
+
+
+def condition_text(when: str | bool) -> str:
+    """Give a `when:` as the expression that it is."""
+    return str(when).lower() if isinstance(when, bool) else when
 
 
 _SAME: Final = (

@@ -1,4 +1,4 @@
-"""A runbook as a Markdown checklist, for the day when it has to be done by hand."""
+"""A runbook or playbook as a Markdown checklist, for the day when it has to be done by hand."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,23 +7,29 @@ from textwrap import indent
 
 from ..plan import shown
 from ..registry import action_type
-from ..runbook import Input, Runbook, Step
+from ..runbook import Input, Runbook, Stage, Step
 from ..values import Plain
 from .escaping import block, cell, code, item, row, table, text
 from .wording import duration
 
 DEPTH = 8
+_DECIDE = "Decide"
 _MARKUP = frozenset("`<>[]*\\|\n\r\t") | frozenset(map(chr, range(32)))
 COMMANDS = ("command", "commands", "sql", "query", "statement", "statements", "script")
 
 
 def to_checklist(runbook: Runbook) -> str:
-    """Give *runbook* as a checklist: inputs, targets, then a box to tick for each step."""
+    """Give *runbook* as a checklist: inputs, targets, then a box to tick for each step, a heading for each stage."""
     parts = [
         *_header(runbook),
         *_inputs(runbook.inputs),
         *_targets(runbook),
-        *_steps(runbook, runbook.steps, "Steps"),
+        *_steps(
+            runbook,
+            tuple(step for step in runbook.steps if step.stage is None),
+            _DECIDE if runbook.playbook else "Steps",
+        ),
+        *(line for step in runbook.steps if step.stage is not None for line in _stage(runbook, step, step.stage)),
         *_steps(runbook, runbook.finally_, "At the very end, whatever happened"),
     ]
     kept = [part for before, part in zip(("", *parts), parts, strict=False) if part or before]
@@ -34,7 +40,7 @@ def _header(runbook: Runbook) -> Iterator[str]:
     yield from (f"# {text(runbook.title or runbook.name)}", "")
     if runbook.summary:
         yield from (item(runbook.summary), "")
-    yield f"- **Runbook:** {code(runbook.name)}"
+    yield f"- **{'Playbook' if runbook.playbook else 'Runbook'}:** {code(runbook.name)}"
     if runbook.owner:
         yield f"- **Owner:** {text(runbook.owner)}"
     if runbook.lock:
@@ -78,6 +84,26 @@ def _steps(runbook: Runbook, steps: Sequence[Step], title: str) -> Iterator[str]
             yield from ("", f"### {text(phase or 'Then')}", "")
         yield from _step(runbook, step, 0)
         yield ""
+
+
+def _stage(runbook: Runbook, step: Step, stage: Stage) -> Iterator[str]:
+    """Give a stage: its runbook's steps under a heading of their own, phases as lines, once for all environments."""
+    included = runbook.includes[step.include]
+    yield from (f"## Stage: {text(step.name)}", "", f"- **Runbook:** {code(step.include)}")
+    if stage.environments:
+        yield f"- **Environment:** in each of {code(shown(stage.environments))}, one after the other"
+    if included.lock:
+        yield f"- **Lock:** nobody else may be at work on {code(included.lock)}"
+    if stage.urgent:
+        yield "- **Urgent:** do it before looking at anything that comes later"
+    yield from (*_before(step), *_arguments(step))
+    if step.on_failure != "stop":
+        yield f"- If it fails: {step.on_failure}"
+    yield ""
+    if stage.gate is not None:
+        yield from (*_step(runbook, stage.gate, 0), "")
+    for inner in (*included.steps, *included.finally_):
+        yield from (*_step(included, inner, 0), "")
 
 
 def _step(runbook: Runbook, step: Step, depth: int) -> Iterator[str]:
