@@ -1,0 +1,1 @@
+"""Kinds that find, take back and publish versions of code in a git repository."""

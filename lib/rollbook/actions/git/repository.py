@@ -1,0 +1,269 @@
+"""
+A git repository on a host, read without writing anything into it.
+
+Every command has prompts, hooks and optional locks switched off, so a look can neither hang, nor run what the
+repository brings, nor refresh its index. What a revert would give is computed in an object directory of its own.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from ...dataclass import dataclass
+from ...errors import RefusedError, TargetError
+from ...targets.base import CommandResult, HostReader
+from .names import shown_path
+
+QUIET: Final = ("-c", "core.hooksPath=/dev/null", "-c", "core.quotePath=true", "-c", "log.showSignature=false")
+ENVIRONMENT: Final = ("env", "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "LC_ALL=C")
+MOVE_MARK: Final = "rollbook-move"
+NEEDED: Final = (2, 38)  # merge-tree --write-tree
+_SECONDS: Final = 300.0
+_LOG: Final = "--format=%H %T %cI%x1f%P%x1f%an%x1f%s"
+_CONFLICTS: Final = 1
+_IN_PROGRESS: Final = {
+    "MERGE_HEAD": "a merge",
+    "REVERT_HEAD": "a revert",
+    "CHERRY_PICK_HEAD": "a cherry-pick",
+    "BISECT_LOG": "a bisect",
+    "rebase-merge": "a rebase",
+    "rebase-apply": "a rebase or am",
+}
+# The base of a three-way merge is what is taken back, so three commits without history are made to say so
+# (merge-tree takes --merge-base only since 2.40). All objects go to a folder that is removed again.
+_EXPECTED: Final = """\
+set -e
+objects=$(git rev-parse --git-path objects)
+case $objects in /*) ;; *) objects=$PWD/$objects ;; esac
+spare=$(mktemp -d)
+trap 'rm -rf -- "$spare"' EXIT
+mkdir "$spare/pack" "$spare/info"
+export GIT_ALTERNATE_OBJECT_DIRECTORIES="$objects" GIT_OBJECT_DIRECTORY="$spare"
+export GIT_AUTHOR_NAME=x GIT_AUTHOR_EMAIL=x GIT_COMMITTER_NAME=x GIT_COMMITTER_EMAIL=x
+base=$(git commit-tree -m base "$1^{tree}")
+ours=$(git commit-tree -m ours -p "$base" "$3^{tree}")
+theirs=$(git commit-tree -m theirs -p "$base" "$2^{tree}")
+status=0
+merge() { git -c core.quotePath=true merge-tree --write-tree --name-only --no-messages "$ours" "$theirs"; }
+merge >"$spare/merged" || status=$?
+head -n 1 "$spare/merged"
+[ "$status" -ne 0 ] || git diff-tree -r --raw --no-renames "$3^{tree}" "$(head -n 1 "$spare/merged")"
+[ "$status" -eq 0 ] || tail -n +2 "$spare/merged"
+exit "$status"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One commit; *date* is the committer's, *subject* the first paragraph of its message in one line."""
+
+    id: str
+    tree: str
+    date: str
+    author: str
+    subject: str
+    parents: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What people read."""
+        return f"{self.id[:10]} {self.subject[:100]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What taking something back gives: the tree and the paths that change; or the paths that conflict."""
+
+    tree: str
+    changed: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    submodules: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+
+
+class Repository:
+    """A repository at *path* on *host*. Making one looks whether it is there and git is new enough."""
+
+    def __init__(self, host: HostReader, path: str) -> None:
+        self._host = host
+        self._path = path
+        self.place = f"{path} on {host.name}"
+        version = self.run("version")
+        found = re.search(r"(\d+)\.(\d+)", version.stdout)
+        if version.exited or found is None:
+            raise TargetError(
+                f"git does not run in {self.place}: {_said(version)}",
+                advice="Is git installed there, and is the folder right?",
+            )
+        if (int(found[1]), int(found[2])) < NEEDED:
+            raise RefusedError(
+                f"{self.place}: {version.stdout.strip()} is too old: a revert is computed with git 2.38 or newer.",
+                advice="Install a newer git there, or go by hand.",
+            )
+        self.out("rev-parse", "--git-dir")
+
+    def run(self, *arguments: str, seconds: float = _SECONDS) -> CommandResult:
+        """Run git; any exit code is returned."""
+        return self._host.run((*ENVIRONMENT, "git", *QUIET, *arguments), timeout=seconds, directory=self._path)
+
+    def out(self, *arguments: str) -> str:
+        """Run git and give what it prints; raises `TargetError` with what it says."""
+        result = self.run(*arguments)
+        if result.exited:
+            raise TargetError(
+                f"{self.place}: git {arguments[0]} ended with exit code {result.exited}: {_said(result)}",
+                advice=_advice(result.stderr),
+            )
+        return result.stdout
+
+    def find(self, name: str) -> str | None:
+        """Give the commit that *name* leads to, or None."""
+        result = self.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+        return result.stdout.strip() or None if result.exited == 0 else None
+
+    def commit(self, name: str) -> Commit:
+        """Read a commit; raises `RefusedError` where there is none."""
+        found = self.find(name)
+        if found is None:
+            more = " It is a shallow clone: `git fetch --unshallow` there brings the rest." if self.shallow else ""
+            raise RefusedError(f"{self.place} has no commit {name!r}.{more}", advice="Look it up with `git log` there.")
+        return next(self.log("-1", found))
+
+    def log(self, *arguments: str) -> Iterator[Commit]:
+        """Read commits as `git log` gives them."""
+        text = self.out("log", "-z", "--encoding=UTF-8", "--no-show-signature", _LOG, *arguments)
+        for record in text.split("\0"):
+            if record.strip():
+                # Names and subjects are anybody's to write; what comes before them is git's.
+                head, parents, author, subject = record.strip("\n").split("\x1f", 3)
+                commit, tree, date = head.split()
+                yield Commit(commit, tree, date, author, subject, tuple(parents.split()))
+
+    @property
+    def shallow(self) -> bool:
+        """Whether history was cut off when it was cloned."""
+        return self.out("rev-parse", "--is-shallow-repository").strip() == "true"
+
+    @property
+    def on(self) -> str:
+        """The branch that is checked out, or the commit where none is."""
+        branch = self.run("symbolic-ref", "--quiet", "HEAD")
+        return branch.stdout.strip() if branch.exited == 0 else self.commit("HEAD").id
+
+    def first_parents(self, name: str) -> tuple[str, ...]:
+        """Give the commits of a branch's own line, the newest first."""
+        return tuple(self.out("rev-list", "--first-parent", "--max-count=100000", name).split())
+
+    def contains(self, name: str, commit: str) -> bool:
+        """Tell whether *commit* is in the history of *name*."""
+        return self.run("merge-base", "--is-ancestor", commit, name).exited == 0
+
+    def dirty(self) -> tuple[str, ...]:
+        """Name tracked files that are not as committed."""
+        lines = self.out("status", "--porcelain=v1", "--untracked-files=no", "--no-renames").splitlines()
+        return tuple(sorted(shown_path(line[3:]) for line in lines if line))
+
+    def untracked(self, paths: tuple[str, ...]) -> tuple[str, ...]:
+        """Name those of *paths* at which something lies that git does not know."""
+        if not paths:
+            return ()
+        known = set(self.out("ls-files", "--others").splitlines())
+        return tuple(path for path in paths if path in {shown_path(line) for line in known})
+
+    def busy(self) -> str:
+        """Name what is half done in it (a merge, a rebase), or nothing."""
+        for file, what in _IN_PROGRESS.items():
+            place = self.out("rev-parse", "--git-path", file).strip()
+            if self._host.stat(place if place.startswith("/") else f"{self._path}/{place}"):
+                return f"{what} ({file})"
+        return ""
+
+    def moving(self) -> str:
+        """Give what a move of ours that was cut off led to, or nothing."""
+        place = self.out("rev-parse", "--git-path", MOVE_MARK).strip()
+        found = self._host.read_file(place if place.startswith("/") else f"{self._path}/{place}")
+        return (found or b"").decode(errors="replace").strip()
+
+    def changed(self, old: str, new: str) -> Expected:
+        """Give the paths in which two trees or commits differ."""
+        return _expected(
+            new, self.out("diff-tree", "-r", "--raw", "--no-renames", f"{old}^{{tree}}", f"{new}^{{tree}}")
+        )
+
+    def expected(self, of: str, back_to: str, head: str) -> Expected:
+        """Compute what taking the way from *back_to* to *of* out of *head* gives; the repository stays untouched."""
+        argv = (*ENVIRONMENT, "sh", "-c", _EXPECTED, "sh", of, back_to, head)
+        result = self._host.run(argv, timeout=_SECONDS, directory=self._path)
+        lines = result.stdout.splitlines()
+        if result.exited == _CONFLICTS and lines:
+            return Expected(lines[0], conflicts=tuple(dict.fromkeys(map(shown_path, lines[1:]))))
+        if result.exited or not lines:
+            raise TargetError(
+                f"{self.place}: what the revert gives cannot be computed: {_said(result)}",
+                advice=_advice(result.stderr),
+            )
+        return _expected(lines[0], "\n".join(lines[1:]))
+
+    def require_calm(self) -> None:
+        """Raise `RefusedError` while something is half done in it."""
+        if busy := self.busy():
+            raise RefusedError(
+                f"{self.place} is in the middle of {busy}.",
+                advice="End it there first, or take it back (--abort); nothing was touched.",
+            )
+
+    def require_clean(self, wanted: Expected, mark: str) -> None:
+        """
+        Raise `RefusedError` where files are changed, or lie in the way, that *wanted* does not account for.
+
+        What a move of this run, known by its *mark*, left half done is no reason.
+        """
+        self.require_calm()
+        own = set(wanted.changed) if self.moving() == mark else set()
+        dirty = [path for path in self.dirty() if path not in own]
+        if dirty:
+            raise RefusedError(
+                f"{self.place} has changes that are not committed: {listed(dirty)}.",
+                advice="Commit them, or put them aside with `git stash`, then plan again; nothing was touched.",
+            )
+        in_way = [path for path in self.untracked(wanted.added) if path not in own]
+        if in_way:
+            raise RefusedError(
+                f"{self.place} has files that git does not know where this brings its own: {listed(in_way)}.",
+                advice="Move them away, then plan again; nothing was touched.",
+            )
+        if wanted.submodules:
+            raise RefusedError(
+                f"{self.place}: this would move the submodules {listed(wanted.submodules)}, which is not done here.",
+                advice="Go by hand: revert, then `git submodule update --init` for those.",
+            )
+
+
+def _expected(tree: str, raw: str) -> Expected:
+    changed, added, submodules = [], [], []
+    for line in raw.splitlines():
+        head, _, name = line.partition("\t")
+        old_mode, new_mode, _old, _new, status = head.lstrip(":").split()
+        path = shown_path(name)
+        changed.append(path)
+        if status == "A":
+            added.append(path)
+        if "160000" in (old_mode, new_mode):
+            submodules.append(path)
+    return Expected(tree, tuple(changed), tuple(added), tuple(submodules))
+
+
+def listed(paths: tuple[str, ...] | list[str], most: int = 20) -> str:
+    """Name paths, up to *most* of them."""
+    more = f" and {len(paths) - most} more" if len(paths) > most else ""
+    return ", ".join(paths[:most]) + more
+
+
+def _said(result: CommandResult) -> str:
+    return (result.stderr.strip() or result.stdout.strip())[-500:] or f"exit code {result.exited}"
+
+
+def _advice(stderr: str) -> str:
+    if "dubious ownership" in stderr:
+        return "Work as the account that owns it, or have its owner allow this one (safe.directory)."
+    return "Run it there by hand."
