@@ -63,7 +63,7 @@ def chapters(*names: str) -> Tree:
 def sketch(number: int, *names: str, published: bool = False, missing_definitions: int = 0) -> Sketch:
     """Give the sketch of a course of chapters."""
     found = outline(structure(chapters(*names), number=number, source_version="x" if published else None))
-    return Sketch.of(found, missing_definitions=missing_definitions)
+    return Sketch.of(found, lost=map(version, range(missing_definitions)))
 
 
 def ledger_row(pointers: Pointers, minute: int) -> LedgerRow:

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def test_a_reader_has_no_way_to_write(pool: TargetPool) -> None:
     """The reading side has the queries and nothing else."""
     public = {name for name in dir(reader_of(pool)) if not name.startswith("_")}
 
-    assert public == {"name", "kind", "kinds", "identity", "find", "count", "collections"}
+    assert public == {"name", "kind", "kinds", "identity", "find", "count", "collections", "dumped", "after"}
 
 
 def test_a_write_that_matches_nothing_is_a_conflict(pool: TargetPool, database: Any, execution: Any) -> None:
@@ -139,6 +140,52 @@ def test_documents_of_a_dump_come_back_under_their_ids(
     assert found[:4] == STRUCTURES[5:9]
     assert found[4]["mine"]
     assert isinstance(found[0]["blocks"][0]["long"], bson.Int64)
+
+
+@pytest.mark.parametrize("write", [write_bson, write_zipped, write_lines])
+def test_what_a_load_will_insert_can_be_read_before(
+    pool: TargetPool, database: Any, execution: Any, tmp_path: Path, write: Callable[[Path], None]
+) -> None:
+    """By its id a document of a dump is found, and compares, as after the load; nothing else is there sooner."""
+    dump, reader = tmp_path / "structures", reader_of(pool)
+    write(dump)
+    ids = [str(one["_id"]) for one in STRUCTURES[3:9]]
+    op = MongoLoad("store", "structures", str(dump), tuple(ids))
+    database["structures"].insert_one({**STRUCTURES[4], "mine": True})
+    by_id: dict[str, Any] = {"_id": {"$in": [{"$oid": one} for one in (*ids, str(STRUCTURES[20]["_id"]))]}}
+    one = {"_id": {"$oid": ids[0]}}
+
+    seen = reader.after([op])
+    before = [sorted(seen.find("structures", by_id), key=itemgetter("_id")), list(seen.find("structures", one))]
+    alone = {str(document["_id"]) for document in seen.find("structures", by_id, fields={"_id": 1})}
+    here = (
+        database["structures"].count_documents({}),
+        list(seen.find("other", by_id)),
+        len(list(seen.find("structures", {}))),
+    )
+    pool.execute(op, execution)
+
+    assert before == [list(reader.find("structures", by_id, order=(("_id", 1),))), list(reader.find("structures", one))]
+    assert alone == set(ids)
+    assert here == (1, [], 1)
+    assert list(seen.find("structures", by_id, limit=2)) == list(reader.find("structures", by_id, limit=2))
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_dump_is_read_past_documents_of_every_shape(pool: TargetPool, tmp_path: Path, zipped: bool) -> None:
+    """Small documents, other kinds of id, and an id that does not come first hide no document behind them."""
+    wanted, late = ObjectId(), ObjectId()
+    shapes: list[dict[str, Any]] = [
+        {}, {"_id": 5}, {"_id": "text"}, {"_id": ObjectId()}, {"_id": ObjectId(), "x": "y" * 100_000},
+        {"before": 1, "_id": late}, {"_id": wanted, "x": 1},
+    ]  # fmt: skip
+    content = b"".join(bson.encode(one) for one in shapes)
+    dump = tmp_path / "dump"
+    dump.write_bytes(gzip.compress(content) if zipped else content)
+
+    found = list(reader_of(pool).dumped(str(dump), (str(wanted), str(late))))
+
+    assert found == shapes[-2:]
 
 
 @pytest.mark.parametrize("lines", [True, False])

@@ -1,6 +1,7 @@
 """Whether a version can be gone back to: it exists, can be read, and everything reachable in it is there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Self
 
@@ -16,6 +17,7 @@ class Sketch:
     One version in short: enough to list it, judge it and compare it with many others.
 
     A version that *exists* is not None-like: pruning takes whole structures, so one that is gone has no other field.
+    *lost* are the ids of its definitions that are gone; what is *dumped* exists only once a dump was brought back.
     """
 
     version: str
@@ -25,6 +27,8 @@ class Sketch:
     counts: Mapping[str, int] | None = None
     missing_blocks: tuple[str, ...] = ()
     missing_definitions: int = 0
+    lost: frozenset[str] = frozenset()
+    dumped: bool = False
     damage: str = ""
     edited_by: int | None = None
     edited_on: datetime | None = None
@@ -43,8 +47,9 @@ class Sketch:
         return cls(version, exists=True, damage=error.message)
 
     @classmethod
-    def of(cls, outline: Outline, *, missing_definitions: int) -> Self:
-        """Sketch an outline, of whose definitions so many are not in modulestore.definitions."""
+    def of(cls, outline: Outline, *, lost: Iterable[str]) -> Self:
+        """Sketch an outline, whose definitions *lost* are not in modulestore.definitions."""
+        gone = frozenset(lost)
         return cls(
             version=outline.version,
             exists=True,
@@ -52,13 +57,22 @@ class Sketch:
             kind=outline.kind,
             counts=outline.counts,
             missing_blocks=tuple(str(key) for key in outline.missing),
-            missing_definitions=missing_definitions + len(outline.without_definition),
+            missing_definitions=len(gone) + len(outline.without_definition),
+            lost=gone,
             edited_by=outline.edited_by,
             edited_on=outline.edited_on,
             previous_version=outline.previous_version,
             original_version=outline.original_version,
             marks=outline.marks,
         )
+
+    def with_definitions(self, back: Collection[str]) -> Self:
+        """Tell of it as it is once the definitions *back* were brought back from a dump."""
+        found = self.lost.intersection(back)
+        if not found:
+            return self
+        missing = self.missing_definitions - len(found)
+        return replace(self, missing_definitions=missing, lost=self.lost - found, dumped=True)
 
     @property
     def complete(self) -> bool:

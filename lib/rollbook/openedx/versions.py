@@ -62,6 +62,7 @@ class Candidate:
     shared_with: tuple[str, ...]
     saves_left: int | None
     replaced: float | None  # the share of the blocks of the pair before that this one replaced, where both are known
+    dumped: bool = False  # something of it is only in a dump, from which it can be brought back
 
     @property
     def good(self) -> bool:
@@ -79,7 +80,7 @@ class Candidate:
             f'"{self.name}"' if self.name else "",
             "; ".join(f"{word}: {_counted(counts)}" for word, counts in self.counts.items()),
             f"replaced {self.replaced:.0%} of the blocks" if self.replaced and self.replaced > MOST else "",
-            "; ".join(self.problems) or "complete",
+            "; ".join(self.problems) or ("complete with what is in the dump" if self.dumped else "complete"),
             f"shared with {', '.join(self.shared_with)}" if self.shared_with else "",
             "put together from the chain of versions" if self.pair.source == "chain" else "",
             "versions between this line and the newer one may be pruned" if self.pair.gap else "",
@@ -189,6 +190,7 @@ def judge(
             shared_with=tuple(dict.fromkeys(run for v in pair.pointers.versions for run in shared.get(v, ()))),
             saves_left=_least([left.get(version, 0) for version in pair.pointers.versions]),
             replaced=_replaced(place, pairs, sketches),
+            dumped=any(sketches[v].dumped for v in pair.pointers.versions if v in sketches),
         )
         for place, pair in enumerate(pairs)
     )

@@ -2,11 +2,11 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar, overload
 
-from ..action import Ref
+from ..action import Readers, Ref
 from ..errors import Interrupted
 from ..ops import Execution, Op, OpResult
 from ..targets.base import Reader, Target
@@ -42,6 +42,26 @@ class Pool(Protocol):
         """What takes this environment's secrets out of texts."""
 
     def __contains__(self, name: object) -> bool: ...
+
+
+class ForeseeingReaders:
+    """Readers that see, beside what is there, what planned steps will have loaded: *seen* by the target's name."""
+
+    def __init__(self, read: Readers, seen: Mapping[str, Reader]) -> None:
+        self._read = read
+        self._seen = seen
+        self.pause, self.monotonic, self.now = read.pause, read.monotonic, read.now
+
+    @overload
+    def __getitem__(self, ref: Ref[R]) -> R: ...
+    @overload
+    def __getitem__(self, ref: str) -> Reader: ...
+    def __getitem__(self, ref: Ref[R] | str) -> R | Reader:
+        name = ref.name if isinstance(ref, Ref) else ref
+        return self._seen[name] if name in self._seen else self._read[name]
+
+    def __contains__(self, ref: object) -> bool:
+        return ref in self._read
 
 
 class LiveReaders:

@@ -212,12 +212,14 @@ def plan_action(
         projection.hide(use.address, action)
         return unknown(replace(planned, **own._asdict()), use, f"known after step {maker}")
     if before is None:
-        before = action.probe(desk.read)
+        before = action.probe(projection.over(desk.read))
+        load = projection.foreseen(action)
+        planned = replace(planned, reason=f"as step {load} will leave it") if load else planned
     if isinstance(action, Fact):
         refuse(action, before)
     change = change_of(action, before, use)
     if change.ops and not _is_blind(action, own.compared, change):
-        projection.add(use.address, action, change.after)
+        projection.add(use.address, action, change.after, change.ops)
     return with_change(planned, action, change, use, desk.shown, **own._asdict())
 
 

@@ -6,14 +6,14 @@ engine holds targets. Kinds of target: local, ssh, command (hosts: things comman
 sql, mongo, http, smtp.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import field
 from datetime import datetime
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from ..dataclass import dataclass
-from ..ops import Execution, Op, OpResult
+from ..ops import Execution, MongoLoad, Op, OpResult
 from ..values import Plain
 
 Severity = Literal["ok", "warning", "missing"]
@@ -196,6 +196,16 @@ class MongoReader(Reader, Protocol):
 
     def collections(self) -> frozenset[str]:
         """Name the database's collections."""
+
+    def dumped(self, path: str, ids: Collection[str]) -> Iterator[dict[str, Plain]]:
+        """
+        Stream those documents with these ids that a dump file on this machine holds, in its order, as `find` does.
+
+        The file is read once, one document at a time. Raises `TargetError` when it is not there, cut off, or no dump.
+        """
+
+    def after(self, loads: Sequence[MongoLoad]) -> "MongoReader":
+        """Give a reader that finds by its id what *loads* will have inserted, too; whatever else it is asked is now."""
 
 
 @dataclass(frozen=True, slots=True)

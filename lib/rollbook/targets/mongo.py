@@ -1,7 +1,8 @@
 """MongoDB databases."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection as Ids
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
@@ -130,7 +131,7 @@ class MongoTarget(BaseTarget[MongoSettings]):
 
     def execute(self, op: Op, execution: Execution) -> OpResult:
         """Write one document, load documents from a dump, or export some to a file."""
-        from .mongo_dump import load
+        from .mongo_load import load
 
         match op:
             case MongoWrite():
@@ -331,3 +332,15 @@ class MongoProbe(BaseProbe, MongoReader):
             return frozenset(self._database.list_collection_names())
         except PyMongoError as error:
             raise explain(self._name, "listing its collections", error) from error
+
+    def dumped(self, path: str, ids: Ids[str]) -> Iterator[dict[str, Plain]]:
+        """Stream those documents with these ids that a dump file on this machine holds."""
+        from .mongo_dump import decoded, found_documents
+
+        return map(decoded, found_documents(Path(path), ids))
+
+    def after(self, loads: Sequence[MongoLoad]) -> MongoReader:
+        """Give a reader that finds what *loads* will have inserted, too."""
+        from .mongo_loaded import LoadedMongo
+
+        return LoadedMongo(self, loads)

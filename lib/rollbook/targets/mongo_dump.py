@@ -1,38 +1,36 @@
-"""Puts documents of a dump file back under their own ids: BSON as mongodump writes it, or lines of Extended JSON."""
+"""Dump files of MongoDB: BSON as mongodump writes it, or one document of Extended JSON a line."""
 
 import gzip
-from collections.abc import Iterator, Mapping
-from itertools import islice
+import re
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, cast
+from typing import IO, Final, cast
 
-from ..errors import Interrupted, TargetError
-from ..ops import Execution, MongoLoad, OpResult
+from ..errors import TargetError
 from ..values import Plain
-from .mongo_errors import explain
-
-if TYPE_CHECKING:
-    from pymongo.collection import Collection
-    from pymongo.database import Database
 
 _LARGEST: Final = 17 * 1024 * 1024
-_BATCH: Final = 50
-_DUPLICATE: Final = 11000
+_ID: Final = b"\x07_id\0"  # an ObjectId of that name follows; MongoDB keeps it before all else
+_HEAD: Final = 21  # bytes up to the end of it
+_LINE_ID: Final = re.compile(rb'\s*\{\s*"_id"\s*:\s*\{\s*"\$oid"\s*:\s*"([0-9a-f]{24})"\s*\}')
 
 
-def documents(path: Path) -> Iterator[Mapping[str, Plain]]:
+def documents(path: Path, ids: Collection[str]) -> Iterator[Mapping[str, Plain]]:
     """
-    Stream the documents of a dump file, gzipped or not, as they are.
+    Stream those documents of a dump file, gzipped or not, whose ids are in *ids*, as they are.
 
-    Raises `TargetError` when the file is missing, cut off, or something else.
+    The others are passed over by their first bytes, for a dump of a large site holds hundreds of gigabytes. Raises
+    `TargetError` when the file is missing, cut off, or something else.
     """
     from bson.errors import BSONError
 
+    wanted = frozenset(ids)
     try:
         with _opened(path) as file:
             head = file.read(4)
             file.seek(0)
-            yield from _bson(file) if int.from_bytes(head, "little") <= _LARGEST else _lines(file)
+            found = _bson(file, wanted) if int.from_bytes(head, "little") <= _LARGEST else _lines(file, wanted)
+            yield from (document for document in found if str(document.get("_id")) in wanted)
     except OSError as error:
         raise TargetError(f"cannot read {path}: {error}", advice="Look at the path; is the file complete?") from error
     except (BSONError, ValueError, EOFError) as error:
@@ -48,67 +46,59 @@ def _opened(path: Path) -> IO[bytes]:
     return cast("IO[bytes]", gzip.open(path)) if zipped else path.open("rb")
 
 
-def _bson(file: IO[bytes]) -> Iterator[Mapping[str, Plain]]:
-    from bson import decode_file_iter
+def _bson(file: IO[bytes], wanted: Collection[str]) -> Iterator[Mapping[str, Plain]]:
+    """Yield the documents but those whose first element is the id of another."""
     from bson.codec_options import CodecOptions, DatetimeConversion
     from bson.raw_bson import RawBSONDocument
 
     options = CodecOptions(RawBSONDocument, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
-    yield from decode_file_iter(file, options)
+    while length := file.read(4):
+        size = int.from_bytes(length, "little")
+        if not 5 <= size <= _LARGEST:
+            raise ValueError(f"a document cannot have {size} bytes")
+        head = length + file.read(min(size, _HEAD) - 4)
+        if size > _HEAD and head[4:9] == _ID and head[9:].hex() not in wanted:
+            file.seek(size - _HEAD - 1, 1)
+            if file.read(1) != b"\0":
+                raise ValueError("its last document is not whole")
+            continue
+        yield RawBSONDocument(head + file.read(size - len(head)), options)
 
 
-def _lines(file: IO[bytes]) -> Iterator[Mapping[str, Plain]]:
+def _lines(file: IO[bytes], wanted: Collection[str]) -> Iterator[Mapping[str, Plain]]:
     from bson import json_util
     from bson.codec_options import DatetimeConversion
 
     options = json_util.JSONOptions(tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
     for line in file:
-        if line.strip():
+        if line.strip() and not _is_other(line, wanted):
             document = json_util.loads(line.decode(), json_options=options)
             if not isinstance(document, dict):
                 raise ValueError("a line is no document")
             yield document
 
 
-def load(name: str, database: "Database[dict[str, Plain]]", op: MongoLoad, execution: Execution) -> OpResult:
-    """Insert the documents of the op's ids; looks first whether the file has all of them."""
-    from pymongo.errors import PyMongoError
-
-    path, wanted = Path(op.path), frozenset(op.ids)
-    missing = wanted - {str(document.get("_id")) for document in documents(path)}
-    if missing:
-        shown = ", ".join(sorted(missing)[:5])
-        raise TargetError(
-            f"{path} lacks {len(missing)} of {len(wanted)} documents ({shown}); nothing was written",
-            advice="Take an older or a complete dump of the same collection.",
-        )
-    collection = database.get_collection(op.collection)
-    chosen = (document for document in documents(path) if str(document.get("_id")) in wanted)
-    inserted = done = 0
-    while batch := list(islice(chosen, _BATCH)):
-        if execution.stopping():
-            raise Interrupted(
-                f"loading {path} was stopped after {done} of {len(wanted)} documents; it may be done again"
-            )
-        try:
-            inserted += _insert(collection, batch)
-        except PyMongoError as error:
-            raise explain(name, f"loading {path}", error, writing=True) from error
-        done += len(batch)
-        execution.progress(done, len(wanted), "items")
-    return OpResult(outputs={"inserted": inserted, "already": done - inserted})
+def _is_other(line: bytes, wanted: Collection[str]) -> bool:
+    """Tell a whole line that begins with the id of a document that is not wanted."""
+    found = _LINE_ID.match(line)
+    return found is not None and found[1].decode() not in wanted and line.rstrip().endswith(b"}")
 
 
-def _insert(collection: "Collection[dict[str, Plain]]", batch: list[Mapping[str, Plain]]) -> int:
-    """Insert a batch; documents that are there already are left alone. Give how many were inserted."""
-    from pymongo.errors import BulkWriteError
+def found_documents(path: Path, ids: Collection[str]) -> Iterator[bytes]:
+    """Stream the documents with these ids as BSON."""
+    from bson import encode
 
-    try:
-        # Raw documents go to the server byte for byte; the stubs only know dicts.
-        collection.insert_many(cast("list[dict[str, Plain]]", batch), ordered=False)
-    except BulkWriteError as error:
-        failed = error.details["writeErrors"]
-        if error.details["writeConcernErrors"] or any(one["code"] != _DUPLICATE for one in failed):
-            raise
-        return int(error.details["nInserted"])
-    return len(batch)
+    for document in documents(path, ids):
+        raw = getattr(document, "raw", None)
+        yield raw if isinstance(raw, bytes) else encode(document)
+
+
+def decoded(document: bytes) -> dict[str, Plain]:
+    """Read BSON as the database's own documents are read, so that both can be compared."""
+    from bson import decode
+    from bson.codec_options import CodecOptions, DatetimeConversion
+
+    options: CodecOptions[dict[str, Plain]] = CodecOptions(
+        dict, tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO
+    )
+    return decode(document, options)

@@ -1,5 +1,6 @@
 """The stock runbooks, planned, run and undone on real stores."""
 
+import gzip
 import json
 import shlex
 import sys
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from bson import encode as bson_encode
+from bson import json_util
 from engine.workshop import Workshop, nobody
 
 from rollbook.demo.sample import Sample
@@ -333,20 +336,69 @@ def test_a_snapshot_of_before_a_save_is_not_taken_for_one_of_now(sqlite_sample: 
     assert [later.step(name).verdict for name in ("snapshot", "export")] == ["create", "noop"]  # type: ignore[union-attr]
 
 
-def test_what_pruning_took_comes_back_in_the_same_run(sqlite_sample: Sample, tmp_path: Path) -> None:
-    """With a dump, a version that pruning took is inserted again and the course is pointed at it."""
-    from bson import encode
+def dumped(sample: Sample, folder: Path, ending: str) -> dict[str, str]:
+    """Dump structures and definitions as mongodump does (gzipped or not), or as mongoexport; give the inputs."""
+    given = {}
+    with sample.open() as studio:
+        for name in ("structures", "definitions"):
+            documents = list(studio.database[f"modulestore.{name}"].find())
+            path = folder / f"{name}.{ending}"
+            lines = "".join(json_util.dumps(one) + "\n" for one in documents).encode()
+            raw = b"".join(map(bson_encode, documents))
+            path.write_bytes({"bson": raw, "bson.gz": gzip.compress(raw), "json": lines}[ending])
+            given[f"{name}_dump"] = str(path)
+    return given
 
-    dump = tmp_path / "structures.bson"
-    with sqlite_sample.open() as studio:
-        dump.write_bytes(b"".join(encode(found) for found in studio.database["modulestore.structures"].find()))
+
+@pytest.mark.parametrize("ending", ["bson", "bson.gz", "json"])
+def test_a_plan_tells_of_a_dump_what_it_tells_of_mongodb(sqlite_sample: Sample, tmp_path: Path, ending: str) -> None:
+    """Suggestion, completeness, difference and writes are planned on a dump as if pruning had taken nothing."""
+    made, inputs = workshop(sqlite_sample, tmp_path), {"course_id": sqlite_sample.course_id}
+    there = {step.id: step for step in made.planner("restore-course", inputs, ANSWERS).plan().steps}
+    files = dumped(sqlite_sample, tmp_path, ending)
     sqlite_sample.prune(retain=0)
+    with sqlite_sample.open() as studio:
+        studio.database["modulestore.definitions"].delete_many({"block_type": "problem"})
+
+    plan = made.planner("restore-course", {**inputs, **files}, ANSWERS).plan()
+
+    steps = {step.id: step for step in plan.steps}
+    assert steps["bring_back"].verdict == "create"
+    assert "complete with what is in the dump" in " ".join(steps["versions"].details)
+    assert steps["versions"].outputs["suggested"] == there["versions"].outputs["suggested"]
+    for name in ("complete", "difference"):
+        assert steps[name].details == there[name].details
+        assert steps[name].outputs == there[name].outputs
+        assert steps[name].reason == "as step bring_back will leave it"
+    assert (steps["pointers"].verdict, steps["pointers"].ops) == ("update", there["pointers"].ops)
+    assert not [step.id for step in plan.steps if "known after step" in step.reason]
+
+
+@pytest.mark.parametrize("ending", ["bson", "json"])
+def test_what_pruning_took_comes_back_in_the_same_run(sqlite_sample: Sample, tmp_path: Path, ending: str) -> None:
+    """With a dump, a version that pruning took is suggested, inserted again, and the course pointed at it as planned."""
+    files = dumped(sqlite_sample, tmp_path, ending)
+    sqlite_sample.prune(retain=0)
+
+    run = restore(workshop(sqlite_sample, tmp_path), sqlite_sample, **files)
+
+    assert run.status == "succeeded", [(step.address, step.error) for step in run.steps if step.error]
+    assert pointers(sqlite_sample) == Pointers(sqlite_sample.good_draft, sqlite_sample.good_published)
+    planned = {step.planned.id: step.planned.verdict for step in run.steps}
+    assert (planned["complete"], planned["difference"], planned["pointers"]) == ("read", "read", "update")
+
+
+def test_a_dump_that_lacks_something_is_refused_while_planning(sqlite_sample: Sample, tmp_path: Path) -> None:
+    """A version that the dump does not make whole is told as what it is, and no plan is made on it."""
+    files = dumped(sqlite_sample, tmp_path, "bson")
     good = Pointers(sqlite_sample.good_draft, sqlite_sample.good_published)
+    sqlite_sample.prune(retain=0)
+    with sqlite_sample.open() as studio:
+        studio.database["modulestore.definitions"].delete_many({"block_type": "problem"})
+    inputs = {"course_id": sqlite_sample.course_id, "structures_dump": files["structures_dump"], "version": str(good)}
 
-    run = restore(workshop(sqlite_sample, tmp_path), sqlite_sample, version=str(good), structures_dump=str(dump))
-
-    assert run.status == "succeeded"
-    assert pointers(sqlite_sample) == good
+    with pytest.raises(RefusedError, match="no dump of them is named"):
+        workshop(sqlite_sample, tmp_path).planner("restore-course", inputs, ANSWERS).plan()
 
 
 def test_a_library_is_restored_by_the_same_runbook(sqlite_sample: Sample, tmp_path: Path) -> None:

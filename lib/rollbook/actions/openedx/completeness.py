@@ -68,7 +68,7 @@ For each version ID of `<version>`, in the Mongo shell:
     modulestore: Ref[MongoReader] = Ref("modulestore")
 
     def subjects(self) -> frozenset[Subject]:
-        """Name the structures; they never change, so no planned step of another kind writes them."""
+        """Name the structures; they never change, so a planned step can only load them."""
         return frozenset({structure_subject(self.modulestore, self.version)})
 
     def probe(self, read: Readers) -> CompletenessState:

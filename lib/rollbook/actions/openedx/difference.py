@@ -54,7 +54,7 @@ b.fields.display_name])`. Compare the lists; blocks that no `children` names are
     modulestore: Ref[MongoReader] = Ref("modulestore")
 
     def subjects(self) -> frozenset[Subject]:
-        """Name the structures: brought back from a dump, they are compared once they are there."""
+        """Name the structures; those that a planned step loads from a dump are compared as they are in the dump."""
         return frozenset({structure_subject(self.modulestore, self.version)})
 
     def probe(self, read: Readers) -> DifferenceState:

@@ -1,6 +1,7 @@
 """What the kinds of this folder read from the ledger and the modulestore."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Final, Literal
@@ -26,6 +27,14 @@ CHAIN_LENGTH: Final = 50  # versions looked up below the oldest history row
 _AT_ONCE: Final = 2000  # ids in one query
 
 Trust = Literal["", "ledger", "modulestore"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dump:
+    """Dump files on this machine, of structures and, where they were taken too, of definitions."""
+
+    structures: str
+    definitions: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +139,21 @@ def read_sketches(mongo: MongoReader, versions: Iterable[str]) -> dict[str, Sket
     return {version: _sketch(mongo, version, definitions) for version in dict.fromkeys(versions)}
 
 
+def read_dumped(mongo: MongoReader, sketches: Mapping[str, Sketch], dump: Dump) -> dict[str, Sketch]:
+    """Sketch those of *sketches* that are gone as *dump* has them; each of its files is read once."""
+    definitions = _Definitions(mongo)
+    gone = [version for version, sketch in sketches.items() if not sketch.exists and is_version(version)]
+    found = dict(sketches)
+    for document in mongo.dumped(dump.structures, gone) if gone else ():
+        version = str(document["_id"])
+        found[version] = replace(_sketch_of(version, document, definitions), dumped=True)
+    lost = {value for sketch in found.values() for value in sketch.lost if is_version(value)}
+    if not lost or not dump.definitions:
+        return found
+    back = {str(document["_id"]) for document in mongo.dumped(dump.definitions, lost)}
+    return {version: sketch.with_definitions(back) for version, sketch in found.items()}
+
+
 def read_shared(sql: SqlReader, key: CourseKey, versions: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Give, for each of *versions*, the other runs whose ledger rows point at it now."""
     found: dict[str, list[str]] = {}
@@ -219,30 +243,33 @@ def _chain(mongo: MongoReader, version: str) -> Iterator[Link]:
 
 
 class _Definitions:
-    """Tells how many definitions are missing, and asks the database about each only once."""
+    """Tells which definitions are missing, and asks the database about each only once."""
 
     def __init__(self, mongo: MongoReader) -> None:
         self._mongo = mongo
         self._there: set[str] = set()
         self._gone: set[str] = set()
 
-    def missing(self, ids: Iterable[object]) -> int:
+    def missing(self, ids: Iterable[object]) -> set[str]:
         wanted = {str(value) for value in ids}
         unknown = [value for value in wanted - self._there - self._gone if is_version(value)]
         found = read_ids(self._mongo, DEFINITIONS, unknown)
         self._there |= found
         self._gone |= set(unknown) - found
-        return len(wanted - self._there)
+        return wanted - self._there
 
 
 def _sketch(mongo: MongoReader, version: str, definitions: _Definitions) -> Sketch:
+    document = _one(mongo, STRUCTURES, version) if is_version(version.lower()) else None
+    return Sketch.gone(version) if document is None else _sketch_of(version, document, definitions)
+
+
+def _sketch_of(version: str, document: Document, definitions: _Definitions) -> Sketch:
     try:
-        found = read_outline(mongo, version)
+        found = outline(document)
     except StructureError as error:
         return Sketch.damaged(version, error)
-    return (
-        Sketch.of(found, missing_definitions=definitions.missing(found.definitions)) if found else Sketch.gone(version)
-    )
+    return Sketch.of(found, lost=definitions.missing(found.definitions))
 
 
 def _chunks(values: Sequence[str]) -> Iterator[list[str]]:

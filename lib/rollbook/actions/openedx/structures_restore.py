@@ -2,17 +2,15 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import field, replace
-from pathlib import Path
 from typing import ClassVar
 
 from ...action import Action, Change, Leave, Readers, Ref, Subject, Undo, Verdict, evidence
 from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...openedx.pointers import Pointers, is_version, missing_from
-from ...openedx.structure import Document, Outline, outline
+from ...openedx.structure import Outline, outline
 from ...ops import MongoLoad, Op
 from ...targets.base import MongoReader
-from ...targets.mongo_dump import documents
 from ...values import Plain
 from .reading import DEFINITIONS, STRUCTURES, read_ids, structure_subject
 
@@ -72,16 +70,18 @@ class StructuresRestore(Action[StructuresState]):
         return StructuresState(
             missing_definitions=gone,
             missing_structures=missing,
-            absent=tuple(self._absent(missing, outlines, gone)),
+            absent=tuple(self._absent(mongo, missing, outlines, gone)),
         )
 
     def _outlines(self, mongo: MongoReader, versions: Collection[str], missing: Collection[str]) -> Iterator[Outline]:
         there = [{"$oid": version} for version in versions if version not in missing]
         yield from map(outline, mongo.find(STRUCTURES, {"_id": {"$in": there}}))
         if missing:
-            yield from (outline(document) for document in dumped(self.structures, missing))
+            yield from map(outline, mongo.dumped(self.structures, missing))
 
-    def _absent(self, missing: Collection[str], outlines: Collection[Outline], gone: Collection[str]) -> Iterator[str]:
+    def _absent(
+        self, mongo: MongoReader, missing: Collection[str], outlines: Collection[Outline], gone: Collection[str]
+    ) -> Iterator[str]:
         found = {item.version for item in outlines}
         yield from (f"structure {version} is not in {self.structures}" for version in missing if version not in found)
         for item in outlines:
@@ -90,7 +90,7 @@ class StructuresRestore(Action[StructuresState]):
         if gone and self.definitions is None:
             yield f"{len(gone)} definitions are gone, and no dump of them is named"
         elif gone and self.definitions is not None:
-            dump = {str(document["_id"]) for document in dumped(self.definitions, gone)}
+            dump = {str(document["_id"]) for document in mongo.dumped(self.definitions, gone)}
             yield from (f"definition {value} is not in {self.definitions}" for value in missing_from(gone, dump))
 
     def desired(self, before: StructuresState) -> StructuresState:
@@ -127,9 +127,3 @@ class StructuresRestore(Action[StructuresState]):
         """Count what comes from the dump."""
         was = change.before
         return (f"from the dump: {len(was.missing_structures)} structures, {len(was.missing_definitions)} definitions",)
-
-
-def dumped(path: str, ids: Collection[str]) -> Iterator[Document]:
-    """Yield the documents with these ids from a dump on this machine."""
-    wanted = set(ids)
-    return (document for document in documents(Path(path)) if str(document.get("_id")) in wanted)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from ...action import Change, Fact, Readers, Ref, Subject, identity
 from ...dataclass import dataclass
+from ...openedx.completeness import Sketch
 from ...openedx.instants import text
 from ...openedx.keys import CourseKey
 from ...openedx.pointers import Pointers
@@ -15,7 +16,17 @@ from ...openedx.versions import Candidate, Pair, judge, suggest, window
 from ...targets.base import MongoReader, SqlReader
 from ...values import Plain
 from .course_key import course_subjects
-from .reading import Trust, read_chains, read_course, read_heads, read_pairs, read_shared, read_sketches
+from .reading import (
+    Dump,
+    Trust,
+    read_chains,
+    read_course,
+    read_dumped,
+    read_heads,
+    read_pairs,
+    read_shared,
+    read_sketches,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +60,8 @@ class VersionsFact(Fact[VersionsState]):
     many blocks are reachable, whether all of it is still there, which other runs share it, and how many more saves
     pruning leaves it. Courses without history are put together from their chains of previous versions. Suggested is
     the last good pair before `before`; without it the pair before the last save that replaced most of the blocks.
+    With `structures`, a MongoDB dump, what pruning took is looked for there, and counts as there: bring the version
+    that is chosen back with openedx.structures_restore before the course is pointed at it.
     """
 
     kind: ClassVar[str] = "openedx.versions"
@@ -72,6 +85,8 @@ class VersionsFact(Fact[VersionsState]):
     retain: int = field(default=2, metadata={"help": "how many ancestors pruning keeps per branch"})
     limit: int = field(default=40, metadata={"help": "how many pairs to look at"})
     trust: Trust = ""
+    structures: str | None = field(default=None, metadata={"help": "a dump of modulestore.structures, on this machine"})
+    definitions: str | None = field(default=None, metadata={"help": "the dump of modulestore.definitions"})
     ledger: Ref[SqlReader] = Ref("ledger")
     modulestore: Ref[MongoReader] = Ref("modulestore")
 
@@ -90,7 +105,7 @@ class VersionsFact(Fact[VersionsState]):
         known = read_pairs(sql, mongo, course)
         pairs = window(known, self.before, self.limit)
         versions = tuple(dict.fromkeys(version for pair in pairs for version in pair.pointers.versions))
-        sketches = read_sketches(mongo, versions)
+        sketches = self._sketches(mongo, versions)
         shared = read_shared(sql, course.key, versions)
         present = course.present(self.trust)
         candidates = judge(
@@ -102,6 +117,10 @@ class VersionsFact(Fact[VersionsState]):
             left=self._left(mongo, course.key, versions),
         )
         return self._state(present, candidates, len(known) - len(pairs))
+
+    def _sketches(self, mongo: MongoReader, versions: Sequence[str]) -> dict[str, Sketch]:
+        found = read_sketches(mongo, versions)
+        return read_dumped(mongo, found, Dump(self.structures, self.definitions)) if self.structures else found
 
     def _left(self, mongo: MongoReader, key: CourseKey, versions: Sequence[str]) -> dict[str, int | None]:
         """Count saves from what active_versions says, of every run that may share, for pruning reads nothing else."""
@@ -141,7 +160,11 @@ def _distinct(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
 
 
 def _entry(candidate: Candidate, *, chosen: bool) -> str:
-    return f"{'>' if chosen else ' '} {candidate.label}; {tell_saves_left(candidate.saves_left)}"
+    return f"{'>' if chosen else ' '} {candidate.label}; {_left(candidate)}"
+
+
+def _left(candidate: Candidate) -> str:
+    return "pruned already" if candidate.dumped else tell_saves_left(candidate.saves_left)
 
 
 def _line(candidate: Candidate) -> Line:
@@ -149,5 +172,5 @@ def _line(candidate: Candidate) -> Line:
     return Line(
         value=str(pair.pointers),
         label=candidate.label,
-        detail=tell_saves_left(candidate.saves_left),
+        detail=_left(candidate),
     )
