@@ -23,7 +23,7 @@ RollbookError
 └── Interrupted          Ctrl-C or SIGTERM (exit 130)
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class RollbookError(Exception):
@@ -124,7 +124,11 @@ class ConflictError(TargetError):
 
 
 class StepFailed(RollbookError):
-    """A step did not reach the state it promises."""
+    """A step did not reach the state it promises; *outputs* are what was seen, for the journal."""
+
+    def __init__(self, message: str, *, advice: str = "", outputs: Mapping[str, object] | None = None) -> None:
+        super().__init__(message, advice=advice)
+        self.outputs = outputs
 
 
 class JournalError(RollbookError):

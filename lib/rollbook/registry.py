@@ -27,6 +27,7 @@ BUILTINS: Final[Mapping[str, str]] = {
     "git.revert": "rollbook.actions.git.revert:GitRevert",
     "git.verify": "rollbook.actions.git.verify:GitVerify",
     "http.check": "rollbook.actions.http.check:HttpCheck",
+    "http.smoke": "rollbook.actions.http.smoke:HttpSmoke",
     "human.approve": "rollbook.actions.human.approve:HumanApprove",
     "human.checklist": "rollbook.actions.human.checklist:HumanChecklist",
     "human.choose": "rollbook.actions.human.choose:HumanChoose",

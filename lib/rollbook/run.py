@@ -335,7 +335,14 @@ def _with_files(step: StepRun, record: Record) -> StepRun:
 def _step_failed(step: StepRun, record: Record) -> StepRun:
     at = moment(record.at)
     status: StepStatus = "unreachable" if record.type == "unreachable" else "failed"
-    step = replace(step, status=status, started_at=step.started_at or at, ended_at=at, error=record.get("error", ""))
+    step = replace(
+        step,
+        status=status,
+        started_at=step.started_at or at,
+        ended_at=at,
+        error=record.get("error", ""),
+        outputs=record.get("outputs"),
+    )
     return _with_output(step, record)
 
 

@@ -18,6 +18,8 @@ from rollbook.targets.base import TargetSpec
 from rollbook.testing import FakeExecution
 from rollbook.values import Plain
 
+from .slow_site import SlowSite, open_slow_site
+
 
 @dataclass
 class Machine:
@@ -68,3 +70,10 @@ def machine() -> Iterator[Machine]:
     )
     yield Machine(pool)
     pool.close()
+
+
+@pytest.fixture
+def slow_site() -> Iterator[SlowSite]:
+    """Serve pages that take a moment."""
+    with open_slow_site() as site:
+        yield site

@@ -91,6 +91,8 @@ CASES = [
     _case("a query", "wait.for", {"sql": {"query": "SELECT 1", "equals": 1}, "target": "database"}),
     _case("good", "http.check", {"url": "/heartbeat", "json": {"ok": True}, "consecutive": 2}),
     _case("bad", "http.check", {"url": "/nowhere", "timeout": "2s"}),
+    _case("one", "http.smoke", {"checks": [{"name": "Home", "url": "/heartbeat", "json": {"ok": True}}]}),
+    _case("one bad", "http.smoke", {"checks": [{"name": "Gone", "url": "/nowhere"}], "timeout": "0s"}),
     _case(
         "webhook",
         "notify.send",

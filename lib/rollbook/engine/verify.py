@@ -56,5 +56,6 @@ def carry_assertion(attempt: Attempt) -> None:
     attempt.session.record("step_started", step=attempt.planned.address, attempt=attempt.number)
     outcome = attempt.action.probe(attempt.session.planner.read)
     if not outcome.passed:
-        raise StepFailed(f"{attempt.planned.name}: {outcome.message}")
-    attempt.finish("ok", after=encode(outcome), outputs=encode(outcome), details=(outcome.message,))
+        raise StepFailed(f"{attempt.planned.name}: {outcome.message}", outputs=encode(outcome))
+    details = outcome.message.splitlines()
+    attempt.finish("ok", after=encode(outcome), outputs=encode(outcome), details=details)

@@ -192,13 +192,14 @@ class Walk:
 
     def _record_failure(self, planned: PlannedStep, error: RollbookError) -> None:
         unsure = isinstance(error, Unreachable | CommandTimeout)
-        tail = getattr(error, "tail", "")
+        tail, seen = getattr(error, "tail", ""), getattr(error, "outputs", None)
         self.session.record(
             "unreachable" if unsure else "step_failed",
             step=planned.address,
             error=error.message,
             advice=error.advice,
             **({"tail": tail[-4096:]} if tail else {}),
+            **({"outputs": seen} if seen else {}),
         )
 
     def _after_failure(self, planned: PlannedStep, error: RollbookError) -> bool:

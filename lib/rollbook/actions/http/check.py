@@ -1,21 +1,15 @@
 """`http.check`: a page answers as it should."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import field
 from datetime import timedelta
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 from ...action import Assertion, Outcome, Readers, Ref, Subject
 from ...dataclass import dataclass
-from ...errors import Unreachable
-from ...matching import check_pattern, search
-from ...parse import read_json
-from ...targets.base import HttpReader, HttpResponse
+from ...targets.base import HttpReader
 from ...values import Plain
-from .json_path import MissingPathError, find_path, parse_path
-
-T = TypeVar("T")
+from .page import Page, Patience, settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +47,26 @@ class HttpCheck(Assertion):
     every: timedelta = timedelta(seconds=1)
 
     def __post_init__(self) -> None:
-        if not self.url:
-            raise ValueError("url: expected an address, or a path below the target's")
-        if not _tuple(self.status):
-            raise ValueError("status: expected at least one")
-        if self.consecutive < 1 or self.redirects < 0:
-            raise ValueError("consecutive: expected 1 or more, and redirects 0 or more")
-        if self.every < timedelta(0) or self.timeout < timedelta(0):
-            raise ValueError("timeout and every: expected no less than 0 s")
-        if self.matches is not None:
-            check_pattern(self.matches)
-        for path in self.json:
-            parse_path(path)
+        self._page.check()
+        self._patience.check()
+
+    @property
+    def _page(self) -> Page:
+        return Page(
+            self.url,
+            self.headers,
+            self.status,
+            self.contains,
+            self.lacks,
+            self.matches,
+            self.json,
+            self.latency,
+            self.redirects,
+        )
+
+    @property
+    def _patience(self) -> Patience:
+        return Patience(self.consecutive, self.timeout, self.every)
 
     def subjects(self) -> frozenset[Subject]:
         """Name the page."""
@@ -72,79 +74,9 @@ class HttpCheck(Assertion):
 
     def describe(self) -> str:
         """Say what is asked and what is wanted."""
-        parts = [f"GET {self.url}", f"status {' or '.join(map(str, _tuple(self.status)))}"]
-        parts += [f"contains {text!r}" for text in _tuple(self.contains)]
-        parts += [f"lacks {text!r}" for text in _tuple(self.lacks)]
-        parts += [f"matches {self.matches!r}"] * (self.matches is not None)
-        parts += [f"{path} is {json.dumps(value, ensure_ascii=False)}" for path, value in self.json.items()]
-        parts += [f"within {self.latency.total_seconds():g} s"] if self.latency else []
-        parts += [f"{self.consecutive} times in a row"] * (self.consecutive > 1)
-        return ", ".join(parts)
+        row = f", {self.consecutive} times in a row" if self.consecutive > 1 else ""
+        return f"{self._page.describe()}{row}"
 
     def probe(self, read: Readers) -> Outcome:
         """Ask until there were enough good answers in a row, or time is up."""
-        started = read.monotonic()
-        good = asked = 0
-        while True:
-            left = self.timeout.total_seconds() - (read.monotonic() - started)
-            misfits, seen = self._ask(read[self.target], left)
-            asked += 1
-            good = 0 if misfits else good + 1
-            waited = read.monotonic() - started
-            told = {**seen, "asked": asked, "waited": round(waited, 3)}
-            if good >= self.consecutive:
-                return Outcome(True, f"{self.url}: {_summary(told)}", told)
-            left = self.timeout.total_seconds() - waited
-            if left <= 0 and not (self.timeout == timedelta(0) and good):
-                why = "; ".join(misfits) or f"only {good} good answers in a row, {self.consecutive} wanted"
-                return Outcome(False, f"{self.url} after {asked} tries in {waited:.1f} s: {why}", told)
-            read.pause(self.every.total_seconds() if left <= 0 else min(self.every.total_seconds(), left))
-
-    def _ask(self, site: HttpReader, left: float) -> tuple[tuple[str, ...], Mapping[str, Plain]]:
-        # A slow answer is to be told as such, so the request may take longer than `latency`.
-        seconds = max(1.0, min(left, 10.0)) if self.timeout else 10.0
-        try:
-            answer = site.get(self.url, headers=self.headers, timeout=seconds, redirects=self.redirects)
-        except Unreachable as error:
-            return (error.message,), {"status": None, "seconds": None}
-        return tuple(self._misfits(answer)), {"status": answer.status, "seconds": round(answer.seconds, 3)}
-
-    def _misfits(self, answer: HttpResponse) -> Iterator[str]:
-        if answer.status not in _tuple(self.status):
-            yield f"status {answer.status}, wanted {' or '.join(map(str, _tuple(self.status)))}"
-        if self.latency is not None and answer.seconds > self.latency.total_seconds():
-            yield f"took {answer.seconds:.2f} s, wanted at most {self.latency.total_seconds():g} s"
-        yield from (f"the body does not contain {text!r}" for text in _tuple(self.contains) if text not in answer.body)
-        yield from (f"the body contains {text!r}" for text in _tuple(self.lacks) if text in answer.body)
-        if self.matches is not None and search(self.matches, answer.body) is None:
-            yield f"the body does not match {self.matches!r}"
-        if self.json:
-            yield from self._json_misfits(answer.body)
-
-    def _json_misfits(self, body: str) -> Iterator[str]:
-        try:
-            document = read_json(body)
-        except ValueError as error:
-            yield f"the body is not JSON ({error})"
-            return
-        for path, wanted in self.json.items():
-            try:
-                found = find_path(document, path)
-            except MissingPathError as error:
-                yield str(error)
-                continue
-            if _differs(found, wanted):
-                yield f"{path} is {json.dumps(found, ensure_ascii=False)[:200]}, wanted {json.dumps(wanted)}"
-
-
-def _tuple(value: T | tuple[T, ...]) -> tuple[T, ...]:
-    return value if isinstance(value, tuple) else (value,)
-
-
-def _differs(found: Plain, wanted: Plain) -> bool:
-    # 1 and true are equal to Python, and not to anybody who reads JSON.
-    return isinstance(found, bool) != isinstance(wanted, bool) or json.loads(json.dumps(wanted)) != found
-
-
-def _summary(told: Mapping[str, Plain]) -> str:
-    return f"status {told['status']} in {told['seconds']} s, {told['asked']} asked"
+        return settle(self._page, self._patience, read, read[self.target])
