@@ -48,6 +48,7 @@ BUILTINS: Final[Mapping[str, str]] = {
     "openedx.stores_agree": "rollbook.actions.openedx.stores_agree:StoresAgree",
     "openedx.structures_restore": "rollbook.actions.openedx.structures_restore:StructuresRestore",
     "openedx.versions": "rollbook.actions.openedx.versions:VersionsFact",
+    "postgres.backup": "rollbook.actions.postgres.backup:PostgresBackup",
     "shell.run": "rollbook.actions.shell.run:ShellRun",
     "value.set": "rollbook.actions.core.value_set:ValueSet",
     "wait.for": "rollbook.actions.core.wait_for:WaitFor",

@@ -168,6 +168,10 @@ class PostgresReader(SqlReader, Protocol):
     def maintenance(self) -> str:
         """The name of the database from which others are made, renamed and dropped."""
 
+    @property
+    def programs(self) -> str | None:
+        """The folder of PostgreSQL's own programs, where the inventory names one."""
+
     def rows_in(
         self, database: str, query: str, parameters: Mapping[str, Plain] | None = None
     ) -> Iterator[dict[str, Plain]]:

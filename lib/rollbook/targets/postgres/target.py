@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 Carrier = Callable[["PostgresTarget", Op, Execution], OpResult]
 
 # The name of an op → the function beside this module that carries it out, as `module:function`.
-_CARRIERS: Final[Mapping[str, str]] = {}
+_CARRIERS: Final[Mapping[str, str]] = {
+    "postgres.snapshot_dump": "dump:snapshot_dump",
+}
 
 
 class PostgresTarget(SqlTarget):
@@ -42,7 +44,9 @@ class PostgresTarget(SqlTarget):
         *reading* takes the account that the inventory names for probes.
         """
         url = self.near(self.reading_settings() if reading else self.settings).set(drivername="postgresql")
-        return (url if database is None else url.set(database=database)).render_as_string(hide_password=False)
+        named = url if database is None else url.set(database=database)
+        # SQLAlchemy leaves spaces as they are, which libpq refuses.
+        return named.render_as_string(hide_password=False).replace(" ", "%20")
 
     def connect(self, database: str | None = None, *, reading: bool = False) -> "Connection":
         """Open a connection under the pinned settings of `session`; the caller closes it. Raises `Unreachable`."""
@@ -71,6 +75,7 @@ class PostgresProbe(SqlProbe, PostgresReader):
         super().__init__(target, settings)
         self._live: Callable[[], str] = lambda: target.database
         self._maintenance = target.postgres.maintenance
+        self._programs = target.postgres.programs
 
     @property
     def database(self) -> str:
@@ -81,6 +86,11 @@ class PostgresProbe(SqlProbe, PostgresReader):
     def maintenance(self) -> str:
         """The name of the database from which others are made, renamed and dropped."""
         return self._maintenance
+
+    @property
+    def programs(self) -> str | None:
+        """The folder of PostgreSQL's own programs, where the inventory names one."""
+        return self._programs
 
     def rows_in(
         self, database: str, query: str, parameters: Mapping[str, Plain] | None = None

@@ -1,0 +1,71 @@
+"""What the kinds for whole databases read alike: the server, its databases, its programs on a host."""
+
+from ...dataclass import dataclass
+from ...errors import RefusedError
+from ...postgres.programs import Programs, finding, found, majors
+from ...postgres.properties import READ, Properties
+from ...postgres.scratch import Mark
+from ...schema import build
+from ...targets.base import HostReader, PostgresReader
+
+_VERSION = "SELECT current_setting('server_version_num')::int AS version"
+_DATABASE = """
+    SELECT oid::bigint AS oid, pg_catalog.shobj_description(oid, 'pg_database') AS comment
+    FROM pg_catalog.pg_database WHERE datname = :database"""
+_SIZE = "SELECT pg_catalog.pg_database_size(CAST(:database AS name)) AS size"
+_FREE = 'df -Pk -- "$1" 2>/dev/null || df -Pk -- "${1%/*}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database as the server lists it; *mark* is what a run of ours wrote on it."""
+
+    oid: int
+    mark: Mark | None
+    comment: str
+
+
+def server_version(server: PostgresReader) -> int:
+    """Give server_version_num."""
+    return int(next(server.rows(_VERSION))["version"])
+
+
+def find_database(server: PostgresReader, name: str) -> Database | None:
+    """Find a database by its name."""
+    for row in server.rows(_DATABASE, {"database": name}):
+        comment = row["comment"] or ""
+        return Database(int(row["oid"]), Mark.parse(comment), comment)
+    return None
+
+
+def database_size(server: PostgresReader, name: str) -> int:
+    """Give a database's size in bytes."""
+    return int(next(server.rows(_SIZE, {"database": name}))["size"])
+
+
+def read_properties(server: PostgresReader, name: str) -> Properties:
+    """Read what belongs to a database as a whole. Raises `RefusedError` where it is not there."""
+    for row in server.rows(READ, {"database": name}):
+        return build(Properties, row)
+    raise RefusedError(f"{server.name} has no database {name!r}.", advice="Correct the name, or the target's address.")
+
+
+def find_programs(server: PostgresReader, host: HostReader, major: int) -> Programs:
+    """Find the programs of the server's major version. Raises `RefusedError` saying what to install."""
+    there = found(host.run(finding(server.programs, major)).stdout)
+    for programs in there:
+        if programs.major == major:
+            return programs
+    raise RefusedError(
+        f"{host.name} has no pg_dump, pg_restore and psql of PostgreSQL {major}, the version of {server.name}: "
+        f"found {majors(there)}.",
+        advice=f"Install them there (Debian: apt-get install postgresql-client-{major}), name their folder in "
+        f"programs: of the target {server.name}, or name a host that has them in runs_on:.",
+    )
+
+
+def free_space(host: HostReader, folder: str) -> int | None:
+    """Give how many bytes are free where *folder* is or will be; None where that is not known."""
+    lines = host.run(("sh", "-c", _FREE, "sh", folder)).stdout.splitlines()
+    words = lines[-1].split() if len(lines) > 1 else []
+    return int(words[3]) * 1024 if len(words) > 3 and words[3].isdigit() else None
