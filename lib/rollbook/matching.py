@@ -14,14 +14,16 @@ import re
 import signal
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Final
 
 from .dataclass import dataclass
 from .errors import StepFailed
+from .values import Plain
 
 LIMIT_SECONDS: Final = 2.0
+LINES_SECONDS: Final = 10.0
 _SHOWN: Final = 120
 
 _REPEATS: Final = re.compile(r"(?<!\\)(?:\\\\)*[*+?{|(]")
@@ -37,6 +39,18 @@ seconds, pattern, text, whole = json.load(sys.stdin)
 signal.setitimer(signal.ITIMER_REAL, seconds)
 match = re.fullmatch(pattern, text) if whole else re.search(pattern, text, re.MULTILINE)
 json.dump(match and [match.group(0), match.groups(), match.groupdict()], sys.stdout)
+"""
+
+_LINES: Final = """
+import json, re, signal, sys, warnings
+warnings.simplefilter("ignore")
+seconds, wanted, allowed, text = json.load(sys.stdin)
+signal.setitimer(signal.ITIMER_REAL, seconds)
+wanted, allowed = ([re.compile(pattern) for pattern in patterns] for patterns in (wanted, allowed))
+def fits(line, patterns):
+    return any(pattern.search(line) for pattern in patterns)
+lines = enumerate(text.split("\\n"))
+json.dump([number for number, line in lines if fits(line, wanted) and not fits(line, allowed)], sys.stdout)
 """
 
 
@@ -89,31 +103,49 @@ def fits(pattern: str, text: str, *, seconds: float = LIMIT_SECONDS) -> bool:
     return _match(pattern, text, seconds, whole=True) is not None
 
 
+def matching_lines(
+    text: str, wanted: Sequence[str], allowed: Sequence[str] = (), *, seconds: float = LINES_SECONDS
+) -> tuple[str, ...]:
+    """
+    Give the lines of *text* in which one of *wanted* is found and none of *allowed*.
+
+    Raises `StepFailed` when that takes longer than *seconds*.
+    """
+    shown = ", ".join(map(repr, (*wanted, *allowed)))
+    numbers = _asked(_LINES, [seconds, list(wanted), list(allowed), text], shown, len(text), seconds)
+    lines = text.split("\n")
+    return tuple(lines[number] for number in numbers)
+
+
 def _match(pattern: str, text: str, seconds: float, *, whole: bool) -> Match | None:
     """Have a Python of its own match."""
-    status, answer = _ask_child(json.dumps([seconds, pattern, text, whole]).encode())
+    content = _asked(_CHILD, [seconds, pattern, text, whole], repr(pattern), len(text), seconds)
+    return Match(content[0], tuple(content[1]), content[2]) if content else None
+
+
+def _asked(program: str, question: Sequence[object], shown: str, length: int, seconds: float) -> Plain:
+    status, answer = _ask_child(program, json.dumps(question).encode())
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
         raise StepFailed(
-            f"The pattern {pattern!r} took longer than {seconds:g} s on a text of {len(text)} characters.",
+            f"The pattern {shown} took longer than {seconds:g} s on a text of {length} characters.",
             advice="Repeats inside repeats, such as (a+)+, do that. Write it more narrowly, or look for a fixed text.",
         )
     if status != 0:
         raise StepFailed(
-            f"The Python that matches {pattern!r} ended with status {status}.",
+            f"The Python that matches {shown} ended with status {status}.",
             advice="Try again; if it happens again, look for a lack of memory on this machine.",
         )
-    content = json.loads(answer)
-    return Match(content[0], tuple(content[1]), content[2]) if content else None
+    return json.loads(answer)
 
 
-def _ask_child(question: bytes) -> tuple[int, bytes]:
-    """Run a bare Python that reads all of *question* before it answers; give its wait status and the answer."""
+def _ask_child(program: str, question: bytes) -> tuple[int, bytes]:
+    """Run *program* with a bare Python that reads all of *question* first; give its wait status and the answer."""
     child_in, ours_out = os.pipe()
     ours_in, child_out = os.pipe()
     try:
         child = os.posix_spawn(
             sys.executable,
-            (sys.executable, "-I", "-S", "-c", _CHILD),
+            (sys.executable, "-I", "-S", "-c", program),
             os.environ,
             file_actions=((os.POSIX_SPAWN_DUP2, child_in, 0), (os.POSIX_SPAWN_DUP2, child_out, 1)),
             setsigmask=(),

@@ -34,6 +34,8 @@ BUILTINS: Final[Mapping[str, str]] = {
     "human.confirm": "rollbook.actions.human.confirm:HumanConfirm",
     "human.input": "rollbook.actions.human.input:HumanInput",
     "human.task": "rollbook.actions.human.task:HumanTask",
+    "log.mark": "rollbook.actions.monitor.log_mark:LogMark",
+    "log.scan": "rollbook.actions.monitor.log_scan:LogScan",
     "notify.send": "rollbook.actions.notify.send:NotifySend",
     "openedx.assets": "rollbook.actions.openedx.assets:AssetsFact",
     "openedx.completeness": "rollbook.actions.openedx.completeness:CompletenessFact",

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollbook.actions.http.json_path import MissingPathError, find_path, parse_path
 from rollbook.errors import SchemaError, StepFailed
+from rollbook.json_path import MissingPathError, find_path, parse_path
 from rollbook.planner.readers import LiveReaders
 from rollbook.targets import Redactor, SecretStore, TargetPool
 from rollbook.targets.base import HttpResponse, TargetSpec

@@ -9,11 +9,11 @@ from typing import TypeVar
 from ...action import Outcome, Readers
 from ...dataclass import dataclass
 from ...errors import Unreachable
+from ...json_path import MissingPathError, find_path, parse_path
 from ...matching import check_pattern, search
 from ...parse import read_json
 from ...targets.base import HttpReader, HttpResponse
 from ...values import Plain
-from .json_path import MissingPathError, find_path, parse_path
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from ...values import Plain
+from .values import Plain
 
 _PART: Final = re.compile(
     r"""

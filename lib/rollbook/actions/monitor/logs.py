@@ -1,0 +1,163 @@
+"""
+Log files on a host from a mark onwards, whatever rotation does to them meanwhile.
+
+A mark is the size of a file, its inode, and a hash of the last bytes before that place. By the hash a file is found
+again that was renamed, copied and truncated, or compressed; by its absence it is known that lines were lost.
+"""
+
+import fnmatch
+import posixpath
+from collections.abc import Iterator, Mapping
+from typing import Final, Self
+
+from ...dataclass import dataclass
+from ...errors import TargetError
+from ...targets.base import CommandResult, HostReader
+from ...values import Plain
+
+_CHUNK: Final = 2_000_000
+_PRINT: Final = 1024
+_LONGEST: Final = 200_000  # characters of a line
+_ABSENT: Final = 44
+_SECONDS: Final = 120.0
+_OPEN: Final = 'open() { case $1 in *.gz) zcat -- "$1" ;; *) cat -- "$1" ;; esac; }\n'
+_LOOK: Final = (
+    '[ -f "$1" ] || exit 44\n'
+    + _OPEN
+    + 'case $1 in *.gz) size=$(zcat -- "$1" | wc -c) ;; *) size=$(stat -c %s -- "$1") ;; esac\n'
+    + 'echo "$(stat -c "%i %Y" -- "$1") $size"'
+)
+_READ: Final = 'case $1 in *.gz) zcat -- "$1" | tail -c +"$2" ;; *) tail -c +"$2" -- "$1" ;; esac | head -c "$3"'
+_HASH: Final = f"{{ {_READ}; }} | sha256sum"
+
+
+@dataclass(frozen=True, slots=True)
+class FileMark:
+    """A place in a log file."""
+
+    inode: int
+    offset: int
+    print: str
+
+    @classmethod
+    def read(cls, plain: Plain) -> Self:
+        """Take it from what a step gave."""
+        return cls(int(plain["inode"]), int(plain["offset"]), str(plain["print"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Bytes of a file that are to be read."""
+
+    path: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """What was written since a mark; *lost* says why some of it cannot be seen."""
+
+    parts: tuple[Part, ...]
+    lost: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    path: str
+    inode: int
+    modified: int
+    size: int
+
+
+class LogFiles:
+    """The log files of a host."""
+
+    def __init__(self, host: HostReader) -> None:
+        self._host = host
+
+    def named(self, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        """Give the files that are there for *patterns*, whose last part may hold `*`; and those without one."""
+        found: dict[str, None] = {}
+        for pattern in patterns:
+            folder, name = posixpath.split(pattern)
+            if not set(name) & set("*?["):
+                found[pattern] = None
+                continue
+            names = fnmatch.filter(self._host.list_folder(folder or "."), name)
+            found |= dict.fromkeys(posixpath.join(folder, one) for one in names if not one.endswith(".gz"))
+        return tuple(found)
+
+    def mark(self, path: str) -> FileMark | None:
+        """Note where the file ends now; None where there is none."""
+        seen = self._look(path)
+        return FileMark(seen.inode, seen.size, self._print(path, seen.size)) if seen else None
+
+    def since(self, path: str, mark: FileMark | None) -> Grown:
+        """Find what was written since *mark*; all of the file where it was not there then."""
+        now = self._look(path)
+        if mark is None:
+            return Grown((Part(path, 0, now.size),) if now else ())
+        if now and self._holds(now, mark):
+            return Grown((Part(path, mark.offset, now.size),))
+        whole = (Part(path, 0, now.size),) if now else ()
+        older = sorted(self._rotated(path), key=lambda seen: (seen.modified, seen.path))
+        for index, seen in enumerate(older):
+            if self._holds(seen, mark):
+                later = tuple(Part(other.path, 0, other.size) for other in older[index + 1 :])
+                return Grown((Part(seen.path, mark.offset, seen.size), *later, *whole))
+        return Grown(whole, f"{path} was {'truncated or replaced' if now else 'removed'} since the mark")
+
+    def lines(self, part: Part) -> Iterator[str]:
+        """Read a part in pieces of whole lines, each of bounded size."""
+        rest, offset = "", part.start
+        while offset < part.end:
+            size = min(_CHUNK, part.end - offset)
+            text = rest + self._run(_READ, part.path, str(offset + 1), str(size)).stdout
+            offset += size
+            whole, _, rest = text.rpartition("\n")
+            if len(rest) > _LONGEST:
+                whole, rest = text, ""
+            yield from (whole,) if whole else ()
+        yield from (rest,) if rest else ()
+
+    def _holds(self, seen: _Seen, mark: FileMark) -> bool:
+        if seen.size < mark.offset or not (mark.offset or seen.inode == mark.inode):
+            return False
+        return self._print(seen.path, mark.offset) == mark.print
+
+    def _rotated(self, path: str) -> Iterator[_Seen]:
+        folder, name = posixpath.split(path)
+        for other in self._host.list_folder(folder or "."):
+            if other != name and other.startswith((f"{name}.", f"{name}-", f"{name}_")):
+                seen = self._look(posixpath.join(folder, other))
+                if seen:
+                    yield seen
+
+    def _look(self, path: str) -> _Seen | None:
+        result = self._run(_LOOK, path)
+        if result.exited == _ABSENT:
+            return None
+        inode, modified, size = map(int, result.stdout.split())
+        return _Seen(path, inode, modified, size)
+
+    def _print(self, path: str, offset: int) -> str:
+        start = max(0, offset - _PRINT)
+        return self._run(_HASH, path, str(start + 1), str(offset - start)).stdout.split()[0]
+
+    def _run(self, script: str, *arguments: str) -> CommandResult:
+        result = self._host.run(("sh", "-c", script, "sh", *arguments), timeout=_SECONDS)
+        if result.exited not in (0, _ABSENT) or result.stderr:
+            raise TargetError(
+                f"{self._host.name}: {arguments[0]} cannot be read: {result.stderr.strip()[-500:]}",
+                advice="May the account of this target read that log?",
+            )
+        return result
+
+
+def told_marks(marks: Mapping[str, FileMark | None]) -> dict[str, Plain]:
+    """Give marks for later steps."""
+    return {
+        path: None if mark is None else {"inode": mark.inode, "offset": mark.offset, "print": mark.print}
+        for path, mark in marks.items()
+    }
