@@ -1,6 +1,7 @@
 """What does not fit when users' rows meet those of the backup, and who wins then."""
 
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Literal
 
 from ..dataclass import dataclass
@@ -51,21 +52,27 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Who wins: *answers* say so for a kind of conflict in a table, *choice* for all the others."""
+    """
+    Who wins: *answers* say so for a kind of conflict in a table, *choice* for all the others.
+
+    *tables* whose conflicts all go one way by a rule stand between the two.
+    """
 
     choice: Choice
     answers: Mapping[tuple[Kind, Name], Side]
+    tables: Mapping[Name, Side] = field(default_factory=dict)
 
     def side(self, kind: Kind, table: Name) -> Side:
         """Say which side wins. While nobody has answered, live does: nothing is final before the final pass."""
-        answered = self.answers.get((kind, table))
+        answered = self.answers.get((kind, table)) or self.tables.get(table)
         if answered is not None:
             return answered
         return "backup" if self.choice == "keep_backup" else "live"
 
     def halts(self, conflict: Conflict) -> bool:
         """Say whether the final pass may not end with this conflict."""
-        return self.choice in ("ask", "stop") and (conflict.kind, conflict.table) not in self.answers
+        settled = (conflict.kind, conflict.table) in self.answers or conflict.table in self.tables
+        return self.choice in ("ask", "stop") and not settled
 
 
 KEEP_LIVE = Policy("keep_live", {})

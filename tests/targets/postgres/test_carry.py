@@ -5,6 +5,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from databases import script
 
 from rollbook.errors import StepFailed
 from rollbook.postgres.conflict import KEEP_BACKUP, Policy
@@ -14,16 +15,6 @@ from rollbook.targets.postgres.ledger import passes, read_conflicts, read_export
 from rollbook.targets.postgres.session import connect
 
 pytestmark = pytest.mark.server
-
-
-def script(url: str, *statements: str) -> list[tuple[Any, ...]]:
-    """Execute statements; gives the rows of the last one where it has any."""
-    with closing(connect(url)) as connection:
-        connection.execute("SET search_path = public")
-        for statement in statements:
-            cursor = connection.execute(statement.encode())
-        connection.commit()
-        return cursor.fetchall() if cursor.description else []
 
 
 def site(trio: Any, good: Sequence[str], migration: Sequence[str], users: Sequence[str]) -> Sources:

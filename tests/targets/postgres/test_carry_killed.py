@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from databases import script
 
 from rollbook.postgres.names import Name
 from rollbook.targets.postgres.carry import Sources, carry, finish
@@ -41,14 +42,6 @@ _CONTENT = """
     UNION ALL SELECT 'shelf', shelf::text FROM shelf UNION ALL SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
     WHERE connamespace = 'public'::regnamespace UNION ALL SELECT tgname, tgenabled::text FROM pg_trigger WHERE NOT tgisinternal
     ORDER BY 1, 2"""
-
-
-def script(url: str, *statements: str) -> None:
-    with closing(connect(url)) as connection:
-        connection.execute("SET search_path = public")
-        for statement in statements:
-            connection.execute(statement.encode())
-        connection.commit()
 
 
 def outcome(trio: Any) -> tuple[Any, Any]:

@@ -8,29 +8,33 @@ The server holds some twenty bytes in memory for each foreign key of a row that 
 says `differences`.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
-from dataclasses import field
-from typing import TYPE_CHECKING
+from dataclasses import field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from ...dataclass import dataclass
 from ...errors import StepFailed
-from ...postgres.catalog import Catalog, Sequence, Table
+from ...postgres.catalog import Catalog
+from ...postgres.catalog import Sequence as Moved
 from ...postgres.conflict import KEEP_LIVE, Conflict, Policy
 from ...postgres.counted import Counted
-from ...postgres.names import Name, equal, listed
-from ...postgres.shape import Shape, shape
-from ...postgres.staging import THERE, Stage
+from ...postgres.names import Name
+from ...postgres.passes import Carried, Differing, Mark, Told
+from ...postgres.rules import Rules, rules_with
 from .applying import apply
 from .catalog import read_catalog
-from .counting import count_table, settle_counted
-from .differences import Side, differences
-from .ledger import close_ledger, drop_ledger, open_ledger, read_conflicts
-from .merging import Desk, merge_table
+from .counting import settle_counted
+from .exporting import Exports, export_conflicts, export_left_behind, export_table
+from .ledger import close_ledger, count_conflicts, drop_ledger, open_ledger, read_conflicts, read_exported
+from .merger import Merger, Terms
+from .merging import Watch
 from .resolving import Stages, resolve
 from .sequences import advance_sequences
 from .session import connect
 from .wording import worded
+from .writes import read_writes
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -57,60 +61,62 @@ class Sources:
     base: str | None = field(repr=False)
 
 
+def _unwatched(rows: int) -> None:
+    """Look at no rows."""
+
+
 @dataclass(frozen=True, slots=True)
-class Carried:
-    """What a pass did: *differing* rows per table, how many conflicts, which sequences moved on."""
+class Errand:
+    """Whose pass it is, where what has no place is exported to, and who watches; all of it may be left out."""
 
-    differing: tuple[tuple[Name, int], ...]
-    conflicts: int
-    sequences: tuple[Sequence, ...]
-    only_live: tuple[Name, ...]  # they have no place here or no base: their rows are to be exported
-    without_key: tuple[Name, ...]
+    mark: Mark = field(default_factory=Mark)
+    exports: Exports | None = None
+    watch: Watch = field(default=_unwatched)
 
 
-def carry(sources: Sources, *, final: bool, policy: Policy = KEEP_LIVE, untouched: Collection[Name] = ()) -> Carried:
+_ALONE: Final = Errand()
+_RULES: Final = rules_with({})
+
+
+def carry(
+    sources: Sources,
+    *,
+    final: bool,
+    policy: Policy = KEEP_LIVE,
+    untouched: Collection[Name] = (),
+    rules: Rules = _RULES,
+    errand: Errand = _ALONE,
+) -> Carried:
     """
     Carry one pass: merge every table, settle what does not fit, apply it, and commit.
 
     May be done again at any time, also after it was killed: each pass starts from the backup's own values. Until the
     *final* one, which must run while nobody writes, conflicts that a person is to settle count as won by live.
     *untouched* are tables that the migration left alone: without a base, the backup itself is theirs.
-    Raises ConflictsFound in the final pass, unless the policy settles every conflict, StepFailed where a constraint
-    refuses what could not be looked up, and Unreachable; nothing of the pass is kept then.
+    Exports are in their files before the commit. Raises ConflictsFound in the final pass, unless the policy settles
+    every conflict, StepFailed where a constraint refuses what could not be looked up, and Unreachable; nothing of the
+    pass is kept then.
     """
+    terms = Terms(policy, rules, untouched, sources.base is None)
     with worded(), closing(connect(sources.restored)) as restored:
         open_ledger(restored)
         _settings(restored)
         work = Stages(restored, read_catalog(restored))
-        with closing(connect(sources.live, reading=True)) as live:
-            theirs = read_catalog(live)
-            with closing(connect(sources.base or sources.restored, reading=True)) as base:
-                old = read_catalog(base)
-                merger = _Merger(work, live, theirs, base, old, policy, sources.base is None, untouched)
-                differing = tuple(
-                    (name, merger.merge(name)) for name in sorted(work.catalog.tables) if merger.takes(name)
-                )
-                if final:
-                    differing += tuple((name, merger.count(name)) for name in merger.without_key)
-        work.recall()
+        terms = replace(terms, policy=_ruled(policy, rules, work.catalog))
+        read = _read_live(sources, work, terms, errand, final=final)
         # The readers are closed: a snapshot of the restored database would be in the way of its constraints.
-        resolve(work, policy)
-        for one in merger.counted:
+        resolve(work, terms.policy)
+        for one in read.counted:
             settle_counted(work, one)
-        conflicts = _settled(restored, policy) if final else _count(restored)
-        apply(work, merger.counted)
-        moved = advance_sequences(restored, work.catalog, theirs)
-        close_ledger(restored, final=final)
+        counts = _export_conflicts(restored, errand.exports, final=final)
+        if final:
+            _require_settled(restored, terms.policy)
+        apply(work, read.counted)
+        moved = advance_sequences(restored, work.catalog, read.theirs)
+        told = _told(read, counts, moved, errand.exports)
+        close_ledger(restored, errand.mark, told, final=final)
         restored.commit()
-    return Carried(
-        differing=differing,
-        conflicts=conflicts,
-        sequences=moved,
-        only_live=tuple(
-            sorted(name for name in theirs.tables if name not in work.catalog.tables or name not in old.tables)
-        ),
-        without_key=tuple(merger.without_key),
-    )
+    return Carried(read.differing, sum(counts.values()), moved, read.only_live, read.without_key, told)
 
 
 def finish(url: str) -> None:
@@ -120,90 +126,93 @@ def finish(url: str) -> None:
         restored.commit()
 
 
-class _Merger:
-    """Merges table by table, from two snapshots into the stages."""
-
-    def __init__(
-        self,
-        work: Stages,
-        live: "Connection",
-        theirs: Catalog,
-        base: "Connection",
-        old: Catalog,
-        policy: Policy,
-        baseless: bool,
-        untouched: Collection[Name],
-    ) -> None:
-        self._work, self._live, self._theirs, self._base, self._old = work, live, theirs, base, old
-        self._policy, self._baseless, self._untouched = policy, baseless, untouched
-        self.without_key: list[Name] = []
-        self.counted: list[Counted] = []
-
-    def takes(self, name: Name) -> bool:
-        """Say whether a table is on both sides and its rows can be told apart."""
-        if name not in self._theirs.tables or name not in self._old.tables:
-            return False
-        if not self._shape(name).key:
-            self.without_key.append(name)
-            return False
-        return True
-
-    def merge(self, name: Name) -> int:
-        """Merge and stage one table; gives how many rows differ."""
-        table, lined = self._work.catalog.tables[name], self._shape(name)
-        stage = self._work.of(name, lined.key)
-        if stage is None:
-            return 0
-        base = Side(self._base, self._old.tables[name], self._pristine(table, lined))
-        live = Side(self._live, self._theirs.tables[name], self._theirs.tables[name].relation)
-        found = merge_table(Desk(self._work.connection, stage, lined, self._policy), differences(lined, base, live))
-        self._work.ready(stage)
-        return found
-
-    def count(self, name: Name) -> int:
-        """Load the differences of a table without a key; gives how many there are."""
-        table, lined = self._work.catalog.tables[name], self._shape(name)
-        counted = Counted(table, lined)
-        self.counted.append(counted)
-        base = Side(self._base, self._old.tables[name], self._old.tables[name].relation)
-        live = Side(self._live, self._theirs.tables[name], self._theirs.tables[name].relation)
-        found = differences(lined, base, live)
-        return count_table(self._work, counted, self._policy, found, based=not self._baseless)
-
-    def _shape(self, name: Name) -> Shape:
-        tables = self._work.catalog.tables[name], self._theirs.tables[name]
-        decided = not self._baseless or name in self._untouched
-        return shape(*tables, self._old.tables[name], decided=decided)
-
-    def _pristine(self, table: Table, lined: Shape) -> str:
-        """Give the base's rows; where the restored database is the base, as they were before the first pass."""
-        if not self._baseless:
-            return self._old.tables[table.name].relation
-        stage = Stage(table, lined.key)
-        known = self._base.execute("SELECT pg_catalog.to_regclass(%s)", (stage.pristine,)).fetchone()
-        if known == (None,):
-            return table.relation
-        columns = listed(stage.columns, "z")
-        return (
-            f"(SELECT {columns} FROM {table.relation} z WHERE NOT EXISTS"
-            f" (SELECT FROM {stage.pristine} p WHERE {equal(lined.key, 'p', 'z')})"
-            f" UNION ALL SELECT {columns} FROM {stage.pristine} z WHERE z.{THERE})"
-        )
-
-
 def _settings(restored: "Connection") -> None:
     # The pages that a pass looks up were just written by the restore: they are in memory.
     restored.execute("SELECT pg_catalog.set_config('random_page_cost', '1.1', true)")
 
 
-def _count(restored: "Connection") -> int:
-    row = restored.execute("SELECT count(*) FROM rollbook.conflicts").fetchone()
-    return row[0] if row else 0
+def _ruled(policy: Policy, rules: Rules, catalog: Catalog) -> Policy:
+    """Let the rules of whole tables settle their conflicts."""
+    winners = {name: rules.winner(name) for name in catalog.tables}
+    return replace(policy, tables={name: side for name, side in winners.items() if side is not None})
 
 
-def _settled(restored: "Connection", policy: Policy) -> int:
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What came of reading live and base."""
+
+    theirs: Catalog
+    differing: tuple[tuple[Name, Differing], ...]
+    counted: Sequence[Counted]
+    only_live: tuple[Name, ...]
+    without_key: tuple[Name, ...]
+    writes: Mapping[str, str]
+
+
+def _read_live(sources: Sources, work: Stages, terms: Terms, errand: Errand, *, final: bool) -> _Read:
+    """Merge and stage every table, from one snapshot of live."""
+    with closing(connect(sources.live)) as counting:
+        counting.autocommit = True
+        # Before the snapshot: what is written in between then shows as written, and never as nothing.
+        writes = read_writes(counting) if final else {}
+    with (
+        closing(connect(sources.live, reading=True)) as live,
+        closing(connect(sources.base or sources.restored, reading=True)) as base,
+    ):
+        merger = Merger(work, live, read_catalog(live), base, read_catalog(base), terms, errand.watch)
+        merger.translate()
+        differing = tuple((name, merger.merge(name)) for name in sorted(work.catalog.tables) if merger.takes(name))
+        if final:
+            differing += tuple((name, merger.count(name)) for name in merger.without_key)
+        merger.bring_referenced()
+        work.recall()
+        only = (
+            name for name in merger.theirs.tables if name not in work.catalog.tables or name not in merger.old.tables
+        )
+        only_live = tuple(sorted(only))
+        if final and errand.exports is not None:
+            _export_tables(live, merger.theirs, only_live, errand.exports)
+        return _Read(merger.theirs, differing, merger.counted, only_live, tuple(merger.without_key), writes)
+
+
+def _export_tables(live: "Connection", theirs: Catalog, names: Sequence[Name], exports: Exports) -> None:
+    for name in names:
+        fill = partial(export_table, live, theirs.tables[name])
+        exports.add(f"rows of {name}", f"only-live-{name.schema}.{name.name}.csv".replace("/", "_"), fill)
+
+
+def _export_conflicts(restored: "Connection", exports: Exports | None, *, final: bool) -> Mapping[str, int]:
+    """Count the conflicts by kind, table and how they were settled, and write them, and cells without a place, out."""
+    counts = count_conflicts(restored)
+    if exports is not None:
+        word = "final" if final else "first"
+        if counts:
+            exports.add(
+                "conflicts", f"conflicts-{word}.csv", lambda write: export_conflicts(read_conflicts(restored), write)
+            )
+        if any(True for _ in read_exported(restored)):
+            exports.add(
+                "cells without a column",
+                f"left-behind-{word}.csv",
+                lambda write: export_left_behind(read_exported(restored), write),
+            )
+    return counts
+
+
+def _told(read: _Read, counts: Mapping[str, int], moved: Sequence[Moved], exports: Exports | None) -> Told:
+    return Told(
+        differing={str(name): found for name, found in read.differing if found.total},
+        conflicts=counts,
+        exported=tuple(exports.files) if exports is not None else (),
+        only_live=tuple(map(str, read.only_live)),
+        without_key=tuple(map(str, read.without_key)),
+        sequences={str(one.name): one.next for one in moved},
+        writes=read.writes,
+    )
+
+
+def _require_settled(restored: "Connection", policy: Policy) -> None:
     if policy.choice in ("ask", "stop"):
         halting = tuple(one for one in read_conflicts(restored) if policy.halts(one))
         if halting:
             raise ConflictsFound(halting)
-    return _count(restored)

@@ -11,17 +11,20 @@ from ...postgres.copytext import line, value, values
 from ...postgres.counted import Counted
 from ...postgres.merge import Merged, merge
 from ...postgres.names import listed
+from ...postgres.passes import Differing
 from .differences import Difference
 from .ledger import note_conflicts
 from .loading import load
-from .merging import BATCH
+from .merging import BATCH, Watch, tally
 from .resolving import Stages
 
 if TYPE_CHECKING:
     from .session import Connection
 
 
-def count_table(work: Stages, counted: Counted, policy: Policy, found: Iterable[Difference], *, based: bool) -> int:
+def count_table(
+    work: Stages, counted: Counted, policy: Policy, found: Iterable[Difference], watch: Watch, *, based: bool
+) -> Differing:
     """
     Load the differences of a table without a key; gives how many there were.
 
@@ -30,9 +33,10 @@ def count_table(work: Stages, counted: Counted, policy: Policy, found: Iterable[
     difference any more.
     """
     work.run(*counted.make())
-    total, digest, stream = 0, 0, iter(found)
+    total, digest, stream = Differing(), 0, iter(found)
     while batch := list(islice(stream, BATCH)):
-        total += len(batch)
+        total += tally(batch)
+        watch(len(batch))
         digest = (digest + sum(map(_mark, batch))) % 2**63
         _load(work, counted, policy, batch)
     if based and _was_done(work.connection, counted, digest):

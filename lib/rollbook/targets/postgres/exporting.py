@@ -1,13 +1,20 @@
 """Writes out as CSV what has no place in the restored database."""
 
 import csv
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import field
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...beside import written_beside
+from ...dataclass import dataclass
 from ...postgres.catalog import Table
 from ...postgres.conflict import Conflict
+from ...postgres.names import Name
+from ...postgres.passes import Exported
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -17,12 +24,14 @@ Write = Callable[[bytes], object]
 _HEADS = ("table", "key", "kind", "about", "settled", "live", "backup")
 
 
-def export_table(connection: "Connection", table: Table, write: Write) -> None:
-    """Write all rows of a table as CSV with a head, a piece at a time."""
+def export_table(connection: "Connection", table: Table, write: Write) -> int:
+    """Write all rows of a table as CSV with a head, a piece at a time; gives how many there were."""
     statement = f"COPY (SELECT * FROM {table.relation}) TO STDOUT (FORMAT csv, HEADER)"
-    with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
-        for piece in copy:
-            write(bytes(piece))
+    with connection.cursor() as cursor:
+        with cursor.copy(statement.encode()) as copy:
+            for piece in copy:
+                write(bytes(piece))
+        return cursor.rowcount
 
 
 def export_conflicts(conflicts: Iterable[Conflict], write: Write) -> int:
@@ -32,6 +41,41 @@ def export_conflicts(conflicts: Iterable[Conflict], write: Write) -> int:
     for one in conflicts:
         sides = _shown(one.live), _shown(one.backup)
         write(_line((str(one.table), json.dumps(one.key), one.kind, one.about, one.settled, *sides)))
+        written += 1
+    return written
+
+
+@dataclass(slots=True)
+class Exports:
+    """The files that a pass leaves in *folder*, for their owner only; *files* are those that are whole."""
+
+    folder: Path
+    files: list[Exported] = field(default_factory=list)
+
+    def add(self, what: str, name: str, fill: Callable[[Write], int]) -> Exported:
+        """Write one file by *fill*, which gives how many rows it wrote; in place once it is whole."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path, digest, size = self.folder / name, hashlib.sha256(), 0
+        with written_beside(path, 0o600) as file:
+
+            def write(piece: bytes) -> None:
+                nonlocal size
+                size += len(piece)
+                digest.update(piece)
+                file.write(piece)
+
+            rows = fill(write)
+        made = Exported(what, str(path), rows, size, digest.hexdigest())
+        self.files.append(made)
+        return made
+
+
+def export_left_behind(cells: Iterable[tuple[Name, tuple[str, ...], Mapping[str, str | None]]], write: Write) -> int:
+    """Write the cells of columns that only live has as CSV with a head; gives how many rows there were."""
+    written = 0
+    write(_line(("table", "key", "cells")))
+    for table, key, found in cells:
+        write(_line((str(table), json.dumps(key), _shown(found))))
         written += 1
     return written
 

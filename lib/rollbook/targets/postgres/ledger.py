@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from ...postgres.conflict import Conflict
 from ...postgres.names import Name
+from ...postgres.passes import Mark, Told
+from ...schema import build, encode
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -14,7 +16,9 @@ _LOCK: Final = 0x526F6C6C626F6F6B  # "Rollbook"
 
 _MADE: Final = (
     "CREATE SCHEMA IF NOT EXISTS rollbook",
-    "CREATE TABLE IF NOT EXISTS rollbook.passes (at timestamptz NOT NULL DEFAULT now(), final boolean NOT NULL)",
+    """CREATE TABLE IF NOT EXISTS rollbook.passes (
+        at timestamptz NOT NULL DEFAULT clock_timestamp(), final boolean NOT NULL, run text NOT NULL,
+        number integer NOT NULL, told jsonb NOT NULL)""",
     """CREATE TABLE IF NOT EXISTS rollbook.conflicts (
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, kind text NOT NULL, namespace text NOT NULL,
         relation text NOT NULL, key text[] NOT NULL, about text NOT NULL, settled text NOT NULL, live jsonb,
@@ -39,9 +43,21 @@ def open_ledger(connection: "Connection") -> None:
     connection.execute("TRUNCATE rollbook.conflicts, rollbook.exported")
 
 
-def close_ledger(connection: "Connection", *, final: bool) -> None:
+def close_ledger(connection: "Connection", mark: Mark, told: Told, *, final: bool) -> None:
     """Write down that a pass was carried through; it is so when the transaction is committed."""
-    connection.execute("INSERT INTO rollbook.passes (final) VALUES (%s)", (final,))
+    connection.execute(
+        "INSERT INTO rollbook.passes (final, run, number, told) VALUES (%s, %s, %s, %s::jsonb)",
+        (final, mark.run, mark.number, json.dumps(encode(told))),
+    )
+
+
+def last_final(connection: "Connection") -> Told | None:
+    """Give what the latest final pass wrote down; None where no pass after it was, or none was final."""
+    if not passes(connection):
+        return None
+    query = "SELECT final, told FROM rollbook.passes ORDER BY at DESC LIMIT 1"
+    final, told = connection.execute(query).fetchone() or (False, None)
+    return build(Told, told) if final else None
 
 
 def passes(connection: "Connection") -> tuple[bool, ...]:
@@ -89,6 +105,18 @@ def read_conflicts(connection: "Connection") -> Iterator[Conflict]:
         )
         for kind, schema, name, key, *rest in cursor:
             yield Conflict(kind, Name(schema, name), tuple(key), *rest)
+
+
+def count_conflicts(connection: "Connection") -> Mapping[str, int]:
+    """Count the conflicts of the latest pass by kind, table and how they were settled: "kind table settled"."""
+    query = (
+        "SELECT kind, namespace, relation, settled, count(*) FROM rollbook.conflicts"
+        " GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
+    )
+    return {
+        f"{kind} {Name(schema, name)} {settled}": count
+        for kind, schema, name, settled, count in connection.execute(query)
+    }
 
 
 def read_exported(connection: "Connection") -> Iterator[tuple[Name, tuple[str, ...], Mapping[str, str | None]]]:

@@ -1,6 +1,7 @@
 """Merges the differences of one table with the backup's rows, and stages what comes of them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -11,6 +12,7 @@ from ...postgres.conflict import Conflict, Found, Kind, Policy, Side
 from ...postgres.copytext import Cells, cells, line, values
 from ...postgres.merge import Merged, left_behind, merge
 from ...postgres.names import equal, listed, quote
+from ...postgres.passes import Differing
 from ...postgres.shape import Shape
 from ...postgres.staging import THERE, Stage
 from .differences import Difference
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from .session import Connection
 
 BATCH: Final = 20_000
+
+Watch = Callable[[int], object]  # told how many more rows were looked at; raises to stop the pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +57,28 @@ class _Row:
         return self.backup is not None
 
 
-def merge_table(desk: Desk, found: Iterable[Difference]) -> int:
+def merge_table(desk: Desk, found: Iterable[Difference], watch: Watch) -> Differing:
     """Merge and stage all differences of a table, a batch at a time; gives how many there were."""
     desk.connection.execute(
         f'CREATE TEMP TABLE wanted_{desk.stage.table.oid} AS SELECT 0::bigint AS "~at", {listed(desk.stage.key)}'
         f" FROM {desk.stage.table.relation} WITH NO DATA"
     )
-    total, stream = 0, iter(found)
+    total, stream = Differing(), iter(found)
     with ThreadPoolExecutor(1) as pool:
         # The two servers that are compared read ahead while the restored database takes a batch in.
         following = pool.submit(_take, stream)
         while batch := following.result():
             following = pool.submit(_take, stream)
-            _merge_batch(desk, batch, first=total == 0)
-            total += len(batch)
+            _merge_batch(desk, batch, first=not total.total)
+            total += tally(batch)
+            watch(len(batch))
     return total
+
+
+def tally(batch: Iterable[Difference]) -> Differing:
+    """Count the differences by what they are."""
+    sorts = Counter((one.base is None, one.live is None) for one in batch)
+    return Differing(sorts[True, False], sorts[False, False], sorts[False, True])
 
 
 def _take(stream: Iterator[Difference]) -> list[Difference]:

@@ -1,0 +1,159 @@
+"""Merges table by table, from snapshots of live and base into the stages of the restored database."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import field
+from typing import TYPE_CHECKING
+
+from ...dataclass import dataclass
+from ...postgres.catalog import Catalog, Table
+from ...postgres.conflict import Policy
+from ...postgres.counted import Counted
+from ...postgres.names import Name, equal, listed, quote
+from ...postgres.natural import Named, Translation, named_tables, parents, translate
+from ...postgres.passes import Differing
+from ...postgres.rules import Rules
+from ...postgres.shape import Shape, shape
+from ...postgres.staging import STATE, THERE, Stage
+from .counting import count_table
+from .differences import Difference, Side, differences
+from .merging import Desk, Watch, merge_table
+from .naming import Moves, Reading, read_natural, renamed, rows_with
+from .resolving import Stages
+
+if TYPE_CHECKING:
+    from .session import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a pass decides: who wins, what becomes of whole tables, and which of them the migration left alone."""
+
+    policy: Policy
+    rules: Rules
+    untouched: Collection[Name]
+    baseless: bool
+
+
+@dataclass(slots=True)
+class Merger:
+    """One pass over the tables; *live* and *base* are snapshots that end before the stages are applied."""
+
+    work: Stages
+    live: "Connection"
+    theirs: Catalog
+    base: "Connection"
+    old: Catalog
+    terms: Terms
+    watch: Watch
+    without_key: list[Name] = field(default_factory=list)
+    counted: list[Counted] = field(default_factory=list)
+    translations: dict[Name, Translation] = field(default_factory=dict)
+
+    def takes(self, name: Name) -> bool:
+        """Say whether a table is on both sides, its rows can be told apart, and no rule leaves it as it is."""
+        if name not in self.theirs.tables or name not in self.old.tables or name in self.translations:
+            return False
+        if self.terms.rules.of(name) == "leave":
+            return False
+        if not self._shape(name).key:
+            self.without_key.append(name)
+            return False
+        return True
+
+    def translate(self) -> None:
+        """Find the ids of rows that are known by natural keys; to be done first."""
+        for named in named_tables(self.terms.rules, self.work.catalog, self.theirs, self.old):
+            moves, table = self._pointing(named.table), self.work.catalog.tables[named.table]
+            live, base = self._live(named.table).relation, self._base_relation(table)
+            here = Reading(self.work.connection, self._pristine(table, self.work.connection), {})
+            there = Reading(self.live, live, {column: one.live for column, one in moves.items()})
+            before = Reading(self.base, base, {column: one.base for column, one in moves.items()})
+            self.translations[named.table] = translate(
+                named, read_natural(named, here), read_natural(named, there), read_natural(named, before)
+            )
+
+    def merge(self, name: Name) -> Differing:
+        """Merge and stage one table; gives how many rows differ."""
+        table, lined = self.work.catalog.tables[name], self._shape(name)
+        stage = self.work.of(name, lined.key)
+        if stage is None:
+            return Differing()
+        found = differences(lined, Side(self.base, self.old.tables[name], self._base_relation(table)), self._live(name))
+        return self._stage(stage, lined, found)
+
+    def count(self, name: Name) -> Differing:
+        """Load the differences of a table without a key; gives how many there are."""
+        table, lined = self.work.catalog.tables[name], self._shape(name)
+        counted = Counted(table, lined)
+        self.counted.append(counted)
+        base = Side(self.base, self.old.tables[name], self.old.tables[name].relation)
+        found = differences(lined, base, self._live(name))
+        based = not self.terms.baseless
+        return count_table(self.work, counted, self.terms.policy, found, self.watch, based=based)
+
+    def bring_referenced(self) -> None:
+        """Bring live's rows that staged rows point at into the tables that are otherwise as in the backup."""
+        for name in reversed(self.translations):
+            translation = self.translations[name]
+            wanted = self._wanted(translation.named) & translation.missing
+            if not wanted:
+                continue
+            lined = self._shape(name)
+            stage = self.work.of(name, lined.key)
+            if stage is not None:
+                rows = rows_with(self._live(name), lined, translation, wanted)
+                width = len(lined.key)
+                self._stage(stage, lined, (Difference(row[:width], None, row) for row in rows))
+
+    def _stage(self, stage: Stage, lined: Shape, found: Iterator[Difference]) -> Differing:
+        moves = self._moves(lined)
+        stream = renamed(found, moves, len(lined.key)) if moves else found
+        done = merge_table(Desk(self.work.connection, stage, lined, self.terms.policy), stream, self.watch)
+        self.work.ready(stage)
+        return done
+
+    def _moves(self, lined: Shape) -> Moves:
+        pointing = self._pointing(lined.table)
+        found = {lined.carried.index(column): one for column, one in pointing.items() if column in lined.carried}
+        return {at: one for at, one in found.items() if one.live or one.base}
+
+    def _pointing(self, name: Name) -> Mapping[str, Translation]:
+        found = parents(self.work.catalog, name)
+        return {column: self.translations[one] for column, one in found.items() if one in self.translations}
+
+    def _wanted(self, named: Named) -> set[bytes]:
+        """Give the ids that live's staged rows point at."""
+        found: set[bytes] = set()
+        for key in self.work.catalog.foreign_keys:
+            stage = self.work.made.get(key.child)
+            if key.parent == named.table and key.parent_columns == (named.key,) and stage is not None:
+                column = quote(key.columns[0])
+                query = f"SELECT DISTINCT {column}::text FROM {stage.name} WHERE {THERE} AND {STATE} = 'L'"
+                found |= {one.encode() for (one,) in self.work.connection.execute(query.encode()) if one is not None}
+        return found
+
+    def _live(self, name: Name) -> Side:
+        return Side(self.live, self.theirs.tables[name], self.theirs.tables[name].relation)
+
+    def _shape(self, name: Name) -> Shape:
+        tables = self.work.catalog.tables[name], self.theirs.tables[name]
+        decided = not self.terms.baseless or name in self.terms.untouched
+        return shape(*tables, self.old.tables[name], decided=decided)
+
+    def _base_relation(self, table: Table) -> str:
+        """Give the base's rows; where the restored database is the base, as they were before the first pass."""
+        return self._pristine(table, self.base) if self.terms.baseless else self.old.tables[table.name].relation
+
+    def _pristine(self, table: Table, seen: "Connection") -> str:
+        """Give the backup's own rows of a table, whatever earlier passes did to them, as *seen* by a connection."""
+        lined = self._shape(table.name)
+        stage = Stage(table, lined.key)
+        known = seen.execute("SELECT pg_catalog.to_regclass(%s)", (stage.pristine,)).fetchone()
+        if known == (None,):
+            return table.relation
+        columns = listed(stage.columns, "z")
+        return (
+            f"(SELECT {columns} FROM {table.relation} z WHERE NOT EXISTS"
+            f" (SELECT FROM {stage.pristine} p WHERE {equal(lined.key, 'p', 'z')})"
+            f" UNION ALL SELECT {columns} FROM {stage.pristine} z WHERE z.{THERE})"
+        )
