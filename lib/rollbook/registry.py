@@ -51,6 +51,7 @@ BUILTINS: Final[Mapping[str, str]] = {
     "openedx.structures_restore": "rollbook.actions.openedx.structures_restore:StructuresRestore",
     "openedx.versions": "rollbook.actions.openedx.versions:VersionsFact",
     "postgres.backup": "rollbook.actions.postgres.backup:PostgresBackup",
+    "postgres.carry": "rollbook.actions.postgres.carry:PostgresCarry",
     "shell.run": "rollbook.actions.shell.run:ShellRun",
     "value.set": "rollbook.actions.core.value_set:ValueSet",
     "wait.for": "rollbook.actions.core.wait_for:WaitFor",

@@ -14,6 +14,7 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from ..dataclass import dataclass
 from ..ops import Execution, MongoLoad, Op, OpResult
+from ..postgres.catalog import Catalog
 from ..values import Plain
 
 Severity = Literal["ok", "warning", "missing"]
@@ -176,6 +177,9 @@ class PostgresReader(SqlReader, Protocol):
         self, database: str, query: str, parameters: Mapping[str, Plain] | None = None
     ) -> Iterator[dict[str, Plain]]:
         """Stream a query's rows as `rows` does, from another database of the server. Raises as `rows` does."""
+
+    def catalog(self, database: str) -> Catalog:
+        """Read what tables a database of the server has and what holds between them. Raises `Unreachable`."""
 
 
 @runtime_checkable

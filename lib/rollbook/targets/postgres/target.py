@@ -1,10 +1,12 @@
 """PostgreSQL as a target: a database, and what is done with whole databases of its server."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from ...ops import Execution, Op, OpResult
+from ...postgres.catalog import Catalog
 from ...values import Plain
 from ..base import PostgresReader
 from ..settings import PostgresSettings, SqlSettings
@@ -19,6 +21,7 @@ Carrier = Callable[["PostgresTarget", Op, Execution], OpResult]
 # The name of an op → the function beside this module that carries it out, as `module:function`.
 _CARRIERS: Final[Mapping[str, str]] = {
     "postgres.snapshot_dump": "dump:snapshot_dump",
+    "postgres.carry_pass": "carrying:carry_pass",
 }
 
 
@@ -74,6 +77,7 @@ class PostgresProbe(SqlProbe, PostgresReader):
     def __init__(self, target: PostgresTarget, settings: SqlSettings) -> None:
         super().__init__(target, settings)
         self._live: Callable[[], str] = lambda: target.database
+        self._connect_to: Callable[[str], Connection] = lambda database: target.connect(database, reading=True)
         self._maintenance = target.postgres.maintenance
         self._programs = target.postgres.programs
 
@@ -102,6 +106,13 @@ class PostgresProbe(SqlProbe, PostgresReader):
         """
         self.require_query(query)
         return self._stream_once(database, query, parameters or {})
+
+    def catalog(self, database: str) -> Catalog:
+        """Read what tables a database of the server has and what holds between them. Raises `Unreachable`."""
+        from .catalog import read_catalog
+
+        with closing(self._connect_to(database)) as connection:
+            return read_catalog(connection)
 
     def _stream_once(self, database: str, query: str, given: Mapping[str, Plain]) -> Iterator[dict[str, Plain]]:
         engine = self._connect(self._settings, reading=True, database=database)

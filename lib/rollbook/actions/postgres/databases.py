@@ -1,0 +1,29 @@
+"""The databases of a server as the server lists them, read from the maintenance database."""
+
+from collections.abc import Mapping
+
+from ...dataclass import dataclass
+from ...targets.base import PostgresReader
+
+_LISTED = """
+    SELECT d.oid::bigint AS oid, d.datname AS name, pg_catalog.pg_get_userbyid(d.datdba) AS owner,
+           d.datallowconn AS accepts, d.datconnlimit AS connections,
+           coalesce(pg_catalog.shobj_description(d.oid, 'pg_database'), '') AS comment
+    FROM pg_catalog.pg_database d"""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One database; *accepts* connections at all, up to *connections* of them (-1 is any number)."""
+
+    oid: int
+    name: str
+    owner: str
+    accepts: bool
+    connections: int
+    comment: str
+
+
+def list_databases(server: PostgresReader) -> Mapping[str, Listed]:
+    """List the databases by name."""
+    return {row["name"]: Listed(**row) for row in server.rows_in(server.maintenance, _LISTED)}

@@ -1,0 +1,113 @@
+"""`postgres.carry` on a real server: planned, carried, seen again, stopped at conflicts."""
+
+import csv
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from databases import script
+
+from actions.conftest import use
+from rollbook.errors import StepFailed
+from rollbook.values import Unknown
+
+from .conftest import Site
+
+pytestmark = pytest.mark.server
+
+
+def carry(site: Site, folder: Path, **given: Any) -> Any:
+    _, restored, base = site.names
+    given = {"restored": restored, "base": base, "folder": str(folder), "run": "r1", **given}
+    return use("postgres.carry", **given)
+
+
+def test_both_passes_are_planned_carried_and_seen(site: Site, tmp_path: Path) -> None:
+    """Each pass is done once in a run, by another process too, and its outputs are read from the database."""
+    machine = site.machine()
+    first, final = carry(site, tmp_path), carry(site, tmp_path, final=True)
+
+    planned = machine.plan(first)
+    machine.carry_out(*planned.ops)
+    script(site.url(user=site.app), "INSERT INTO book (shelf, title) VALUES (4, 'late')")
+    second = machine.plan(final)
+    machine.carry_out(*second.ops)
+
+    assert any("merged by key: 2 tables" in line for line in first.details(planned))
+    assert isinstance(final.outputs(second.after, ())["rows"], Unknown)
+    assert any("rows that differed in the pass before: book 4" in line for line in final.details(second))
+    again = site.machine()
+    assert again.plan(first).ops == again.plan(final).ops == ()
+    outputs = final.outputs(again.plan(final).before, ())
+    assert (outputs["tables"]["book"], outputs["conflicts"]) == ({"inserted": 3, "updated": 1, "deleted": 1}, 0)
+    books = script(site.url(site.names[1]), "SELECT title FROM book WHERE id IN (3, 7, 20, 30) OR id > 200 ORDER BY id")
+    assert [title for (title,) in books] == ["t3", "t7", "edited", "new one", "new two", "late"]
+    assert machine.plan(carry(site, tmp_path, run="r2")).ops != ()
+
+
+def test_a_restored_database_that_is_not_there_yet_is_told(site: Site, tmp_path: Path) -> None:
+    """Before the restore, the plan says that the rows are not known yet."""
+    action = carry(site, tmp_path, restored="nowhere_yet")
+
+    change = site.machine().plan(action)
+
+    assert change.ops[0].render()
+    assert action.details(change) == ("what it does per table is known when nowhere_yet is there",)
+
+
+def contested(site: Site) -> None:
+    """Have the users and the migration change the same cell."""
+    script(site.url(user=site.app), "UPDATE book SET title = 'mine' WHERE id IN (3, 53)")
+
+
+def test_conflicts_stop_the_final_pass_with_both_sides_in_a_file(site: Site, tmp_path: Path) -> None:
+    """With `stop` nothing is kept, and the file shows live and backup; an answer by kind and table settles it."""
+    contested(site)
+    machine, folder = site.machine(), tmp_path / "carry"
+    stopped = carry(site, folder, final=True)
+
+    with pytest.raises(StepFailed, match="2 conflicts are not settled: edited_by_both in book") as caught:
+        machine.carry_out(*machine.plan(stopped).ops)
+
+    assert str(folder / "conflicts-final.csv") in caught.value.advice
+    rows = list(csv.DictReader((folder / "conflicts-final.csv").read_text().splitlines()))
+    assert [(row["table"], row["kind"]) for row in rows] == [("book", "edited_by_both")] * 2
+    assert '"title": "mine"' in rows[0]["live"]
+    assert '"title": "t3"' in rows[0]["backup"]
+    assert script(site.url(site.names[1]), "SELECT count(*) FROM book WHERE title = 'new one'") == [(0,)]
+    settled = carry(site, folder, final=True, answers={"edited_by_both book": "backup"})
+    machine.carry_out(*machine.plan(settled).ops)
+    assert script(site.url(site.names[1]), "SELECT title FROM book WHERE id = 3") == [("t3",)]
+    outputs = settled.outputs(machine.plan(settled).before, ())
+    digest = hashlib.sha256(Path(outputs["conflicts_file"]).read_bytes()).hexdigest()
+    assert outputs["exported"][0]["sha256"] == digest
+    assert outputs["kinds"] == {"edited_by_both book backup": 2}
+
+
+def test_a_person_decides_in_a_file(site: Site, tmp_path: Path) -> None:
+    """With `ask` the first pass writes the open decisions down, and the final one takes what was decided."""
+    contested(site)
+    machine = site.machine()
+    first, final = (carry(site, tmp_path, final=last, conflicts="ask") for last in (False, True))
+
+    machine.carry_out(*machine.plan(first).ops)
+    path = tmp_path / "decisions.csv"
+    asked = path.read_text()
+    with pytest.raises(StepFailed, match="not settled") as caught:
+        machine.carry_out(*machine.plan(final).ops)
+    path.write_text(path.read_text().replace("edited_by_both,book,", "edited_by_both,book,live"))
+    machine.carry_out(*machine.plan(final).ops)
+
+    assert asked.splitlines() == ["kind,table,decision", "edited_by_both,book,"]
+    assert str(path) in caught.value.advice
+    assert script(site.url(site.names[1]), "SELECT title FROM book WHERE id = 3") == [("mine",)]
+
+
+def test_a_line_that_decides_nothing_is_named(site: Site, tmp_path: Path) -> None:
+    """A decision that is neither side stops the step before anything is read."""
+    (tmp_path / "decisions.csv").write_text("kind,table,decision\nedited_by_both,book,both\n")
+    machine = site.machine()
+
+    with pytest.raises(StepFailed, match="line 2: expected a kind, a table, and live or backup"):
+        machine.carry_out(*machine.plan(carry(site, tmp_path, conflicts="ask")).ops)
