@@ -36,6 +36,7 @@ BUILTINS: Final[Mapping[str, str]] = {
     "human.task": "rollbook.actions.human.task:HumanTask",
     "log.mark": "rollbook.actions.monitor.log_mark:LogMark",
     "log.scan": "rollbook.actions.monitor.log_scan:LogScan",
+    "monitor.watch": "rollbook.actions.monitor.watch:MonitorWatch",
     "notify.send": "rollbook.actions.notify.send:NotifySend",
     "openedx.assets": "rollbook.actions.openedx.assets:AssetsFact",
     "openedx.completeness": "rollbook.actions.openedx.completeness:CompletenessFact",

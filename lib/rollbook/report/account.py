@@ -8,6 +8,7 @@ from ..dataclass import dataclass
 from ..ops import OutputRecord, WrittenFile
 from ..plan import UndoKind
 from ..run import RunStatus, StepStatus
+from .graph import Graph
 from .wording import Tone
 
 UndoState = Literal["reversible", "reversed", "not reversed", "left", "refused"]
@@ -167,6 +168,7 @@ class StepAccount:
     output: OutputRecord | None = None
     files: tuple[WrittenFile, ...] = ()
     spans: tuple[Span, ...] = ()
+    graph: Graph | None = None
 
     @property
     def title(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from .account import AnswerAccount, FieldChange, Report, StepAccount, UndoAccount, UndoState
+from .graph import drawn
 from .markup import NOTHING, OPEN, Html, folded, form, joined, table
 from .wording import STEP_MARKS, STEP_TONES, counted, duration, utc
 
@@ -65,6 +66,8 @@ def found(report: Report) -> Iterator[Html]:
         yield _H4(f"{step.number}. {step.title}")
         count = len(step.details)
         yield pre(counted(count, "line"), "\n".join(step.details), open_=count <= 12)
+        if step.graph:
+            yield drawn(step.graph)
 
 
 def changes(report: Report) -> Iterator[Html]:
@@ -169,6 +172,10 @@ def missing(report: Report) -> Iterator[Html]:
         yield from table(told, ("#Step", "Name", "Status", "Why"), map(_missing_row, report.missing))
     else:
         yield Html("<p>Every planned step took place.</p>\n")
+    for step in report.missing:
+        if step.graph:
+            yield _H4(f"What step {step.number} saw: {step.title}")
+            yield drawn(step.graph)
     troubles = report.troubles
     if troubles:
         yield _H4("Retries, drift, doubts and stops on the way")

@@ -8,6 +8,7 @@ from ..plan import shown
 from ..run import Run, StepRun
 from ..values import Plain
 from .account import FieldChange, Span, StepAccount, UndoAccount, UndoState
+from .graph import graph_of
 from .impact import last_moment, waits_of, without
 from .wording import STEP_WORDS, step_words
 
@@ -71,6 +72,7 @@ def _told(number: int, run: Run, step: StepRun, waits: Sequence[Span], gaps: Seq
         output=step.output,
         files=step.files,
         spans=spans,
+        graph=graph_of(step.outputs),
     )
 
 

@@ -53,6 +53,10 @@ class Part:
     start: int
     end: int
 
+    def until(self, end: int) -> "Part":
+        """Give it without what comes after *end*."""
+        return Part(self.path, self.start, min(self.end, end))
+
 
 @dataclass(frozen=True, slots=True)
 class Grown:
