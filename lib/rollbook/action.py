@@ -231,6 +231,14 @@ class Action(Generic[S]):
         """Say what a resume may do with a step that began and did not end."""
         return "idempotent"
 
+    def proof(self, read: Readers) -> "Outcome | None":  # noqa: ARG002  # most states prove themselves when probed
+        """
+        Look, once the ops were carried out, whether they had the effect that people want; None where the state tells.
+
+        For commands that end well and did nothing. What does not pass fails the step.
+        """
+        return None
+
     def details(self, change: Change[S]) -> tuple[str, ...]:  # noqa: ARG002  # most changes are told by their fields
         """Give lines that the plan and the report show below the change; made from the states only."""
         return ()

@@ -53,6 +53,7 @@ BUILTINS: Final[Mapping[str, str]] = {
     "openedx.versions": "rollbook.actions.openedx.versions:VersionsFact",
     "postgres.backup": "rollbook.actions.postgres.backup:PostgresBackup",
     "postgres.carry": "rollbook.actions.postgres.carry:PostgresCarry",
+    "search.rebuild": "rollbook.actions.search.rebuild:SearchRebuild",
     "shell.run": "rollbook.actions.shell.run:ShellRun",
     "value.set": "rollbook.actions.core.value_set:ValueSet",
     "wait.for": "rollbook.actions.core.wait_for:WaitFor",

@@ -81,6 +81,11 @@ CASES = [
         "shell.run",
         {"command": list(TOUCH), "environment": {"TOKEN": {"secret": "env:TOKEN"}, "MODE": "fast"}},
     ),
+    _case(
+        "plain",
+        "search.rebuild",
+        {"command": list(TOUCH), "queries": [{"name": "post", "url": "/heartbeat", "json": "ok"}]},
+    ),
     _case("one", "value.set", {"value": 3}),
     _case("several", "value.set", {"values": {"window": "2h", "rows": [1, 2]}}),
     _case("holds", "assert.that", {"that": True}),

@@ -35,7 +35,7 @@ from .doubt import decide
 from .execution import LiveExecution, mark_of
 from .questions import Waiting, ask
 from .session import Session
-from .verify import carry_assertion, verify_after, verify_steps
+from .verify import carry_assertion, prove, verify_after, verify_steps
 
 PLAIN_STEP = Step("undo")
 
@@ -257,7 +257,7 @@ class Stepper:
         finally:
             attempt.output = execution.output()
         found = verify_after(attempt, after)
-        outputs = dict(attempt.action.outputs(found, results))
+        outputs = dict(attempt.action.outputs(found, results)) | prove(attempt)
         self._judge(attempt, outputs)
         verify_steps(attempt, outputs)
         files = [file for result in results for file in result.files]

@@ -33,6 +33,16 @@ def verify_after(attempt: Attempt, after: AnyState) -> AnyState:
     return found
 
 
+def prove(attempt: Attempt) -> dict[str, Plain]:
+    """Have the kind look at the effect, where it can, and give what it saw. Raises `StepFailed` where there is none."""
+    outcome = attempt.action.proof(attempt.session.planner.read)
+    if outcome is None:
+        return {}
+    if not outcome.passed:
+        raise StepFailed(f"{attempt.planned.name}: {outcome.message}", outputs=encode(outcome))
+    return {"proof": encode(outcome)}
+
+
 def verify_steps(attempt: Attempt, outputs: Plain) -> None:
     """Carry out the step's own `verify:` assertions. Raises `StepFailed` at the first that does not hold."""
     for check in attempt.step.verify:
