@@ -1,0 +1,192 @@
+"""Compares the live database with the text of a dump, or with another database, row by row."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from ...errors import TargetError
+from ...postgres.catalog import Catalog, Table
+from ...postgres.dumptext import Block, blocks
+from ...postgres.loss import Depth, Lining, TableLoss, lining
+from ...postgres.names import Name, listed
+from ...postgres.shape import shape
+from .catalog import read_catalog
+from .differences import Side, differences
+from .spill import Spill, Tally, by_key, by_row
+
+if TYPE_CHECKING:
+    from .session import Connection
+
+_ROOTS: Final = """
+    SELECT n.nspname, c.relname, rn.nspname, r.relname
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    CROSS JOIN LATERAL pg_catalog.pg_partition_root(c.oid) AS root
+    JOIN pg_catalog.pg_class r ON r.oid = root JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace
+    WHERE c.relispartition AND c.relkind = 'r'"""
+
+_AS_INSERTS: Final = "the dump has INSERT statements for it, which are not read: make it known by a restore"
+
+
+def dump_losses(live: "Connection", dump: Iterable[bytes], *, depth: Depth) -> tuple[TableLoss, ...]:
+    """
+    Compare *live*, a connection opened for reading, with the lines of a dump; in the order of their names.
+
+    Nothing is written on the server; keys and hashes go to temporary files of this machine. A row counts as changed
+    when it differs in a column that both sides have. Raises `TargetError` for a dump that breaks off.
+    """
+    return tuple(sorted(_Comparison(live, depth).of(dump), key=lambda one: one.table))
+
+
+class _Backup:
+    """What the dump has of one table; *spill* holds its rows where they are to be told apart."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.note = ""
+        self.dumped: tuple[str, ...] = ()
+        self.lined: Lining | None = None
+        self.spill: Spill | None = None
+
+
+class _Comparison:
+    """What is known of live while the dump goes by."""
+
+    def __init__(self, live: "Connection", depth: Depth) -> None:
+        self._live, self._depth = live, depth
+        self._catalog: Catalog = read_catalog(live)
+        self._roots: Mapping[Name, Name] = {
+            Name(schema, name): Name(*root) for schema, name, *root in live.execute(_ROOTS)
+        }
+        self._stack = ExitStack()
+
+    def of(self, dump: Iterable[bytes]) -> Iterator[TableLoss]:
+        """Go through the dump; partitioned tables wait for the rows of all their parts."""
+        seen: set[Name] = set()
+        waiting: dict[Name, _Backup] = {}
+        with self._stack:
+            for block in blocks(dump):
+                root = self._roots.get(block.table)
+                name = root or block.table
+                seen.add(name)
+                found = waiting.pop(name, None) or _Backup()
+                self._take(found, block, self._catalog.tables.get(name))
+                if root is None:
+                    yield self._told(name, found)
+                else:
+                    waiting[name] = found
+            for name, found in waiting.items():
+                yield self._told(name, found)
+        for name, table in self._catalog.tables.items():
+            if name not in seen:
+                yield TableLoss(str(name), None, _count(self._live, table))
+
+    def _take(self, found: _Backup, block: Block, table: Table | None) -> None:
+        if block.rows is None:
+            found.note = _AS_INSERTS
+            return
+        if found.dumped and found.dumped != block.columns:
+            raise TargetError(
+                f"the partitions of {block.table} have their columns in different orders in the dump",
+                advice="Restore the backup beside live, and compare with that database (against:).",
+            )
+        found.dumped = block.columns
+        if table is None or self._depth == "counts":
+            found.rows += sum(1 for _ in block.rows)
+            return
+        found.lined = found.lined or lining(table, block.columns)
+        found.spill = found.spill or self._stack.enter_context(Spill())
+        _spill(found.spill, found.lined, map(found.lined.dumped, block.rows), self._depth)
+        found.rows = found.spill.rows
+
+    def _told(self, name: Name, found: _Backup) -> TableLoss:
+        table = self._catalog.tables.get(name)
+        if table is None:
+            return TableLoss(str(name), None if found.note else found.rows, None, note=found.note)
+        if found.note:
+            return TableLoss(str(name), None, _count(self._live, table), note=found.note)
+        there = tuple(column.name for column in table.written)
+        plain = TableLoss(
+            str(name),
+            found.rows,
+            None,
+            by="count",
+            only_backup=tuple(one for one in found.dumped if one not in there),
+            only_live=tuple(one for one in there if one not in found.dumped),
+        )
+        if found.spill is None or found.lined is None:
+            return replace(plain, live=_count(self._live, table))
+        return self._compared(plain, table, found.lined, found.spill)
+
+    def _compared(self, plain: TableLoss, table: Table, lined: Lining, backup: Spill) -> TableLoss:
+        with Spill() as live, backup:
+            _spill(live, lined, _live_rows(self._live, table, lined.columns), self._depth)
+            tally = by_key(backup, live) if lined.keyed else by_row(backup, live)
+            return _tallied(plain, tally, live.rows, keyed=bool(lined.keyed), depth=self._depth)
+
+
+def _spill(spill: Spill, lined: Lining, rows: Iterable[bytes], depth: Depth) -> None:
+    key, add = lined.key, spill.add
+    for row in rows:
+        add(key(row), 0 if depth == "keys" and lined.keyed else hash(row))
+
+
+def _live_rows(live: "Connection", table: Table, columns: Sequence[str]) -> Iterator[bytes]:
+    query = f"COPY (SELECT {listed(columns)} FROM {table.relation}) TO STDOUT"
+    with live.cursor() as cursor, cursor.copy(query.encode()) as copy:
+        for read in copy:
+            yield bytes(read)[:-1]
+
+
+def _count(live: "Connection", table: Table) -> int:
+    row = live.execute(f"SELECT count(*) FROM {table.relation}".encode()).fetchone()
+    return row[0] if row else 0
+
+
+def _tallied(plain: TableLoss, tally: Tally, live: int, *, keyed: bool, depth: Depth) -> TableLoss:
+    return replace(
+        plain,
+        live=live,
+        added=tally.added,
+        changed=None if depth == "keys" or not keyed else tally.changed,
+        deleted=tally.deleted,
+        by="key" if keyed else "row",
+    )
+
+
+def database_losses(live: "Connection", backup: "Connection", *, depth: Depth) -> tuple[TableLoss, ...]:
+    """
+    Compare *live* with a database that the backup was restored into, both opened for reading.
+
+    By hashes of chunks first, so that what is equal is not read. In the order of their names.
+    """
+    theirs, old = read_catalog(live).tables, read_catalog(backup).tables
+    return tuple(
+        _losses(name, live, theirs.get(name), backup, old.get(name), depth) for name in sorted({*theirs, *old})
+    )
+
+
+def _losses(
+    name: Name, live: "Connection", ours: Table | None, backup: "Connection", old: Table | None, depth: Depth
+) -> TableLoss:
+    counts = None if old is None else _count(backup, old), None if ours is None else _count(live, ours)
+    plain = TableLoss(str(name), *counts)
+    if ours is None or old is None:
+        return plain
+    lined = shape(old, ours, old, decided=True)
+    plain = replace(
+        plain,
+        by="count",
+        only_backup=lined.only_backup,
+        only_live=tuple(one.name for one in ours.written if one.name not in lined.stored),
+    )
+    if depth == "counts":
+        return plain
+    # Columns that only live has are no loss by themselves: rows are compared in what both sides have.
+    found = Counter(
+        "added" if one.base is None else "deleted" if one.live is None else "changed"
+        for one in differences(lined, Side(backup, old, old.relation), Side(live, ours, ours.relation))
+    )
+    tally = Tally(found["added"], found["changed"], found["deleted"])
+    return _tallied(plain, tally, plain.live or 0, keyed=bool(lined.key), depth=depth)
