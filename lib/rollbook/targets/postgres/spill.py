@@ -25,10 +25,12 @@ class Spill:
 
     def __init__(self) -> None:
         self._stack = ExitStack()
-        enter = self._stack.enter_context
-        self._parts: list[IO[bytes]] = [enter(SpooledTemporaryFile(_IN_MEMORY)) for _ in range(_PARTS)]
+        self._parts = [self._part() for _ in range(_PARTS)]
         self._pending: list[list[bytes]] = [[] for _ in range(_PARTS)]
         self.rows = 0
+
+    def _part(self) -> IO[bytes]:
+        return self._stack.enter_context(SpooledTemporaryFile(_IN_MEMORY))
 
     def __enter__(self) -> Self:
         return self
