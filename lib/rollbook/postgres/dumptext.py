@@ -161,3 +161,27 @@ _CODECS: Final = {
     "KOI8U": "koi8_u",
     "EUC_JIS_2004": "euc_jis_2004",
 }
+
+
+_READING: Final = """\
+p=$1; restore=$2
+if [ -d "$p/dump" ]; then p=$p/dump; fi
+if [ -d "$p" ]; then exec "$restore" --data-only --file=- "$p"; fi
+case $(head -c 5 -- "$p" | od -An -tx1 | tr -d ' \\n') in
+  5047444d50|746f632e64) exec "$restore" --data-only --file=- "$p" ;;
+  1f8b*) exec gzip -dc -- "$p" ;;
+  28b52ffd*) exec zstd -dc -- "$p" ;;
+  fd377a585a) exec xz -dc -- "$p" ;;
+  425a68*) exec bzip2 -dc -- "$p" ;;
+  *) exec cat -- "$p" ;;
+esac
+"""
+
+
+def reading(path: str, restore: str) -> tuple[str, ...]:
+    """
+    Give the command that prints a dump's rows as text: a folder, an archive of any format, or SQL, compressed or not.
+
+    What it is, its first bytes say, not its name. *restore* is pg_restore of the server's major version.
+    """
+    return ("sh", "-c", _READING, "sh", path, restore)

@@ -6,16 +6,20 @@ engine holds targets. Kinds of target: local, ssh, command (hosts: things comman
 sql, mongo, http, smtp.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import field
 from datetime import datetime
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
 from ..dataclass import dataclass
 from ..ops import Execution, MongoLoad, Op, OpResult
-from ..postgres.catalog import Catalog
 from ..values import Plain
+
+if TYPE_CHECKING:
+    from ..postgres.catalog import Catalog
+    from ..postgres.loss import Depth, TableLoss
+    from ..postgres.objects import Objects
 
 Severity = Literal["ok", "warning", "missing"]
 
@@ -120,6 +124,14 @@ class HostReader(Reader, Protocol):
         Never raises for an exit code. Raises `Unreachable` or `CommandTimeout`.
         """
 
+    def lines(self, argv: tuple[str, ...]) -> Iterator[bytes]:
+        """
+        Stream the output of a command that only reads, by lines, as it is: it is not to be shown.
+
+        Closing the iterator ends the command. Raises `CommandFailed` after the last line for an exit code other than 0,
+        and `Unreachable`.
+        """
+
     def stat(self, path: str) -> FileStat | None:
         """Look at a path without following a link; None when nothing is there."""
 
@@ -178,8 +190,24 @@ class PostgresReader(SqlReader, Protocol):
     ) -> Iterator[dict[str, Plain]]:
         """Stream a query's rows as `rows` does, from another database of the server. Raises as `rows` does."""
 
-    def catalog(self, database: str) -> Catalog:
+    def catalog(self, database: str) -> "Catalog":
         """Read what tables a database of the server has and what holds between them. Raises `Unreachable`."""
+    def objects(self, database: str) -> "Objects":
+        """Read what a database of the server is made of besides rows. Raises `Unreachable` or `TargetError`."""
+
+    def losses(self, against: str, *, depth: "Depth") -> "tuple[TableLoss, ...]":
+        """
+        Compare the live database with *against*, a database of the server that a backup was restored into.
+
+        Tables in the order of their names. Raises `Unreachable` or `TargetError`.
+        """
+
+    def dump_losses(self, dump: Iterable[bytes], *, depth: "Depth") -> "tuple[TableLoss, ...]":
+        """
+        Compare the live database with the lines of a dump; nothing is written on the server.
+
+        Tables in the order of their names. Raises `Unreachable`, or `TargetError` for a dump that breaks off.
+        """
 
 
 @runtime_checkable

@@ -30,13 +30,16 @@ class LinesFile:
 
     def add(self, line: str) -> None:
         """Write one line."""
-        content = line.encode() + b"\n"
+        self.write(line.encode() + b"\n")
+        self.lines += 1
+
+    def write(self, content: bytes) -> None:
+        """Write a piece, whatever lines it is made of; they are not counted."""
         try:
             self._file.write(content)
         except OSError as error:
             raise self._refused(error) from error
         self._digest.update(content)
-        self.lines += 1
         self.size += len(content)
 
     @property

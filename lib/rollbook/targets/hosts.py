@@ -2,13 +2,14 @@
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar, Final, Protocol, TypeVar
 
 from ..errors import CommandFailed, TargetError
 from ..ops import Command, Execution, FileCopy, FileRemove, FileWrite, Op, OpResult
 from ..values import Secret
 from .base import CommandResult, FileStat, HostReader
+from .lines import stream_lines
 from .output import CommandOutput
 from .probe import BaseProbe
 from .process import Launch, Sink, never
@@ -164,6 +165,10 @@ class HostProbe(BaseProbe, HostReader):
         exited = self._launch(Launch(argv, directory=directory, timeout=timeout), output)
         output.end()
         return CommandResult(exited, output.kept.decode(errors="replace"), output.errors.decode(errors="replace"))
+
+    def lines(self, argv: tuple[str, ...]) -> Iterator[bytes]:
+        """Stream the output of a command that only reads; closing the iterator ends the command."""
+        return stream_lines(self._launch, Launch(argv), self.name, self._redactor.text)
 
     def stat(self, path: str) -> FileStat | None:
         """Look at a path without following a link; None when nothing is there."""

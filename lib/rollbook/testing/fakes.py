@@ -114,6 +114,10 @@ class FakeHost(FakeTarget):
         program = self.programs.get(argv, CommandResult(127, "", f"{argv[0]}: not found"))
         return program if isinstance(program, CommandResult) else program(self)
 
+    def lines(self, argv: tuple[str, ...]) -> Iterator[bytes]:
+        """Give the output of one of its programs by lines."""
+        return iter(self.run(argv).stdout.encode().splitlines(keepends=True))
+
     def stat(self, path: str) -> FileStat | None:
         """Look at a path."""
         self.answer()

@@ -1,0 +1,1 @@
+"""Kinds that back up, compare, restore and swap PostgreSQL databases."""

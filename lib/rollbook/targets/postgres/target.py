@@ -1,17 +1,20 @@
 """PostgreSQL as a target: a database, and what is done with whole databases of its server."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from ...ops import Execution, Op, OpResult
 from ...postgres.catalog import Catalog
+from ...postgres.loss import Depth, TableLoss
+from ...postgres.objects import Objects
 from ...values import Plain
 from ..base import PostgresReader
 from ..settings import PostgresSettings, SqlSettings
 from ..sql import SqlProbe, SqlTarget
 from .session import connect
+from .wording import asked
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -22,6 +25,7 @@ Carrier = Callable[["PostgresTarget", Op, Execution], OpResult]
 _CARRIERS: Final[Mapping[str, str]] = {
     "postgres.snapshot_dump": "dump:snapshot_dump",
     "postgres.carry_pass": "carrying:carry_pass",
+    "postgres.export": "csv_export:export_csv",
 }
 
 
@@ -113,6 +117,27 @@ class PostgresProbe(SqlProbe, PostgresReader):
 
         with closing(self._connect_to(database)) as connection:
             return read_catalog(connection)
+    def objects(self, database: str) -> Objects:
+        """Read what a database is made of besides rows."""
+        from .objects import read_objects
+
+        with asked(f"reading what {database} is made of"), closing(self._connect_to(database)) as connection:
+            return read_objects(connection)
+
+    def losses(self, against: str, *, depth: Depth) -> tuple[TableLoss, ...]:
+        """Compare the live database with one that a backup was restored into."""
+        from .losses import database_losses
+
+        doing = asked(f"comparing {self.database} with {against}")
+        with doing, closing(self._connect_to(self.database)) as live, closing(self._connect_to(against)) as backup:
+            return database_losses(live, backup, depth=depth)
+
+    def dump_losses(self, dump: Iterable[bytes], *, depth: Depth) -> tuple[TableLoss, ...]:
+        """Compare the live database with the lines of a dump."""
+        from .losses import dump_losses
+
+        with asked(f"comparing {self.database} with a dump"), closing(self._connect_to(self.database)) as live:
+            return dump_losses(live, dump, depth=depth)
 
     def _stream_once(self, database: str, query: str, given: Mapping[str, Plain]) -> Iterator[dict[str, Plain]]:
         engine = self._connect(self._settings, reading=True, database=database)

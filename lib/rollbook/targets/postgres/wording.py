@@ -29,3 +29,18 @@ def worded() -> Iterator[None]:
         raise TargetError(
             f"PostgreSQL refused a statement of the pass: {error}".strip(), advice="Nothing of the pass was kept."
         ) from error
+
+
+@contextmanager
+def asked(doing: str) -> Iterator[None]:
+    """Turn the driver's errors into ours while *doing* something that only reads, such as "comparing users"."""
+    import psycopg
+
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        raise Unreachable(f"PostgreSQL went away while {doing}: {error}".strip(), advice="Try again.") from error
+    except psycopg.Error as error:
+        raise TargetError(
+            f"PostgreSQL refused while {doing}: {error}".strip(), advice="Nothing was written; see what it says."
+        ) from error

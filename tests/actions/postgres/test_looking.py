@@ -1,0 +1,205 @@
+"""The kinds that look at databases: query, count, compare, data_loss, and export, on a real server."""
+
+import csv
+import stat
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from servers import SqlServer
+
+from rollbook.errors import TargetError
+from rollbook.planner.readers import LiveReaders
+from rollbook.registry import action_type
+from rollbook.schema import build
+from rollbook.targets import Redactor, SecretStore, TargetPool
+from rollbook.targets.base import TargetSpec
+from rollbook.testing import FakeExecution
+
+pytestmark = pytest.mark.server
+
+LIVE, OTHER = "steps_live", "steps_other"
+
+
+@dataclass(frozen=True, slots=True)
+class Forum:
+    """Two databases of one server: the live one under the target `db`, and another beside it."""
+
+    url: str
+    pool: TargetPool
+    folder: Path
+
+    @property
+    def read(self) -> LiveReaders:
+        return LiveReaders(self.pool, lambda: datetime.now(UTC), threading.Event())
+
+    def execute(self, statements: str, database: str = LIVE) -> None:
+        with psycopg.connect(f"{self.url}{database}", autocommit=True) as connection:
+            connection.execute(statements.encode())
+
+    def rows(self, query: str, database: str = LIVE) -> list[tuple[Any, ...]]:
+        with psycopg.connect(f"{self.url}{database}", autocommit=True) as connection:
+            return connection.execute(query.encode()).fetchall()
+
+    def action(self, kind: str, **arguments: Any) -> Any:
+        return build(action_type(kind), arguments)
+
+
+@pytest.fixture(scope="session")
+def keeper_url(postgres_server: SqlServer) -> Iterator[str]:
+    """Make an account that may make databases and is no superuser; gives its address without a database."""
+    address = postgres_server.url.replace("+psycopg", "")
+    with psycopg.connect(f"{address}postgres", autocommit=True) as connection:
+        connection.execute("CREATE ROLE steps_keeper LOGIN CREATEDB")
+        for name in (LIVE, OTHER):
+            connection.execute(f"CREATE DATABASE {name} OWNER steps_keeper".encode())
+    yield address.replace("postgres@", "steps_keeper@")
+    with psycopg.connect(f"{address}postgres", autocommit=True) as connection:
+        for name in (LIVE, OTHER):
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
+        connection.execute("DROP ROLE steps_keeper")
+
+
+@pytest.fixture
+def forum(keeper_url: str, tmp_path: Path) -> Iterator[Forum]:
+    """Give both databases, empty."""
+    redactor = Redactor()
+    specs = {
+        "local": TargetSpec("local", "local"),
+        "db": TargetSpec("db", "postgres", {"url": f"{keeper_url}{LIVE}"}),
+    }
+    found = Forum(keeper_url, TargetPool(specs, SecretStore({}, redactor), redactor), tmp_path)
+    for database in (LIVE, OTHER):
+        found.execute("DROP SCHEMA IF EXISTS public, rollbook CASCADE; CREATE SCHEMA public", database)
+    yield found
+    found.pool.close()
+
+
+USERS = """
+    CREATE TABLE users (id integer PRIMARY KEY, name text, joined timestamptz DEFAULT '2026-01-01 12:00+00');
+    INSERT INTO users VALUES (1, 'ann'), (2, 'bob;%s'), (3, NULL);
+"""
+
+
+def test_a_query_gives_rows_to_later_steps(forum: Forum) -> None:
+    """Rows come with their columns' names, parameters are bound, and what is beyond the limit is said to be there."""
+    forum.execute(USERS)
+    query = forum.action("postgres.query", query="SELECT id, joined FROM users WHERE id > :low ORDER BY id",
+                         params={"low": 1}, limit=1)  # fmt: skip
+
+    found = query.outputs(query.probe(forum.read), ())
+
+    assert found == {
+        "rows": [{"id": 2, "joined": "2026-01-01 12:00:00+00:00"}],
+        "first": {"id": 2, "joined": "2026-01-01 12:00:00+00:00"},
+        "count": 1,
+        "more": True,
+    }
+
+
+def test_a_query_cannot_write(forum: Forum) -> None:
+    """A query that writes is refused by the server, even where it begins like one that reads."""
+    forum.execute(USERS)
+
+    with pytest.raises(TargetError):
+        forum.action("postgres.query", query="WITH d AS (DELETE FROM users RETURNING 1) SELECT * FROM d").probe(
+            forum.read
+        )
+
+    assert forum.rows("SELECT count(*) FROM users") == [(3,)]
+
+
+@pytest.mark.parametrize(("rows", "refused"), [(3, False), (2, True)])
+def test_another_number_of_rows_refuses_the_run(forum: Forum, rows: int, refused: bool) -> None:
+    """With expect_rows, a query that gives more or fewer rows stops the runbook while it is planned."""
+    forum.execute(USERS)
+    query = forum.action("postgres.query", query="SELECT id FROM users", expect_rows=rows)
+
+    assert (query.refusal(query.probe(forum.read)) is not None) is refused
+
+
+def test_a_missing_table_is_counted_as_missing(forum: Forum) -> None:
+    """A table that a deploy dropped is told, beside the counts of the others."""
+    forum.execute(USERS + 'CREATE TABLE "We""ird" (id integer)')
+    count = forum.action("postgres.count", tables=["users", 'We"ird', "gone", "other.t"])
+
+    found = count.outputs(count.probe(forum.read), ())
+
+    assert found == {"rows": {"users": 3, 'We"ird': 0}, "missing": ["gone", "other.t"], "total": 3}
+
+
+@pytest.mark.parametrize(
+    ("since", "rows", "passed"),
+    [
+        ("", "same", True),
+        ("INSERT INTO users VALUES (4, 'new')", "same", False),
+        ("INSERT INTO users VALUES (4, 'new')", "kept", True),
+        ("DELETE FROM users WHERE id = 1", "kept", False),
+        ("UPDATE users SET name = 'x' WHERE id = 1", "kept", False),
+        ("DROP TABLE users", "kept", False),
+        ("CREATE INDEX by_name ON users (name)", "none", False),
+    ],
+)
+def test_two_databases_are_compared(forum: Forum, since: str, rows: str, passed: bool) -> None:
+    """What is made of other objects, or lost or changed rows, does not pass; new rows do where rows are to be kept."""
+    forum.execute(USERS)
+    forum.execute(USERS, OTHER)
+    forum.execute(since or "SELECT 1")
+
+    outcome = forum.action("postgres.compare", against=OTHER, rows=rows).probe(forum.read)
+
+    assert outcome.passed is passed, outcome.message
+
+
+def test_losses_are_told_before_anything_is_done(forum: Forum) -> None:
+    """The plan names what is gone, counts what came since, and gives both to later steps."""
+    forum.execute(USERS + "CREATE TABLE posts (id integer PRIMARY KEY)", OTHER)
+    forum.execute(USERS)
+    forum.execute("ALTER TABLE users DROP COLUMN joined; INSERT INTO users VALUES (9, 'new')")
+    loss = forum.action("postgres.data_loss", against=OTHER)
+
+    state = loss.probe(forum.read)
+
+    given = loss.outputs(state, ())
+    assert (given["gone"], given["added"], given["differing"]) == (["posts", "users.joined"], 1, ["posts", "users"])
+    assert state.gone == ("posts", "users.joined")
+
+
+def test_an_export_is_for_its_owner_only(forum: Forum, tmp_path: Path) -> None:
+    """The rows come with a head, values with commas and percent signs as they are, in a file of mode 0600."""
+    forum.execute(USERS)
+    path = tmp_path / "kept" / "users.csv"
+    export = forum.action(
+        "postgres.export", query="SELECT id, name FROM users WHERE id >= :low AND name LIKE 'b%' ORDER BY id;",
+        params={"low": 2}, path=str(path),
+    )  # fmt: skip
+    before = export.probe(forum.read)
+    after = export.desired(before)
+
+    (result,) = [op.carry_out(forum.pool, FakeExecution()) for op in export.ops(before, after)]
+
+    assert list(csv.reader(path.read_text().splitlines())) == [["id", "name"], ["2", "bob;%s"]]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert result.outputs["rows"] == 1
+    assert export.ops(export.probe(forum.read), after) == ()
+
+
+def test_an_export_cannot_write(forum: Forum, tmp_path: Path) -> None:
+    """A statement smuggled into the query changes nothing, and leaves no file."""
+    forum.execute(USERS)
+    path = tmp_path / "users.csv"
+    export = forum.action(
+        "postgres.export", query="SELECT 1) TO STDOUT; DELETE FROM users; COPY (SELECT 1", path=str(path)
+    )
+    before = export.probe(forum.read)
+
+    with pytest.raises(TargetError):
+        forum.pool.execute(*export.ops(before, export.desired(before)), FakeExecution())
+
+    assert forum.rows("SELECT count(*) FROM users") == [(3,)]
+    assert not path.exists()
