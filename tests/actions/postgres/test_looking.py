@@ -1,7 +1,9 @@
 """The kinds that look at databases: query, count, compare, data_loss, and export, on a real server."""
 
 import csv
+import gzip
 import stat
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from servers import SqlServer
+from servers import SqlServer, _program
 
 from rollbook.errors import TargetError
 from rollbook.planner.readers import LiveReaders
@@ -203,3 +205,39 @@ def test_an_export_cannot_write(forum: Forum, tmp_path: Path) -> None:
 
     assert forum.rows("SELECT count(*) FROM users") == [(3,)]
     assert not path.exists()
+
+
+@pytest.mark.parametrize("form", ["plain", "gzip", "custom", "directory", "tar"])
+def test_dumps_of_every_form_tell_the_losses(forum: Forum, tmp_path: Path, form: str) -> None:
+    """Whatever pg_dump wrote, and whoever called it, what came since is counted."""
+    forum.execute(USERS)
+    path = tmp_path / "dump"
+    letter = "plain" if form == "gzip" else form
+    subprocess.run(
+        [_program("pg_dump"), "-d", f"{forum.url}{LIVE}", f"--format={letter}", f"--file={path}"], check=True
+    )
+    if form == "gzip":
+        path.write_bytes(gzip.compress(path.read_bytes()))
+    forum.execute("DELETE FROM users WHERE id = 1; INSERT INTO users VALUES (7), (8)")
+    loss = forum.action("postgres.data_loss", backup=str(path))
+
+    given = loss.outputs(loss.probe(forum.read), ())
+
+    assert (given["added"], given["changed"], given["deleted"]) == (2, 0, 1)
+
+
+def test_a_dump_that_is_not_there_is_told(forum: Forum) -> None:
+    """A path with nothing at its end is an error that names it, and not a dump without rows."""
+    with pytest.raises(TargetError, match="no-such-dump"):
+        forum.action("postgres.data_loss", backup="/nowhere/no-such-dump").probe(forum.read)
+
+
+def test_a_damaged_archive_is_told(forum: Forum, tmp_path: Path) -> None:
+    """An archive that cannot be read to its end gives no counts."""
+    forum.execute(USERS)
+    path = tmp_path / "dump"
+    subprocess.run([_program("pg_dump"), "-Fc", "-d", f"{forum.url}{LIVE}", f"--file={path}"], check=True)
+    path.write_bytes(path.read_bytes()[:-200])
+
+    with pytest.raises(TargetError):
+        forum.action("postgres.data_loss", backup=str(path)).probe(forum.read)
