@@ -192,6 +192,7 @@ class PostgresReader(SqlReader, Protocol):
 
     def catalog(self, database: str) -> "Catalog":
         """Read what tables a database of the server has and what holds between them. Raises `Unreachable`."""
+
     def objects(self, database: str) -> "Objects":
         """Read what a database of the server is made of besides rows. Raises `Unreachable` or `TargetError`."""
 

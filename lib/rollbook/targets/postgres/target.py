@@ -117,6 +117,7 @@ class PostgresProbe(SqlProbe, PostgresReader):
 
         with closing(self._connect_to(database)) as connection:
             return read_catalog(connection)
+
     def objects(self, database: str) -> Objects:
         """Read what a database is made of besides rows."""
         from .objects import read_objects
