@@ -20,7 +20,7 @@ from .surroundings import Surroundings, hush
 
 if TYPE_CHECKING:
     from fabric import Connection
-    from paramiko import Transport
+    from paramiko import Channel, Transport
 
 _SSH: Final = 22
 _KEEPALIVE: Final = 15
@@ -62,6 +62,7 @@ class SshTarget(HostTarget[SshSettings]):
         options: dict[str, object] = {
             "banner_timeout": settings.connect_timeout,
             "auth_timeout": settings.connect_timeout,
+            "transport_factory": _transport,
         }
         if settings.key is not None:
             options |= {"key_filename": settings.key, "look_for_keys": False, "allow_agent": False}
@@ -117,7 +118,9 @@ class SshTarget(HostTarget[SshSettings]):
                 f"{self.name}: {place} does not answer: {self.safe(error) or type(error).__name__}",
                 advice="Is the host up, and does `ssh` reach it from this machine?",
             ) from error
-        _tune(made.client.get_transport())
+        transport = made.client.get_transport()
+        transport.set_keepalive(_KEEPALIVE)
+        _acknowledge_at_once(transport.sock)
         return made
 
     def identity(self) -> Mapping[str, str]:
@@ -189,10 +192,18 @@ class SshTarget(HostTarget[SshSettings]):
                 self._connection = None
 
 
-def _tune(transport: "Transport") -> None:
-    """Send small packets at once, and notice within a minute when the host is gone."""
-    transport.set_keepalive(_KEEPALIVE)
-    if isinstance(transport.sock, socket.socket):
-        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def _transport(sock: "socket.socket | Channel", **options: object) -> "Transport":
+    """Make a transport that sends small packets at once, also those of the login, and notices when the host is gone."""
+    from paramiko import Transport
+
+    if isinstance(sock, socket.socket):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
-            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENT_SECONDS * 1000)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENT_SECONDS * 1000)
+    return Transport(sock, **options)
+
+
+def _acknowledge_at_once(sock: "socket.socket | Channel") -> None:
+    """Let the first command not wait for the host, which holds its answer back until what it said last has arrived."""
+    if isinstance(sock, socket.socket) and hasattr(socket, "TCP_QUICKACK"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
