@@ -13,8 +13,9 @@ import json
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count, islice
 from pathlib import Path
@@ -24,6 +25,7 @@ from .accounts import account, operator
 from .beside import sync_folder, write_beside
 from .dataclass import dataclass
 from .errors import JournalError, LockHeld
+from .plan import Plan
 from .schema import encode
 from .values import Plain
 
@@ -55,6 +57,7 @@ RecordType = Literal[
 ]
 TYPES: Final = frozenset(get_args(RecordType))
 GENESIS: Final = "0" * 64
+_BLOCK: Final = 1 << 16  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +154,9 @@ class Journal:
         """
         Write a record and force it to disk.
 
-        Returns only once the record would survive a power cut, so an effect may rely on it. Raises
-        `JournalError` and leaves the file as it was; from then on every append is refused, for a run
-        that cannot be journalled must stop.
+        Returns only once the record would survive a power cut, so an effect may rely on it. A *plan* may be given
+        as it is. Raises `JournalError` and leaves the file as it was; from then on every append is refused, for a
+        run that cannot be journalled must stop.
         """
         with self._guard:
             if self._failed:
@@ -161,29 +164,29 @@ class Journal:
             number = self._number + 1
             at = self._clock().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             head = {"n": number, "at": at, "type": type, "prev": self.head}
-            text = _WRITER.encode({**head, **{key: part for key, part in content.items() if key not in head}})
-            line = to_bytes(text)
-            del text  # of a long plan as large as the line
-            self._write(line)
-            record = Record(number, at, type, content, hashlib.sha256(line).hexdigest())
+            told = {**head, **{key: part for key, part in content.items() if key not in head}}
+            record = Record(number, at, type, content, self._write(_pieces(told)))
             self._number, self.head = number, record.digest
             return record
 
-    def _write(self, line: bytes) -> None:
+    def _write(self, pieces: Iterable[bytes]) -> str:
+        """Write a line and give its hash."""
         found = os.fstat(self._file)
         if not found.st_nlink:
             failure = self._removed()
             self._failed = str(failure)
             raise failure
-        size = found.st_size
+        size, digest = found.st_size, hashlib.sha256()
         try:
-            _write_whole(self._file, line)
+            for block in _blocks(pieces, digest.update):
+                _write_whole(self._file, block)
             os.fdatasync(self._file)
         except OSError as error:
             failure = self._unwritable(error)
             self._failed = str(failure)
             os.ftruncate(self._file, size)
             raise failure from error
+        return digest.hexdigest()
 
     def _removed(self) -> JournalError:
         """Save what the file held, which is there for as long as it is open."""
@@ -225,8 +228,34 @@ def to_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _write_whole(file: int, line: bytes) -> None:
-    if os.writev(file, (line, b"\n")) != len(line) + 1:
+def _pieces(told: Mapping[str, Plain]) -> Iterator[bytes]:
+    """Write a record as JSON, a plan at its end and a step at a time: as one text it is as large as all else there."""
+    plan = told.get("plan")
+    if not isinstance(plan, Plan):
+        yield to_bytes(_WRITER.encode(told))
+        return
+    rest = {key: part for key, part in told.items() if key != "plan"}
+    cover = {key: part for key, part in encode(replace(plan, steps=())).items() if key != "steps"}
+    yield to_bytes(f'{_WRITER.encode(rest)[:-1]},"plan":{_WRITER.encode(cover)[:-1]},"steps":[')
+    for number, step in enumerate(plan.steps):
+        yield (b"," if number else b"") + to_bytes(_WRITER.encode(step))
+    yield b"]}}"
+
+
+def _blocks(pieces: Iterable[bytes], hashed: Callable[[bytes], None]) -> Iterator[bytes]:
+    """Put the pieces of a line together for writing, the end of the line, which is not *hashed*, with the last."""
+    block = bytearray()
+    for piece in pieces:
+        hashed(piece)
+        block += piece
+        if len(block) >= _BLOCK:
+            yield bytes(block)
+            block.clear()
+    yield bytes(block + b"\n")
+
+
+def _write_whole(file: int, block: bytes) -> None:
+    if os.write(file, block) != len(block):
         raise OSError(errno.ENOSPC, "the disk is full")
 
 
@@ -277,11 +306,15 @@ def replay(path: Path) -> tuple[Record, ...]:
     return tuple(read_records(path))
 
 
-def read_records(path: Path) -> Iterator[Record]:
-    """Read a journal as `replay` does, one record at a time: a long one is far larger in memory than on disk."""
+def read_records(path: Path, first: Record | None = None) -> Iterator[Record]:
+    """
+    Read a journal as `replay` does, one record at a time: a long one is far larger in memory than on disk.
+
+    *first* is given as it is for a line with its hash: it holds a whole plan.
+    """
     try:
         with path.open("rb") as file:
-            for record, _ in _parse(file, path):
+            for record, _ in _parse(file, path, first):
                 yield record
     except FileNotFoundError as error:
         raise JournalError(f"There is no journal at {path}.", advice="`runs` lists the runs there are.") from error
@@ -289,10 +322,13 @@ def read_records(path: Path) -> Iterator[Record]:
         raise JournalError(f"The journal {path} cannot be read: {error.strerror}.") from error
 
 
-def _parse(file: BinaryIO, path: Path) -> Iterator[tuple[Record, int]]:
+def _parse(file: BinaryIO, path: Path, first: Record | None = None) -> Iterator[tuple[Record, int]]:
     """Yield each whole record with the place of the file where it ends."""
     previous, end = GENESIS, 0
-    for number in count(1):
+    if first is not None and _begins_with(file, first):
+        yield first, file.tell()
+        previous, end = first.digest, file.tell()
+    for number in count(1 if not end else 2):
         whole = file.readline()
         if not whole.endswith(b"\n"):
             return
@@ -314,6 +350,18 @@ def _parse(file: BinaryIO, path: Path) -> Iterator[tuple[Record, int]]:
             )
         previous = record.digest
         yield record, end
+
+
+def _begins_with(file: BinaryIO, first: Record) -> bool:
+    """Pass over the first line where it is this record, else stay before it."""
+    digest = hashlib.sha256()
+    while (part := file.readline(_BLOCK)) and not part.endswith(b"\n"):
+        digest.update(part)
+    digest.update(part[:-1])
+    same = part.endswith(b"\n") and digest.hexdigest() == first.digest
+    if not same:
+        file.seek(0)
+    return same
 
 
 _TAMPERED: Final = (

@@ -133,7 +133,8 @@ class Run:
     *head* is the journal's head hash, *waiting_for* the address of an open question, *operator* who
     started it (`user@host`), *operators* all who carried it on. *abandoning* is the reason for which it is
     being given up: what is left of it are its `finally` steps. *agreement_due*: newly planned steps wait to
-    be agreed to. *ended_because* is what its end gave as a reason.
+    be agreed to. *ended_because* is what its end gave as a reason. *first* is the record that it began with,
+    its plan no longer as JSON: a plan is large, and whoever reads the journal again need not decode it again.
     """
 
     id: str
@@ -158,6 +159,7 @@ class Run:
     ended_because: str = ""
     records: int = 0
     head: str = ""
+    first: Record | None = field(default=None, repr=False, compare=False)
 
     @property
     def resumable(self) -> bool:
@@ -169,17 +171,13 @@ class Run:
         return next((step for step in self.steps if step.address == address), None)
 
 
-def fold(records: Iterable[Record], known: Plan | None = None) -> Run:
-    """
-    Tell the run of a journal's records. Raises `JournalError` when they do not begin with a run's start.
-
-    Steps of *known* that the journal tells in just these words are used for its own: a plan is large.
-    """
+def fold(records: Iterable[Record]) -> Run:
+    """Tell the run of a journal's records. Raises `JournalError` when they do not begin with a run's start."""
     rest = iter(records)
     first = next(rest, None)
     if first is None or first.type != "run_started":
         raise JournalError("The journal is empty: the run was stopped before it began.", advice="Start a new run.")
-    run = _start(first, known)
+    run = _start(first)
     steps = {step.address: step for step in run.steps}
     last = first
     del first  # and with it the plan as JSON
@@ -193,8 +191,8 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _start(record: Record, known: Plan | None) -> Run:
-    plan = _plan(record["plan"], known)
+def _start(record: Record) -> Run:
+    plan = record["plan"] if isinstance(record["plan"], Plan) else build(Plan, record["plan"])
     return Run(
         id=record["run"],
         plan=plan,
@@ -209,13 +207,12 @@ def _start(record: Record, known: Plan | None) -> Run:
         last_at=moment(record.at),
         records=record.number,
         head=record.digest,
+        first=replace(record, content={**record.content, "plan": plan}),
     )
 
 
-def _plan(content: Plain, known: Plan | None) -> Plan:
-    """Decode a plan with the steps that *known* has of it."""
-    if known is None:
-        return build(Plan, content)
+def _plan(content: Plain, known: Plan) -> Plan:
+    """Decode a plan with the steps that *known* has of it, which the journal tells in just these words."""
     there = {step.address: step for step in known.steps}
     steps = [_shared(step, there) for step in content["steps"]]
     return build(Plan, {**content, "steps": steps})

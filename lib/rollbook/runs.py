@@ -11,8 +11,7 @@ from .accounts import operator as operator
 from .beside import write_beside
 from .dataclass import dataclass
 from .errors import JournalError, NotFoundError, RefusedError, SchemaError
-from .journal import read_records
-from .plan import Plan
+from .journal import Record, read_records
 from .run import Run, fold
 from .values import Plain
 
@@ -51,10 +50,10 @@ class RunFolder:
         safe = "".join(letter if letter.isalnum() or letter in "._-@#[]" else "+" for letter in address)
         return self.path / "output" / f"{safe[:180]}.log"
 
-    def read(self, known: Plan | None = None) -> Run:
-        """Fold the journal, with the steps of a plan that is *known* already. Raises `JournalError`."""
+    def read(self, first: Record | None = None) -> Run:
+        """Fold the journal, whose *first* record need not be decoded where it is known. Raises `JournalError`."""
         try:
-            return fold(read_records(self.journal), known)
+            return fold(read_records(self.journal, first))
         except (SchemaError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise JournalError(
                 f"The journal {self.journal} cannot be read by this version: {type(error).__name__}.",

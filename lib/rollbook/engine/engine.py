@@ -58,11 +58,14 @@ class Engine:
                 session.locks = locks
                 content = {"run": self.folder.id, "plan": plan, "digest": plan.digest, "reason": reason}
                 with beginning(self.folder, plan, undone):
-                    session.record("run_started", operator=session.operator, version=__version__, **content)
+                    first = session.record("run_started", operator=session.operator, version=__version__, **content)
+                # Where a secret was taken out of it, what the journal tells of the plan is not just the plan.
+                known = first if isinstance(first["plan"], Plan) else None
+                del first
                 for place in locks.places:
                     session.record("lock_taken", name=plan.lock, place=place)
                 self._walk(session, plan, None).go()
-        return self._ended(self.folder.read(plan))
+        return self._ended(self.folder.read(known))
 
     def resume(self, *, skip: Mapping[str, str] | None = None, done: Mapping[str, str] | None = None) -> Run:
         """
@@ -88,7 +91,7 @@ class Engine:
                 else:
                     walk.after_drift(run)
                     walk.go()
-        return self._ended(self.folder.read(run.plan))
+        return self._ended(self.folder.read(run.first))
 
     def abandon(self, reason: str) -> Run:
         """End a run for good where it is: its `finally` steps run, what it changed stays. Raises `RefusedError`."""

@@ -9,7 +9,7 @@ from ..dataclass import dataclass
 from ..errors import Interrupted
 from ..journal import Journal, Record, RecordType
 from ..ops import Clock
-from ..plan import PlannedStep
+from ..plan import Plan, PlannedStep
 from ..planner.planner import Planner
 from ..planner.scope import Known
 from ..runs import RunFolder
@@ -53,8 +53,13 @@ class Session:
 
     def record(self, type: RecordType, **content: Plain) -> Record:  # noqa: A002  # the record's own word
         """Journal something, without secrets, and let the watcher see it."""
-        plain = {key: encode(value) for key, value in content.items()}
-        record = self.journal.append(type, **self.planner.pool.redactor.plain(plain))
+        redactor = self.planner.pool.redactor
+        # A plan is written a step at a time where nothing must be taken out of it.
+        plain = {
+            key: value if isinstance(value, Plan) and redactor.empty else encode(value)
+            for key, value in content.items()
+        }
+        record = self.journal.append(type, **redactor.plain(plain))
         if type in ("step_finished", "step_skipped"):
             self._learn(record)
         self.watcher.record(record)

@@ -8,7 +8,7 @@ Rollbook's and kills its own process with SIGKILL there.
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 
@@ -64,12 +64,13 @@ def crashing(at: int, crash: Callable[[], None] = raise_crash) -> Iterator[Point
     points = Points(at, crash)
     append, write, execute = Journal.append, Journal._write, TargetPool.execute  # noqa: SLF001  # the place to tear a line
 
-    def torn_write(journal: Journal, line: bytes) -> None:
+    def torn_write(journal: Journal, pieces: Iterable[bytes]) -> str:
+        line = b"".join(pieces)
         if points.reach():
             with journal.path.open("ab") as file:
                 file.write(line[: len(line) // 2])
             points.crash()
-        write(journal, line)
+        return write(journal, (line,))
 
     def crashing_append(journal: Journal, type: RecordType, **content: Plain) -> Record:  # noqa: A002  # as Journal's
         points.pass_by()
