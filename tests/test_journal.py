@@ -1,6 +1,7 @@
 """The journal: what is appended is there, in order, unchanged."""
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rollbook.errors import JournalError, LockHeld
-from rollbook.journal import GENESIS, Journal, replay
+from rollbook.journal import GENESIS, Journal, read_records, replay
+from rollbook.plan import Plan, PlannedStep
+from rollbook.schema import encode
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -111,3 +114,30 @@ def test_the_first_record_names_nothing_before_it(tmp_path: Path) -> None:
         record = journal.append("note", text="x")
 
     assert record.at == "2026-01-02T03:04:05.678Z"
+
+
+def test_a_plan_is_written_as_it_would_be_as_json(tmp_path: Path) -> None:
+    """A plan that is given as it is reads back as its JSON form, with the hash of its line."""
+    step = PlannedStep("one", "one", "‹run id›", "shell.run", "run", arguments={"steps": []})
+    for steps in ((), (step,), (step, step)):
+        plan = Plan("book", "t", "here", steps, sources={"book.yml": "é"})
+        path = tmp_path / str(len(steps)) / "journal.jsonl"
+
+        with Journal(path) as journal:
+            written = journal.append("run_started", plan=plan, reason="why")
+
+        (record,) = replay(path)
+        assert record.content == {"plan": encode(plan), "reason": "why"}
+        assert record.digest == written.digest
+
+
+def test_a_first_record_that_is_known_is_taken_for_its_own_line_only(tmp_path: Path) -> None:
+    """What is known of the first line stands for a line with its hash; any other line is read."""
+    path = tmp_path / "run" / "journal.jsonl"
+    with Journal(path) as journal:
+        first = journal.append("note", text="first" * 20_000)
+        journal.append("note", text="second")
+    known = replace(first, content={"text": "known"})
+
+    assert [record["text"] for record in read_records(path, known)] == ["known", "second"]
+    assert next(read_records(path, replace(known, digest=GENESIS)))["text"] == first["text"]

@@ -117,16 +117,20 @@ def bind(value: Plain, known: Mapping[str, Plain]) -> Plain:
     """
     if isinstance(value, str):  # as most values are, at every step of a run
         return _bind_text(value, known) if "‹run " in value else value
-    match value:
-        case Unknown(source=source):
-            return known.get(source, value)
-        case {"$unknown": str(source), **rest} if not rest:
-            return known.get(source, value)
-        case dict():
+    if isinstance(value, dict):
+        source = source_of(value)
+        if source is None:
             return {key: bind(part, known) for key, part in value.items()}
-        case list() | tuple():
-            return [bind(part, known) for part in value]
-    return value
+        return known.get(source, value)
+    if isinstance(value, list | tuple):
+        return [bind(part, known) for part in value]
+    return known.get(value.source, value) if isinstance(value, Unknown) else value
+
+
+def source_of(value: Mapping[str, Plain]) -> str | None:
+    """Give the source of an Unknown in its JSON form; None for any other mapping."""
+    source = value.get(UNKNOWN_KEY) if len(value) == 1 else None
+    return source if isinstance(source, str) else None
 
 
 def _bind_text(value: str, known: Mapping[str, Plain]) -> str:

@@ -34,7 +34,7 @@ class LiveExecution:
         self._watcher = watcher
         self._kill = kill
         self._deadline = deadline
-        self._file = OutputFile(folder.output(address))
+        self._file: OutputFile | None = None  # most commands print nothing
         self._tail = b""
 
     @property
@@ -49,18 +49,14 @@ class LiveExecution:
 
     def write_output(self, chunk: bytes) -> None:
         """Add redacted output; later attempts add to the same file, which keeps a beginning and an end."""
+        if self._file is None:
+            self._file = OutputFile(self._folder.output(self._address))
         try:
             self._file.write(chunk)
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise _unwritable(self._file, error) from error
         self._tail = (self._tail + chunk[-_TAIL:])[-_TAIL:]
         self._watcher.output(self._address, chunk)
-
-    def _unwritable(self, error: OSError) -> JournalError:
-        return JournalError(
-            f"The output file {self._file.path} cannot be written: {error.strerror}. The run stops here.",
-            advice="Make room or fix the rights, then resume: the step is in doubt, for it had begun.",
-        )
 
     def progress(self, done: int, total: int | None, unit: Literal["B", "rows", "items"]) -> None:
         """Tell how far the op is."""
@@ -72,11 +68,20 @@ class LiveExecution:
 
     def output(self) -> OutputRecord | None:
         """Close the file and describe what it keeps of this attempt."""
+        if self._file is None:
+            return None
         try:
             self._file.close()
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise _unwritable(self._file, error) from error
         if not self._file.size:
             return None
         path = str(self._file.path.relative_to(self._folder.path))
         return OutputRecord(path, self._file.size, self._file.sha256, self._tail.decode(errors="replace"))
+
+
+def _unwritable(file: OutputFile, error: OSError) -> JournalError:
+    return JournalError(
+        f"The output file {file.path} cannot be written: {error.strerror}. The run stops here.",
+        advice="Make room or fix the rights, then resume: the step is in doubt, for it had begun.",
+    )

@@ -43,22 +43,22 @@ def put(folder: RunFolder, kind: Kind, content: Mapping[str, Plain]) -> None:
     write_beside(folder.inbox / f"{name}.json", (json.dumps({"kind": kind, **content}).encode(),))
 
 
-def take(folder: RunFolder) -> Iterator[Message]:
+def take(inbox: Path) -> Iterator[Message]:
     """
-    Yield the messages in order; each file is removed once its turn is over, so it is journalled before.
+    Yield a run's messages in order; each file is removed once its turn is over, so it is journalled before.
 
     An answer stays until its question took it, however many resumes later: see `Message.done`.
     """
-    for message in _messages(folder):
+    for message in _messages(inbox):
         yield message
         if message.kind != "answer":
             message.done()
 
 
-def _messages(folder: RunFolder) -> Iterator[Message]:
-    if not folder.inbox.is_dir():
+def _messages(inbox: Path) -> Iterator[Message]:
+    if not inbox.is_dir():
         return
-    for path in sorted(folder.inbox.glob("*.json")):
+    for path in sorted(inbox.glob("*.json")):
         message = _read(path)
         if message is None:
             path.rename(path.with_suffix(".unreadable"))
@@ -112,7 +112,7 @@ def take_if_free(folder: RunFolder) -> None:
     """Take notes into the journal when nobody carries out the run; answers wait for `resume`."""
     try:
         with Journal(folder.journal) as journal:
-            for message in _messages(folder):
+            for message in _messages(folder.inbox):
                 if message.kind == "note":
                     journal.append("note", **message.content)
                     message.done()

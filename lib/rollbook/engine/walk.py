@@ -36,6 +36,7 @@ class Walk:
         self.session = session
         self.on_undo: Callable[[], None] = lambda: None
         self._past = dict(past)
+        self._inbox = session.folder.inbox
         self._stepper = Stepper(session, self._past)
         session.known |= {address: Known.of(step) for address, step in past.items() if step.done}
         self._take(plan)
@@ -106,7 +107,7 @@ class Walk:
     def boundary(self) -> None:
         """Take in what others sent, and stop here when somebody asked to."""
         self.session.answers.clear()
-        for message in inbox.take(self.session.folder):
+        for message in inbox.take(self._inbox):
             match message.kind:
                 case "note":
                     self.session.record("note", **message.content)

@@ -9,7 +9,7 @@ from ..dataclass import dataclass
 from ..plan import PlannedStep, Section
 from ..run import StepRun
 from ..runbook import Runbook, Step
-from ..values import Plain, Unknown
+from ..values import Plain, Unknown, source_of
 
 _PLAIN_ITEM: Final = re.compile(r"[A-Za-z0-9._:+-]{1,40}")
 
@@ -94,14 +94,10 @@ def item_places(items: Sequence[Plain]) -> tuple[str, ...]:
 
 def with_unknowns(value: Plain) -> Plain:
     """Turn the JSON form of what is not known yet into `Unknown`s, for expressions."""
-    match value:
-        case {"$unknown": str(source), **rest} if not rest:
-            return Unknown(source)
-        case dict():
-            return {key: with_unknowns(part) for key, part in value.items()}
-        case list() | tuple():
-            return [with_unknowns(part) for part in value]
-    return value
+    if isinstance(value, dict):
+        source = source_of(value)
+        return {key: with_unknowns(part) for key, part in value.items()} if source is None else Unknown(source)
+    return [with_unknowns(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def unknown_outputs(step_id: str) -> Unknown:

@@ -1,6 +1,7 @@
 """Plain text inside Markdown: whatever it holds, it stays text, and stays readable."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from .wording import visible
@@ -10,10 +11,12 @@ from .wording import visible
 _SPECIAL: Final = r"[\\`*\[\]<|~$]|(?<![^\W_])_|_(?![^\W_])|&(?=[#\w]+;)|:(?=//)|(?i:(?<=www)\.)"
 _SUSPECT: Final = frozenset("\\`*[]<|~$_&:")
 _SPLITTING: Final = frozenset("|\\`")
+_REMEMBERED: Final = 256  # texts: names, kinds and states come again at every step
 _OPENING: Final = r"^([-+#=>])"
 _NUMBERED: Final = r"^(\d+)([.)])"
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def text(value: str) -> str:
     """Write *value* on one line, for the middle of a line or a table's cell."""
     return _special(" ".join(visible(value).split()))
@@ -31,6 +34,7 @@ def quote(value: str) -> str:
     return "\n".join(f"> {line}{end}" if line else ">" for line, end in zip(lines, ends, strict=True))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def code(value: str) -> str:
     """Write *value* on one line as code; in a table use `cell`."""
     line = " ".join(visible(value).split()) or " "

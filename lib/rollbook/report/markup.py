@@ -1,7 +1,7 @@
 """HTML that cannot be mistaken for text: every value is escaped unless it was made here."""
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, LiteralString
 
 from .wording import visible
@@ -22,6 +22,7 @@ NOTHING: Final = Html("")
 OPEN: Final = Html(" open")
 
 
+@lru_cache(maxsize=256)  # names, kinds and states come again at every step
 def escape(text: str) -> str:
     """Write *text* so that it means itself in an element and in a quoted attribute, and hides nothing."""
     text = visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
