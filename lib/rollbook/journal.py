@@ -39,6 +39,7 @@ RecordType = Literal[
     "step_finished",
     "step_failed",
     "step_skipped",
+    "stage_left",
     "attempt",
     "drift",
     "in_doubt",

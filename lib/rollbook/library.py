@@ -146,8 +146,18 @@ class Library:
     def _document(self, sort: str, name: str) -> Document:
         path = self.find(sort, name)
         if path is None:
-            raise _not_found(sort.removesuffix("s"), name, self._names(sort), sort, self.folders)
+            raise self._not_there(sort, name)
         return read_yaml(path, keep=True)
+
+    def _not_there(self, sort: str, name: str) -> NotFoundError:
+        other = "playbooks" if sort == "runbooks" else "runbooks"
+        if self.find(other, name):
+            word = other.removesuffix("s")
+            return NotFoundError(
+                f"{name} is no {sort.removesuffix('s')}: it is a {word}.",
+                advice=f"Carry it out with `run-{word} {name}`.",
+            )
+        return _not_found(sort.removesuffix("s"), name, self._names(sort), sort, self.folders)
 
     def _names(self, sort: str) -> tuple[str, ...]:
         files = (path for folder in self.folders for path in (folder / sort).glob("*") if path.suffix in _ENDINGS)

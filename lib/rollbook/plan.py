@@ -29,7 +29,8 @@ SYMBOLS: Final[Mapping[Verdict, str]] = {
 WRITING: Final[frozenset[Verdict]] = frozenset({"create", "update", "delete", "run", "unknown"})
 
 UndoKind = Literal["reverse", "leave", "refuse"]
-Section = Literal["steps", "finally"]
+Section = Literal["steps", "finally", "closing"]
+"""`closing` are the `finally` steps of an include: in their place, or at the end of a run that does not come there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class PlannedStep:
 
     *arguments*, *before*, *after* and *ops* are JSON forms; *compared* names the fields of the state
     that bind (the others are evidence). *goal* is set in an undo: the state to bring about. *place*
-    is the path of the step in the runbook's own text, for errors.
+    is the path of the step in the runbook's own text, for errors. In a playbook, *stage* is the heading that
+    it stands under and *environment* where it is carried out, where that may be elsewhere than the plan says.
     """
 
     address: str
@@ -72,6 +74,8 @@ class PlannedStep:
     group: str = ""
     effect: Literal["read", "idempotent", "once"] = "idempotent"
     place: str = ""
+    stage: str = ""
+    environment: str = ""
 
     @property
     def writes(self) -> bool:
@@ -108,13 +112,28 @@ class PlannedStep:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedLock:
+    """
+    A lock that a run holds: *name* in what the *keepers* are, or in the *environment* where there are none.
+
+    *keepers* are SQL targets, the first of which that can holds it for all machines; *scope* says whom it keeps out.
+    """
+
+    name: str
+    keepers: tuple[str, ...] = ()
+    environment: str = ""
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """
     What a run will do. A dry run prints it, a run executes it, a journal's first record holds it.
 
     *sources* are the texts of the runbook and all it includes, by path, the runbook's first: a run
     goes on from them even when the files have changed since. *identities* are what the targets said
-    they are while planning.
+    they are while planning. Of a *playbook*, *environments* are those of its stages, where there are others than
+    the run's own, and whether they are protected; *locks* are those of its stages.
     """
 
     runbook: str
@@ -134,6 +153,9 @@ class Plan:
     undo_of: str = ""
     undo_to: str = ""
     until: str = ""
+    playbook: bool = False
+    environments: Mapping[str, bool] = field(default_factory=dict)
+    locks: tuple[PlannedLock, ...] = ()
     format: int = FORMAT
 
     @property
@@ -156,6 +178,8 @@ class Plan:
             "runbook": self.runbook,
             "sources": dict(self.sources),
         }
+        if self.playbook:
+            first |= {"environments": dict(self.environments), "locks": [lock.name for lock in self.locks]}
         last = {"undo_of": self.undo_of, "undo_to": self.undo_to, "until": self.until}
         yield canonical(first)[:-1] + b',"steps":['
         for number, step in enumerate(self.steps):
@@ -166,6 +190,16 @@ class Plan:
     def writes(self) -> bool:
         """Tell whether carrying it out may write anything."""
         return any(step.writes for step in self.steps)
+
+    def protects(self, step: PlannedStep) -> bool:
+        """Tell whether *step* is carried out in a protected environment."""
+        return self.environments.get(step.environment, self.protected)
+
+    @property
+    def guarded(self) -> tuple[str, ...]:
+        """The protected environments that carrying it out may write to."""
+        named = (step.environment or self.environment for step in self.steps if step.writes and self.protects(step))
+        return tuple(dict.fromkeys(named))
 
     def step(self, address: str) -> PlannedStep | None:
         """Find a step by its address."""
@@ -235,6 +269,8 @@ def _differences(planned: Plan, found: Plan) -> Iterator[str]:
     yield from _compare("target", encode(planned.identities), encode(found.identities))
     if planned.protected != found.protected:
         yield f"environment: planned as {_protection(planned)}, now {_protection(found)}"
+    yield from _compare("protection", dict(planned.environments), dict(found.environments))
+    yield from _compare("locks", [lock.name for lock in planned.locks], [lock.name for lock in found.locks])
     yield from _compare("order of the steps", _addresses(planned), _addresses(found))
     now = {step.address: step for step in found.steps}
     for step in planned.steps:

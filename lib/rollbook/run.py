@@ -227,6 +227,9 @@ def _shared(content: Plain, there: Mapping[str, PlannedStep]) -> Plain:
 def _take(run: Run, steps: dict[str, StepRun], record: Record) -> Run:
     if record.type == "replanned":
         return _replanned(run, steps, record)
+    if record.type == "stage_left":
+        steps |= {address: _step_skipped(steps[address], record) for address in record["steps"]}
+        return _event(run, record)
     if record.type not in _STEP:
         return _RUN.get(record.type, _event)(run, record)
     address = record["step"]

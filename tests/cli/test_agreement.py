@@ -50,7 +50,7 @@ def test_a_protected_environment_asks_for_its_name_and_a_reason() -> None:
     "agreement",
     [
         Agreement(yes=True, reason="x"),
-        Agreement(yes=True, name="prod"),
+        Agreement(yes=True, names=("prod",)),
     ],
 )
 def test_a_protected_environment_without_a_terminal_needs_name_and_reason(agreement: Agreement) -> None:
@@ -60,13 +60,13 @@ def test_a_protected_environment_without_a_terminal_needs_name_and_reason(agreem
     with pytest.raises(RefusedError):
         agree(plan, agreement, None)
 
-    assert agree(plan, Agreement(name="prod", reason="x"), None) == "x"
+    assert agree(plan, Agreement(names=("prod",), reason="x"), None) == "x"
 
 
 def test_the_name_of_another_environment_is_a_mistake() -> None:
     """--confirm-environment guards against being elsewhere than one thinks."""
     with pytest.raises(UsageError):
-        agree(restore_plan(environment="demo"), Agreement(yes=True, name="prod"), None)
+        agree(restore_plan(environment="demo"), Agreement(yes=True, names=("prod",)), None)
 
 
 def test_an_approval_is_not_taken_from_the_command_line_where_protected() -> None:

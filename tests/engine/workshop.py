@@ -13,6 +13,7 @@ from rollbook.journal import Record
 from rollbook.library import Library
 from rollbook.plan import Plan, PlannedStep
 from rollbook.planner import Planner, plan_undo
+from rollbook.planner.environment import all_targets, environments
 from rollbook.run import Run
 from rollbook.runbook import convert_inputs
 from rollbook.runs import RunFolder, Runs, new_run_id
@@ -57,13 +58,14 @@ class Seen(Silent):
 
 @dataclass(slots=True)
 class Workshop:
-    """Runbooks below *folder*, in an environment that has *targets* and the local machine."""
+    """Runbooks and playbooks below *folder*, in an environment that has *targets* and the local machine."""
 
     folder: Path
     targets: Mapping[str, TargetSpec] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     variables: Mapping[str, object] = field(default_factory=dict)
     protected: bool = False
+    others: tuple[Inventory, ...] = ()
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     watcher: Seen = field(default_factory=Seen)
     pools: list[TargetPool] = field(default_factory=list)
@@ -77,6 +79,12 @@ class Workshop:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(head + text)
 
+    def write_playbook(self, name: str, text: str) -> None:
+        """Write a playbook; only what it decides and its stages need be given."""
+        path = self.folder / "playbooks" / f"{name}.yml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"playbook: {name}\ntitle: A test\nowner: tests\nsummary: A test.\n{text}")
+
     def planner(
         self,
         name: str,
@@ -85,14 +93,23 @@ class Workshop:
         until: str = "",
     ) -> Planner:
         """Give a planner with targets of its own, as a fresh process would have."""
-        runbook = Library(self.folder).runbook(name)
+        runbook = Library(self.folder).book(name)
         specs = {"local": TargetSpec("local", "local"), **self.targets}
-        redactor = Redactor()
-        pool = TargetPool(specs, SecretStore(self.environ, redactor), redactor)
-        self.pools.append(pool)
         inventory = Inventory("bench", specs, dict(self.groups), dict(self.variables), self.protected)
-        given = convert_inputs(runbook, inputs or {})
-        return Planner(runbook, inventory, pool, inputs=given, answers=answers or {}, operator=OPERATOR, until=until)
+        redactor = Redactor()
+        secrets = SecretStore(self.environ, redactor)
+        pool = TargetPool(all_targets(environments(inventory, self.others)), secrets, redactor)
+        self.pools.append(pool)
+        return Planner(
+            runbook,
+            inventory,
+            pool,
+            inputs=convert_inputs(runbook, inputs or {}),
+            answers=answers or {},
+            operator=OPERATOR,
+            until=until,
+            others=self.others,
+        )
 
     @property
     def runs(self) -> Runs:

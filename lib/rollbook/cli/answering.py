@@ -44,7 +44,7 @@ def question_of(run: Run, step: StepRun) -> Question | None:
     """
     planned = step.planned
     if planned.quorum:
-        return approval_of(planned, protected=run.plan.protected)
+        return approval_of(planned, protected=run.plan.protects(planned))
     kind = action_type(planned.kind) if planned.kind else None
     if kind is None or not issubclass(kind, Question):
         raise RefusedError(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Final, Literal
 
 from ..dataclass import dataclass
 from ..plan import PlannedStep
@@ -11,12 +11,13 @@ from ..runbook import Runbook, Step
 from .words import count
 
 Site = Literal["up", "read-only", "down"]
+_WORSE: Final[tuple[Site, ...]] = ("up", "read-only", "down")
 
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
     """
-    The place after a step.
+    The place after a step. Where a run has several environments, *site* is that of the one that is worst off.
 
     *reversible* is how many changes an undo from there takes back, *refused_by* the address of the
     last step that it cannot pass. *begun* is that of a step in the middle of which the run is, or was
@@ -74,19 +75,23 @@ def boundaries(steps: Iterable[PlannedStep], declared: Mapping[str, Site]) -> Ma
     """Give the boundary after each step, by its address."""
     found: dict[str, Boundary] = {}
     here = Boundary("up", 0)
+    there: dict[str, Site] = {}
     for step in steps:
-        here = _after(here, step, declared)
+        if step.verdict != "skip":
+            there[step.environment] = _site_after(there.get(step.environment, "up"), step, declared)
+            here = _after(here, step, max(there.values(), key=_WORSE.index))
         found[step.address] = here
     return found
 
 
-def _after(here: Boundary, step: PlannedStep, declared: Mapping[str, Site]) -> Boundary:
-    if step.verdict == "skip":
-        return here
-    site = here.site
+def _site_after(site: Site, step: PlannedStep, declared: Mapping[str, Site]) -> Site:
+    """Give the state of the site in the step's environment."""
     if step.downtime:
         site = "down" if step.downtime == "begins" else "up"
-    site = declared.get(plain_address(step.address), site)
+    return declared.get(plain_address(step.address), site)
+
+
+def _after(here: Boundary, step: PlannedStep, site: Site) -> Boundary:
     if not step.writes or step.verdict == "unknown":
         return Boundary(site, here.reversible, here.refused_by)
     if step.undo == "refuse":

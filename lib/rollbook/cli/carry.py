@@ -38,14 +38,14 @@ class Prepared:
     """
     What the command line says beforehand.
 
-    Answers, decisions about doubts, whether new plans are agreed to (*yes*), the environment's *name*;
+    Answers, decisions about doubts, whether new plans are agreed to (*yes*), the *names* of environments;
     *given* is what somebody answered in the run already.
     """
 
     answers: Mapping[str, str] = field(default_factory=dict)
     doubts: Mapping[str, OnDoubt] = field(default_factory=dict)
     yes: bool = False
-    name: str = ""
+    names: tuple[str, ...] = ()
     given: Mapping[str, Given] = field(default_factory=dict)
 
 
@@ -59,7 +59,7 @@ def carry_new(plan: Plan, place: Workplace, agreement: Agreement, *, undone: Run
     edit_lines()
     reason = agree(plan, agreement, Keyboard(here) if here.answers else None)
     folder = Runs().create(new_run_id(utc_now()))
-    prepared = Prepared(plan.answers, {}, agreement.yes, agreement.name)
+    prepared = Prepared(plan.answers, {}, agreement.yes, agreement.names)
     return _carry(
         plan, folder, place, prepared, partial(Engine.run, plan=plan, reason=reason, undone=undone), well=well
     )
@@ -131,7 +131,7 @@ def _take_back(run: Run, place: Workplace, prepared: Prepared) -> int:
     try:
         plan = plan_undo(run, place.planner)
         show_plan(plan, here, place.sites)
-        agreement = Agreement(yes=prepared.yes, name=prepared.name, reason=f"{run.id} failed")
+        agreement = Agreement(yes=prepared.yes, names=prepared.names, reason=f"{run.id} failed")
         return carry_new(plan, place, agreement, undone=run, well=FAILED) if plan.steps else FAILED
     except RollbookError as error:
         tell(f"{describe(error)}\nThe run failed and was NOT taken back. To do that: {typed('undo', run.id)}")

@@ -6,7 +6,7 @@ from .books import lint, list_playbooks, list_runbooks, schema, show
 from .command import Command
 from .going_on import abandon, adopt, approve, pause, resume, undo
 from .places import demo, doctor, init, test, torture
-from .plans import plan, run_runbook
+from .plans import plan, run_playbook, run_runbook
 from .records import note, report, runs, status, verify_journal
 
 COMMANDS: Final[tuple[Command, ...]] = (
@@ -15,6 +15,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     show,
     plan,
     run_runbook,
+    run_playbook,
     resume,
     undo,
     abandon,

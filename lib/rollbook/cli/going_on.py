@@ -21,9 +21,9 @@ _YES = "Agree beforehand to steps that have to be planned again; answers no ques
         "mark_done": "Take this step as done by hand; needs --reason; may be repeated.",
         "reason": _REASON,
         "yes": _YES,
-        "confirm_environment": "The protected environment's name, where the run's failure asks for an undo.",
+        "confirm_environment": "A protected environment's name, if its failure asks for an undo; may be repeated.",
     },
-    iterable=("answer", "doubt", "skip", "mark_done"),
+    iterable=("answer", "doubt", "skip", "mark_done", "confirm_environment"),
 )
 def resume(
     run: str,
@@ -34,7 +34,7 @@ def resume(
     mark_done: tuple[str, ...] = (),
     reason: str = "",
     yes: bool = False,
-    confirm_environment: str = "",
+    confirm_environment: tuple[str, ...] = (),
 ) -> int:
     """
     Go on with a run where it stopped, failed or waits.
@@ -44,7 +44,7 @@ def resume(
     from ..engine.undoing import require_open
     from ..library import Library
     from ..runs import Runs
-    from .agreement import check_approvals, check_name
+    from .agreement import check_approvals, check_names
     from .carry import Prepared, carry_on
     from .holder import require_free
     from .statusview import left_lines
@@ -59,7 +59,7 @@ def resume(
     asked = tuple(name for name in answers if not name.startswith("undo/"))
     for option, names in (("answer", asked), ("doubt", decisions), ("skip", skip), ("mark-done", mark_done)):
         known(option, names, past.plan.steps)
-    check_name(past.plan, confirm_environment)
+    check_names(past.plan, confirm_environment)
     check_approvals(past.plan, answers)
     skipped, done = reasons("skip", skip, reason), reasons("mark-done", mark_done, reason)
     with reopen_workplace(past.plan, Library(), answers=answers) as place:
@@ -78,9 +78,9 @@ def resume(
         "yes": "Agree to the plan beforehand; answers no question.",
         "answer": _ANSWER,
         "reason": "Why it is taken back; required in a protected environment.",
-        "confirm_environment": "The protected environment's name, instead of typing it.",
+        "confirm_environment": "A protected environment's name, instead of typing it; may be repeated.",
     },
-    iterable=("answer",),
+    iterable=("answer", "confirm_environment"),
 )
 def undo(
     run: str,
@@ -90,7 +90,7 @@ def undo(
     yes: bool = False,
     answer: tuple[str, ...] = (),
     reason: str = "",
-    confirm_environment: str = "",
+    confirm_environment: tuple[str, ...] = (),
 ) -> int:
     """
     Take back what a run changed, as a run of its own.

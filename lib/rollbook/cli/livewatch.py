@@ -122,6 +122,9 @@ class LiveWatcher:
                 self._tried.add(address)
                 if record.type in _DONE:
                     self._over.add(address)
+            if record.type == "stage_left":
+                self._tried.update(record["steps"])
+                self._over.update(record["steps"])
             if told is not None:
                 self._print(told)
 

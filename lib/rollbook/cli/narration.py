@@ -115,7 +115,7 @@ def _replanned(narrator: Narrator, record: Record) -> tuple[str, str]:
         narrator.look_ahead()
     if record.get("text") and record.get("fresh") is None:
         # What the runbook does at its end is planned there; nobody has to agree to that once more.
-        return "…", f"{str(record['text']).removesuffix(': at the end')} is planned now that the run ends"
+        return "…", f"{str(record['text']).removesuffix(': at the end')} is planned now, at the end"
     return "!", f"planned again: {record.get('why') or record.get('text') or 'an answer differs'}"
 
 
@@ -157,6 +157,12 @@ def _step_failed(_: Narrator, record: Record) -> tuple[str, str]:
 def _step_skipped(narrator: Narrator, record: Record) -> tuple[str, str]:
     narrator.happened(record["step"], "skipped")
     return "–", f"skipped: {record.get('reason') or 'it takes no part'}"
+
+
+def _stage_left(narrator: Narrator, record: Record) -> tuple[str, str]:
+    for address in record["steps"]:
+        narrator.happened(address, "skipped")
+    return "–", f"the rest of the stage is passed over: {', '.join(record['steps'])}; {record.get('reason')}"
 
 
 def _attempt(_: Narrator, record: Record) -> tuple[str, str]:
@@ -235,6 +241,7 @@ _WORDS: Final[Mapping[str, _Words]] = {
     "step_failed": _step_failed,
     "unreachable": _step_failed,
     "step_skipped": _step_skipped,
+    "stage_left": _stage_left,
     "attempt": _attempt,
     "drift": _drift,
     "in_doubt": _in_doubt,

@@ -46,7 +46,7 @@ def _approvals(plan: Plan) -> Iterator[str]:
         if step.verdict == "skip" or not (step.quorum or step.approvers or prompt):
             continue
         names = step.approvers or tuple(prompt.get("names") or ())
-        beside = bool(prompt.get("not_operator")) or (plan.protected and bool(step.quorum))
+        beside = bool(prompt.get("not_operator")) or (plan.protects(step) and bool(step.quorum))
         other = ", not by who carries it out" if beside else ""
         yield f"{step.address}: by {approval(names, step.quorum or prompt.get('quorum') or 1)}{other}"
 

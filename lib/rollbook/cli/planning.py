@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from ..errors import PlanDrift, UsageError
 from ..library import Library
@@ -17,6 +18,7 @@ from .workspace import Wanted, choose_environment
 
 def wanted(  # the command's options
     library: Library,
+    sort: Literal["", "runbook", "playbook"],
     name: str,
     environment: str,
     inputs: Mapping[str, str],
@@ -28,11 +30,11 @@ def wanted(  # the command's options
     """Put together what the options and a saved plan say. Raises `UsageError`."""
     if saved is not None:
         given: Mapping[str, Plain] = dict(saved.inputs or {})
-        return Wanted(name, saved.environment, "as the plan says", given, saved.answers, saved.until)
+        return Wanted(name, saved.environment, "as the plan says", given, saved.answers, saved.until, sort)
     if environment:
-        return Wanted(name, environment, "", inputs, answers, until)
+        return Wanted(name, environment, "", inputs, answers, until, sort)
     chosen, why = choose_environment(library)
-    return Wanted(name, chosen, why, inputs, answers, until)
+    return Wanted(name, chosen, why, inputs, answers, until, sort)
 
 
 def read_saved(
@@ -46,7 +48,7 @@ def read_saved(
     """Read a saved plan. Raises `RefusedError` for a file that is none, `UsageError` for options that contradict it."""
     plan = load(path)
     if plan.runbook != name:
-        raise UsageError(f"{path} is a plan of {plan.runbook}, not of {name}.", advice="Name the runbook of the plan.")
+        raise UsageError(f"{path} is a plan of {plan.runbook}, not of {name}.", advice="Name what the plan is of.")
     if environment and environment != plan.environment:
         raise UsageError(f"{path} is a plan for {plan.environment}, not for {environment}.", advice="Leave --env out.")
     if inputs or answers or until:
@@ -90,11 +92,11 @@ def next_lines(want: Wanted, plan: Plan, screen: Screen, *, out: str = "") -> No
         options["set"] = tuple(f"{name}={value}" for name, value in want.inputs.items())
         options["answer"] = tuple(f"{name}={value}" for name, value in want.answers.items())
         options["until"] = want.until
-    if plan.protected:
+    if plan.guarded:
         options["reason"] = "WHY"
     write()
     write(screen.paint("Next", "bold"))
     if out:
         write(f"  saved as   {out}, digest {plan.digest[:12]}")
-    write(visible(f"  carry out  {typed('run-runbook', want.runbook, **options)}"))
+    write(visible(f"  carry out  {typed('run-playbook' if plan.playbook else 'run-runbook', want.runbook, **options)}"))
     write(visible(f"  by hand    {typed('show', want.runbook)}"))

@@ -1,8 +1,9 @@
-"""Commands that make plans and carry them out: `plan`, `run-runbook`."""
+"""Commands that make plans and carry them out: `plan`, `run-runbook`, `run-playbook`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from ..dataclass import dataclass
 from ..errors import UsageError
 from .command import CHANGES, OK, command
 from .options import check_out, pairs
@@ -19,11 +20,24 @@ _WORDS = {
     "until": "Stop after this step.",
     "json": "Print JSON for machines; a run only with --dry-run.",
 }
+_RUN_WORDS = {
+    **_WORDS,
+    "dry_run": "Only print the plan: exit 0 when nothing would be written, 2 otherwise.",
+    "plan_": "Carry out this saved plan; refused when anything it rests on differs now.",
+    "yes": "Agree to the plan beforehand; answers no question.",
+    "reason": "Why this is done, for the report; required in a protected environment.",
+    "confirm_environment": "A protected environment's name, instead of typing it; may be repeated.",
+}
+_REPEATED = ("set_", "answer", "confirm_environment")
 
 
 @command(
     "plan",
-    help={**_WORDS, "out": "Save the plan to this file, for `run-runbook --plan`."},
+    help={
+        **_WORDS,
+        "name": "The name of a runbook or playbook.",
+        "out": "Save the plan to this file, for `run-runbook --plan` or `run-playbook --plan`.",
+    },
     iterable=("set_", "answer"),
 )
 def plan(  # the command's options
@@ -37,7 +51,7 @@ def plan(  # the command's options
     json: bool = False,
 ) -> int:
     """
-    Show what a runbook would do; writes nothing.
+    Show what a runbook would do, or a playbook; writes nothing.
 
     Everything is read from the real systems, and every command and statement
     is shown as it would be sent.
@@ -52,7 +66,7 @@ def plan(  # the command's options
     from .workspace import open_workplace
 
     library, here = Library(), screen()
-    want = wanted(library, name, env, pairs("set", set_), pairs("answer", answer), until)
+    want = wanted(library, "", name, env, pairs("set", set_), pairs("answer", answer), until)
     if out:
         check_out(Path(out))
     with open_workplace(want, library) as place:
@@ -70,18 +84,7 @@ def plan(  # the command's options
     return OK
 
 
-@command(
-    "run-runbook",
-    help={
-        **_WORDS,
-        "dry_run": "Only print the plan: exit 0 when nothing would be written, 2 otherwise.",
-        "plan_": "Carry out this saved plan; refused when anything it rests on differs now.",
-        "yes": "Agree to the plan beforehand; answers no question.",
-        "reason": "Why this is done, for the report; required in a protected environment.",
-        "confirm_environment": "The protected environment's name, instead of typing it.",
-    },
-    iterable=("set_", "answer"),
-)
+@command("run-runbook", help={**_RUN_WORDS, "name": "The runbook's name."}, iterable=_REPEATED)
 def run_runbook(  # the command's options
     name: str,
     *,
@@ -93,7 +96,7 @@ def run_runbook(  # the command's options
     dry_run: bool = False,
     yes: bool = False,
     reason: str = "",
-    confirm_environment: str = "",
+    confirm_environment: tuple[str, ...] = (),
     json: bool = False,
 ) -> int:
     """
@@ -105,28 +108,84 @@ def run_runbook(  # the command's options
 
     --dry-run --json prints {digest, plan} as `plan --json` does.
     """
+    order = _Order("runbook", name, env, set_, answer, plan_, until, dry_run, yes, reason, confirm_environment, json)
+    return _carry_out(order)
+
+
+@command("run-playbook", help={**_RUN_WORDS, "name": "The playbook's name."}, iterable=_REPEATED)
+def run_playbook(  # the command's options
+    name: str,
+    *,
+    env: str = "",
+    set_: tuple[str, ...] = (),
+    answer: tuple[str, ...] = (),
+    plan_: str = "",
+    until: str = "",
+    dry_run: bool = False,
+    yes: bool = False,
+    reason: str = "",
+    confirm_environment: tuple[str, ...] = (),
+    json: bool = False,
+) -> int:
+    """
+    Plan a playbook, show it, and carry it out when agreed.
+
+    What it decides is read and asked first. Stages that are not known yet are
+    shown as possible, and planned and agreed to when they are reached.
+
+    Exits 0 succeeded, 1 failed (also when it was undone for that), 3 waiting,
+    paused or in doubt, 4 refused or not as planned, 64 misused, 70 a defect,
+    130 interrupted.
+
+    --dry-run --json prints {digest, plan} as `plan --json` does.
+    """
+    order = _Order("playbook", name, env, set_, answer, plan_, until, dry_run, yes, reason, confirm_environment, json)
+    return _carry_out(order)
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What the command line orders, option by option."""
+
+    sort: Literal["runbook", "playbook"]
+    name: str
+    env: str
+    set: tuple[str, ...]
+    answer: tuple[str, ...]
+    plan: str
+    until: str
+    dry_run: bool
+    yes: bool
+    reason: str
+    confirm_environment: tuple[str, ...]
+    json: bool
+
+
+def _carry_out(order: _Order) -> int:
+    """Plan what is ordered, show it, and carry it out when agreed."""
     from ..library import Library
     from .agreement import Agreement, check_beforehand
     from .planning import check_saved, read_saved, say_environment, show_plan, wanted
     from .workspace import open_workplace
 
-    if json and not dry_run:
+    if order.json and not order.dry_run:
         raise UsageError("--json goes with --dry-run; a run's report is there as JSON too: report RUN --format json.")
     library, here = Library(), screen()
-    sets, answers = pairs("set", set_), pairs("answer", answer)
-    saved = read_saved(Path(plan_), name, env, sets, answers, until) if plan_ else None
-    want = wanted(library, name, env, sets, answers, until, saved=saved)
-    agreement = Agreement(yes, confirm_environment, reason)
+    sets, answers = pairs("set", order.set), pairs("answer", order.answer)
+    path = Path(order.plan)
+    saved = read_saved(path, order.name, order.env, sets, answers, order.until) if order.plan else None
+    want = wanted(library, order.sort, order.name, order.env, sets, answers, order.until, saved=saved)
+    agreement = Agreement(order.yes, order.confirm_environment, order.reason)
     with open_workplace(want, library) as place:
         made = place.planner.plan()
         if saved is not None:
-            check_saved(saved, made, Path(plan_))
-        if json and dry_run:
+            check_saved(saved, made, path)
+        if order.json:
             _print_json(made)
         else:
             say_environment(want, here)
             show_plan(made, here, place.sites)
-        if dry_run:
+        if order.dry_run:
             return CHANGES if made.writes else OK
         check_beforehand(made, agreement, answers=here.answers)
         from .carry import carry_new

@@ -27,6 +27,7 @@ _STYLES: Final[Mapping[Verdict, tuple[str, ...]]] = {
     "skip": ("dim",),
 }
 _LABEL: Final = 11
+_PROTECTED: Final = "PROTECTED"
 _FACTS: Final = 8
 _CHOICES: Final = 5
 
@@ -45,16 +46,19 @@ def _heading(plan: Plan, screen: Screen) -> Iterator[str]:
     yield screen.paint("─" * screen.width, "dim")
     for label, value in _facts(plan):
         if label == "environment" and plan.protected:
-            yield f"{label:<13}{visible(value)}  {screen.paint('PROTECTED', 'red', 'bold')}"
+            yield f"{label:<13}{visible(value)}  {screen.paint(_PROTECTED, 'red', 'bold')}"
             continue
         yield from screen.wrap(visible(value), first=f"{label:<13}", rest=" " * 13)
 
 
 def _facts(plan: Plan) -> Iterator[tuple[str, str]]:
-    yield "runbook", plan.runbook + (f" (owner: {plan.owner})" if plan.owner else "")
+    yield "playbook" if plan.playbook else "runbook", plan.runbook + (f" (owner: {plan.owner})" if plan.owner else "")
     if plan.undo_of:
         yield "takes back", f"run {plan.undo_of}"
     yield "environment", plan.environment
+    if others := [name for name in plan.environments if name != plan.environment]:
+        told = (f"{name} ({_PROTECTED})" if plan.environments[name] else name for name in others)
+        yield "", f"and in stages: {', '.join(told)}"
     inputs = dict(plan.inputs or {})
     given = [f"{name} = {shown(value)}" for name, value in inputs.items() if value not in (None, "", [])]
     left = [name for name, value in inputs.items() if value in (None, "", [])]
@@ -64,6 +68,8 @@ def _facts(plan: Plan) -> Iterator[tuple[str, str]]:
         yield ("" if index else "answers"), f"{name} = {answer}"
     if plan.lock:
         yield "lock", plan.lock + (f" ({plan.lock_scope})" if plan.lock_scope else "")
+    for index, lock in enumerate(plan.locks):
+        yield ("" if plan.lock or index else "locks"), f"{lock.name}, in {lock.environment} ({lock.scope})"
     for index, (name, identity) in enumerate(plan.identities.items()):
         yield ("" if index else "systems"), f"{name}: " + ", ".join(f"{key} {value}" for key, value in identity.items())
     if plan.until:
@@ -79,16 +85,33 @@ def _when(text: str) -> str:
 def step_lines(
     steps: tuple[PlannedStep, ...], plan: Plan, screen: Screen, *, sites: Mapping[str, Site] | None = None
 ) -> Iterator[str]:
-    """Yield the steps under their phases; *plan* tells what comes before the first of them."""
+    """Yield the steps under their stages and phases; *plan* tells what comes before the first of them."""
     after = boundaries(plan.steps, sites or {})
-    for (section, phase), group in groupby(steps, key=lambda step: (step.section, step.phase)):
+    stage = ("", "")
+    for (*place, section, phase), group in groupby(steps, key=_heading_of):
         title = phase or ("At the end, however it ends" if section == "finally" else "")
         yield ""
+        if stage != tuple(place):
+            stage = (place[0], place[1])
+            yield from _stage(*stage, plan, screen)
         if title:
             yield screen.paint(visible(title), "bold")
         for step in group:
             given = bool({step.address, step.id} & plan.answers.keys())
             yield from one_step(step, screen, after.get(step.address), given=given)
+
+
+def _heading_of(step: PlannedStep) -> tuple[str, str, str, str]:
+    return step.stage, step.environment, step.section, step.phase
+
+
+def _stage(stage: str, environment: str, plan: Plan, screen: Screen) -> Iterator[str]:
+    """Yield the heading of a stage, with where it is carried out."""
+    where = f", in {environment}" if environment else ""
+    mark = f"  {screen.paint(_PROTECTED, 'red', 'bold')}" if plan.environments.get(environment) else ""
+    *lines, last = screen.wrap(visible(f"{stage}{where}"), first="━━ ", rest="   ")
+    yield from (screen.paint(line, "bold") for line in lines)
+    yield f"{screen.paint(last, 'bold')}{mark}"
 
 
 def one_step(step: PlannedStep, screen: Screen, after: Boundary | None = None, *, given: bool = False) -> Iterator[str]:
@@ -132,8 +155,10 @@ def _parts(
 def _does(step: PlannedStep) -> str:
     on = f" on {', '.join(step.targets)}" if step.targets else ""
     word = VERDICT_WORDS[step.verdict]
+    if not step.kind:
+        return f"steps of another runbook: {word}"
     once = "; may be run once only" if step.effect == "once" and step.writes else ""
-    return f"{step.kind or 'asks'}{on}: {word}{once}"
+    return f"{step.kind}{on}: {word}{once}"
 
 
 def _narrower(screen: Screen) -> Screen:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import field
-from typing import Final
+from typing import Final, Literal
 
 from ..dataclass import dataclass
 from ..errors import UsageError
@@ -12,6 +12,7 @@ from ..inventory import Inventory
 from ..library import Library, runbook_from_sources
 from ..plan import Plan
 from ..planner import Planner
+from ..planner.environment import all_targets, environments, named_environments
 from ..runbook import Runbook, convert_inputs
 from ..runs import Runs, operator
 from ..targets import Redactor, SecretStore, TargetPool
@@ -24,7 +25,11 @@ DEMO: Final = "demo"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the command line says about a plan; *chosen* says why this environment, where nobody named it."""
+    """
+    What the command line says about a plan; *chosen* says why this environment, where nobody named it.
+
+    *sort* is runbook or playbook where only one of them is meant.
+    """
 
     runbook: str
     environment: str
@@ -32,11 +37,12 @@ class Wanted:
     inputs: Mapping[str, Plain] = field(default_factory=dict)
     answers: Mapping[str, str] = field(default_factory=dict)
     until: str = ""
+    sort: Literal["", "runbook", "playbook"] = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """A runbook in an environment with its planner; targets are closed when its context ends."""
+    """A runbook or playbook in an environment with its planner; targets are closed when its context ends."""
 
     runbook: Runbook
     inventory: Inventory
@@ -69,10 +75,11 @@ def choose_environment(library: Library) -> tuple[str, str]:
 @contextmanager
 def open_workplace(wanted: Wanted, library: Library) -> Iterator[Workplace]:
     """Open what a new plan needs. Raises `NotFoundError`, `SourceError`, `SchemaError` or `UsageError`."""
-    runbook = library.runbook(wanted.runbook)
-    inventory = library.inventory(wanted.environment)
+    read = {"runbook": library.runbook, "playbook": library.playbook, "": library.book}[wanted.sort]
+    runbook = read(wanted.runbook)
     inputs = convert_inputs(runbook, wanted.inputs)
-    with _open(runbook, inventory, inputs, wanted.answers, wanted.until) as place:
+    inventories = _inventories(runbook, wanted.environment, inputs, library)
+    with _open(runbook, inventories, inputs, wanted.answers, wanted.until) as place:
         yield place
 
 
@@ -80,16 +87,24 @@ def open_workplace(wanted: Wanted, library: Library) -> Iterator[Workplace]:
 def reopen_workplace(plan: Plan, library: Library, *, answers: Mapping[str, str] | None = None) -> Iterator[Workplace]:
     """Open what a run needs that was begun with *plan*: the runbook as it was then, the environment as it is now."""
     runbook = runbook_from_sources(plan.sources)
-    inventory = library.inventory(plan.environment)
     inputs = convert_inputs(runbook, dict(plan.inputs or {}))
-    with _open(runbook, inventory, inputs, {**plan.answers, **(answers or {})}, plan.until) as place:
+    inventories = _inventories(runbook, plan.environment, inputs, library)
+    with _open(runbook, inventories, inputs, {**plan.answers, **(answers or {})}, plan.until) as place:
         yield place
+
+
+def _inventories(
+    runbook: Runbook, environment: str, inputs: Mapping[str, Plain], library: Library
+) -> tuple[Inventory, ...]:
+    """Read the environment that a run is for, and those that the stages of a playbook name."""
+    names = dict.fromkeys((environment, *named_environments(runbook, inputs)))
+    return tuple(library.inventory(name) for name in names)
 
 
 @contextmanager
 def _open(
     runbook: Runbook,
-    inventory: Inventory,
+    inventories: tuple[Inventory, ...],
     inputs: Mapping[str, Plain],
     answers: Mapping[str, str],
     until: str,
@@ -98,7 +113,9 @@ def _open(
     Started.redact = redactor.text
     # Whoever finds a lock held on a server sees there by whom.
     label = f"rollbook {operator()}"
-    pool = TargetPool(inventory.targets, SecretStore(os.environ, redactor), redactor, label=label)
+    inventory, *others = inventories
+    specs = all_targets(environments(inventory, others))
+    pool = TargetPool(specs, SecretStore(os.environ, redactor), redactor, label=label)
     try:
         planner = Planner(
             runbook,
@@ -109,6 +126,7 @@ def _open(
             operator=operator(),
             estimates=Runs().estimates(runbook.name),
             until=until,
+            others=others,
         )
         yield Workplace(runbook, inventory, planner)
     finally:

@@ -10,7 +10,7 @@ from .session import Session
 
 def approve(session: Session, planned: PlannedStep) -> None:
     """Ask for the step's approvals. Raises `Waiting` while they are missing, `StepFailed` when one is refused."""
-    question = approval_of(planned, protected=session.protected)
+    question = approval_of(planned, protected=session.protects(planned))
     if question is not None:
         ask(session, planned, question)
 

@@ -52,7 +52,8 @@ class Engine:
         missing or *undone* goes on; afterwards everything ends in the journal and in the Run's status.
         """
         self._name_run(reason)
-        with self._locked(plan) as locks:
+        with run_locks(self.planner.pool, self._holder) as locks:
+            taken = locks.take(self.planner.locks(plan))
             require(preflight(plan, self.planner, self.folder.path))
             with Journal(self.folder.journal, clock=self.clock) as journal, self._session(journal, plan) as session:
                 session.locks = locks
@@ -62,8 +63,8 @@ class Engine:
                 # Where a secret was taken out of it, what the journal tells of the plan is not just the plan.
                 known = first if isinstance(first["plan"], Plan) else None
                 del first
-                for place in locks.places:
-                    session.record("lock_taken", name=plan.lock, place=place)
+                for name, place in taken:
+                    session.record("lock_taken", name=name, place=place)
                 self._walk(session, plan, None).go()
         return self._ended(self.folder.read(known))
 
@@ -131,8 +132,13 @@ class Engine:
 
     @contextmanager
     def _locked(self, plan: Plan) -> Iterator[Locks]:
-        with run_locks(plan.lock, self.planner, self.folder.id, self.planner.operator) as locks:
+        with run_locks(self.planner.pool, self._holder) as locks:
+            locks.take(self.planner.locks(plan))
             yield locks
+
+    @property
+    def _holder(self) -> str:
+        return f"{self.planner.operator}, run {self.folder.id}"
 
     @contextmanager
     def _session(self, journal: Journal, plan: Plan) -> Iterator[Session]:
@@ -145,7 +151,7 @@ class Engine:
             clock=self.clock,
             operator=self.planner.operator,
             operators=(plan.made_by, self.planner.operator),
-            protected=plan.protected,
+            protects=plan.protects,
         )
         with stopping_on_signals(session):
             try:

@@ -1,18 +1,21 @@
-"""The locks of a run: one on this machine, and one on the runbook's SQL server for all machines."""
+"""The locks of a run: each on this machine, and on the SQL server that it names for all machines."""
 
 import errno
 import fcntl
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import field
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
 from ..dataclass import dataclass
 from ..errors import LockHeld, RefusedError
-from ..planner.planner import Planner
+from ..plan import PlannedLock
+from ..planner.locking import lock_subject, lock_target
+from ..planner.readers import Pool
 
 FOLDER: Final = Path("/tmp/rollbook-locks")  # noqa: S108  # shared by all accounts and folders, as locks must be
 
@@ -25,38 +28,59 @@ class Held(Protocol):
         """Ask the server."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Locks:
-    """Where a run's lock is held; *remote* are those that a lost connection takes away."""
+    """
+    The locks that a run holds until *stack* ends: where, by name.
 
-    places: tuple[str, ...] = ()
-    remote: tuple[tuple[str, Held], ...] = ()
+    *remote* are those that a lost connection takes away.
+    """
+
+    pool: Pool
+    holder: str
+    stack: ExitStack
+    held: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    remote: list[tuple[str, Held]] = field(default_factory=list)
+
+    def take(self, wanted: Iterable[PlannedLock]) -> tuple[tuple[str, str], ...]:
+        """
+        Take those of *wanted* that are not held already, and give the name and place of each that was taken.
+
+        Raises `LockHeld` at once when somebody else holds one.
+        """
+        taken: list[tuple[str, str]] = []
+        for lock in wanted:
+            key = (lock.name, lock_subject(lock, self.pool))
+            if key not in self.held:
+                self.held[key] = self._take(*key, lock_target(lock, self.pool))
+                taken += [(lock.name, place) for place in self.held[key]]
+        return tuple(taken)
+
+    def _take(self, name: str, subject: str, target: str) -> tuple[str, ...]:
+        self.stack.enter_context(_local_lock(name, subject, self.holder))
+        lock = self.pool.target(target).lock(name) if target else None
+        if lock is None:
+            return ("this machine",)
+        self.stack.enter_context(lock)
+        if isinstance(lock, Held):
+            self.remote.append((target, lock))
+        return ("this machine", target)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where something is held."""
+        return tuple(dict.fromkeys(place for places in self.held.values() for place in places))
 
     def lost(self) -> tuple[str, ...]:
-        """Name the places where the lock is not held any more."""
+        """Name the places where a lock is not held any more."""
         return tuple(place for place, lock in self.remote if not lock.held())
 
 
 @contextmanager
-def run_locks(name: str, planner: Planner, run_id: str, operator: str) -> Iterator[Locks]:
-    """
-    Hold what `lock:` names until the block ends. Nothing is held for an empty *name*.
-
-    Raises `LockHeld` at once when somebody else holds it.
-    """
-    if not name:
-        yield Locks()
-        return
-    with ExitStack() as held:
-        held.enter_context(_local_lock(name, planner.lock_subject(), f"{operator}, run {run_id}"))
-        remote: list[tuple[str, Held]] = []
-        target = planner.lock_target()
-        lock = planner.pool.target(target).lock(name) if target else None
-        if lock is not None:
-            held.enter_context(lock)
-            if isinstance(lock, Held):
-                remote.append((target, lock))
-        yield Locks(("this machine", *([target] if lock is not None else [])), tuple(remote))
+def run_locks(pool: Pool, holder: str) -> Iterator[Locks]:
+    """Hold whatever is taken in the block until it ends; others are told that *holder* has it."""
+    with ExitStack() as stack:
+        yield Locks(pool, holder, stack)
 
 
 @contextmanager

@@ -25,9 +25,13 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do with a step that failed; a skip and a "done" need a *reason*."""
+    """
+    What to do with a step that failed; a skip and a "done" need a *reason*.
 
-    what: OnFailure
+    Nobody is offered `leave`: to go past what is left of the stage, as a playbook may say of it.
+    """
+
+    what: OnFailure | Literal["leave"]
     reason: str = ""
 
 

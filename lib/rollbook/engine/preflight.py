@@ -19,7 +19,7 @@ def preflight(plan: Plan, planner: Planner, folder: Path) -> tuple[Finding, ...]
     """Look at everything that *plan* will use, and the run's *folder*; writes nothing. `missing` forbids the run."""
     used = {name for step in plan.steps for name in step.targets if name in planner.pool}
     # On another server than the one that is meant, the lock keeps nobody out.
-    used.update(planner.lock_keepers() if plan.lock else ())
+    used.update(name for lock in planner.locks(plan) for name in lock.keepers)
     findings = [_weighed(finding, planner) for name in sorted(used) for finding in _target(name, planner)]
     return (*findings, *_secrets(plan, planner), *_disk(folder))
 
@@ -36,7 +36,7 @@ def require(findings: tuple[Finding, ...]) -> None:
 
 
 def _weighed(finding: Finding, planner: Planner) -> Finding:
-    spec = planner.inventory.targets.get(finding.target)
+    spec = planner.specs.get(finding.target)
     if spec is not None and spec.kind in OUTWARD and finding.severity == "missing":
         return replace(finding, severity="warning")
     return finding

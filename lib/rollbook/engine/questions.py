@@ -94,7 +94,7 @@ def _judge(session: Session, step: PlannedStep, prompt: Prompt, question: Questi
 
 
 def _unfit(session: Session, step: PlannedStep, prompt: Prompt, given: Given) -> str:
-    if prompt.kind == "approve" and session.protected and given.how in ("option", "default"):
+    if prompt.kind == "approve" and session.protects(step) and given.how in ("option", "default"):
         return "in a protected environment an approval is not taken from the command line"
     return barred(prompt, step.address, given.by, session.operators)
 

@@ -26,7 +26,8 @@ class Session:
     Everything the engine's parts share.
 
     *stop*: end at the next safe place; *kill*: end what runs now. *known* is what is over, *planned*
-    the plan's steps by address, *approvals* who approved which step.
+    the plan's steps by address, *approvals* who approved which step; *protects* tells of a step whether it is carried
+    out in a protected environment.
     """
 
     folder: RunFolder
@@ -36,7 +37,7 @@ class Session:
     watcher: Watcher
     clock: Callable[[], datetime]
     operator: str
-    protected: bool
+    protects: Callable[[PlannedStep], bool]
     kill: threading.Event = field(default_factory=threading.Event)
     answers: list[Message] = field(default_factory=list)
     known: dict[str, Known] = field(default_factory=dict)
@@ -44,7 +45,7 @@ class Session:
     planned: dict[str, PlannedStep] = field(default_factory=dict)
     stopped_by: str = ""
     operators: tuple[str, ...] = ()
-    locks: Locks = field(default_factory=Locks)
+    locks: Locks | None = None
 
     @property
     def stop(self) -> threading.Event:
@@ -61,12 +62,13 @@ class Session:
         }
         record = self.journal.append(type, **redactor.plain(plain))
         if type in ("step_finished", "step_skipped"):
-            self._learn(record)
+            self._learn(record, record["step"])
+        for address in record["steps"] if type == "stage_left" else ():
+            self._learn(record, address)
         self.watcher.record(record)
         return record
 
-    def _learn(self, record: Record) -> None:
-        address = record["step"]
+    def _learn(self, record: Record, address: str) -> None:
         status = record.get("status", "skipped")
         self.known[address] = Known(self.planned[address], record.get("outputs"), status, record.get("after"))
         self.planner.learn(address, record.get("outputs"), status)
@@ -77,7 +79,7 @@ class Session:
 
     def check_stop(self) -> None:
         """Raise `Interrupted` when somebody asked to stop, or when the run's lock was lost."""
-        lost = self.locks.lost()
+        lost = self.locks.lost() if self.locks else ()
         if lost:
             self.record("lock_lost", name=", ".join(lost))
             raise Interrupted(f"the lock on {', '.join(lost)} was lost: somebody else may work there now")

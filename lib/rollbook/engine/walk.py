@@ -24,6 +24,7 @@ from ..targets.pool import redact
 from . import inbox
 from .group import carry_group
 from .ports import Decision
+from .preflight import preflight, require
 from .questions import Waiting
 from .session import Session
 from .stepper import Stepper
@@ -76,7 +77,7 @@ class Walk:
     def _next(self) -> PlannedStep | None:
         steps, known = self.plan.steps, self.session.known
         # What is over stays over, so nobody looks at it again.
-        while self._at < len(steps) and (steps[self._at].section != "steps" or steps[self._at].address in known):
+        while self._at < len(steps) and (steps[self._at].section == "finally" or steps[self._at].address in known):
             self._at += 1
         return steps[self._at] if self._at < len(steps) else None
 
@@ -87,6 +88,10 @@ class Walk:
         return tuple(step for step in self.plan.steps if step.group == planned.group and step.address not in known)
 
     def _carry(self, planned: PlannedStep, members: tuple[PlannedStep, ...]) -> None:
+        if planned.section == "closing" and planned.verdict == "unknown":
+            # How the include ended is known now, and what is done at its end was agreed to with the plan.
+            self.session.planner.follow(self.plan, self.session.known)
+            planned = self._planned_now(planned)
         if planned.verdict == "unknown" or any(member.verdict == "unknown" for member in members):
             self._plan_reached(planned)
         elif members:
@@ -164,6 +169,7 @@ class Walk:
             if step.address not in session.known
             and (step.address not in before or before[step.address].binding() != step.binding())
         )
+        self._look_at(plan)
         if any(step.writes for step in fresh):
             agreed = session.asker.agree(plan, fresh, why)
             if agreed is None:
@@ -177,6 +183,16 @@ class Walk:
             "replanned", plan=encode(plan), digest=plan.digest, text=why, fresh=[one.address for one in fresh]
         )
         self._take(plan)
+
+    def _look_at(self, plan: Plan) -> None:
+        """Look at targets that come in with a new *plan* as before the first write, and take the locks that do."""
+        session, before = self.session, self.plan
+        named = {name for step in before.steps for name in step.targets}
+        if any(name not in named for step in plan.steps for name in step.targets):
+            require(preflight(plan, session.planner, session.folder.path))
+        wanted = [lock for lock in plan.locks if lock not in before.locks]
+        for name, place in session.locks.take(wanted) if session.locks else ():
+            session.record("lock_taken", name=name, place=place)
 
     def _way_back(self) -> Plan:
         """Plan what is left of an undo anew, from the run that it takes back."""
@@ -218,6 +234,9 @@ class Walk:
             case "done":
                 self.adopt(planned.address, decision.reason)
                 return True
+            case "leave":
+                self._leave(planned, decision.reason)
+                return True
             case "undo":
                 self.on_undo()
         self.session.record("run_finished", status="failed")
@@ -230,7 +249,22 @@ class Walk:
                 return Decision("undo")
             case "continue":
                 return Decision("skip", "it failed, and its on_failure is continue")
+        match use.scope.on_failure if use else "stop":
+            case "undo":
+                return Decision("undo")
+            case "continue":
+                return Decision("leave", f"{planned.address} failed, and the stage's on_failure is continue")
         return Decision("stop")
+
+    def _leave(self, planned: PlannedStep, reason: str) -> None:
+        """Go past what is left of the step's stage but for what belongs to its end, in one record."""
+        stage, known = self.session.planner.uses[planned.address].scope.stage, self.session.known
+        left = [
+            step.address
+            for step in self.plan.steps
+            if step.address.startswith(stage) and step.section == "steps" and step.address not in known
+        ]
+        self.session.record("stage_left", steps=left, text=reason, reason=reason, by=self.session.operator)
 
     def skip(self, address: str, reason: str) -> None:
         """Go past a step. Raises `UsageError` without a reason."""
@@ -248,13 +282,24 @@ class Walk:
         """End the run for good: its `finally` steps, each by itself, then its last record."""
         session = self.session
         session.planner.run_names["status"] = status
-        last = [step for step in self.plan.steps if step.section == "finally"]
+        last = [step for step in self.plan.steps if step.section == "finally" or self._owed(step)]
         if last:
             self._mark_begun()
         failed = [step.address for step in last if not self._finally(step)]
         if failed and status in ("succeeded", "undone"):
             status, reason = "failed", f"what had to be done at the end failed: {', '.join(failed)}"
         session.record("run_finished", status=status, reason=reason)
+
+    def _owed(self, planned: PlannedStep) -> bool:
+        """Tell whether a step belongs to the end of an include that began, and to whose end the run does not come."""
+        if planned.section != "closing" or planned.address in self.session.known:
+            return False
+        inner = f"{planned.address.rpartition('/')[0]}/"
+        begun = {
+            address for address, step in self._past.items() if step.started_at is not None and step.status != "skipped"
+        }
+        done = {address for address, over in self.session.known.items() if over.status != "skipped"}
+        return any(address.startswith(inner) for address in begun | done)
 
     def _mark_begun(self) -> None:
         """
@@ -286,13 +331,7 @@ class Walk:
         self.boundary()
         try:
             if planned.address in session.planner.uses:
-                now = session.planner.plan_at(planned.address)
-                if now.binding() != planned.binding():
-                    self._take(self.plan.with_tail((now,)))
-                    session.record(
-                        "replanned", plan=encode(self.plan), digest=self.plan.digest, text=f"{now.address}: at the end"
-                    )
-                    planned = now
+                planned = self._planned_now(planned)
             self._stepper.carry(planned)
         except (Interrupted, Waiting, JournalError):
             raise
@@ -300,3 +339,14 @@ class Walk:
             self._record_failure(planned, error)
             return False
         return True
+
+    def _planned_now(self, planned: PlannedStep) -> PlannedStep:
+        """Plan a step of an end on what is there by then."""
+        session = self.session
+        now = replace(session.planner.plan_at(planned.address), section=planned.section)
+        if now.binding() == planned.binding():
+            return planned
+        self._take(self.plan.with_tail((now,)))
+        text = f"{now.address}: at the end"
+        session.record("replanned", plan=encode(self.plan), digest=self.plan.digest, text=text)
+        return now

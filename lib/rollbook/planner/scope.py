@@ -3,13 +3,14 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from typing import Final
+from typing import Final, Literal
 
 from ..dataclass import dataclass
 from ..plan import PlannedStep, Section
 from ..run import StepRun
 from ..runbook import Runbook, Step
 from ..values import Plain, Unknown, source_of
+from .environment import Environment
 
 _PLAIN_ITEM: Final = re.compile(r"[A-Za-z0-9._:+-]{1,40}")
 
@@ -19,18 +20,29 @@ class Scope:
     """
     One runbook in use: the run's own, or an included one under its step's address.
 
-    *steps* grows as steps are planned or carried out: id → `{"outputs": …, "status": …}`.
+    *steps* grows as steps are planned or carried out: id → `{"outputs": …, "status": …}`. In a stage of a playbook,
+    *stage* is the beginning of its steps' addresses, *heading* what it is called, and *on_failure* what is done
+    about a failure that no step speaks of. *status* is how an include's steps ended, for those at its end.
     """
 
     runbook: Runbook
     prefix: str
     inputs: Mapping[str, Plain]
+    environment: Environment
     steps: dict[str, Plain] = field(default_factory=dict)
+    stage: str = ""
+    heading: str = ""
+    on_failure: Literal["stop", "undo", "continue"] = "stop"
+    status: Plain = field(default_factory=lambda: Unknown("run.status"))
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One use of a step at its address: with its loop's *item* and its group's *member*."""
+    """
+    One use of a step at its address: with its loop's *item* and its group's *member*.
+
+    *held* says why it is not looked at yet, though it might be.
+    """
 
     step: Step
     scope: Scope
@@ -41,10 +53,14 @@ class Use:
     member: str = ""
     group: str = ""
     place: str = ""
+    held: str = ""
 
     def names(self, common: Mapping[str, Plain]) -> dict[str, Plain]:
         """Give the names that the step's expressions see."""
-        return {**common, "inputs": self.scope.inputs, "steps": self.scope.steps, "item": self.item}
+        own: dict[str, Plain] = {"inputs": self.scope.inputs, "steps": self.scope.steps, "item": self.item}
+        if self.section == "closing" and isinstance(common["run"]["status"], Unknown):
+            own["run"] = {**common["run"], "status": self.scope.status}
+        return {**common, **self.scope.environment.names, **own}
 
     def learn(self, outputs: Plain, status: str) -> None:
         """Let later steps see this use's *outputs*; uses of one looped step are collected."""

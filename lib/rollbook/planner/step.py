@@ -111,6 +111,8 @@ def outline(use: Use, estimate: float | None = None) -> PlannedStep:
         group=use.group,
         place=step.place,
         effect=step.effect or "idempotent",
+        stage=use.scope.heading,
+        environment=use.scope.environment.name,
     )
 
 
@@ -151,6 +153,16 @@ def rendered_arguments(use: Use, kind: type[Action[Any]], names: Mapping[str, Pl
     for keyword, value in _keywords(use, names).items():
         if keyword in own and keyword not in arguments:
             arguments[keyword] = value
+    return _qualified(arguments, kind, use) if use.scope.environment.mark else arguments
+
+
+def _qualified(arguments: dict[str, Plain], kind: type[Action[Any]], use: Use) -> dict[str, Plain]:
+    """Name each target as the run knows it among those of several environments."""
+    for reference, default in _references(cast("Any", kind)).items():
+        value = arguments.get(reference, default)
+        name = getattr(value, "name", value)
+        if isinstance(name, str) and name:
+            arguments[reference] = use.scope.environment.qualified(name)
     return arguments
 
 

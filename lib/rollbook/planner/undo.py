@@ -56,7 +56,18 @@ def _finally_left(run: Run) -> tuple[PlannedStep, ...]:
     """Give the `finally` steps of a run that never ended for good: the undo is its end."""
     if not run.resumable:
         return ()
-    return tuple(step.planned for step in run.steps if step.planned.section == "finally" and not step.done)
+    begun = {step.address.rpartition("/")[0] for step in run.steps if step.started_at and step.status != "skipped"}
+    return tuple(
+        replace(step.planned, section="finally")
+        for step in run.steps
+        if not step.done and (step.planned.section == "finally" or _owed(step.planned, begun))
+    )
+
+
+def _owed(planned: PlannedStep, begun: set[str]) -> bool:
+    """Tell whether a step belongs to the end of an include of which a step began."""
+    place = planned.address.rpartition("/")[0]
+    return planned.section == "closing" and any(f"{one}/".startswith(f"{place}/") for one in begun)
 
 
 def _wanted(run: Run, to: str) -> list[StepRun]:
@@ -125,6 +136,8 @@ def _outline(step: StepRun) -> PlannedStep:
         undo_of=step.address,
         effect=planned.effect,
         place=planned.place,
+        stage=planned.stage,
+        environment=planned.environment,
         downtime={"begins": "ends", "ends": "begins"}.get(planned.downtime, ""),  # type: ignore[arg-type]  # a closed set
     )
 

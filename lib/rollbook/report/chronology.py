@@ -17,6 +17,7 @@ EVENT_WORDS: Mapping[str, tuple[str, Tone]] = {
     "recovered": ("recovered", "good"),
     "unreachable": ("unreachable", "bad"),
     "step_failed": ("failed", "bad"),
+    "stage_left": ("stage left", "warn"),
     "lock_taken": ("lock taken", "calm"),
     "lock_lost": ("lock lost", "bad"),
     "interrupted": ("stopped", "warn"),
