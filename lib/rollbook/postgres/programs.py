@@ -6,7 +6,9 @@ from typing import Final
 
 from ..dataclass import dataclass
 
-_VERSION: Final = re.compile(r"\(PostgreSQL\) (\d+)")
+_VERSION: Final = re.compile(r"\(PostgreSQL\) (\d+)(?:\.(\d+))?")
+# The minor versions from which on psql knows \restrict; later majors all do.
+_RESTRICTING: Final = {13: 22, 14: 19, 15: 14, 16: 10, 17: 6}
 _FIND: Final = """\
 given=$1; shift
 if [ -z "$given" ]; then
@@ -28,6 +30,12 @@ class Programs:
 
     folder: str
     major: int
+    minor: int = 0
+
+    @property
+    def restricts(self) -> bool:
+        """Say whether psql can be kept from running what a file commands it to."""
+        return self.minor >= _RESTRICTING.get(self.major, 0) and self.major >= min(_RESTRICTING)
 
     def argv(self, program: str, *arguments: str) -> tuple[str, ...]:
         """Give the command line that starts one of them."""
@@ -44,7 +52,7 @@ def found(listing: str) -> tuple[Programs, ...]:
     """Read what the command of `finding` printed."""
     pairs = (line.partition("\t") for line in listing.splitlines())
     versions = ((folder, _VERSION.search(version)) for folder, _, version in pairs)
-    return tuple(Programs(folder, int(version[1])) for folder, version in versions if version)
+    return tuple(Programs(folder, int(version[1]), int(version[2] or 0)) for folder, version in versions if version)
 
 
 def majors(programs: Iterable[Programs]) -> str:

@@ -78,6 +78,12 @@ class Shop:
     def at(self, database: str | None = None) -> str:
         return psycopg.conninfo.make_conninfo(self.superuser, dbname=database or self.name)
 
+    def also(self, *more: TargetSpec) -> TargetPool:
+        """Give a pool that has other targets as well; the caller closes it."""
+        specs = {spec.name: spec for spec in (self.pool.spec("db"), self.pool.spec("local"), *more)}
+        redactor = Redactor()
+        return TargetPool(specs, SecretStore({"DB_PASSWORD": PASSWORD}, redactor), redactor)
+
     def databases(self) -> set[str]:
         return {str(name) for (name,) in self.rows("SELECT datname FROM pg_database")}
 
@@ -147,8 +153,9 @@ def killed(shop: Shop, kind: str, arguments: Mapping[str, object], seconds: floa
     given = json.dumps([dict(shop.pool.spec("db").settings), kind, arguments])
     process = subprocess.Popen([sys.executable, "-c", _CHILD, given], stdout=subprocess.PIPE)
     assert process.stdout is not None
-    with process.stdout:
-        assert process.stdout.readline() == b"begun\n"
+    with process, process.stdout:
+        begun = process.stdout.readline()
         time.sleep(seconds)
         process.send_signal(signal.SIGKILL)
-        return process.wait() == -signal.SIGKILL
+    assert begun == b"begun\n"
+    return process.returncode == -signal.SIGKILL

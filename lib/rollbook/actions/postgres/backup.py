@@ -155,8 +155,10 @@ On a machine with PostgreSQL's programs of the server's version, with PGHOST, PG
 
     def outputs(self, after: BackupState, results: Sequence[OpResult]) -> Mapping[str, Plain]:  # noqa: ARG002  # the probe tells them
         """Give the folder, what its manifest tells, and the manifest's own checksum."""
-        names = ("path", "sha256", "started", "finished", "bytes", "rows", "database")
-        return {name: getattr(after, name) for name in names}
+        names = ("sha256", "started", "finished", "bytes", "rows", "database")
+        # A path at which nothing is yet would be looked at by the plans of later steps.
+        path = _LATER if isinstance(after.sha256, Unknown) else after.path
+        return {"path": path, **{name: getattr(after, name) for name in names}}
 
 
 def _told(found: BackupState, content: bytes) -> BackupState:

@@ -12,7 +12,7 @@ from ...ops import Execution, OpResult, WrittenFile
 from ...postgres.dumping import COMPLETE, FILES, PREPARE, PRIVATELY, SNAPSHOT, SnapshotDump
 from ...postgres.manifest import DUMP, FILE, SUMS, FileEntry, Manifest
 from .contents import Contents, read_contents
-from .programs import Host, end_earlier, every, host_of, run_program, run_script
+from .programs import Host, claim, end_earlier, every, host_of, run_program, run_script
 from .session import SETTINGS
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def snapshot_dump(target: "PostgresTarget", op: SnapshotDump, execution: Executi
     host = host_of(target, op.host)
     end_earlier(target, host, execution)
     run_script(host, PREPARE, op.folder, op.partial)
-    with _snapshot(target, op.database) as (connection, snapshot, started):
+    with _snapshot(target, op.database, execution) as (connection, snapshot, started):
         contents = _dumped(target, host, op, execution, connection, snapshot)
         finished = _instant(connection, "clock_timestamp()")
         version = connection.info.server_version
@@ -54,11 +54,13 @@ def snapshot_dump(target: "PostgresTarget", op: SnapshotDump, execution: Executi
 
 
 @contextmanager
-def _snapshot(target: "PostgresTarget", database: str) -> Iterator[tuple["Connection", str, str]]:
+def _snapshot(target: "PostgresTarget", database: str, execution: Execution) -> Iterator[tuple["Connection", str, str]]:
     """Give a connection with its snapshot exported, the snapshot's name and its instant."""
     from psycopg import Error, IsolationLevel
 
     with closing(target.connect(database)) as connection:
+        claim(connection, execution)
+        connection.commit()
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         try:

@@ -13,6 +13,7 @@ from ..process import Launch
 from ..sql_address import address
 
 if TYPE_CHECKING:
+    from .session import Connection
     from .target import PostgresTarget
 
 Host = HostTarget[Any]
@@ -45,6 +46,11 @@ def host_of(target: "PostgresTarget", name: str) -> Host:
 def session_name(execution: Execution) -> str:
     """Name the sessions of a step's programs, by which an attempt that was cut off is found again."""
     return f"rollbook {execution.mark}"[:63]
+
+
+def claim(connection: "Connection", execution: Execution) -> None:
+    """Give a connection of a step the name of its sessions: what it has begun goes on when this process is killed."""
+    connection.execute("SELECT pg_catalog.set_config('application_name', %s, false)", (session_name(execution),))
 
 
 def environment(target: "PostgresTarget", host: Host, execution: Execution) -> Mapping[str, str]:

@@ -1,0 +1,184 @@
+"""`postgres.restore`: a backup as a new database beside the live one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import field, replace
+from typing import ClassVar, Literal
+
+from ...action import Action, Change, Family, Leave, Readers, Ref, Reverse, Subject, Undo, evidence
+from ...dataclass import dataclass
+from ...errors import RefusedError
+from ...ops import Op, OpResult
+from ...postgres.manifest import FILE
+from ...postgres.programs import Programs
+from ...postgres.properties import Properties
+from ...postgres.restoring import DropScratch, RestoreDatabase
+from ...postgres.scratch import scratch_name
+from ...postgres.source import Source
+from ...targets.base import HostReader, PostgresReader
+from ...values import RUN_ID, Plain, Unknown
+from .readiness import require_ready, room
+from .reading import database_size, find_database, find_programs, read_properties, server_version
+from .recognising import Backup, recognise
+
+_LATER = Unknown("run.restore")
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreState:
+    """Whether the database of this run is there, complete; a half that a crash left does not count."""
+
+    exists: bool
+    database: str
+    oid: int | Unknown = evidence(default=0)
+    live: str = evidence(default="")
+    size: int = evidence(default=0)
+    free: int | None = evidence(default=None)
+    tables: int = evidence(default=0)
+    source: Source | None = evidence(default=None)
+    verified: bool = evidence(default=False)
+    programs: Programs | None = evidence(default=None)
+    properties: Properties | None = evidence(default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresRestore(Action[RestoreState]):
+    """
+    Restore a backup into a new database beside the live one, which is not touched.
+
+    The backup may be a folder of `postgres.backup`, a folder or file of `pg_dump -Fd` or `-Fc`, or plain SQL (also
+    .gz and .zst). Owners come out as in the backup; owner, rights and settings of the database are the live one's.
+    It is analyzed, and compared with the backup's manifest where it has one. Plain SQL that commands psql, makes or
+    drops databases, or changes roles is refused.
+    """
+
+    kind: ClassVar[str] = "postgres.restore"
+    family: ClassVar[Family] = "artefact"
+    example: ClassVar[Mapping[str, Plain]] = {"backup": "{{ steps.backup.outputs.path }}", "jobs": 4}
+    by_hand: ClassVar[str] = """
+With PGHOST, PGUSER and PGPASSWORD set, and programs of the server's version:
+
+- `createdb --template=template0 --owner=OWNER --encoding=ENCODING --locale=LOCALE NEW`, with what `psql --list` shows
+  of the live one
+- an archive: `pg_restore --jobs=<jobs> --exit-on-error --dbname=NEW <backup>`
+- plain SQL, once you have read what stands outside of its rows: `psql -X -v ON_ERROR_STOP=1 --single-transaction
+  --dbname=NEW --file=<backup>`
+- `vacuumdb --analyze-only NEW`, then count the rows of each table
+"""
+
+    backup: str = field(metadata={"help": "path of a backup on runs_on"})
+    server: Ref[PostgresReader] = Ref("db")
+    into: str = field(default="", metadata={"help": "name of the new database; made of the live one's and the run's"})
+    role: Literal["restored", "scratch"] = field(
+        default="restored", metadata={"help": "restored: to become live; scratch: to look at, an undo drops it"}
+    )
+    runs_on: Ref[HostReader] = field(
+        default=Ref("local"), metadata={"help": "the host with the backup, on which pg_restore runs"}
+    )
+    jobs: int = field(default=2, metadata={"help": "tables and indexes that are made at the same time"})
+    run: str = field(default=str(RUN_ID), metadata={"help": "the run's id, which marks the database"})
+
+    def __post_init__(self) -> None:
+        if not self.backup.startswith("/"):
+            raise ValueError("backup: expected a path from the root on")
+        if self.jobs < 1:
+            raise ValueError("jobs: expected at least 1")
+
+    def subjects(self) -> frozenset[Subject]:
+        """Name the new database."""
+        return frozenset({Subject(self.server.name, "database", self.into or f"{self.role} of {self.run}")})
+
+    def probe(self, read: Readers) -> RestoreState:
+        """Look at the backup, and whether this run has restored it already."""
+        server, host = read[self.server], read[self.runs_on]
+        name = self.into or scratch_name(server.database, self.role, self.run)
+        found = find_database(server, name)
+        if found is not None and (found.mark is None or found.mark.run != self.run) and self.run not in name:
+            raise RefusedError(
+                f"{server.name} has a database {name!r} that this run did not make: {found.comment or 'no comment'}.",
+                advice="Give another name in into:, or drop that one if nobody needs it.",
+            )
+        there = found is not None and found.mark is not None and found.mark.role == self.role
+        state = RestoreState(there, name, oid=found.oid if found and there else 0, live=server.database)
+        return state if there else self._planned(state, server, host)
+
+    def _planned(self, state: RestoreState, server: PostgresReader, host: HostReader) -> RestoreState:
+        version = server_version(server)
+        programs = find_programs(server, host, version // 10_000)
+        backup = recognise(host, self.backup, programs)
+        live = read_properties(server, server.database)
+        require_ready(server, backup, programs)
+        return replace(
+            state,
+            size=database_size(server, server.database),
+            free=room(server, host),
+            tables=backup.tables,
+            source=backup.source,
+            verified=backup.manifest is not None,
+            programs=programs,
+            properties=_like(live, backup),
+        )
+
+    def desired(self, before: RestoreState) -> RestoreState:
+        """Want it there."""
+        return before if before.exists else replace(before, exists=True, oid=_LATER)
+
+    def ops(self, old: RestoreState, new: RestoreState) -> tuple[Op, ...]:
+        """Make it, or drop it on the way back."""
+        if old.exists == new.exists:
+            return ()
+        if old.exists:
+            return (DropScratch(self.server.name, old.database, self.run),)
+        if old.source is None or old.programs is None or old.properties is None:
+            return ()
+        restore = RestoreDatabase(
+            target=self.server.name,
+            host=self.runs_on.name,
+            source=old.source,
+            database=old.database,
+            role=self.role,
+            live=old.live,
+            run=self.run,
+            programs=old.programs,
+            properties=old.properties,
+            jobs=self.jobs,
+            manifest=f"{old.source.path}/{FILE}" if old.verified else "",
+            restricted=old.programs.restricts,
+        )
+        return (restore,)
+
+    def undo(self, change: Change[RestoreState]) -> Undo[RestoreState]:
+        """Drop a scratch database; leave one that may have been live since."""
+        if self.role == "scratch":
+            return Reverse(change.before)
+        return Leave("it may have been live, with rows of its own; drop it by hand when nobody needs it")
+
+    def details(self, change: Change[RestoreState]) -> tuple[str, ...]:
+        """Say what it is made from, and how much room there is."""
+        before = change.before
+        if not change.ops or before.source is None:
+            return ()
+        told = f"from {before.source.path} ({before.source.kind}, {before.tables} tables)"
+        free = "not known to this account" if before.free is None else f"{before.free / 1e9:.1f} GB free"
+        against = "compared with its manifest" if before.verified else "without a manifest to compare with"
+        return (told, f"room on the server: {free}; the live database has {before.size / 1e9:.2f} GB", against)
+
+    def outputs(self, after: RestoreState, results: Sequence[OpResult]) -> Mapping[str, Plain]:
+        """Give the database, and what of the live one's rights and settings could not be carried."""
+        given: dict[str, Plain] = {"database": after.database, "oid": after.oid, "role": self.role}
+        lacking = [line for result in results for line in result.outputs.get("not_carried", ())]
+        return {**given, "not_carried": lacking}
+
+
+def _like(live: Properties, backup: Backup) -> Properties:
+    """Give owner, rights and settings of the live database, and encoding and locale of the backup's where it tells."""
+    if backup.manifest is None:
+        return live
+    made = backup.manifest.properties
+    return replace(
+        live,
+        encoding=made.encoding,
+        collation=made.collation,
+        ctype=made.ctype,
+        provider=made.provider,
+        locale=made.locale,
+    )

@@ -1,0 +1,52 @@
+"""What pg_restore tells of an archive without a database."""
+
+import re
+from typing import Final
+
+from ..dataclass import dataclass
+
+_DATABASE: Final = re.compile(r"^;\s+dbname: (.*)$", re.MULTILINE)
+_CREATED: Final = re.compile(r"^; Archive created at (.*)$", re.MULTILINE)
+_FROM: Final = re.compile(r"^;\s+Dumped from database version: (\d+)", re.MULTILINE)
+_ROWS: Final = re.compile(r"^\d+; \d+ \d+ TABLE DATA ", re.MULTILINE)
+_EXTENSION: Final = re.compile(r"^CREATE EXTENSION IF NOT EXISTS (\"(?:[^\"]|\"\")+\"|\S+)", re.MULTILINE)
+_OWNER: Final = re.compile(r"^ALTER .* OWNER TO (\"(?:[^\"]|\"\")+\"|\S+);$", re.MULTILINE)
+_NEWER: Final = "unsupported version"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The head of an archive: of which *database*, by a server of which *major*, with how many tables' rows."""
+
+    database: str
+    major: int
+    created: str
+    tables: int
+
+
+def read_listing(text: str) -> Listing:
+    """Read what `pg_restore --list` printed. Raises ValueError for something else."""
+    database, major, created = _DATABASE.search(text), _FROM.search(text), _CREATED.search(text)
+    if database is None or major is None:
+        raise ValueError("it has no head of an archive")
+    return Listing(database[1], int(major[1]), created[1] if created else "", len(_ROWS.findall(text)))
+
+
+def is_newer(complaint: str) -> bool:
+    """Tell whether pg_restore refused an archive because a newer one wrote it."""
+    return _NEWER in complaint
+
+
+def owners(script: str) -> tuple[str, ...]:
+    """Name the roles that own something, from the script that `pg_restore --schema-only` prints."""
+    return _names(_OWNER, script)
+
+
+def extensions(script: str) -> tuple[str, ...]:
+    """Name the extensions that the script makes."""
+    return _names(_EXTENSION, script)
+
+
+def _names(pattern: re.Pattern[str], script: str) -> tuple[str, ...]:
+    found = (one[1:-1].replace('""', '"') if one.startswith('"') else one for one in pattern.findall(script))
+    return tuple(sorted({name.rstrip(";") for name in found}))

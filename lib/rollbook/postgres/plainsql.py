@@ -1,0 +1,212 @@
+r"""
+Looks through a plain SQL dump before psql gets it: is it whole, and does it hold what a dump must not.
+
+psql runs whatever stands behind a backslash outside of quotes, `\!` among it, so quotes are followed here as psql
+follows them. Where psql can be restricted it is as well: a file may be written to mislead this.
+"""
+
+import re
+from typing import Final
+
+from ..dataclass import dataclass
+
+_HEAD: Final = b"-- PostgreSQL database dump"
+_CLUSTER: Final = b"-- PostgreSQL database cluster dump"
+_COMPLETE: Final = b"-- PostgreSQL database dump complete"
+_FROM: Final = re.compile(rb"-- Dumped from database version (\d+)")
+_SPECIAL: Final = re.compile(rb"""['"\\;]|--|/\*|(?<![\w$\x80-\xff])\$(?:[^\W\d]\w*)?\$""")
+_COMMENT: Final = re.compile(rb"/\*|\*/")
+_COPY: Final = re.compile(rb"\s*COPY\b.*\bFROM\s+(STDIN|PROGRAM)\b", re.IGNORECASE | re.DOTALL)
+_ALLOWED: Final = re.compile(rb"\\(un)?restrict [0-9A-Za-z]+\s*")
+_TABLE: Final = re.compile(rb"\s*CREATE\s+(UNLOGGED\s+)?TABLE\b", re.IGNORECASE)
+_ATOMIC: Final = re.compile(rb"\s*CREATE\b.*\b(FUNCTION|PROCEDURE)\b.*\bBEGIN\s+ATOMIC\b", re.IGNORECASE | re.DOTALL)
+_BEGINS: Final = re.compile(rb"\b(?:BEGIN|CASE)\b", re.IGNORECASE)
+_ENDS: Final = re.compile(rb"\bEND\b", re.IGNORECASE)
+_AROUND: Final = (b"BEGIN", b"COMMIT")  # what pg_dump puts around large objects, each on a line
+_LONGEST: Final = 1 << 20  # bytes of a statement that are kept to tell what it is
+_SHOWN: Final = 60
+_MOST: Final = 5  # problems
+_REFUSED: Final = (
+    (
+        re.compile(rb"\s*(CREATE|DROP|ALTER)\s+DATABASE\b", re.IGNORECASE),
+        "makes, alters or drops a database itself (pg_dump -C); dump it without -C, or take that and \\connect out",
+    ),
+    (
+        re.compile(rb"\s*(CREATE|DROP|ALTER)\s+(ROLE|USER|TABLESPACE)\b(?!\s+MAPPING)", re.IGNORECASE),
+        "changes roles or tablespaces of the whole server (pg_dumpall); take the part of this database only",
+    ),
+    (
+        re.compile(rb"\s*(BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|PREPARE\s+TRANSACTION)\b", re.IGNORECASE),
+        "begins or ends a transaction, so that a failure would leave half of it; take that statement out",
+    ),
+    (
+        re.compile(rb"\s*SET\s+(SESSION\s+)?standard_conforming_strings\s*(=|TO)\s*'?(off|false|0|no)", re.IGNORECASE),
+        "has strings of the old form, whose backslashes hide their ends; dump it with standard_conforming_strings on",
+    ),
+    (
+        re.compile(rb"\s*COPY\b.*\b(FROM|TO)\s+PROGRAM\b", re.IGNORECASE | re.DOTALL),
+        "has the server start a program, which no dump does",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    r"""
+    What a plain dump says of itself; *problems* are reasons not to run it, *major* 0 where it tells none.
+
+    *dropped* are the numbers of lines that psql is not to get: \restrict and \unrestrict, and the BEGIN and COMMIT
+    around large objects, which would commit what is restored as one transaction. *dump*: pg_dump wrote it.
+    """
+
+    dump: bool
+    complete: bool
+    major: int
+    tables: int
+    dropped: tuple[int, ...]
+    problems: tuple[str, ...]
+
+
+class ScriptScan:
+    """Takes the bytes of a plain dump as they come; `end` gives what was found."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._number = 0
+        self._inside = b""  # what ends the quoted part that the next line begins in
+        self._escapes = False  # a backslash in it takes the next letter's meaning away
+        self._depth = 0
+        self._statement = bytearray()
+        self._copying = False
+        self._dump = self._complete = False
+        self._major = self._tables = 0
+        self._dropped: list[int] = []
+        self._problems: list[str] = []
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        for line in lines:
+            if self._copying:
+                self._number += 1
+                self._copying = line.rstrip(b"\r") != b"\\."
+            else:
+                self._take(line)
+
+    def end(self) -> Script:
+        """Take the end of it."""
+        if self._rest and not self._copying:
+            self._take(self._rest)
+        if self._copying or self._inside:
+            self._problem("it ends in the middle of " + ("rows" if self._copying else "a quoted text"))
+        elif self._dump and not self._complete:
+            self._problem("it lacks the line with which pg_dump ends, so it was cut off")
+        return Script(
+            self._dump, self._complete, self._major, self._tables, tuple(self._dropped), tuple(self._problems)
+        )
+
+    def _problem(self, text: str) -> None:
+        if len(self._problems) < _MOST and text not in self._problems:
+            self._problems.append(text)
+
+    def _take(self, line: bytes) -> None:
+        self._number += 1
+        if not self._inside and line.startswith(b"--"):
+            self._read_comment(line)
+            return
+        at = 0
+        while at < len(line):
+            at = self._close(line, at) if self._inside else self._open(line, at)
+        self._keep(b"\n")
+
+    def _read_comment(self, line: bytes) -> None:
+        plain = line.rstrip(b"\r")
+        if plain == _HEAD:
+            self._dump = True
+        elif plain == _COMPLETE:
+            self._complete = True
+        elif plain == _CLUSTER:
+            self._problem("it is of a whole server (pg_dumpall); take the part of this database only")
+        elif (version := _FROM.match(line)) and not self._major:
+            self._major = int(version[1])
+
+    def _open(self, line: bytes, at: int) -> int:
+        found = _SPECIAL.search(line, at)
+        end = len(line) if found is None else found.start()
+        self._keep(line[at:end])
+        if found is None or found[0] == b"--":
+            return len(line)
+        match found[0]:
+            case b";":
+                self._ended(line)
+            case b"\\":
+                return self._command(line, found.start())
+            case b"/*":
+                self._inside, self._depth = b"*/", 1
+            case _:
+                self._inside = found[0]
+                before = line[max(0, found.start() - 2) : found.start()]
+                self._escapes = found[0] == b"'" and before[-1:] in b"eE" and before != b"" and not _joined(before)
+        return found.end()
+
+    def _close(self, line: bytes, at: int) -> int:
+        if self._inside == b"*/":
+            found = _COMMENT.search(line, at)  # they nest
+            if found is None:
+                return len(line)
+            self._depth += 1 if found[0] == b"/*" else -1
+            self._inside = b"*/" if self._depth else b""
+            return found.end()
+        end = line.find(self._inside, at)
+        if self._escapes and 0 <= (escape := line.find(b"\\", at)) < (end if end >= 0 else len(line)):
+            return escape + 2
+        if end < 0:
+            return len(line)
+        # A doubled quote closes and opens again, which comes to the same; but what opens again has the old escapes.
+        if self._escapes and line[end + 1 : end + 2] == b"'":
+            return end + 2
+        at, self._inside = end + len(self._inside), b""
+        return at
+
+    def _keep(self, text: bytes) -> None:
+        if len(self._statement) < _LONGEST:
+            self._statement += text[:_LONGEST]
+
+    def _ended(self, line: bytes) -> None:
+        statement = bytes(self._statement)
+        if _ATOMIC.match(statement) and len(_BEGINS.findall(statement)) > len(_ENDS.findall(statement)):
+            self._keep(b";")  # one within the body of a function
+            return
+        self._statement.clear()
+        if not statement.strip():
+            return
+        if line.rstrip(b"\r") == statement.strip() + b";" and statement.strip() in _AROUND:
+            self._dropped.append(self._number)
+            return
+        self._tables += _TABLE.match(statement) is not None
+        for pattern, why in _REFUSED:
+            if pattern.match(statement):
+                self._problem(f"line {self._number} {why}: {_shown(statement)}")
+        found = _COPY.match(statement)
+        self._copying = found is not None and found[1].upper() == b"STDIN"
+
+    def _command(self, line: bytes, at: int) -> int:
+        if at == 0 and not self._statement.strip() and _ALLOWED.fullmatch(line):
+            self._dropped.append(self._number)
+        elif line.startswith((b"\\connect", b"\\c "), at):
+            self._problem(f"line {self._number} goes to another database by itself: {_shown(line[at:])}")
+        else:
+            self._problem(
+                f"line {self._number} has a command for psql, which no dump of a database has: {_shown(line[at:])}"
+            )
+        return len(line)
+
+
+def _joined(before: bytes) -> bool:
+    """Tell whether the E before a quote is the end of a longer name, after which a quote opens an ordinary text."""
+    return len(before) == 2 and (before[:1].isalnum() or before[:1] in b"_$" or before[0] > 127)
+
+
+def _shown(text: bytes) -> str:
+    plain = " ".join(text.decode(errors="replace").split())
+    return plain if len(plain) <= _SHOWN else f"{plain[:_SHOWN]}…"

@@ -1,0 +1,108 @@
+"""The ops that make a database out of a backup beside the live one, and drop it again."""
+
+import shlex
+from typing import ClassVar, Final
+
+from ..dataclass import dataclass
+from ..ops import Op
+from .names import literal, quote
+from .programs import Programs, conninfo
+from .properties import Properties
+from .scratch import Mark, Role, workshop_name
+from .source import UNPACK, Source
+
+# What cannot be read to its end must not be committed: psql would take its end for the dump's.
+PLAIN: Final = """\
+unpack=$1 file=$2 drop=$3; shift 3
+{ $unpack < "$file" || printf '\\n\\\\.\\nSELECT the dump could not be read to its end;\\n'; } |
+  LC_ALL=C sed -e "$drop" | "$@"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreDatabase(Op):
+    """
+    Make *database* out of a backup that lies on *host*; it has its name and its final mark when it is complete.
+
+    A half that an earlier attempt of this run left is dropped. With *manifest*, the path of one, what was restored
+    is compared with it. *restricted* says that psql can be kept from running commands.
+    """
+
+    op: ClassVar[str] = "postgres.restore_database"
+    target: str
+    host: str
+    source: Source
+    database: str
+    role: Role
+    live: str
+    run: str
+    programs: Programs
+    properties: Properties
+    jobs: int = 2
+    manifest: str = ""
+    restricted: bool = True
+
+    @property
+    def workshop(self) -> str:
+        """The name under which it is built."""
+        return workshop_name(self.database, self.run)
+
+    @property
+    def made(self) -> tuple[str, str]:
+        """The statements that make the empty database and mark it as unfinished."""
+        return self.properties.create(self.workshop), self.marked("unfinished")
+
+    def marked(self, role: Role) -> str:
+        """Give the statement that marks it."""
+        mark = str(Mark(self.run, role, self.live))
+        return f"COMMENT ON DATABASE {quote(self.workshop)} IS {literal(mark)}"
+
+    def command(self, key: str) -> tuple[str, ...]:
+        """Give the command line that fills it; *key* is one that no dump can know."""
+        if self.source.kind != "plain":
+            how = (f"--jobs={self.jobs}", "--exit-on-error", "--no-password", conninfo(self.workshop))
+            return self.programs.argv("pg_restore", *how, self.source.archive)
+        restriction = ("-c", f"\\restrict {key}") if self.restricted else ()
+        given = ("-X", "-q", "-v", "ON_ERROR_STOP=1", "--single-transaction", "--no-password", "--output=/dev/null")
+        psql = self.programs.argv("psql", *given, conninfo(self.workshop), *restriction, "-f", "-")
+        dropped = ";".join(f"{number}d" for number in self.source.dropped)
+        return ("sh", "-c", PLAIN, "sh", UNPACK[self.source.packing], self.source.archive, dropped, *psql)
+
+    def finishing(self) -> tuple[str, ...]:
+        """Give the statements that end it."""
+        renamed = f"ALTER DATABASE {quote(self.workshop)} RENAME TO {quote(self.database)}"
+        rename = (renamed,) if self.workshop != self.database else ()
+        return (self.marked(self.role), *rename)
+
+    def render(self) -> tuple[str, ...]:
+        """Give the commands and statements."""
+        command = self.command("‹random›")
+        if self.source.kind == "plain":
+            unpack = f"{UNPACK[self.source.packing]} < {shlex.quote(self.source.archive)}"
+            filtered = f" | sed -e {shlex.quote(command[6])}" if command[6] else ""
+            shown = f"{unpack}{filtered} | {shlex.join(command[7:])}"
+        else:
+            shown = shlex.join(command)
+        verify = (f"compare every table with {self.manifest}",) if self.manifest else ()
+        return (
+            *self.made,
+            shown,
+            "ANALYZE",
+            *verify,
+            *self.properties.furnish(self.workshop),
+            *self.finishing(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DropScratch(Op):
+    """Drop a database that bears the mark of *run* and that nobody is connected to; one that is gone is fine."""
+
+    op: ClassVar[str] = "postgres.drop_scratch"
+    target: str
+    database: str
+    run: str
+
+    def render(self) -> tuple[str, ...]:
+        """Give the statement."""
+        return (f"DROP DATABASE {quote(self.database)}  -- if it bears the mark of run {self.run}, and nobody uses it",)

@@ -1,0 +1,165 @@
+"""Makes a database out of a backup beside the live one, and drops it again."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from ...errors import ConflictError, Interrupted, TargetError
+from ...ops import Execution, OpResult
+from ...postgres.manifest import read_manifest
+from ...postgres.names import quote
+from ...postgres.restoring import DropScratch, RestoreDatabase
+from ...postgres.scratch import Mark
+from .contents import differing
+from .programs import Host, claim, end_earlier, every, host_of, run_program
+
+if TYPE_CHECKING:
+    from .session import Connection
+    from .target import PostgresTarget
+
+_MARK = """
+    SELECT oid::bigint, pg_catalog.shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database
+    WHERE datname = %s"""
+_SIZE = "SELECT pg_catalog.pg_database_size(oid) FROM pg_catalog.pg_database WHERE datname = %s"
+_LIMIT = 1 << 28
+
+
+def restore_database(target: "PostgresTarget", op: RestoreDatabase, execution: Execution) -> OpResult:
+    """Make the database; under its own name nothing stands before it is complete."""
+    host = host_of(target, op.host)
+    end_earlier(target, host, execution)
+    with _maintenance(target, execution) as connection:
+        _drop_unfinished(connection, op)
+        for statement in op.made:
+            connection.execute(statement.encode())
+        _fill(target, host, op, execution, connection)
+    rows = _finish_contents(target, host, op, execution)
+    with _maintenance(target, execution) as connection:
+        lacking = _furnish(target, connection, op)
+        for statement in op.finishing():
+            connection.execute(statement.encode())
+        found = connection.execute(_MARK, (op.database,)).fetchone()
+    return OpResult(outputs={"rows": rows, "not_carried": lacking, "oid": found[0] if found else 0})
+
+
+@contextmanager
+def _maintenance(target: "PostgresTarget", execution: Execution) -> Iterator["Connection"]:
+    """Give a connection on which every statement is a transaction; errors come out with what to do."""
+    from psycopg import Error
+
+    with closing(target.connect(target.postgres.maintenance)) as connection:
+        connection.autocommit = True
+        try:
+            claim(connection, execution)
+            yield connection
+        except Error as error:
+            raise TargetError(
+                f"{target.name}: {target.safe(error)}",
+                advice="The account needs CREATEDB and must be a member of the role that owns the live database.",
+            ) from error
+
+
+def _drop_unfinished(connection: "Connection", op: RestoreDatabase) -> None:
+    """Drop what an earlier attempt left; raises `ConflictError` for a database that this run did not make."""
+    found = connection.execute(_MARK, (op.workshop,)).fetchone()
+    if found is None:
+        return
+    mark = Mark.parse(found[1])
+    # Without a mark it was killed right after CREATE DATABASE: the name bears this run's id.
+    if (mark is None and found[1]) or (mark is not None and mark.run != op.run) or op.run not in op.workshop:
+        raise ConflictError(
+            f"the database {op.workshop!r} is there, and this run did not make it: {found[1] or 'no comment'}",
+            advice="Look at it; drop it by hand, or restore into another name.",
+        )
+    connection.execute(f"DROP DATABASE {quote(op.workshop)} WITH (FORCE)".encode())
+
+
+def _fill(
+    target: "PostgresTarget", host: Host, op: RestoreDatabase, execution: Execution, connection: "Connection"
+) -> None:
+    with every() as due:
+
+        def watch() -> bool:
+            if due() and (row := connection.execute(_SIZE, (op.workshop,)).fetchone()):
+                execution.progress(row[0], None, "B")
+            return False
+
+        run_program(target, host, op.command(os.urandom(16).hex()), execution, watch=watch)
+
+
+def _finish_contents(target: "PostgresTarget", host: Host, op: RestoreDatabase, execution: Execution) -> int:
+    """Analyze it, and compare it with the manifest; give the rows that were compared."""
+    from psycopg import Error, IsolationLevel
+
+    with closing(target.connect(op.workshop)) as connection:
+        try:
+            connection.autocommit = True
+            claim(connection, execution)
+            connection.execute("ANALYZE")
+            connection.autocommit = False
+            connection.isolation_level = IsolationLevel.REPEATABLE_READ
+            return _compare(connection, host, op, execution) if op.manifest else 0
+        except Error as error:
+            raise TargetError(
+                f"{target.name}: what was restored could not be looked at: {target.safe(error)}",
+                advice="The account must be able to read every table.",
+            ) from error
+
+
+def _compare(connection: "Connection", host: Host, op: RestoreDatabase, execution: Execution) -> int:
+    content = host.files.read(op.manifest, _LIMIT)
+    if content is None:
+        raise TargetError(f"{op.manifest} is gone", advice="Is somebody clearing backups away?")
+    manifest = read_manifest(content.decode())
+    if manifest.depth == "none":
+        return 0
+    problems = differing(connection, manifest.tables, _teller(manifest.rows, execution))
+    if problems:
+        raise TargetError(
+            f"what was restored is not what the backup's manifest says: {'; '.join(problems[:10])}",
+            advice=f"{op.workshop} was left for you to look at. Check the backup with postgres.backup_check.",
+        )
+    return manifest.rows
+
+
+def _teller(total: int, execution: Execution) -> Callable[[int], None]:
+    done = [0]
+
+    def tell(rows: int) -> None:
+        done[0] += rows
+        execution.progress(done[0], total, "rows")
+        if execution.stopping():
+            raise Interrupted("the comparison of what was restored was stopped; a resume makes the database again")
+
+    return tell
+
+
+def _furnish(target: "PostgresTarget", connection: "Connection", op: RestoreDatabase) -> list[str]:
+    """Set rights and settings; give the statements that the account may not send."""
+    from psycopg import errors
+
+    lacking = []
+    for statement in op.properties.furnish(op.workshop):
+        try:
+            connection.execute(statement.encode())
+        except (errors.InsufficientPrivilege, errors.UndefinedObject) as error:
+            lacking.append(f"{statement}: {target.safe(error)}")
+    return lacking
+
+
+def drop_scratch(target: "PostgresTarget", op: DropScratch, execution: Execution) -> OpResult:
+    """Drop the database, if it is this run's and nobody is connected."""
+    with _maintenance(target, execution) as connection:
+        found = connection.execute(_MARK, (op.database,)).fetchone()
+        if found is None:
+            return OpResult()
+        mark = Mark.parse(found[1])
+        if mark is None or mark.run != op.run:
+            raise ConflictError(
+                f"{target.name}: {op.database!r} does not bear the mark of run {op.run}: {found[1] or 'no comment'}",
+                advice="It was not dropped. Look at it, and drop it by hand if it is not needed.",
+            )
+        # Without FORCE: whoever is connected makes it fail.
+        connection.execute(f"DROP DATABASE {quote(op.database)}".encode())
+    return OpResult()
