@@ -18,11 +18,12 @@ from typing import Protocol, TypeVar
 
 import pymongo
 import pytest
+import redis
 import sqlalchemy as sa
 
 sys.path.insert(0, str(Path(__file__).parent))  # so that `servers` is found wherever pytest was started
 
-from servers import SqlServer, SshServer, Unavailable, start_mariadb, start_postgres, start_sshd
+from servers import SqlServer, SshServer, Unavailable, start_mariadb, start_postgres, start_redis, start_sshd
 
 from rollbook.demo.errors import DemoError
 from rollbook.demo.mongod import MongoServer, open_mongo, start_mongod
@@ -116,6 +117,22 @@ def postgres_server(request: pytest.FixtureRequest, server_folder: Path) -> Iter
     server = _give(request, "PostgreSQL", lambda: start_postgres(server_folder / "postgres"))
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_server(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[SqlServer]:
+    """Give the Redis that all tests share."""
+    server = _give(request, "Redis", lambda: start_redis(server_folder / "redis"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(redis_server: SqlServer) -> str:
+    """Give an empty database of Redis."""
+    with redis.Redis.from_url(f"{redis_server.url}0") as client:
+        client.flushall()
+    return f"{redis_server.url}0"
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pymysql
+import redis
 
 from rollbook.demo.process import free_port, spawn, stop
 
@@ -103,6 +104,35 @@ def start_postgres(folder: Path) -> SqlServer:
     _wait(answers, process, folder, (psycopg.OperationalError,))
     # SIGTERM would wait for the last client to leave.
     return SqlServer(f"postgresql+psycopg://postgres@127.0.0.1:{port}/", process, signal.SIGINT)
+
+
+def start_redis(folder: Path) -> SqlServer:
+    """Start Redis without a file of its own."""
+    server = _program("redis-server")
+    folder.mkdir(exist_ok=True)
+    port = free_port()
+    argv = [
+        server,
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+        "--dir",
+        str(folder),
+    ]
+    process = spawn(argv, log=folder / "log")
+
+    def answers() -> None:
+        client = redis.Redis(port=port)
+        client.ping()
+        client.close()
+
+    _wait(answers, process, folder, (redis.exceptions.ConnectionError,))
+    return SqlServer(f"redis://127.0.0.1:{port}/", process)
 
 
 def start_sshd(folder: Path) -> SshServer:

@@ -18,6 +18,8 @@ GROUP: Final = "rollbook.actions"
 
 BUILTINS: Final[Mapping[str, str]] = {
     "assert.that": "rollbook.actions.core.assert_that:AssertThat",
+    "celery.purge": "rollbook.actions.celery.purge:CeleryPurge",
+    "celery.queue": "rollbook.actions.celery.queue:CeleryQueue",
     "file.absent": "rollbook.actions.file.absent:FileAbsent",
     "file.copy": "rollbook.actions.file.copy:FileCopied",
     "file.present": "rollbook.actions.file.present:FilePresent",

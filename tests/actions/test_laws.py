@@ -93,6 +93,7 @@ CASES = [
     _case("a file", "wait.for", {"file": "/done", "timeout": "3s"}),
     _case("a command", "wait.for", {"command": ["look"], "gone": True}),
     _case("a page", "wait.for", {"http": {"url": "/heartbeat"}, "target": "site"}),
+    _case("idle", "wait.for", {"command": ["look"], "gone": True, "idle": "2s"}),
     _case("a query", "wait.for", {"sql": {"query": "SELECT 1", "equals": 1}, "target": "database"}),
     _case("a query", "monitor.watch", {"sql": {"query": "SELECT 1"}, "target": "database", "below": 2, "for": "2s"}),
     _case("good", "http.check", {"url": "/heartbeat", "json": {"ok": True}, "consecutive": 2}),

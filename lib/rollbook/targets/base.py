@@ -287,6 +287,28 @@ class ChannelReader(Reader, Protocol):
     kinds: ClassVar[tuple[str, ...]] = ("http", "smtp", "apprise")
 
 
+@runtime_checkable
+class BrokerReader(Reader, Protocol):
+    """Looks into the queues of a message broker, and takes nothing out."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("broker",)
+
+    def length(self, queue: str) -> int:
+        """Count what waits."""
+
+    def reserved(self, queue: str) -> int | None:
+        """Count what workers hold and have not ended; None where the transport does not tell."""
+
+    def tasks(self, queue: str, *, most: int, hold: str = "") -> Mapping[str, int]:
+        """Count the first *most* waiting messages, or those of a hold, by the name of their task."""
+
+    def is_held(self, queue: str, hold: str) -> bool:
+        """Tell whether a hold of that name is there: what a purge took out and has not settled."""
+
+    def is_returned(self, queue: str, hold: str) -> bool:
+        """Tell whether the messages of a hold were put back."""
+
+
 @dataclass(frozen=True, slots=True)
 class TargetSpec:
     """

@@ -19,6 +19,7 @@ KINDS: Final[Mapping[str, str]] = {
     "mongo": "mongo:MongoTarget",
     "http": "http:HttpTarget",
     "smtp": "smtp:SmtpTarget",
+    "broker": "broker:BrokerTarget",
 }
 
 _SETTINGS: Final[Mapping[str, str]] = {
@@ -31,6 +32,7 @@ _SETTINGS: Final[Mapping[str, str]] = {
     "mongo": "settings:MongoSettings",
     "http": "settings:HttpSettings",
     "smtp": "settings:SmtpSettings",
+    "broker": "settings:BrokerSettings",
 }
 
 

@@ -162,3 +162,25 @@ class SmtpSettings:
         default=None, metadata={"help": "file with the certificates to trust instead of the system's"}
     )
     timeout: float = field(default=15.0, metadata={"help": "seconds to wait for each answer"})
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSettings:
+    """The settings of `kind: broker`: a Redis by its url, or the folder of kombu's filesystem transport."""
+
+    url: str | Secret | None = field(
+        default=None, metadata={"help": "redis://host:port/number; or a secret that is one"}
+    )
+    folder: str | None = field(default=None, metadata={"help": "where the filesystem transport keeps what waits"})
+    password: Secret | None = field(default=None, metadata={"help": 'the password: {secret: "env:NAME"}'})
+    prefix: str = field(default="", metadata={"help": "what every key begins with: Celery's global_keyprefix"})
+    via: str | ForwardSettings | None = field(
+        default=None,
+        metadata={"help": "an ssh target, or {command: [...]} that forwards a port, by which the broker is reached"},
+    )
+    connect_timeout: float = field(default=10.0, metadata={"help": "seconds to wait for a connection"})
+    timeout: float = field(default=60.0, metadata={"help": "seconds to wait for an answer"})
+
+    def __post_init__(self) -> None:
+        if (self.url is None) == (self.folder is None):
+            raise ValueError("expected either url or folder")

@@ -1,0 +1,1 @@
+"""Kinds that look after what waits for Celery's workers."""
