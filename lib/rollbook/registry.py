@@ -20,6 +20,7 @@ BUILTINS: Final[Mapping[str, str]] = {
     "assert.that": "rollbook.actions.core.assert_that:AssertThat",
     "celery.purge": "rollbook.actions.celery.purge:CeleryPurge",
     "celery.queue": "rollbook.actions.celery.queue:CeleryQueue",
+    "decide.matrix": "rollbook.actions.decide.matrix:DecideMatrix",
     "file.absent": "rollbook.actions.file.absent:FileAbsent",
     "file.copy": "rollbook.actions.file.copy:FileCopied",
     "file.present": "rollbook.actions.file.present:FilePresent",

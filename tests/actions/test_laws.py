@@ -54,6 +54,9 @@ COPY = {"source": "/etc/new.conf", "path": PATH}
 SOURCE = {"/etc/new.conf": b"new\n"}
 KEPT = {"/etc/.app.conf.0123456789abcdef.kept": b"older"}
 
+TABLE = [{"below": "2h", "bad": "back", "risk": "low"}, {"bad": "forward", "risk": "high"}]
+CURES = [{"cure": "put back", "time": 240, "disk": 5000, "downtime": "none"}, {"cure": "go back", "loss": "a row"}]
+
 CASES = [
     _case("nothing there", "file.present", WRITE),
     _case("other content", "file.present", WRITE, {PATH: OTHER}),
@@ -107,6 +110,19 @@ CASES = [
     ),
     _case("mail", "notify.send", {"target": "mail", "text": "done", "to": ["team@example.org"]}),
     _case("apprise", "notify.send", {"target": "phone", "text": "done", "required": True}),
+    _case("young", "decide.matrix", {"age": "30m", "severity": "bad", "table": TABLE}),
+    _case(
+        "overridden",
+        "decide.matrix",
+        {
+            "age": "3h",
+            "severity": "bad",
+            "table": TABLE,
+            "override": "back",
+            "reason": "It cannot wait.",
+            "cures": CURES,
+        },
+    ),
     _case("plain", "human.confirm", {"text": "Is it right?"}),
     _case("quorum", "human.approve", {"text": "Go?", "names": ["alice", "bob"], "quorum": 2}),
     _case(

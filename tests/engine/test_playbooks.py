@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -553,3 +554,33 @@ def test_an_undo_can_be_planned_whatever_became_of_later_stages(scene: Workshop)
     plan = plan_undo(run, scene.planner("failing"))
 
     assert [step.address for step in plan.steps] == ["undo/try@stage/break", "undo/try@stage/ready", "try@stage/end"]
+
+
+MATRIX = """
+decide:
+  - id: advice
+    name: Look it up.
+    decide.matrix:
+      deployed_at: "2026-01-02T12:00:00Z"
+      severity: bad
+      table: [{below: 2h, bad: back}, {bad: forward}]
+stages:
+  - {name: Go back, id: back, runbook: word, when: steps.advice.outputs.decision == 'back', inputs: {word: back, file: x.txt}}
+  - {name: Go on, id: forward, runbook: word, when: steps.advice.outputs.decision == 'forward', inputs: {word: forward, file: x.txt}}
+"""
+
+
+def test_a_decision_holds_as_long_as_its_row(scene: Workshop) -> None:
+    """A deploy that grows older between plan and run is no drift, until the table says something else."""
+    scene.write_playbook("aging", MATRIX)
+    times = iter([datetime(2026, 1, 2, 13, 59, tzinfo=UTC), *[datetime(2026, 1, 2, 14, 0, tzinfo=UTC)] * 1000])
+    scene.clock = lambda: next(times)
+    planner = scene.planner("aging")
+    plan = planner.plan()
+    with pytest.raises(PlanDrift):
+        Engine(scene.new_folder(), planner, asker=nobody(), watcher=scene.watcher).run(plan)
+    assert "x.txt" not in files(scene.folder)
+
+    run = scene.resume()
+
+    assert (run.status, files(scene.folder)["x.txt"]) == ("succeeded", "forward blue\n")

@@ -1,7 +1,7 @@
 """A folder with runbooks, and everything needed to plan, run, resume and undo them in this process."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from rollbook.engine import Engine, Nobody, Silent
 from rollbook.engine.ports import Asker, Decision, OnDoubt
 from rollbook.inventory import Inventory
-from rollbook.journal import Record
+from rollbook.journal import Record, utc_now
 from rollbook.library import Library
 from rollbook.plan import Plan, PlannedStep
 from rollbook.planner import Planner, plan_undo
@@ -67,6 +67,7 @@ class Workshop:
     protected: bool = False
     others: tuple[Inventory, ...] = ()
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    clock: Callable[[], datetime] = utc_now
     watcher: Seen = field(default_factory=Seen)
     pools: list[TargetPool] = field(default_factory=list)
 
@@ -109,6 +110,7 @@ class Workshop:
             operator=OPERATOR,
             until=until,
             others=self.others,
+            clock=self.clock,
         )
 
     @property

@@ -1,0 +1,1 @@
+"""Kinds of action that help to decide."""
