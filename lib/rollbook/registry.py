@@ -55,6 +55,7 @@ BUILTINS: Final[Mapping[str, str]] = {
     "openedx.structures_restore": "rollbook.actions.openedx.structures_restore:StructuresRestore",
     "openedx.versions": "rollbook.actions.openedx.versions:VersionsFact",
     "postgres.backup": "rollbook.actions.postgres.backup:PostgresBackup",
+    "postgres.backup_check": "rollbook.actions.postgres.backup_check:PostgresBackupCheck",
     "postgres.carry": "rollbook.actions.postgres.carry:PostgresCarry",
     "postgres.compare": "rollbook.actions.postgres.compare:Compare",
     "postgres.count": "rollbook.actions.postgres.count:Count",
