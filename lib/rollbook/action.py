@@ -279,7 +279,7 @@ class Assertion(Action[Outcome]):
     family: ClassVar[Family] = "assertion"
 
     def describe(self) -> str:
-        """Say in one line what will be looked at, for the plan."""
+        """Say what will be looked at, for the plan: in one line, or one for each thing."""
         return ""
 
     def undo(self, change: Change[Outcome]) -> Undo[Outcome]:  # noqa: ARG002  # nothing was changed

@@ -3,10 +3,12 @@
 import gzip
 import shutil
 import subprocess
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from engine.workshop import Workshop
 
 from rollbook.action import Outcome
 from rollbook.errors import SchemaError, StepFailed
@@ -172,3 +174,33 @@ def test_units_are_read_from_the_journal(machine: Machine, tmp_path: Path) -> No
 
     assert outcome.seen["count"] == 1, outcome
     assert "ERROR after" in outcome.message
+
+
+def test_the_mark_of_a_run_is_the_one_of_its_turn(tmp_path: Path, log: Path) -> None:
+    """What came between the plan and the mark's turn does not count, what came after it does."""
+    workshop = Workshop(tmp_path)
+    steps = """
+    targets: {}
+    steps:
+      - id: noise
+        name: Stop things, noisily
+        shell.run: {command: "echo ERROR on stopping >> LOG"}
+      - id: mark
+        name: Mark the logs
+        log.mark: {files: ["LOG"]}
+      - id: more
+        name: Start things
+        shell.run: {command: "echo TEXT >> LOG"}
+      - id: scan
+        name: See that nothing went wrong
+        log.scan: {since: "{{ steps.mark.outputs.mark }}"}
+    """
+    text = textwrap.dedent(steps).replace("LOG", str(log))
+    workshop.write("good", text.replace("TEXT", "fine"))
+    workshop.write("bad", text.replace("TEXT", "CRITICAL"))
+
+    good, bad = workshop.run("good"), workshop.run("bad")
+
+    assert good.status == "succeeded", [step.error for step in good.steps]
+    assert bad.status == "failed"
+    assert f"1 in {log}" in bad.steps[-1].error

@@ -69,4 +69,5 @@ def carry_assertion(attempt: Attempt) -> None:
     if not outcome.passed:
         raise StepFailed(f"{attempt.planned.name}: {outcome.message}", outputs=encode(outcome))
     details = outcome.message.splitlines()
-    attempt.finish("ok", after=encode(outcome), outputs=encode(outcome), details=details)
+    outputs = attempt.action.outputs(outcome, ())
+    attempt.finish("ok", after=encode(outcome), outputs=outputs, details=details)

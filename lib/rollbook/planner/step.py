@@ -214,7 +214,7 @@ def plan_action(
         case Question():
             return _plan_question(replace(planned, **own._asdict()), action, use, desk)
         case Assertion():
-            shown = tuple(line for line in (action.describe(),) if line)
+            shown = tuple(action.describe().splitlines())
             outputs = encode(unknown_outputs(use.step.id))
             return replace(
                 planned, verdict="read", reason="looked at in its turn", details=shown, outputs=outputs, **own._asdict()

@@ -70,7 +70,7 @@ class HttpSmoke(Assertion):
     def describe(self) -> str:
         """Say what is asked."""
         row = f", {self.consecutive} times in a row" if self.consecutive > 1 else ""
-        return "; ".join(f"{check.name}: {check.describe()}{row}" for check in self.checks)
+        return "\n".join(f"{check.name}: {check.describe()}{row}" for check in self.checks)
 
     def probe(self, read: Readers) -> Outcome:
         """Ask all of them, and tell each result in the order in which they are written."""

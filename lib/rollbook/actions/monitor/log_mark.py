@@ -1,11 +1,12 @@
 """`log.mark`: where the logs end now."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import ClassVar
 
-from ...action import Change, Fact, Readers, Ref, Subject, evidence
+from ...action import Assertion, Outcome, Readers, Ref, Subject
 from ...dataclass import dataclass
+from ...ops import OpResult
 from ...targets.base import HostReader
 from ...values import Plain
 from .journald import cursor_of
@@ -13,17 +14,11 @@ from .logs import LogFiles, told_marks
 
 
 @dataclass(frozen=True, slots=True)
-class LogMarks:
-    """The places, for `log.scan`; `mark` holds all it needs."""
-
-    mark: Mapping[str, Plain] = evidence()
-
-
-@dataclass(frozen=True, slots=True)
-class LogMark(Fact[LogMarks]):
+class LogMark(Assertion):
     """
     Note where log files and the journal end, so that `log.scan` looks at what came after.
 
+    That is looked at in the step's turn, never while planning: what is logged in between is not the run's doing.
     The last part of a file's name may hold `*`; files that appear later are then looked at from their beginning.
     """
 
@@ -47,28 +42,24 @@ class LogMark(Fact[LogMarks]):
         """Name the logs."""
         return frozenset(Subject(self.target.name, "log", name) for name in (*self.files, *self.units))
 
-    def probe(self, read: Readers) -> LogMarks:
+    def describe(self) -> str:
+        """Say whose end is noted."""
+        return f"note where they end: {', '.join((*self.files, *(f'journal of {unit}' for unit in self.units)))}"
+
+    def probe(self, read: Readers) -> Outcome:
         """Look where they end."""
         host = read[self.target]
         files = LogFiles(host)
         marks = {path: files.mark(path) for path in files.named(self.files)}
-        cursor = cursor_of(host) if self.units else ""
-        return LogMarks(
-            {
-                "at": read.now(),
-                "patterns": list(self.files),
-                "files": told_marks(marks),
-                "units": list(self.units),
-                "cursor": cursor,
-            }
-        )
+        mark: dict[str, Plain] = {
+            "patterns": list(self.files),
+            "files": told_marks(marks),
+            "units": list(self.units),
+            "cursor": cursor_of(host) if self.units else "",
+        }
+        lines = [f"{path}: {f'{mark.offset} bytes' if mark else 'not there yet'}" for path, mark in marks.items()]
+        return Outcome(True, "\n".join((*lines, *(f"journal of {unit}" for unit in self.units))), {"mark": mark})
 
-    def details(self, change: Change[LogMarks]) -> tuple[str, ...]:
-        """Say where each ends."""
-        marks = change.after.mark["files"]
-        lines = [f"{path}: {_place(mark)}" for path, mark in marks.items()]
-        return (*lines, *(f"journal of {unit}" for unit in self.units))
-
-
-def _place(mark: Plain) -> str:
-    return f"{mark['offset']} bytes" if mark else "not there yet"
+    def outputs(self, after: Outcome, results: Sequence[OpResult]) -> Mapping[str, Plain]:  # noqa: ARG002  # no ops
+        """Give the places, for `log.scan`."""
+        return {"mark": after.seen["mark"]}

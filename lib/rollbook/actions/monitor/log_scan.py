@@ -102,7 +102,7 @@ class LogScan(Assertion):
         total = sum(count.found.values())
         passed = total <= self.limit and (not count.lost or self.lost == "allow")
         places = ", ".join(f"{number} in {place}" for place, number in count.found.items() if number)
-        head = f"{total} lines found since {self.since.get('at', 'the mark')}, {self.limit} allowed"
+        head = f"{total} lines found since the mark, {self.limit} allowed"
         more = total - len(count.lines)
         lines = [*count.lines, *([f"… and {more} more"] if more > 0 else [])]
         seen: dict[str, Plain] = {"count": total, "found": count.found, "lines": count.lines, "lost": count.lost}
