@@ -23,10 +23,20 @@ import sqlalchemy as sa
 
 sys.path.insert(0, str(Path(__file__).parent))  # so that `servers` is found wherever pytest was started
 
-from servers import SqlServer, SshServer, Unavailable, start_mariadb, start_postgres, start_redis, start_sshd
+from servers import (
+    SqlServer,
+    SshServer,
+    Unavailable,
+    start_mariadb,
+    start_postgres,
+    start_redis,
+    start_sshd,
+    start_systemd,
+)
 
 from rollbook.demo.errors import DemoError
 from rollbook.demo.mongod import MongoServer, open_mongo, start_mongod
+from rollbook.demo.process import stop
 from rollbook.demo.sample import Sample, build_sample
 
 S = TypeVar("S")
@@ -192,6 +202,17 @@ def sshd(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[SshSer
     server = _give(request, "sshd", lambda: start_sshd(folder))
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def systemd(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[Path]:
+    """Start a systemd of an account's own, and give its runtime directory; units lie in config/systemd/user there."""
+    folder = server_folder / "systemd"
+    (folder / "config" / "systemd" / "user").mkdir(parents=True)
+    folder.chmod(0o700)
+    process = _give(request, "systemd", lambda: start_systemd(folder))
+    yield folder
+    stop(process)
 
 
 @contextmanager

@@ -152,6 +152,39 @@ def start_sshd(folder: Path) -> SshServer:
     return found
 
 
+# systemd takes orders only where it believes to have booted, and needs a group of its own for its units' processes.
+_SYSTEMD = """
+set -e
+mount -t tmpfs tmpfs /run/systemd
+mkdir -p /run/systemd/system
+for root in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
+  [ -e "$root/cgroup.procs" ] || continue
+  if mkdir -p "$root/rollbook-test-$$" 2>/dev/null; then echo $$ >"$root/rollbook-test-$$/cgroup.procs" || true; fi
+done
+exec "$1" --user
+"""
+
+
+def start_systemd(folder: Path) -> subprocess.Popen[bytes]:
+    """Start an account's systemd with *folder* as its runtime directory and its units in config/systemd/user."""
+    if os.geteuid() != 0:
+        raise Unavailable("a systemd of its own needs root, for a mount namespace")
+    server = next((path for path in ("/lib/systemd/systemd", "/usr/lib/systemd/systemd") if Path(path).exists()), None)
+    if server is None:
+        raise Unavailable("there is no systemd on this machine")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    environment = {"XDG_RUNTIME_DIR": str(folder), "XDG_CONFIG_HOME": str(folder / "config"), "HOME": str(folder)}
+    argv = [_program("unshare"), "--mount", "--", _program("sh"), "-c", _SYSTEMD, "sh", server]
+    process = spawn(argv, log=folder / "log", environment={**os.environ, **environment})
+
+    def answers() -> None:
+        told = [_program("systemctl"), "--user", "list-units", "--no-legend"]
+        subprocess.run(told, check=True, capture_output=True, timeout=20, env={**os.environ, **environment})
+
+    _wait(answers, process, folder, (subprocess.CalledProcessError,))
+    return process
+
+
 def _sshd_config(folder: Path, port: int) -> str:
     # SHLVL keeps bash from taking itself for a remote login and reading ~/.bashrc before every command.
     lines = {

@@ -7,6 +7,7 @@ object ids `{"$oid": …}`, both as in MongoDB's Extended JSON, so that a plan i
 """
 
 import json
+import re
 import shlex
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -157,6 +158,48 @@ class Command(Op):
         line = f"{settings} {line}" if settings else line
         line = f"(cd {shlex.quote(self.directory)} && {line})" if self.directory else line
         return (f"[as {self.run_as}] {line}" if self.run_as else line,)
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited(Command):
+    """
+    Run a program, then *look* with another one until what was wanted has come about.
+
+    It has when the look's output fits *shows* and its exit code is one of *codes* (empty: any); it never will
+    once the output fits *fails*. *patience* in seconds from the end of the program. The patterns are a kind's own.
+    """
+
+    op: ClassVar[str] = "command.awaited"
+    look: tuple[str, ...] = ()
+    shows: str = ""
+    codes: tuple[int, ...] = ()
+    fails: str = ""
+    patience: float = 60.0
+
+    def render(self) -> tuple[str, ...]:
+        """Give the line that a person would type, and what is looked at afterwards."""
+        wanted = f"shows {self.shows}" if self.shows else f"exits {' or '.join(map(str, self.codes))}"
+        return (*Command.render(self), f"    until {shlex.join(self.look)} {wanted}, at most {self.patience:g} s")
+
+    def come_about(self, exited: int, stdout: str) -> bool:
+        """Tell whether a look shows what was wanted."""
+        return (not self.codes or exited in self.codes) and re.search(self.shows, stdout) is not None
+
+    def given_up(self, stdout: str) -> bool:
+        """Tell whether a look shows that it will not come about."""
+        return bool(self.fails) and re.search(self.fails, stdout) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Script(Command):
+    """A fixed script of a kind's, in *argv* with its arguments; *says* is the line that tells what it does."""
+
+    op: ClassVar[str] = "command.script"
+    says: str = ""
+
+    def render(self) -> tuple[str, ...]:
+        """Say what the script does."""
+        return (f"[as {self.run_as}] {self.says}" if self.run_as else self.says,)
 
 
 def _shown(value: str | Secret) -> str:

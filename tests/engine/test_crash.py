@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from rollbook.errors import JournalError, RefusedError
 from rollbook.journal import replay
 from rollbook.testing.crash import CrashError, crashing
 
-from .workshop import Workshop, nobody
+from .workshop import Workshop, nobody, through_a_crash
 
 RUNBOOK = """
 steps:
@@ -80,23 +79,7 @@ def test_a_crash_at_any_place_resumes_to_the_same_end(workshop: Workshop, at: in
     """After a crash at any journal boundary, in a line, or around an op, the run ends as an undisturbed one."""
     prepare(workshop)
 
-    with crashing(at) as points:
-        try:
-            workshop.run("crash", nobody(ANSWERS))
-        except CrashError:
-            assert points.crashed
-    run = None
-    if points.crashed and not workshop.runs.all():
-        run = workshop.run("crash", nobody(ANSWERS))  # killed before its first record: nothing was done
-    elif points.crashed:
-        try:
-            run = workshop.resume(nobody(ANSWERS))
-        except JournalError as error:
-            assert "before it began" in str(error)  # killed before its first record: nothing was done
-            run = workshop.run("crash", nobody(ANSWERS))
-        except RefusedError as error:
-            assert "is over" in str(error)
-    run = run or workshop.runs.all()[-1].read()
+    run = through_a_crash(workshop, "crash", at, nobody(ANSWERS))
 
     found = files(workshop.folder)
     fresh = found.pop("fresh.txt")

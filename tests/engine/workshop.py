@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rollbook.engine import Engine, Nobody, Silent
 from rollbook.engine.ports import Asker, Decision, OnDoubt
+from rollbook.errors import JournalError, RefusedError
 from rollbook.inventory import Inventory
 from rollbook.journal import Record, utc_now
 from rollbook.library import Library
@@ -19,6 +20,7 @@ from rollbook.runbook import convert_inputs
 from rollbook.runs import RunFolder, Runs, new_run_id
 from rollbook.targets import Redactor, SecretStore, TargetPool
 from rollbook.targets.base import TargetSpec
+from rollbook.testing.crash import CrashError, crashing
 
 OPERATOR = "ada@example"
 
@@ -143,3 +145,23 @@ class Workshop:
         return Engine(self.new_folder(), planner, asker=asker or nobody(), watcher=self.watcher).run(
             plan, reason="a test"
         )
+
+
+def through_a_crash(workshop: Workshop, name: str, at: int, asker: Asker) -> Run:
+    """Run *name*, crash at place *at*, and resume; where it crashed before anything was written down, run it anew."""
+    with crashing(at) as points:
+        try:
+            workshop.run(name, asker)
+        except CrashError:
+            assert points.crashed
+    if points.crashed and not workshop.runs.all():
+        return workshop.run(name, asker)
+    if points.crashed:
+        try:
+            return workshop.resume(asker)
+        except JournalError as error:
+            assert "before it began" in str(error)
+            return workshop.run(name, asker)
+        except RefusedError as error:
+            assert "is over" in str(error)
+    return workshop.runs.all()[-1].read()

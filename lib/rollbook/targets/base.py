@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
 from ..dataclass import dataclass
 from ..ops import Execution, MongoLoad, Op, OpResult
-from ..values import Plain
+from ..values import Plain, Secret
 
 if TYPE_CHECKING:
     from ..postgres.catalog import Catalog
@@ -117,7 +117,15 @@ class HostReader(Reader, Protocol):
 
     kinds: ClassVar[tuple[str, ...]] = ("local", "ssh", "command")
 
-    def run(self, argv: tuple[str, ...], *, timeout: float = 60.0, directory: str | None = None) -> CommandResult:
+    def run(
+        self,
+        argv: tuple[str, ...],
+        *,
+        timeout: float = 60.0,
+        directory: str | None = None,
+        environment: Mapping[str, str | Secret] | None = None,
+        run_as: str | None = None,
+    ) -> CommandResult:
         """
         Run a command that only reads; nothing can hold it to that, so *argv* must be constant but for names.
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar, Final, Protocol, TypeVar
 
 from ..errors import CommandFailed, TargetError
-from ..ops import Command, Execution, FileCopy, FileRemove, FileWrite, Op, OpResult
+from ..ops import Awaited, Command, Execution, FileCopy, FileRemove, FileWrite, Op, OpResult
 from ..values import Secret
+from .awaiting import awaited
 from .base import CommandResult, FileStat, HostReader
 from .lines import stream_lines
 from .output import CommandOutput
@@ -74,6 +75,8 @@ class HostTarget(BaseTarget[C]):
     def execute(self, op: Op, execution: Execution) -> OpResult:
         """Run a command, or write, copy or remove a file."""
         match op:
+            case Awaited():
+                return awaited(self, op, execution, self._command)
             case Command():
                 return self._command(op, execution)
             case FileWrite():
@@ -121,7 +124,8 @@ class HostTarget(BaseTarget[C]):
             stdin=None if op.stdin is None else op.stdin.encode(),
             timeout=min(limits) if limits else None,
             run_as=op.run_as,
-            mark=mark,
+            # A service that was started would bear the mark for as long as it runs; its state is looked at instead.
+            mark="" if isinstance(op, Awaited) else mark,
         )
 
     def _failed(self, op: Command, exited: int, output: CommandOutput) -> CommandFailed:
@@ -153,16 +157,34 @@ class HostProbe(BaseProbe, HostReader):
         self._files = host.files
         self._redactor = host.redactor
         self._identity = host.identity
+        self._secrets = host.secrets
         super().__init__(host)
 
     def identity(self) -> Mapping[str, str]:
         """Read which system this is; raises `Unreachable` when it does not answer."""
         return self._identity()
 
-    def run(self, argv: tuple[str, ...], *, timeout: float = 60.0, directory: str | None = None) -> CommandResult:
+    def run(
+        self,
+        argv: tuple[str, ...],
+        *,
+        timeout: float = 60.0,
+        directory: str | None = None,
+        environment: Mapping[str, str | Secret] | None = None,
+        run_as: str | None = None,
+    ) -> CommandResult:
         """Run a command that only reads, never raising for an exit code; 8 MB of each stream are kept."""
         output = CommandOutput(self._redactor, keep=PROBED)
-        exited = self._launch(Launch(argv, directory=directory, timeout=timeout), output)
+        given = environment or {}
+        launch = Launch(
+            argv,
+            directory=directory,
+            environment={name: self._secrets.resolve(value) for name, value in given.items()},
+            confidential=any(isinstance(value, Secret) for value in given.values()),
+            timeout=timeout,
+            run_as=run_as,
+        )
+        exited = self._launch(launch, output)
         output.end()
         return CommandResult(exited, output.kept.decode(errors="replace"), output.errors.decode(errors="replace"))
 

@@ -11,9 +11,9 @@ from typing import Any, ClassVar, Final, Literal
 from ..action import Ref
 from ..dataclass import dataclass
 from ..errors import NotFoundError, TargetError, Unreachable
-from ..ops import Command, Execution, FileCopy, FileRemove, FileWrite, HttpCall, Op, OpResult
+from ..ops import Awaited, Command, Execution, FileCopy, FileRemove, FileWrite, HttpCall, Op, OpResult
 from ..targets.base import CommandResult, FileStat, Finding, HttpResponse
-from ..values import Plain
+from ..values import Plain, Secret
 
 START: Final = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
@@ -108,7 +108,15 @@ class FakeHost(FakeTarget):
         """Give its files."""
         return {path: (file.content, file.mode, file.kind) for path, file in self.files.items()}
 
-    def run(self, argv: tuple[str, ...], *, timeout: float = 60.0, directory: str | None = None) -> CommandResult:  # noqa: ARG002  # it takes no time
+    def run(
+        self,
+        argv: tuple[str, ...],
+        *,
+        timeout: float = 60.0,  # noqa: ARG002  # it takes no time
+        directory: str | None = None,  # noqa: ARG002  # its programs know no folders
+        environment: Mapping[str, str | Secret] | None = None,  # noqa: ARG002  # nor variables
+        run_as: str | None = None,  # noqa: ARG002  # nor accounts
+    ) -> CommandResult:
         """Run one of its programs; 127 for any other."""
         self.answer()
         program = self.programs.get(argv, CommandResult(127, "", f"{argv[0]}: not found"))
@@ -151,6 +159,12 @@ class FakeHost(FakeTarget):
                 self.files[op.path] = replace(source, mode=op.mode or source.mode)
             case FileRemove():
                 self.files.pop(op.path, None)
+            case Awaited():
+                result = self._command(op, execution)
+                look = self.run(op.look)
+                if not op.come_about(look.exited, look.stdout):
+                    raise TargetError(f"{op.argv[0]} did not bring it about")
+                return result
             case Command():
                 return self._command(op, execution)
             case _:
