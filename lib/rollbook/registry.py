@@ -64,6 +64,7 @@ BUILTINS: Final[Mapping[str, str]] = {
     "postgres.query": "rollbook.actions.postgres.query:Query",
     "postgres.restore": "rollbook.actions.postgres.restore:PostgresRestore",
     "search.rebuild": "rollbook.actions.search.rebuild:SearchRebuild",
+    "service.maintenance": "rollbook.actions.service.maintenance:ServiceMaintenance",
     "service.state": "rollbook.actions.service.state:ServiceState",
     "shell.run": "rollbook.actions.shell.run:ShellRun",
     "value.set": "rollbook.actions.core.value_set:ValueSet",

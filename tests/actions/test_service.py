@@ -18,7 +18,7 @@ from rollbook.action import Leave
 from rollbook.demo.process import spawn, stop
 from rollbook.errors import CommandFailed, SchemaError, TargetError, Unreachable
 from rollbook.registry import BUILTINS
-from rollbook.testing import Case, Law, law_id, laws_of
+from rollbook.testing import Case, FakeFile, FakeWorld, Law, law_id, laws_of
 from rollbook.testing.crash import crashing
 from rollbook.values import Plain
 
@@ -41,6 +41,36 @@ def _supervised(name: str, wanted: str, web: str, cron: str, **more: Plain) -> C
     )
 
 
+MODE = "service.maintenance"
+FLAG: dict[str, Plain] = {"flag": "/srv/flag", "content": "back soon\n"}
+MODES: dict[str, Plain] = {
+    "commands": {
+        verb: ["ctl", {"enter": "start", "leave": "stop"}.get(verb, verb), "a"] for verb in ("enter", "leave", "status")
+    }
+}
+
+
+def _mode(name: str, service: str, there: bytes | None = None, **arguments: Plain) -> Case:
+    def world() -> FakeWorld:
+        made = command_world({"a": service})
+        if there is not None:
+            made.targets["local"].files["/srv/flag"] = FakeFile(there)  # type: ignore[attr-defined]  # it is a host
+        return made
+
+    return Case(f"{MODE}: {name}", MODE, arguments, world)
+
+
+MAINTENANCE = [
+    _mode("flag on", "STOPPED", **FLAG, active=True),
+    _mode("flag on already", "STOPPED", b"mine", **FLAG, active=True),
+    _mode("flag off", "STOPPED", b"mine", **FLAG, active=False),
+    _mode("flag off already", "STOPPED", **FLAG, active=False),
+    _mode("command on", "STOPPED", **MODES, active=True),
+    _mode("command off", "RUNNING", **MODES, active=False),
+    _mode("both on", "STOPPED", **FLAG, **MODES, active=True),
+    _mode("both off", "RUNNING", b"back soon\n", **FLAG, **MODES, active=False),
+    _mode("half on", "RUNNING", **FLAG, **MODES, active=True),
+]
 CASES = [
     _supervised("stop both", "stopped", "RUNNING", "RUNNING"),
     _supervised("stop the one that runs", "stopped", "FATAL", "RUNNING"),
@@ -52,6 +82,7 @@ CASES = [
     _supervised("restart one, start the other", "restarted", "STOPPED", "RUNNING", since=SINCE),
     Case("service.state: stop by commands", STATE, {**TRIPLE, "wanted": "stopped"}, partial(command_world, {"a": "RUNNING", "b": "RUNNING"})),
     Case("service.state: start by commands", STATE, {**TRIPLE, "wanted": "started"}, partial(command_world, {"a": "STOPPED", "b": "RUNNING"})),
+    *MAINTENANCE,
 ]  # fmt: skip
 
 
@@ -381,3 +412,37 @@ def test_every_place_is_cut_at(tmp_path: Path) -> None:
 
     os.kill(int((tmp_path / "app.pid").read_text()), signal.SIGKILL)
     assert points.passed == PLACES
+
+
+def test_a_mode_is_given_back(machine: Machine, tmp_path: Path) -> None:
+    """The flag goes up before the command and comes down after it, and an undo gives back what was found."""
+    flag, log, on = tmp_path / "flag", tmp_path / "log", tmp_path / "on"
+    tell = f"ls {flag} >>{log} 2>&1"
+    commands = {
+        "enter": ["sh", "-c", f"{tell}; touch {on}"],
+        "leave": ["sh", "-c", f"{tell}; rm {on}"],
+        "status": ["test", "-e", str(on)],
+    }
+    action = use(MODE, active=True, flag=str(flag), content="back soon\n", commands=commands)
+
+    change = machine.apply(action)
+    there = flag.read_text(), on.exists()
+    machine.undo(action, change)
+
+    assert there == ("back soon\n", True)
+    assert (flag.exists(), on.exists()) == (False, False)
+    assert log.read_text().splitlines() == [str(flag)] * 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "a flag"),
+        ({"flag": "/srv/"}, "path of a file"),
+        ({"commands": {"enter": ["x"], "leave": [], "status": ["x"]}}, "leave"),
+    ],
+)
+def test_a_mode_that_nothing_shows_is_refused(arguments: dict[str, Any], message: str) -> None:
+    """Without a flag or commands there is no mode to turn on."""
+    with pytest.raises(SchemaError, match=message):
+        use(MODE, active=True, **arguments)
