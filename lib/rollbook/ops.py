@@ -327,17 +327,24 @@ class FileWrite(Op):
 
 @dataclass(frozen=True, slots=True)
 class FileCopy(Op):
-    """Copy a file on the same target: written beside, fsynced, renamed; *mode* None keeps the source's."""
+    """
+    Copy a file on the same target: written beside, fsynced, renamed; *mode* None keeps the source's.
+
+    *owner* is user:group; None leaves it to the account that writes.
+    """
 
     op: ClassVar[str] = "file.copy"
     target: str
     source: str
     path: str
     mode: str | None = None
+    owner: str | None = None
 
     def render(self) -> tuple[str, ...]:
-        """Name both files."""
-        return (f"copy {self.source} to {self.path}",)
+        """Name both files, and the mode and owner that are set."""
+        given = (f"mode {self.mode}" if self.mode else "", f"owner {self.owner}" if self.owner else "")
+        settings = ", ".join(part for part in given if part)
+        return (f"copy {self.source} to {self.path}" + (f" ({settings})" if settings else ""),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,17 @@ OTHER = f"{HIDDEN}\n".encode()
 TOUCH = ("touch", "/done")
 
 
+class LinkingHost(FakeHost):
+    """A host whose scripts make links."""
+
+    def run(self, argv: tuple[str, ...], **settings: Any) -> CommandResult:
+        """Make the link that a script is to make, or run a program."""
+        if argv[:2] == ("sh", "-c") and "ln -s" in argv[2]:
+            self.files[argv[4]] = FakeFile(argv[5].encode(), kind="link")
+            return CommandResult(0, "")
+        return super().run(argv, **settings)
+
+
 def _host(files: Mapping[str, FakeFile | bytes]) -> FakeWorld:
     def touch(host: FakeHost) -> CommandResult:
         host.files["/done"] = FakeFile()
@@ -34,8 +46,19 @@ def _host(files: Mapping[str, FakeFile | bytes]) -> FakeWorld:
     def look(host: FakeHost) -> CommandResult:
         return CommandResult(0 if "/done" in host.files else 1, "")
 
+    def read_link(host: FakeHost) -> CommandResult:
+        return CommandResult(0, f"{host.files[PATH].content.decode()}\n")
+
     return FakeWorld(
-        FakeHost(files=files, programs={TOUCH: touch, ("look",): look, ("uptime",): CommandResult(0, "3 days\n")}),
+        LinkingHost(
+            files=files,
+            programs={
+                TOUCH: touch,
+                ("look",): look,
+                ("uptime",): CommandResult(0, "3 days\n"),
+                ("readlink", "--", PATH): read_link,
+            },
+        ),
         FakeSite(pages={"/heartbeat": HttpResponse(200, {}, '{"ok": true}', 0.01)}),
         FakeDatabase(answers={"SELECT 1": [{"one": 1}]}),
         FakeTarget("mail", "smtp"),
@@ -52,6 +75,7 @@ def _case(
 WRITE = {"path": PATH, "content": "new\n"}
 COPY = {"source": "/etc/new.conf", "path": PATH}
 SOURCE = {"/etc/new.conf": b"new\n"}
+LINK = {"path": PATH, "to": "/etc/new.conf"}
 KEPT = {"/etc/.app.conf.0123456789abcdef.kept": b"older"}
 
 TABLE = [{"below": "2h", "bad": "back", "risk": "low"}, {"bad": "forward", "risk": "high"}]
@@ -73,6 +97,13 @@ CASES = [
     _case("other content", "file.copy", COPY, {**SOURCE, PATH: FakeFile(OTHER, "0600")}),
     _case("same content", "file.copy", COPY, {**SOURCE, PATH: b"new\n"}),
     _case("other mode", "file.copy", COPY | {"mode": "0600"}, {**SOURCE, PATH: b"new\n"}),
+    _case("other owner", "file.copy", COPY | {"owner": "app:app"}, {**SOURCE, PATH: b"new\n"}),
+    _case("other owner and content", "file.copy", COPY | {"owner": "app:app"}, {**SOURCE, PATH: OTHER}),
+    _case("holds", "file.contains", {"path": PATH, "text": "password"}, {PATH: OTHER}),
+    _case("holds not", "file.contains", {"path": PATH, "pattern": "^word"}, {PATH: OTHER}),
+    _case("nothing there", "file.symlink", LINK),
+    _case("leads elsewhere", "file.symlink", LINK, {PATH: FakeFile(b"/etc/old.conf", kind="link")}),
+    _case("leads there", "file.symlink", LINK, {PATH: FakeFile(b"/etc/new.conf", kind="link")}),
     _case("no way to tell", "shell.run", {"command": list(TOUCH)}),
     _case("creates, not there", "shell.run", {"command": list(TOUCH), "creates": "/done"}),
     _case("creates, there", "shell.run", {"command": list(TOUCH), "creates": "/done"}, {"/done": b""}),

@@ -319,6 +319,7 @@ def units(systemd: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(systemd))
     subprocess.run(["systemctl", "--user", "daemon-reload"], check=True)
     subprocess.run(["systemctl", "--user", "start", "front", "worker@1", "worker@2"], check=True)
+    time.sleep(0.05)  # so that they are older than a step, by a clock of hundredths
 
     def make(**arguments: Any) -> Any:
         return use(STATE, **{"manager": "systemd", "user": True, **arguments})

@@ -103,12 +103,13 @@ class CommandResult:
 
 @dataclass(frozen=True, slots=True)
 class FileStat:
-    """A file or folder on a host; *size* in bytes, *mode* as octal text such as 0644."""
+    """A file or folder on a host; *size* in bytes, *mode* as octal text such as 0644, *owner* as user:group."""
 
     kind: Literal["file", "folder", "link", "other"]
     size: int
     mode: str
     modified: datetime
+    owner: str = ""
 
 
 @runtime_checkable

@@ -41,8 +41,8 @@ class Files(Protocol):
     def write(self, path: str, content: bytes, mode: str) -> None:
         """Put a file in place: written beside, fsynced, renamed; parents are made."""
 
-    def copy(self, source: str, path: str, mode: str | None) -> None:
-        """Copy a file: written beside, fsynced, renamed; None keeps the source's mode."""
+    def copy(self, source: str, path: str, mode: str | None, owner: str | None = None) -> None:
+        """Copy a file: written beside, fsynced, renamed; None keeps the source's mode, and leaves it to its writer."""
 
     def remove(self, path: str) -> None:
         """Remove a file; one that is gone already is fine. Never a folder."""
@@ -83,7 +83,7 @@ class HostTarget(BaseTarget[C]):
                 self.files.write(op.path, op.content.encode(), op.mode)
                 return OpResult()
             case FileCopy():
-                self.files.copy(op.source, op.path, op.mode)
+                self.files.copy(op.source, op.path, op.mode, op.owner)
                 return OpResult()
             case FileRemove():
                 self.files.remove(op.path)

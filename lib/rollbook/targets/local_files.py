@@ -23,6 +23,36 @@ def kind_of(mode: int) -> Literal["file", "folder", "link", "other"]:
     return "link" if stat.S_ISLNK(mode) else "other"
 
 
+def _owner(found: os.stat_result) -> str:
+    import grp
+    import pwd
+
+    try:
+        user = pwd.getpwuid(found.st_uid).pw_name
+    except KeyError:
+        user = str(found.st_uid)
+    try:
+        group = grp.getgrgid(found.st_gid).gr_name
+    except KeyError:
+        group = str(found.st_gid)
+    return f"{user}:{group}"
+
+
+def _numbers(owner: str) -> tuple[int, int]:
+    """Give the numbers of user:group. Raises `TargetError` where there is no such account."""
+    import grp
+    import pwd
+
+    user, _, group = owner.partition(":")
+    try:
+        return (
+            int(user) if user.isdigit() else pwd.getpwnam(user).pw_uid,
+            int(group) if group.isdigit() else grp.getgrnam(group).gr_gid,
+        )
+    except KeyError:
+        raise TargetError(f"there is no account {owner} on this machine", advice="owner: is user:group.") from None
+
+
 def _refused(what: str, path: str | Path, error: OSError) -> TargetError:
     return TargetError(
         f"cannot {what} {path}: {error.strerror or error}", advice="Look at the path, its owner and the space left."
@@ -41,7 +71,8 @@ class LocalFiles:
         except OSError as error:
             raise _refused("look at", path, error) from error
         modified = datetime.fromtimestamp(found.st_mtime, UTC)
-        return FileStat(kind_of(found.st_mode), found.st_size, f"{stat.S_IMODE(found.st_mode):04o}", modified)
+        mode = f"{stat.S_IMODE(found.st_mode):04o}"
+        return FileStat(kind_of(found.st_mode), found.st_size, mode, modified, _owner(found))
 
     def read(self, path: str, limit: int) -> bytes | None:
         """Read a file; None when it is not there. Raises `TargetError` above *limit* bytes."""
@@ -85,8 +116,8 @@ class LocalFiles:
         except OSError as error:
             raise _refused("write", path, error) from error
 
-    def copy(self, source: str, path: str, mode: str | None) -> None:
-        """Copy a file: written beside, fsynced, renamed; None keeps the source's mode."""
+    def copy(self, source: str, path: str, mode: str | None, owner: str | None = None) -> None:
+        """Copy a file: written beside, fsynced, renamed; None keeps the source's mode, and leaves it to its writer."""
         from shutil import copyfileobj
 
         place = Path(path)
@@ -96,6 +127,8 @@ class LocalFiles:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 with written_beside(place, wanted) as file:
                     copyfileobj(opened, file, 1 << 20)
+                    if owner is not None:
+                        os.fchown(file.fileno(), *_numbers(owner))
         except OSError as error:
             raise _refused(f"copy {source} to", path, error) from error
 

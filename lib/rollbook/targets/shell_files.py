@@ -15,7 +15,7 @@ _ABSENT: Final = 44
 _SECONDS: Final = 300.0
 
 _THERE: Final = '[ -e "$1" ] || [ -L "$1" ] || exit 44\n'
-_STAT: Final = _THERE + 'exec stat -c "%f %s %Y" -- "$1"'
+_STAT: Final = _THERE + 'exec stat -c "%f %s %Y %U:%G" -- "$1"'
 _READ: Final = '[ -e "$1" ] || exit 44\nexec head -c "$2" < "$1"'
 _HASH: Final = '[ -e "$1" ] || exit 44\nexec sha256sum < "$1"'
 _NAMES: Final = """\
@@ -32,7 +32,7 @@ rm -f -- "$1"
 # A copy that a lost connection cut off is never renamed: its size is compared first. `set -C` follows no link there.
 _PLACE: Final = """\
 set -e
-place=$1 mode=$2 size=$3 source=$4
+place=$1 mode=$2 size=$3 source=$4 owner=$5
 if [ -d "$place" ]; then echo "$place is a folder" >&2; exit 1; fi
 folder=$(dirname -- "$place")
 mkdir -p -- "$folder"
@@ -43,6 +43,7 @@ trap 'rm -f -- "$new"' EXIT
 if [ -n "$source" ]; then size=$(wc -c < "$source"); fi
 if [ "$(wc -c < "$new")" -ne "$size" ]; then echo "only part of it arrived" >&2; exit 1; fi
 if [ -z "$mode" ]; then mode=$(stat -c %a -- "$source"); fi
+if [ -n "$owner" ]; then chown "$owner" "$new"; fi
 chmod "$mode" "$new"
 sync "$new" 2>/dev/null || sync
 mv -f -- "$new" "$place"
@@ -91,10 +92,10 @@ class ShellFiles:
         found = self._run("look at", _STAT, path)
         if found is None:
             return None
-        mode, size, modified = found.decode().split()
+        mode, size, modified, owner = found.decode().split(maxsplit=3)
         bits = int(mode, 16)
         at = datetime.fromtimestamp(int(modified), UTC)
-        return FileStat(kind_of(bits), int(size), f"{stat.S_IMODE(bits):04o}", at)
+        return FileStat(kind_of(bits), int(size), f"{stat.S_IMODE(bits):04o}", at, owner.strip())
 
     def read(self, path: str, limit: int) -> bytes | None:
         """Read a file; None when it is not there. Raises `TargetError` above *limit* bytes."""
@@ -115,11 +116,11 @@ class ShellFiles:
 
     def write(self, path: str, content: bytes, mode: str) -> None:
         """Put a file in place: written beside, fsynced, renamed; parents are made."""
-        self._run("write", _PLACE, path, mode, str(len(content)), "", stdin=content)
+        self._run("write", _PLACE, path, mode, str(len(content)), "", "", stdin=content)
 
-    def copy(self, source: str, path: str, mode: str | None) -> None:
-        """Copy a file: written beside, fsynced, renamed; None keeps the source's mode."""
-        self._run(f"copy {source} to", _PLACE, path, mode or "", "0", source)
+    def copy(self, source: str, path: str, mode: str | None, owner: str | None = None) -> None:
+        """Copy a file: written beside, fsynced, renamed; None keeps the source's mode, and leaves it to its writer."""
+        self._run(f"copy {source} to", _PLACE, path, mode or "", "0", source, owner or "")
 
     def remove(self, path: str) -> None:
         """Remove a file; one that is gone already is fine. Never a folder."""

@@ -84,6 +84,7 @@ class FakeFile:
     content: bytes = b""
     mode: str = "0644"
     kind: Literal["file", "folder", "link", "other"] = "file"
+    owner: str = "root:root"
 
 
 class FakeHost(FakeTarget):
@@ -130,7 +131,7 @@ class FakeHost(FakeTarget):
         """Look at a path."""
         self.answer()
         file = self.files.get(path)
-        return FileStat(file.kind, len(file.content), file.mode, START) if file else None
+        return FileStat(file.kind, len(file.content), file.mode, START, file.owner) if file else None
 
     def read_file(self, path: str, *, limit: int = 1_000_000) -> bytes | None:
         """Read a file."""
@@ -156,7 +157,7 @@ class FakeHost(FakeTarget):
                 self.files[op.path] = FakeFile(op.content.encode(), op.mode)
             case FileCopy():
                 source = self.files[op.source]
-                self.files[op.path] = replace(source, mode=op.mode or source.mode)
+                self.files[op.path] = replace(source, mode=op.mode or source.mode, owner=op.owner or "root:root")
             case FileRemove():
                 self.files.pop(op.path, None)
             case Awaited():

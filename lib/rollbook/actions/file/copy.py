@@ -1,8 +1,9 @@
 """`file.copy`: one file's content at another path of the same host."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import field
-from typing import ClassVar
+from dataclasses import field, replace
+from typing import ClassVar, Final
 
 from ...action import Action, Change, Readers, Ref, Subject, Undo, evidence
 from ...dataclass import dataclass
@@ -11,6 +12,8 @@ from ...ops import FileCopy, Op
 from ...targets.base import HostReader
 from ...values import Plain, Unknown
 from .state import FileState, check_path, keeping, octal_mode, read_state, replacing, told, way_back
+
+_OWNER: Final = re.compile(r"[A-Za-z0-9_][\w.-]*:[A-Za-z0-9_][\w.-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class FileCopied(Action[CopyState]):
     mode: str | None = field(default=None, metadata={"help": 'octal text such as "0600"; else the source\'s'})
     target: Ref[HostReader] = Ref("local")
     keep: bool = field(default=True, metadata={"help": "keep a copy of what is replaced, for the undo"})
+    owner: str | None = field(default=None, metadata={"help": 'such as "www-data:www-data"; else who writes it'})
 
     def __post_init__(self) -> None:
         check_path(self.source)
@@ -47,6 +51,8 @@ class FileCopied(Action[CopyState]):
             raise ValueError("source and path are the same file")
         if self.mode is not None:
             octal_mode(self.mode)
+        if self.owner is not None and not _OWNER.fullmatch(self.owner):
+            raise ValueError('owner: expected user:group, such as "www-data:www-data"')
 
     def subjects(self) -> frozenset[Subject]:
         """Name both files."""
@@ -61,9 +67,17 @@ class FileCopied(Action[CopyState]):
                 f"{self.source} on {host.name} is not there, so it cannot be copied.",
                 advice="A file that an earlier step makes is copied by that step, or by shell.run.",
             )
-        found = read_state(host, self.path)
+        found = read_state(host, self.path, owned=self.owner is not None)
         return CopyState(
-            found.exists, found.sha256, found.mode, found.size, found.kept, source.sha256, source.mode, source.size
+            exists=found.exists,
+            sha256=found.sha256,
+            mode=found.mode,
+            size=found.size,
+            kept=found.kept,
+            owner=found.owner,
+            source_sha256=source.sha256,
+            source_mode=source.mode,
+            source_size=source.size,
         )
 
     def desired(self, before: CopyState) -> CopyState:
@@ -71,21 +85,14 @@ class FileCopied(Action[CopyState]):
         mode = octal_mode(self.mode) if self.mode else before.source_mode
         digest = before.source_sha256
         kept = before.kept if digest == before.sha256 else keeping(before, keep=self.keep)
-        return CopyState(
-            True,
-            digest,
-            mode,
-            before.source_size,
-            kept,
-            digest,
-            before.source_mode,
-            before.source_size,
+        return replace(
+            before, exists=True, sha256=digest, mode=mode, size=before.source_size, kept=kept, owner=self.owner
         )
 
     def ops(self, old: CopyState, new: CopyState) -> tuple[Op, ...]:
         """Keep what is there, then copy."""
         own = new.exists and new.sha256 == old.source_sha256
-        write = FileCopy(self.target.name, self.source, self.path, mode=new.mode) if own else None
+        write = FileCopy(self.target.name, self.source, self.path, mode=new.mode, owner=new.owner) if own else None
         return replacing(self.target.name, self.path, old, new, write)
 
     def undo(self, change: Change[CopyState]) -> Undo[CopyState]:

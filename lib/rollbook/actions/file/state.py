@@ -28,7 +28,8 @@ class FileState:
     """
     A file on a host; *kept* names, by the first digits of their SHA-256, the copies kept beside it.
 
-    *sha256* is Unknown only in a plan, where the content holds something of the run, such as its id.
+    *sha256* is Unknown only in a plan, where the content holds something of the run, such as its id. *owner* is
+    None where it does not matter.
     """
 
     exists: bool
@@ -36,6 +37,7 @@ class FileState:
     mode: str | None = None
     size: int | None = evidence(default=None)
     kept: tuple[str, ...] = evidence(default=())
+    owner: str | None = None
 
 
 F = TypeVar("F", bound=FileState)
@@ -60,8 +62,8 @@ def kept_path(path: str, digest: str) -> str:
     return posixpath.join(folder, f".{name}.{digest[:_DIGITS]}.kept")
 
 
-def read_state(host: HostReader, path: str) -> FileState:
-    """Read a file's state. Raises `TargetError` when something else than a file is there."""
+def read_state(host: HostReader, path: str, *, owned: bool = False) -> FileState:
+    """Read a file's state, *owned* also whose it is. Raises `TargetError` when something else than a file is there."""
     found = host.stat(path)
     if found is not None and found.kind != "file":
         thing = {"folder": "a folder", "link": "a symbolic link"}.get(found.kind, "neither file nor folder")
@@ -73,7 +75,8 @@ def read_state(host: HostReader, path: str) -> FileState:
     digest = host.sha256(path) if found else None
     if found is None or digest is None:
         return FileState(exists=False, kept=kept)
-    return FileState(exists=True, sha256=digest, mode=found.mode, size=found.size, kept=kept)
+    owner = found.owner if owned else None
+    return FileState(exists=True, sha256=digest, mode=found.mode, size=found.size, kept=kept, owner=owner)
 
 
 def _kept(host: HostReader, path: str) -> Iterator[str]:
@@ -100,7 +103,7 @@ def replacing(target: str, path: str, old: FileState, new: FileState, write: Op 
     ops: list[Op] = []
     if isinstance(old.sha256, str) and (digest := old.sha256[:_DIGITS]) in set(new.kept) - set(old.kept):
         ops.append(FileCopy(target, path, kept_path(path, digest)))
-    if (old.exists, old.sha256, old.mode) != (new.exists, new.sha256, new.mode):
+    if (old.exists, old.sha256, old.mode, old.owner) != (new.exists, new.sha256, new.mode, new.owner):
         ops.append(write or _from_copy(target, path, old, new))
     ops += [FileRemove(target, kept_path(path, digest)) for digest in old.kept if digest not in new.kept]
     return tuple(ops)
@@ -114,7 +117,7 @@ def _from_copy(target: str, path: str, old: FileState, new: FileState) -> Op:
             f"The earlier content of {path} on {target} is gone: {kept_path(path, new.sha256)} is not there.",
             advice=f"Bring back a file with SHA-256 {new.sha256} from a backup and put it there, then undo again.",
         )
-    return FileCopy(target, kept_path(path, new.sha256), path, mode=new.mode)
+    return FileCopy(target, kept_path(path, new.sha256), path, mode=new.mode, owner=new.owner)
 
 
 def way_back(path: str, change: Change[F], *, keep: bool) -> Undo[F]:
@@ -125,7 +128,7 @@ def way_back(path: str, change: Change[F], *, keep: bool) -> Undo[F]:
     if not before.exists:
         return Reverse(before, "the file is removed; folders made for it stay")
     if before.sha256 == after.sha256:
-        return Reverse(before, "the mode is set back")
+        return Reverse(before, "mode and owner are set back")
     if keep and isinstance(before.sha256, str):
         return Reverse(before, f"the earlier content comes back from {kept_path(path, before.sha256)}")
     return Refuse("the earlier content was not kept (keep: false)")
