@@ -1,0 +1,68 @@
+"""Channels, what is posted there, and what people say about it."""
+
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+
+
+class Channel(models.Model):
+    """A place for posts about one subject."""
+
+    slug = models.SlugField(max_length=60, unique=True)
+    title = models.CharField(max_length=120)
+    about = models.TextField(blank=True)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="channels")
+    created_on = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        """Give the address of its page."""
+        return reverse("channels:channel", args=[self.slug])
+
+
+class Post(models.Model):
+    """Something posted; *comment_count* is kept by the worker."""
+
+    channel = models.ForeignKey(Channel, models.CASCADE, related_name="posts")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="posts")
+    title = models.CharField(max_length=200)
+    text = models.TextField()
+    comment_count = models.PositiveIntegerField(default=0)
+    created_on = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        """Give the address of its page."""
+        return reverse("channels:post", args=[self.channel.slug, self.pk])
+
+    def search_texts(self) -> tuple[str, str]:
+        """Give what it is found by: a title and a text."""
+        return self.title, self.text
+
+
+class Comment(models.Model):
+    """A comment on a post, or an answer to another one."""
+
+    post = models.ForeignKey(Post, models.CASCADE, related_name="comments")
+    parent = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="answers")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="comments")
+    text = models.TextField()
+    created_on = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+    def get_absolute_url(self) -> str:
+        """Give the address of its place on the page of its post."""
+        return f"{self.post.get_absolute_url()}#comment-{self.pk}"
+
+    def search_texts(self) -> tuple[str, str]:
+        """Give what it is found by: a title and a text."""
+        return self.post.title, self.text
