@@ -9,16 +9,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 
-.PHONY: help demo test lint clean
+.PHONY: help demo demo-rollback test lint clean
 
 help:
 	@echo "make demo   start a small Open edX on this machine, and restore a destroyed course in it"
+	@echo "make demo-rollback   start a forum on this machine, and break it by a deploy while people write to it"
 	@echo "make test   run the tests"
 	@echo "make lint   check style, types and layers"
 	@echo "make clean  delete the environment, the demo and what tools left behind"
 
 demo: $(STAMPS)/demo
 	@$(BIN)/rollbook demo
+
+demo-rollback: $(STAMPS)/demo
+	@$(BIN)/rollbook demo-rollback
 
 test: $(STAMPS)/dev
 	@$(BIN)/python -m pytest $(ARGS)
@@ -29,8 +33,10 @@ lint: $(STAMPS)/dev
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+# As root the forum's database lies in /var/tmp, behind a link.
 clean:
-	rm -rf $(VENV) .rollbook/demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	if [ -L .rollbook/demo-forum/postgres ]; then rm -rf "$$(readlink .rollbook/demo-forum/postgres)"; fi
+	rm -rf $(VENV) .rollbook/demo .rollbook/demo-forum .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
 
 $(STAMPS)/demo: $(STAMPS)/python pyproject.toml
 	@echo "Installing Rollbook into $(VENV) ..."

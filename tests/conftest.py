@@ -35,9 +35,12 @@ from servers import (
 )
 
 from rollbook.demo.errors import DemoError
+from rollbook.demo.forum.environment import make_environment
 from rollbook.demo.mongod import MongoServer, open_mongo, start_mongod
+from rollbook.demo.postgres_programs import find_postgres
 from rollbook.demo.process import stop
 from rollbook.demo.sample import Sample, build_sample
+from rollbook.library import stock_folder
 
 S = TypeVar("S")
 NOW = dt.datetime.now(dt.UTC)
@@ -213,6 +216,23 @@ def systemd(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[Pat
     process = _give(request, "systemd", lambda: start_systemd(folder))
     yield folder
     stop(process)
+
+
+@pytest.fixture(scope="session")
+def forum_folder(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[Path]:
+    """Make the folder of a forum, with the Python environment that takes longest; tests come one after the other."""
+    folder = server_folder / "forum"
+    requirements = stock_folder() / "examples" / "forum" / "site" / "requirements.txt"
+    folder.mkdir(mode=0o700)
+
+    def prepare() -> Path:
+        find_postgres()
+        make_environment(folder / "venv", requirements)
+        return folder
+
+    yield _give(request, "forum", prepare)
+    if (folder / "postgres").is_symlink():  # as root the database lies elsewhere
+        shutil.rmtree((folder / "postgres").readlink())
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Final
 from .books import lint, list_playbooks, list_runbooks, schema, show
 from .command import Command
 from .going_on import abandon, adopt, approve, pause, resume, undo
-from .places import demo, doctor, init, test, torture
+from .places import demo, demo_rollback, doctor, init, test, torture
 from .plans import plan, run_playbook, run_runbook
 from .records import note, report, runs, status, verify_journal
 
@@ -32,6 +32,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     doctor,
     init,
     demo,
+    demo_rollback,
     test,
     torture,
 )

@@ -91,20 +91,30 @@ def take_back(folder: Path) -> int:
 def stay_up(folder: Path) -> int:
     """Keep the servers up until Ctrl-C, and say how other terminals reach them."""
     with _place(folder, keep=True) as place:
-        write("The demo's servers are up. In another terminal:")
-        write()
-        write(f"  cd {shlex.quote(str(Path.cwd()))}")
-        write(f'  export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
-        for name, value in place.environment().items():
-            write(f"  export {name}={shlex.quote(value)}")
         course = shlex.quote(f"course_id={place.sample.course_id}")
-        write(f"  {Started.program} plan {_RUNBOOK} --env {DEMO} --set {course}")
-        write()
-        write("Ctrl-C stops them.")
-        with contextlib.suppress(KeyboardInterrupt):
-            while True:
-                signal.pause()
+        serve_until_ctrl_c(
+            "The demo's servers are up.",
+            place.environment(),
+            f"{Started.program} plan {_RUNBOOK} --env {DEMO} --set {course}",
+        )
     return OK
+
+
+def serve_until_ctrl_c(what: str, environment: Mapping[str, str], *commands: str) -> None:
+    """Say what other terminals must export to reach the servers, and which commands may be tried there; and wait."""
+    write(f"{what} In another terminal:")
+    write()
+    write(f"  cd {shlex.quote(str(Path.cwd()))}")
+    write(f'  export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
+    for name, value in environment.items():
+        write(f"  export {name}={shlex.quote(value)}")
+    for command in commands:
+        write(f"  {command}")
+    write()
+    write("Ctrl-C stops them.")
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            signal.pause()
 
 
 @contextmanager

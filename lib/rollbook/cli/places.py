@@ -11,6 +11,7 @@ from .command import FAILED, OK, command, program
 from .screen import screen, write
 
 _DEMO_FOLDER: Final = Path(".rollbook/demo")
+_FORUM_FOLDER: Final = Path(".rollbook/demo-forum")
 
 
 @command("doctor", help={"env": "The environment to look at.", "json": "Print JSON for machines."})
@@ -77,6 +78,21 @@ def demo(*, undo_: bool = False, stay: bool = False) -> int:
     if stay:
         return stay_up(_DEMO_FOLDER)
     return take_back(_DEMO_FOLDER) if undo_ else demonstrate(_DEMO_FOLDER)
+
+
+@command(
+    "demo-rollback",
+    help={"stay": "Keep the forum's servers up until Ctrl-C, to try other commands on them."},
+)
+def demo_rollback(*, stay: bool = False) -> int:
+    """
+    Break a forum by a deploy while people write to it, on servers of its own.
+
+    Shows what the deploy took and what people wrote since the backup; the servers are stopped at the end.
+    """
+    from .forum_demonstration import demonstrate, stay_up
+
+    return stay_up(_FORUM_FOLDER) if stay else demonstrate(_FORUM_FOLDER)
 
 
 @command("test", help={"only": "Only tests whose name contains this."})

@@ -1,0 +1,100 @@
+"""The forum's folder: where everything of it is, and the programs by which people and runbooks reach it."""
+
+import os
+import secrets
+import shlex
+import subprocess
+from pathlib import Path
+
+from rollbook.demo.errors import DemoError
+
+from ...dataclass import dataclass
+
+_QUEUES = ("messages", "control")
+
+
+@dataclass(frozen=True, slots=True)
+class ForumFolder:
+    """
+    Where everything of the forum is: `site` (the checkout), `origin.git`, `venv`, `logs`, `queue`, `backups`, `bin`.
+
+    `bin/run` starts a program with the forum's settings, `bin/manage` its management commands, and
+    `bin/supervisorctl` asks its supervisord. A DATABASE_URL that is set already wins over the forum's own.
+    """
+
+    path: Path
+
+    @property
+    def site(self) -> Path:
+        """The checkout that is served."""
+        return self.path / "site"
+
+    @property
+    def origin(self) -> Path:
+        """The repository that it is cloned from."""
+        return self.path / "origin.git"
+
+    @property
+    def venv(self) -> Path:
+        """The site's Python environment."""
+        return self.path / "venv"
+
+    @property
+    def logs(self) -> Path:
+        """What the processes print."""
+        return self.path / "logs"
+
+    @property
+    def bin(self) -> Path:
+        """Programs for people and runbooks."""
+        return self.path / "bin"
+
+    @property
+    def web_log(self) -> Path:
+        """What gunicorn and Django print."""
+        return self.logs / "web.log"
+
+    def write(self, database_url: str) -> None:
+        """Write the forum's settings and programs; what people find in `bin` needs no argument to find the rest."""
+        for folder in (self.logs, self.bin, self.path / "backups", *(self.path / "queue" / n for n in _QUEUES)):
+            folder.mkdir(parents=True, exist_ok=True)
+        settings = {
+            "FORUM_SECRET_KEY": secrets.token_urlsafe(32),
+            "FORUM_QUEUE": str(self.path / "queue"),
+            "FORUM_MAINTENANCE_FILE": str(self.path / "maintenance"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in settings.items()]
+        lines.append(f'export DATABASE_URL="${{DATABASE_URL:-{database_url}}}"')
+        write_closed(self.path / "settings.env", "\n".join([*lines, ""]), 0o600)
+        here, site = shlex.quote(str(self.path)), shlex.quote(str(self.site))
+        run = f'#!/bin/sh\n. {here}/settings.env\ncd {site} || exit 1\nPATH={here}/venv/bin:"$PATH"\nexec "$@"\n'
+        write_closed(self.bin / "run", run, 0o700)
+        write_closed(self.bin / "manage", f'#!/bin/sh\nexec {here}/bin/run python manage.py "$@"\n', 0o700)
+        control = f"{here}/venv/bin/python -m supervisor.supervisorctl -c {here}/supervisord.conf"
+        write_closed(self.bin / "supervisorctl", f'#!/bin/sh\nexec {control} "$@"\n', 0o700)
+
+    def manage(self, *words: str) -> str:
+        """Run a management command and give what it prints. Raises `DemoError` with the end of it."""
+        return self._run("manage", *words)
+
+    def supervise(self, *words: str) -> str:
+        """Ask supervisord something and give its answer. Raises `DemoError`."""
+        return self._run("supervisorctl", *words)
+
+    def _run(self, program: str, *words: str) -> str:
+        without = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+        argv = [str(self.bin / program), *words]
+        done = subprocess.run(argv, env=without, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        if done.returncode != 0:
+            tail = "\n  ".join((done.stdout + done.stderr).strip().splitlines()[-5:])
+            raise DemoError(f"{program} {' '.join(words)} failed (exit {done.returncode}):\n  {tail}")
+        return done.stdout
+
+
+def write_closed(path: Path, text: str, mode: int) -> None:
+    """Write a file that nobody else may read, for it holds passwords."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+        file.write(text)

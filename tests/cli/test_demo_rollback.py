@@ -1,0 +1,90 @@
+"""The demo of a bad deploy, on servers of its own."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import rollbook
+
+pytestmark = pytest.mark.server
+
+LIBRARY = str(Path(rollbook.__file__).parents[1])
+PROGRAM = (sys.executable, "-c", "from rollbook.cli.program import main; main()")
+
+
+@pytest.fixture
+def folder(forum_folder: Path, tmp_path: Path) -> Iterator[Path]:
+    """Make a folder for the demo, with the Python environment of the forum in it already."""
+    place = tmp_path / ".rollbook" / "demo-forum"
+    place.mkdir(parents=True)
+    (place / "venv").symlink_to(forum_folder / "venv")
+    yield tmp_path
+    if (place / "postgres").is_symlink():  # as root the database lies elsewhere
+        shutil.rmtree((place / "postgres").readlink())
+
+
+def demo(folder: Path, *words: str) -> subprocess.Popen[str]:
+    """Start the demo in *folder*, without a terminal."""
+    return subprocess.Popen(
+        [*PROGRAM, "demo-rollback", *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": LIBRARY},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def servers(folder: Path) -> list[str]:
+    """Name the processes that were started for this folder's demo and are still there."""
+    link = folder / ".rollbook" / "demo-forum" / "postgres"
+    marks = [str(folder), str(link.resolve())] if link.is_symlink() else [str(folder)]
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                command = (entry / "cmdline").read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            if any(mark in command for mark in marks):
+                found.append(command)
+    return found
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_whatever_ends_the_demo_ends_its_servers(folder: Path, sign: signal.Signals) -> None:
+    """In the middle of the visitors' traffic, Ctrl-C and SIGTERM leave nothing running."""
+    process = demo(folder)
+    log = folder / ".rollbook" / "demo-forum" / "visitors.jsonl"
+    until = time.monotonic() + 100
+    while not (log.exists() and log.stat().st_size) and process.poll() is None:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert servers(folder)
+
+    process.send_signal(sign)
+
+    shown = process.communicate(timeout=60)[0]
+    assert process.returncode == 130, shown
+    assert "demo-rollback --stay" in shown
+    assert servers(folder) == []
+    assert not (folder / ".rollbook" / "demo-forum" / "servers.json").exists()
+
+
+def test_there_must_be_a_forum_to_keep_up(folder: Path) -> None:
+    """Where no demo ran, its servers cannot be kept up, and the command that helps is named."""
+    process = demo(folder, "--stay")
+
+    shown = process.communicate(timeout=60)[0]
+
+    assert process.returncode == 4
+    assert "there is no forum" in shown
+    assert "Run `demo-rollback` first." in shown
