@@ -106,12 +106,17 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Downtime:
-    """A stretch of downtime; *ended_at* None: still open. *began_by* and *ended_by* are addresses."""
+    """
+    A stretch of downtime; *ended_at* None: still open. *began_by* and *ended_by* are addresses.
+
+    *environment* says where, in a run that has several: each has a site of its own.
+    """
 
     began_at: datetime
     began_by: str
     ended_at: datetime | None = None
     ended_by: str = ""
+    environment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,16 +405,28 @@ def _note(run: Run, record: Record) -> Run:
 
 
 def _downtime_began(run: Run, record: Record) -> Run:
-    if run.downtimes and run.downtimes[-1].ended_at is None:
+    there = _environment(run, record["by"])
+    if any(one.environment == there and one.ended_at is None for one in run.downtimes):
         return run
-    return replace(run, downtimes=(*run.downtimes, Downtime(moment(record.at), record["by"])))
+    return replace(run, downtimes=(*run.downtimes, Downtime(moment(record.at), record["by"], environment=there)))
 
 
 def _downtime_ended(run: Run, record: Record) -> Run:
-    if not run.downtimes or run.downtimes[-1].ended_at is not None:
-        return run
-    ended = replace(run.downtimes[-1], ended_at=moment(record.at), ended_by=record["by"])
-    return replace(run, downtimes=(*run.downtimes[:-1], ended))
+    there, at = _environment(run, record["by"]), moment(record.at)
+    return replace(
+        run,
+        downtimes=tuple(
+            replace(one, ended_at=at, ended_by=record["by"])
+            if one.environment == there and one.ended_at is None
+            else one
+            for one in run.downtimes
+        ),
+    )
+
+
+def _environment(run: Run, address: str) -> str:
+    step = run.plan.step(address) if run.plan.environments else None
+    return step.environment if step else ""
 
 
 def _interrupted(run: Run, record: Record) -> Run:

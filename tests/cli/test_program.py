@@ -103,7 +103,17 @@ def test_every_command_is_listed_with_what_it_does(own: Path, program: tuple[str
     """`--list` names the same commands under both programs."""
     listed = run(own, "--list", program=program).stdout
 
-    for name in ("list-runbooks", "run-runbook", "resume", "undo", "verify-journal", "doctor", "demo"):
+    for name in (
+        "list-runbooks",
+        "list-playbooks",
+        "run-runbook",
+        "run-playbook",
+        "resume",
+        "undo",
+        "verify-journal",
+        "doctor",
+        "demo",
+    ):
         assert f"  {name} " in listed
 
 

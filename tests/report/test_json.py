@@ -23,7 +23,7 @@ def test_shape_is_stable(name: str) -> None:
     told = json.loads(to_json(report_of(CASES[name])))
 
     assert list(told) == [
-        "format", "run", "undo", "zone", "summary", "impact", "steps", "moments", "answers", "written",
+        "format", "run", "undo", "zone", "summary", "impact", "steps", "moments", "answers", "written", "stages",
     ]  # fmt: skip
     assert told["format"] == FORMAT
 

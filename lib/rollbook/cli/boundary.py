@@ -17,8 +17,9 @@ _WORSE: Final[tuple[Site, ...]] = ("up", "read-only", "down")
 @dataclass(frozen=True, slots=True)
 class Boundary:
     """
-    The place after a step. Where a run has several environments, *site* is that of the one that is worst off.
+    The place after a step.
 
+    Where a run has several environments, *site* is that of the one that is worst off, and *where* names it.
     *reversible* is how many changes an undo from there takes back, *refused_by* the address of the
     last step that it cannot pass. *begun* is that of a step in the middle of which the run is, or was
     cut off: *held* tells whether a process is at it now.
@@ -29,6 +30,7 @@ class Boundary:
     refused_by: str = ""
     begun: str = ""
     held: bool = False
+    where: str = ""
 
     @property
     def calm(self) -> bool:
@@ -53,7 +55,8 @@ class Boundary:
         return f"undo cannot go back past {self.refused_by}" if self.refused_by else "nothing to take back"
 
     def __str__(self) -> str:
-        return f"site {self.site}; {self.stopping()}; {self.way_back()}"
+        where = f" in {self.where}" if self.where else ""
+        return f"site {self.site}{where}; {self.stopping()}; {self.way_back()}"
 
 
 def sites(runbook: Runbook) -> Mapping[str, Site]:
@@ -79,7 +82,8 @@ def boundaries(steps: Iterable[PlannedStep], declared: Mapping[str, Site]) -> Ma
     for step in steps:
         if step.verdict != "skip":
             there[step.environment] = _site_after(there.get(step.environment, "up"), step, declared)
-            here = _after(here, step, max(there.values(), key=_WORSE.index))
+            worst = max(there, key=lambda name: _WORSE.index(there[name]))
+            here = replace(_after(here, step, there[worst]), where=worst if there[worst] != "up" else "")
         found[step.address] = here
     return found
 

@@ -76,9 +76,11 @@ def boundary(run: Run, sites: Mapping[str, Site], *, held: bool = False) -> Boun
     done = [as_happened(step.planned, step.status) for step in run.steps if step.done]
     for found in boundaries(done, sites).values():
         here = found
-    down = bool(run.downtimes) and run.downtimes[-1].ended_at is None
+    down = next((one for one in reversed(run.downtimes) if one.ended_at is None), None)
+    if down is not None:
+        here = replace(here, site="down", where=down.environment)
     begun = [step.address for step in run.steps if step.status in ("running", "in_doubt") and step.planned.writes]
-    return replace(here, site="down" if down else here.site, begun=", ".join(begun), held=held)
+    return replace(here, begun=", ".join(begun), held=held)
 
 
 def sentence(run: Run, holder: str = "") -> str:

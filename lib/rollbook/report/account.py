@@ -169,6 +169,13 @@ class StepAccount:
     files: tuple[WrittenFile, ...] = ()
     spans: tuple[Span, ...] = ()
     graph: Graph | None = None
+    stage: str = ""
+    environment: str = ""
+
+    @property
+    def place(self) -> str:
+        """The stage that it belongs to and where that is carried out; empty in a runbook's run."""
+        return f"{self.stage}, in {self.environment}" if self.environment else self.stage
 
     @property
     def title(self) -> str:
@@ -186,6 +193,26 @@ class StepAccount:
         if self.status not in ("failed", "unreachable", "in_doubt", "running") or self.ops_done >= self.ops_total:
             return ""
         return f"{self.ops_done} of {self.ops_total} writes are known to be carried out; look before you rely on it."
+
+
+@dataclass(frozen=True, slots=True)
+class StageAccount:
+    """A stage of a playbook in one *environment*: how it ended, its *first* and *last* step, how many *changed*."""
+
+    title: str
+    environment: str
+    words: str
+    tone: Tone
+    began: datetime | None
+    ended: datetime | None
+    first: int
+    last: int
+    changed: int
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds from its begin to its end; None where it has none."""
+        return (self.ended - self.began).total_seconds() if self.began and self.ended else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +269,11 @@ class WrittenSection:
 
 @dataclass(frozen=True, slots=True)
 class RunAccount:
-    """A run's own facts; *ended* None: it has not ended, *last* is then its last record's time."""
+    """
+    A run's own facts; *ended* None: it has not ended, *last* is then its last record's time.
+
+    Of a playbook, *elsewhere* are the environments of its stages beside its own, *locks* those of its stages.
+    """
 
     id: str
     runbook: str
@@ -270,6 +301,20 @@ class RunAccount:
     inputs: tuple[tuple[str, str], ...] = ()
     sources: tuple[tuple[str, str], ...] = ()
     identities: tuple[tuple[str, str], ...] = ()
+    playbook: bool = False
+    elsewhere: tuple[str, ...] = ()
+    locks: tuple[str, ...] = ()
+
+    @property
+    def book(self) -> str:
+        """What was carried out: a runbook or a playbook."""
+        return "Playbook" if self.playbook else "Runbook"
+
+    @property
+    def places(self) -> str:
+        """The environment that it was for, and those of its stages beside that."""
+        told = f"{self.environment} (protected)" if self.protected else self.environment
+        return f"{told}; stages in {', '.join(self.elsewhere)}" if self.elsewhere else told
 
     @property
     def seconds(self) -> float:
@@ -295,6 +340,7 @@ class Report:
     moments: tuple[Moment, ...]
     answers: tuple[AnswerAccount, ...]
     written: tuple[WrittenSection, ...]
+    stages: tuple[StageAccount, ...] = ()
     format: int = FORMAT
 
     @property

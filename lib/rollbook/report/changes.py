@@ -19,6 +19,7 @@ _UNDO_WORDS: Final[Mapping[UndoState, str]] = {
     "refused": "✕ refused",
 }
 _H4: Final = form("<h4>{}</h4>\n")
+_PLACE: Final = form('<h3 class="stage">{}</h3>\n')
 _PILL: Final = form('<span class="pill {}"><span aria-hidden="true">{}</span> {}</span>')
 _PRE: Final = form("<details{}><summary>{}</summary><pre>{}</pre></details>\n")
 _CARD: Final = form("""\
@@ -62,7 +63,8 @@ def pre(label: str, text: str, *, open_: bool) -> Html:
 
 def found(report: Report) -> Iterator[Html]:
     """Yield what the steps that only looked have told."""
-    for step in report.found:
+    for place, step in staged(report.found):
+        yield place
         yield _H4(f"{step.number}. {step.title}")
         count = len(step.details)
         yield pre(counted(count, "line"), "\n".join(step.details), open_=count <= 12)
@@ -85,13 +87,22 @@ def changes(report: Report) -> Iterator[Html]:
 
 
 def _cards(report: Report, steps: Iterable[StepAccount], *, short: bool) -> Iterator[Html]:
-    for step in steps:
+    for place, step in staged(steps):
+        yield place
         told = f"{_on(step)} · {utc(step.began)}"
         told += f", {duration(step.seconds)}" if step.seconds is not None else ""
         told += f", {step.attempts} attempts" if step.attempts > 1 else ""
         told += "" if step.run == report.run.id else " · undo run"
         inside = folded("Before, after, and what was sent", _inside(step)) if short else _inside(step)
         yield _CARD(step.number, step.title, _pill(step), step.address, step.kind, told, joined(inside))
+
+
+def staged(steps: Iterable[StepAccount]) -> Iterator[tuple[Html, StepAccount]]:
+    """Yield each step with the heading that comes before it: where another stage of a playbook begins."""
+    place = ""
+    for step in steps:
+        yield (_PLACE(step.place) if step.place not in ("", place) else NOTHING), step
+        place = step.place
 
 
 def _on(step: StepAccount) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
-from .account import Impact, NoteAccount, Report, Span, WrittenSection
+from .account import Impact, NoteAccount, Report, Span, StageAccount, WrittenSection
 from .markup import NOTHING, Html, form, html, joined, table
 from .timeline import svg_pieces
 from .wording import Tone, duration, local, utc
@@ -13,6 +13,7 @@ TONE_MARKS: Final[Mapping[Tone, str]] = {"good": "✓", "calm": "●", "warn": "
 _CONTENTS: Final = (
     ("summary", "Summary"),
     ("timeline", "Timeline"),
+    ("stages", "Stages"),
     ("impact", "Impact"),
     ("h-root-cause", "Root cause"),
     ("found", "What was found"),
@@ -30,13 +31,18 @@ _TITLE: Final = form("""\
 <header>
 <div class="top">
 <div>
-<p class="eyebrow">Incident report · {}{}</p>
+<p class="eyebrow">Incident report · {}</p>
 <h1>{}</h1>
 <p class="soft"><code>{}</code> · run <code>{}</code>{}</p>
 </div>
 <p class="pill {}" role="status"><span aria-hidden="true">{}</span> {}</p>
 </div>
 """)
+_STAGE_ROW: Final = form(
+    "<tr><td>{}</td><td>{}</td><td><code>{}</code></td>"
+    '<td><span class="pill {}"><span aria-hidden="true">{}</span> {}</span></td>'
+    '<td class="when">{}</td><td class="number">{}</td><td class="number">{}</td></tr>\n'
+)
 _TAKES_BACK: Final = form(" · takes back run <code>{}</code>")
 _STILL_DOWN: Final = form(
     '<p class="alarm bad" role="alert">✕ Downtime is still open. It began at {} with step {},'
@@ -96,9 +102,8 @@ def front(report: Report) -> Iterator[Html]:
     """Yield the header: the run, its facts, the key figures, the contents."""
     run = report.run
     takes = _TAKES_BACK(run.undo_of) if run.undo_of else NOTHING
-    protected = " (protected)" if run.protected else ""
     title, mark = run.title or run.runbook, TONE_MARKS[run.tone]
-    yield _TITLE(run.environment, protected, title, run.runbook, run.id, takes, run.tone, mark, run.words)
+    yield _TITLE(run.places, title, run.runbook, run.id, takes, run.tone, mark, run.words)
     for stretch in report.impact.still_down:
         yield _STILL_DOWN(utc(stretch.began), stretch.began_by)
     yield Html('<dl class="facts">\n')
@@ -106,7 +111,8 @@ def front(report: Report) -> Iterator[Html]:
     yield Html('</dl>\n<ul class="figures" aria-label="Key figures">\n')
     yield from _figures(report)
     yield Html('</ul>\n<nav aria-label="Contents"><ol>\n')
-    yield joined(_LINK(key, told) for key, told in _CONTENTS if key != "found" or report.found)
+    left = {key for key, there in (("found", report.found), ("stages", report.stages)) if not there}
+    yield joined(_LINK(key, told) for key, told in _CONTENTS if key not in left)
     yield Html("\n</ol></nav>\n</header>\n\n")
 
 
@@ -116,7 +122,7 @@ def _facts(report: Report) -> Iterator[Html]:
     yield _FACT("Began", _when(report, run.began))
     yield _FACT("Ended" if run.ended else "Last record (no end yet)", _when(report, run.ended or run.last))
     if run.owner:
-        yield _FACT("Owner of the runbook", run.owner)
+        yield _FACT(f"Owner of the {run.book.lower()}", run.owner)
     if run.reason:
         yield _FACT("Reason", run.reason)
     yield from (_FACT(f"Input {name}", _CODE(value)) for name, value in run.inputs)
@@ -137,6 +143,18 @@ def _figures(report: Report) -> Iterator[Html]:
     yield _FIGURE(_CLASS(look), duration(impact.down) if impact.downtimes else "none", down)
     own = [step for step in report.steps if step.run == report.run.id]
     yield _FIGURE(NOTHING, _OF(sum(step.changed for step in own), len(own)), "steps changed something")
+
+
+def stages(report: Report) -> Iterator[Html]:
+    """Yield the stages of a playbook's run, each in one row."""
+    heads = ("Steps", "Stage", "Where", "How it ended", "Began", "#Took", "#Changes")
+    yield from table("The stages, in order", heads, (_stage_row(report, one) for one in report.stages))
+
+
+def _stage_row(report: Report, one: StageAccount) -> Html:
+    steps = f"{one.first} to {one.last}" if one.last > one.first else str(one.first)
+    told = (one.title, one.environment or report.run.environment, one.tone, TONE_MARKS[one.tone], one.words)
+    return _STAGE_ROW(steps, *told, utc(one.began), duration(one.seconds), one.changed)
 
 
 def summary(report: Report) -> Iterator[Html]:

@@ -10,7 +10,7 @@ Look = Literal["ok", "changed", "undone", "failed", "open", "wait"]
 
 TOP, LANE, ROW = 44, 12, 21
 MOST_LANES, MOST_ROWS = 24, 5
-PEOPLE, ITSELF, REST = "people", "rollbook", "other targets"
+STAGES, PEOPLE, ITSELF, REST = "stages", "people", "rollbook", "other targets"
 _MERGED: Final[frozenset[Look]] = frozenset({"ok", "changed", "undone"})
 
 
@@ -52,7 +52,11 @@ class Lane(NamedTuple):
 
 
 def lanes_of(report: Report, end: datetime) -> tuple[Lane, ...]:
-    """Give a lane to each target, to people and to steps without a target; the last holds the rest of very many."""
+    """
+    Give a lane to each target, to people and to steps without a target; the last holds the rest of very many.
+
+    Above them all is one without pieces, for the stages of a playbook, where there are any.
+    """
     held: dict[str, list[StepAccount]] = {}
     for step in report.steps:
         for name in _lane_names(step) if step.spans else ():
@@ -61,15 +65,15 @@ def lanes_of(report: Report, end: datetime) -> tuple[Lane, ...]:
     if len(order) > MOST_LANES:
         rest = [step for name in order[MOST_LANES - 1 :] for step in held[name]]
         order, held = [*order[: MOST_LANES - 1], REST], {**held, REST: rest}
-    return tuple(_stacked(order, held, end))
+    stages = (Lane(STAGES, float(TOP), 1, ()),) if any(stage.began for stage in report.stages) else ()
+    return (*stages, *_stacked(order, held, end, stages[-1].bottom if stages else float(TOP)))
 
 
 def _lane_names(step: StepAccount) -> tuple[str, ...]:
     return step.targets or ((PEOPLE,) if step.verdict == "ask" else (ITSELF,))
 
 
-def _stacked(order: Iterable[str], held: dict[str, list[StepAccount]], end: datetime) -> Iterator[Lane]:
-    top = float(TOP)
+def _stacked(order: Iterable[str], held: dict[str, list[StepAccount]], end: datetime, top: float) -> Iterator[Lane]:
     for name in order:
         lane = _lane(name, top, held[name], end)
         yield lane

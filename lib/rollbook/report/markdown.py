@@ -1,6 +1,6 @@
 """The report as Markdown that reads well as plain text; no value can become markup."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from .account import Report, RunAccount, StepAccount, WrittenSection
@@ -40,6 +40,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _header(report)
     yield from _summary(report)
     yield from _impact(report, sections["impact"])
+    yield from _stages(report)
     yield from _written(report, sections["root-cause"])
     yield from _found(report)
     yield from _changes(report)
@@ -65,8 +66,9 @@ def _header(report: Report) -> Iterator[str]:
         yield f"**DOWNTIME IS STILL OPEN since {utc(stretch.began)}, begun by step {code(stretch.began_by)}.**"
         yield ""
     yield from _fact("Run", code(run.id))
-    yield from _fact("Runbook", code(run.runbook) + (f" (owner: {text(run.owner)})" if run.owner else ""))
-    yield from _fact("Environment", code(run.environment) + (" (protected)" if run.protected else ""))
+    yield from _fact(run.book, code(run.runbook) + (f" (owner: {text(run.owner)})" if run.owner else ""))
+    there = f"; stages in {', '.join(map(code, run.elsewhere))}" if run.elsewhere else ""
+    yield from _fact("Environment", code(run.environment) + (" (protected)" if run.protected else "") + there)
     yield from _fact("Operators" if len(run.operators) > 1 else "Operator", ", ".join(map(code, run.operators)))
     yield from _fact("Reason", text(run.reason))
     yield from _fact("Began", _when(report, run.began))
@@ -119,6 +121,25 @@ def _impact(report: Report, section: WrittenSection) -> Iterator[str]:
         yield from _written(report, section)
 
 
+def _stages(report: Report) -> Iterator[str]:
+    if not report.stages:
+        return
+    yield from _heading("Stages")
+    yield from table("Steps", "Stage", "Where", "How it ended", "Began", "Took", "Changes")
+    for one in report.stages:
+        steps = f"{one.first} to {one.last}" if one.last > one.first else str(one.first)
+        told = (text(one.title), text(one.environment or report.run.environment), one.words, utc(one.began))
+        yield row(steps, *told, duration(one.seconds), str(one.changed))
+
+
+def _staged(steps: Iterable[StepAccount]) -> Iterator[tuple[str, StepAccount]]:
+    """Yield each step with the heading that comes before it: where another stage of a playbook begins."""
+    place = ""
+    for step in steps:
+        yield (text(step.place) if step.place != place else ""), step
+        place = step.place
+
+
 def _written(report: Report, section: WrittenSection) -> Iterator[str]:
     yield from _heading(text(section.title))
     if not section.notes:
@@ -131,7 +152,8 @@ def _written(report: Report, section: WrittenSection) -> Iterator[str]:
 def _found(report: Report) -> Iterator[str]:
     if report.found:
         yield from _heading("What was found")
-    for step in report.found:
+    for place, step in _staged(report.found):
+        yield from ((f"**{place}**", "") if place else ())
         yield from (f"{step.number}. {text(step.title)}:", "", block("\n".join(step.details)), "")
 
 
@@ -139,7 +161,8 @@ def _changes(report: Report) -> Iterator[str]:
     yield from _heading("What was changed")
     if not report.changes:
         yield "Nothing was changed."
-    for step in report.changes:
+    for place, step in _staged(report.changes):
+        yield from ((f"**{place}**", "") if place else ())
         yield from _change(report, step)
 
 
@@ -264,6 +287,7 @@ def _run_evidence(run: RunAccount) -> Iterator[str]:
     yield from _fact("Planned", text(f"{run.planned_at} by {run.planned_by}") if run.planned_at else "")
     yield from _fact("Rollbook", text(run.version))
     yield from _fact("Lock", text(f"{run.lock} ({run.lock_scope})") if run.lock else "")
+    yield from _fact("Locks of the stages", text("; ".join(run.locks)))
     for path, digest in run.sources:
         yield from _fact(text(path), f"SHA-256 {code(digest)}")
     for target, who in run.identities:

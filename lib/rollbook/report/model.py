@@ -11,6 +11,7 @@ from ..values import RUN_ID, Plain, bind
 from .account import AnswerAccount, NoteAccount, Report, RunAccount, Span, StepAccount, WrittenSection
 from .chronology import chronology
 from .impact import gaps_of, impact_of, last_moment, waits_of, with_begins
+from .stages import stages_of
 from .steps import LONG, step_accounts
 from .summary import summary_of
 from .wording import RUN_TONES, RUN_WORDS
@@ -51,6 +52,7 @@ def report_of(
         moments=chronology(run, undo, steps, answers, impact),
         answers=answers,
         written=_written(run, undo),
+        stages=stages_of(steps, run.id),
     )
 
 
@@ -85,6 +87,13 @@ def run_account(run: Run, undo: Run | None, again: Run | None = None) -> RunAcco
         planned_by=plan.made_by,
         lock=plan.lock,
         lock_scope=plan.lock_scope,
+        playbook=plan.playbook,
+        elsewhere=tuple(
+            f"{name} (protected)" if protected else name
+            for name, protected in plan.environments.items()
+            if name != plan.environment
+        ),
+        locks=tuple(f"{lock.name}, in {lock.environment} (held by {lock.scope})" for lock in plan.locks),
         inputs=tuple((name, shown(value, limit=LONG)) for name, value in _pairs(plan.inputs) if value not in _NONE),
         sources=tuple((path, hashlib.sha256(_bytes(text)).hexdigest()) for path, text in plan.sources.items()),
         identities=tuple(

@@ -50,6 +50,8 @@ def _told(number: int, run: Run, step: StepRun, waits: Sequence[Span], gaps: Seq
         status=step.status,
         words=READ_WORDS if step.status == "changed" and not changed else step_words(step.status, planned.verdict),
         phase=planned.phase,
+        stage=planned.stage,
+        environment=planned.environment,
         closing=planned.section == "finally",
         targets=planned.targets,
         began=_began(step, spans),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from .account import Moment, Report, StepAccount
-from .lanes import LANE, ROW, TOP, Lane, Look, Piece, bundled, lanes_of
+from .lanes import LANE, ROW, STAGES, TOP, Lane, Look, Piece, bundled, lanes_of
 from .markup import NOTHING, Html, form
 from .scale import Scale, scale_of
 from .wording import counted, duration, one_line, utc
@@ -130,6 +130,8 @@ def svg_pieces(report: Report, *, standalone: bool = False) -> Iterator[Html]:
     yield from _downtimes(report, scale, bottom, end)
     yield from _gaps(report, scale, bottom)
     yield from _axis(scale, bottom)
+    if lanes and lanes[0].name == STAGES:
+        yield from _stages(report, lanes[0], scale, end)
     crowded = sum(len(lane.pieces) for lane in lanes) > MOST_BARS
     for lane in lanes:
         yield from _bars(lane, scale, BUNDLE if crowded else 0.0)
@@ -203,6 +205,22 @@ def _axis(scale: Scale, bottom: float) -> Iterator[Html]:
     for tick in scale.ticks():
         anchor = "end" if tick.place > WIDTH - MARGIN - 20 else "start" if tick.place < LABELS + 20 else "middle"
         yield _TICK(tick.place, TOP, bottom + 5, tick.place, bottom + 17, anchor, tick.label)
+
+
+def _stages(report: Report, lane: Lane, scale: Scale, end: datetime) -> Iterator[Html]:
+    """Draw each stage from its first step's begin to its last one's end."""
+    top = lane.top + LANE / 2 + (ROW - BAR) / 2
+    for stage in report.stages:
+        if stage.began is None:
+            continue
+        left = scale.place(stage.began)
+        width = max(scale.place(stage.ended or end) - left, 2.5)
+        where = f", in {stage.environment}" if stage.environment else ""
+        told = f"{stage.title}{where}: {stage.words}, {utc(stage.began)}, {duration(stage.seconds)}".rstrip(", ")
+        room = int((width - 8) / 6.3)
+        short = f"{stage.title}{where}" if len(stage.title + where) <= room else stage.environment or stage.title
+        label = _LABEL(left + 4, top + BAR - 4, "start", _cut(one_line(short), room)) if room > 3 else NOTHING
+        yield _BAR(f"stage {stage.tone}", one_line(told), left, top, width, BAR, NOTHING, label)
 
 
 def _bars(lane: Lane, scale: Scale, bundle: float) -> Iterator[Html]:
