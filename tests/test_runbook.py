@@ -127,7 +127,7 @@ def test_an_input_or_target_may_be_only_its_type() -> None:
     ("line", "problem"),
     [
         ("http.check: {ulr: /}", '10:16: unknown key "ulr"; did you mean "url"?'),
-        ("htp.check: {url: /}", "10:3: There is no action 'htp.check'. Did you mean http.check?"),
+        ("htp.check: {url: /}", "10:3: There is no action 'htp.check'. Did you mean http.check"),
         ("check: {url: /}", "10:3: a step needs an action; did you mean 'http.check'?"),
         ("tags: [a]", "8:3: a step needs an action, a key with a dot such as shell.run, or include"),
         ("http.check: {url: /}\n  human.task: {text: a}", "11:3: a step has one action"),

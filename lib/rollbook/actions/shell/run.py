@@ -2,27 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from typing import ClassVar, Final
+from typing import ClassVar
 
-from ...action import Action, Change, Effect, Family, Leave, Readers, Ref, Refuse, Subject, Undo, Verdict, evidence
+from ...action import Action, Change, Effect, Family, Readers, Ref, Subject, Undo, Verdict
 from ...dataclass import dataclass
 from ...errors import CommandFailed
 from ...ops import Command, Op, OpResult
 from ...targets.base import CommandResult, HostReader
 from ...values import Plain, Secret
-
-STDOUT_LIMIT: Final = 64 * 1024
-STDERR_LIMIT: Final = 4 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class CommandState:
-    """Whether the command's work is done; None where neither `creates` nor `unless` can tell."""
-
-    done: bool | None
-    exited: int | None = evidence(default=None)
-    stdout: str = evidence(default="")
-    stderr: str = evidence(default="")
+from ..work import (
+    OUTPUTS,
+    STDERR_LIMIT,
+    STDOUT_LIMIT,
+    CommandState,
+    command_outputs,
+    look_whether_done,
+    undo_of_command,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +39,7 @@ class ShellRun(Action[CommandState]):
         "unless": ["systemctl", "is-active", "--quiet", "nginx"],
         "effect": "idempotent",
     }
-    output_names: ClassVar[tuple[str, ...] | None] = ("exited", "stdout", "stderr", "truncated")
+    output_names: ClassVar[tuple[str, ...] | None] = OUTPUTS
 
     command: str | tuple[str, ...]
     target: Ref[HostReader] = Ref("local")
@@ -92,10 +88,8 @@ class ShellRun(Action[CommandState]):
         host = read[self.target]
         if self.plan:
             return self._read(host)
-        if not (self.creates or self.unless):
-            return CommandState(done=None)
-        there = self.creates is not None and host.stat(self.creates) is not None
-        return CommandState(done=there or (bool(self.unless) and host.run(self.unless).exited == 0))
+        done = host.run(self.unless).exited == 0 if self.unless else None
+        return look_whether_done(host, self.creates, done)
 
     def _read(self, host: HostReader) -> CommandState:
         result = host.run(self._reading_argv(), directory=self.directory)
@@ -145,19 +139,11 @@ class ShellRun(Action[CommandState]):
 
     def undo(self, change: Change[CommandState]) -> Undo[CommandState]:
         """Leave what only read; refuse the rest, for nobody but its author knows what a command did."""
-        if self.effect_ == "read":
-            return Leave("it only read")
-        if not change.ops:
-            return Leave("it did not run: its work was done already")
-        return Refuse("what a command did is not known; give the step an `undo:` with steps, or `leave:` with a reason")
+        return undo_of_command(change, self.effect_)
 
     def outputs(self, after: CommandState, results: Sequence[OpResult]) -> Mapping[str, Plain]:
         """Give exit code and output; no exit code when it did not have to run."""
-        given: dict[str, Plain] = {"exited": after.exited, "stdout": after.stdout, "stderr": after.stderr}
-        given["truncated"] = len(after.stdout) >= STDOUT_LIMIT
-        for result in results:
-            given.update({name: value for name, value in result.outputs.items() if name in given})
-        return given
+        return command_outputs(after, results)
 
     def verdict(self, change: Change[CommandState]) -> Verdict:
         """Sort it: run, done already, or only read."""

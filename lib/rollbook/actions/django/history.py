@@ -1,0 +1,112 @@
+"""The migrations of a site's code against those that its database has: read by Django itself."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from ...dataclass import dataclass
+
+# Only reads: the table of migrations is not made where it is not there. A plan is what `migrate` would follow.
+SCRIPT: Final = """
+from django.apps import apps
+from django.db import connections
+from django.db.migrations.exceptions import AmbiguityError, BadMigrationError, InconsistentMigrationHistory
+from django.db.migrations.executor import MigrationExecutor
+
+class Wrong(Exception):
+    pass
+
+def wanted(graph, loader):
+    app, name = given["app"], given["to"]
+    if not app:
+        return graph.leaf_nodes()
+    try:
+        apps.get_app_config(app)
+    except LookupError:
+        raise Wrong(f"the code has no app {app!r}") from None
+    if app not in loader.migrated_apps:
+        raise Wrong(f"the app {app!r} has no migrations")
+    if not name:
+        return graph.leaf_nodes(app)
+    if name == "zero":
+        return [(app, None)]
+    try:
+        return [(app, loader.get_migration_by_prefix(app, name).name)]
+    except (AmbiguityError, KeyError) as error:
+        raise Wrong(f"the app {app!r} has no one migration {name!r}: {error}") from None
+
+def reach(graph, target):
+    app, name = target
+    starts = [target] if name else [key for key in graph.nodes if key[0] == app]
+    found = {key for start in starts for key in graph.forwards_plan(start) if name}
+    later = [key for key in graph.nodes if key[0] == app]
+    return found | {key for start in later for key in graph.backwards_plan(start)} | set(later)
+
+def described(key, graph):
+    migration = graph.nodes[key]
+    parents = sorted(parent.key[1] for parent in graph.node_map[key].parents if parent.key[0] == key[0])
+    return {
+        "app": key[0],
+        "name": key[1],
+        "previous": parents[0] if parents else "zero",
+        "operations": [operation.describe() for operation in migration.operations],
+        "irreversible": [operation.describe() for operation in migration.operations if not operation.reversible],
+    }
+
+def look():
+    executor = MigrationExecutor(connections[given["database"]])
+    loader, graph = executor.loader, executor.loader.graph
+    loader.check_consistent_history(executor.connection)
+    conflicts = loader.detect_conflicts()
+    if conflicts:
+        raise Wrong(f"migrations conflict, and are to be merged first: {conflicts}")
+    targets = wanted(graph, loader)
+    plan = [(key.app_label, key.name) for key, _ in executor.migration_plan(targets)]
+    forth = [(key.app_label, key.name) for key, _ in executor.migration_plan(graph.leaf_nodes(), clean_start=True)]
+    scope = {key[0] for target in targets for key in reach(graph, target)}
+    has = set(loader.applied_migrations)
+    replaced = {old for migration in loader.disk_migrations.values() for old in migration.replaces}
+    answer(
+        applied={app: sorted(key[1] for key in graph.nodes if key[0] == app and key in has) for app in sorted(scope)},
+        order=[described(key, graph) for key in forth if key in plan],
+        pending=[".".join(key) for key in forth if key not in has],
+        unknown=sorted(".".join(key) for key in has if key not in graph.nodes and key not in replaced),
+    )
+
+try:
+    look()
+except (Wrong, BadMigrationError, InconsistentMigrationHistory) as error:
+    answer(error=str(error))
+"""
+
+Applied = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """
+    One migration of the code: *previous* is the one before it in its app, or zero.
+
+    *operations* say what it does, *irreversible* are those that Django cannot take back.
+    """
+
+    app: str
+    name: str
+    previous: str
+    operations: tuple[str, ...] = ()
+    irreversible: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.app}.{self.name}"
+
+
+def toggled(applied: Applied, migrations: Iterable[Migration]) -> Applied:
+    """Give what is applied once *migrations* are taken back where they are, and applied where they are not."""
+    found = {app: set(names) for app, names in applied.items()}
+    for migration in migrations:
+        found.setdefault(migration.app, set()).symmetric_difference_update({migration.name})
+    return {app: tuple(sorted(names)) for app, names in found.items()}
+
+
+def is_applied(migration: Migration, applied: Applied) -> bool:
+    """Tell whether a migration is among those applied."""
+    return migration.name in applied.get(migration.app, ())

@@ -1,0 +1,137 @@
+"""`django.migrate`: a site's database, forwards or backwards to a migration."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import field, replace
+from typing import ClassVar
+
+from ...action import Change, Leave, Readers, Refuse, Reverse, Subject, Undo, evidence
+from ...dataclass import dataclass
+from ...errors import RefusedError, UndoRefused
+from ...ops import Op
+from ...schema import build
+from ...values import Plain
+from .history import SCRIPT, Applied, Migration, is_applied, toggled
+from .site import DjangoSite
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationsState:
+    """
+    Which migrations are applied, by app.
+
+    *goal* is what the target of the step comes to, *order* are those that the way there passes, oldest first.
+    """
+
+    applied: Applied
+    goal: Applied = evidence()
+    order: tuple[Migration, ...] = evidence(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class DjangoMigrate(DjangoSite[MigrationsState]):
+    """
+    Migrate a site's database to a migration of an app, forwards or backwards, or forwards to all that the code has.
+
+    The plan lists each migration that will be applied or unapplied with what it does, as Django works it out, and
+    each is a command of its own: a run that dies between two goes on with the rest. A way back past an operation
+    that Django cannot reverse is refused before anything is unapplied. An undo migrates back, where that can be done;
+    what was written into tables and columns that go is lost then, and what they held before does not come back.
+    """
+
+    kind: ClassVar[str] = "django.migrate"
+    example: ClassVar[Mapping[str, Plain]] = {
+        "app": "channels",
+        "to": "0002_post",
+        "directory": "/srv/forum",
+        "python": "/srv/forum/.venv/bin/python",
+    }
+    by_hand: ClassVar[str] = """
+`cd <directory> && <python> manage.py showmigrations --plan`, then `<python> manage.py migrate <app> <to> --plan`, and
+the same without `--plan`
+"""
+
+    app: str = field(default="", metadata={"help": "without one, every app, forwards"})
+    to: str = field(default="", metadata={"help": "a migration or the beginning of its name, or zero; else the last"})
+
+    def __post_init__(self) -> None:
+        if self.to and not self.app:
+            raise ValueError("to: names a migration of an app, so app: is needed")
+        for name in (self.app, self.to):
+            if name.startswith("-"):
+                raise ValueError(f"{name!r} is neither an app nor a migration")
+
+    def subjects(self) -> frozenset[Subject]:
+        """Name what is migrated: whatever code does it, it is one database."""
+        own = f"{self.database}: {self.app or 'all'} {self.to or 'to the last'}"
+        # A later step with another target shares the first only, and so is not planned on this one's goal.
+        return frozenset(Subject(self.target.name, "migrations", name) for name in (self.database, own))
+
+    def probe(self, read: Readers) -> MigrationsState:
+        """Ask the site what is applied, and what lies between that and the target."""
+        answer = self.ask(read, SCRIPT, app=self.app, to=self.to)
+        found: MigrationsState = build(
+            MigrationsState, {"applied": answer["applied"], "goal": answer["applied"], "order": answer["order"]}
+        )
+        return replace(found, goal=toggled(found.applied, found.order))
+
+    def desired(self, before: MigrationsState) -> MigrationsState:
+        """Want the target; refused where that cannot be reached."""
+        back = [each for each in before.order if is_applied(each, before.applied) and not is_applied(each, before.goal)]
+        stuck = [each for each in back if each.irreversible]
+        if stuck:
+            told = "; ".join(f"{each}: {', '.join(each.irreversible)}" for each in stuck)
+            raise RefusedError(
+                f"The way back passes what Django cannot reverse: {told}. Nothing was unapplied.",
+                advice="Restore the database from a backup, or write the reverse into the migration.",
+            )
+        return replace(before, applied=before.goal)
+
+    def ops(self, old: MigrationsState, new: MigrationsState) -> tuple[Op, ...]:
+        """Give a command for each migration: back first, the newest first, then forth."""
+        order = new.order or old.order
+        back = [each for each in order if is_applied(each, old.applied) and not is_applied(each, new.applied)]
+        forth = [each for each in order if is_applied(each, new.applied) and not is_applied(each, old.applied)]
+        reached = toggled(old.applied, (*back, *forth))
+        if reached != dict(new.applied):
+            lost = sorted(set(_names(new.applied)) ^ set(_names(reached)))
+            raise UndoRefused(
+                f"The code does not have the way to these migrations: {', '.join(lost)}.",
+                advice="Run it in the version of the code that has them.",
+            )
+        steps = [(each.app, each.previous) for each in reversed(back)] + [(each.app, each.name) for each in forth]
+        return tuple(self._migrate(app, name) for app, name in steps)
+
+    def _migrate(self, app: str, name: str) -> Op:
+        database = () if self.database == "default" else (f"--database={self.database}",)
+        return self.command("migrate", app, name, "--noinput", *database)
+
+    def undo(self, change: Change[MigrationsState]) -> Undo[MigrationsState]:
+        """Migrate back, where everything that was applied can be reversed."""
+        if not change.ops:
+            return Leave("nothing was migrated")
+        fresh = [each for each in change.after.order if is_applied(each, change.after.applied)]
+        stuck = [each for each in fresh if each.irreversible and not is_applied(each, change.before.applied)]
+        if stuck:
+            told = "; ".join(f"{each}: {', '.join(each.irreversible)}" for each in stuck)
+            return Refuse(f"Django cannot reverse {told}; a backup has the database as it was")
+        if fresh:
+            return Reverse(change.before, "what was written into tables and columns that go is lost")
+        return Reverse(change.before, "they are applied again; what they had dropped does not come back by that")
+
+    def details(self, change: Change[MigrationsState]) -> tuple[str, ...]:
+        """List each migration and what it does."""
+        return tuple(self._told(change))
+
+    @staticmethod
+    def _told(change: Change[MigrationsState]) -> Iterator[str]:
+        order, was, will = change.after.order, change.before.applied, change.after.applied
+        for each in reversed(order):
+            if is_applied(each, was) and not is_applied(each, will):
+                yield f"unapply {each}, which did: {'; '.join(each.operations) or 'nothing'}"
+        for each in order:
+            if is_applied(each, will) and not is_applied(each, was):
+                yield f"apply {each}: {'; '.join(each.operations) or 'nothing'}"
+
+
+def _names(applied: Applied) -> Iterator[str]:
+    return (f"{app}.{name}" for app, names in applied.items() for name in names)

@@ -1,0 +1,48 @@
+"""Every kind of this system keeps the laws, on a fake site."""
+
+from functools import partial
+
+import pytest
+
+from rollbook.registry import BUILTINS
+from rollbook.testing import Case, Law, law_id, laws_of
+from rollbook.values import Plain
+
+from .fake_site import FORTH, world
+
+FITS = {"tables": [], "columns": [], "required": [], "models": 4}
+LACKS = {"tables": ["channels_post"], "columns": ["a.b"], "required": [], "models": 4}
+
+
+def _case(name: str, kind: str, arguments: dict[str, Plain], applied: int = 0, **given: Plain) -> Case:
+    return Case(f"{kind}: {name}", kind, arguments, partial(world, FORTH[:applied], **given))
+
+
+CASES = [
+    _case("all", "django.migrate", {}),
+    _case("the rest", "django.migrate", {}, 2),
+    _case("nothing left", "django.migrate", {}, 5),
+    _case("forwards, all of it reversible", "django.migrate", {"app": "one", "to": "0003"}, 1),
+    _case("backwards", "django.migrate", {"app": "one", "to": "0001"}, 4),
+    _case("to the beginning", "django.migrate", {"app": "one", "to": "zero"}, 4),
+    _case("pending", "django.showmigrations", {}, 3),
+    _case("none pending", "django.showmigrations", {"app": "one"}, 5),
+    _case("fits", "django.fits", {}, answers=FITS),
+    _case("lacks", "django.fits", {"allow": ["a.*"]}, answers=LACKS),
+    _case("well", "django.check", {"deploy": True, "databases": True, "tags": ["models"]}),
+    _case("no way to tell", "django.manage", {"run": ["work"]}),
+    _case("unless, not so", "django.manage", {"run": ["work"], "unless": ["look"]}),
+    _case("unless, so", "django.manage", {"run": ["work"], "unless": ["look"]}, files=("/site/done",)),
+    _case("creates", "django.manage", {"run": ["work"], "creates": "/site/done"}),
+]
+
+
+@pytest.mark.parametrize(("case", "law"), laws_of(CASES), ids=law_id)
+def test_laws(case: Case, law: Law) -> None:
+    """A kind keeps each law."""
+    law(case)
+
+
+def test_every_kind_has_a_case() -> None:
+    """No kind of this system escapes the laws."""
+    assert {case.kind for case in CASES} == {kind for kind in BUILTINS if kind.startswith("django.")}
