@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,56 @@ def test_what_is_waited_for_is_in_the_plan() -> None:
     """The plan says what is looked at, and how long."""
     assert use("wait.for", port={"port": 80}, gone=True).describe() == "until port 127.0.0.1:80 is gone, at most 60 s"
     assert action_type("wait.for").family == "assertion"
+
+
+def test_a_file_that_still_grows_is_not_idle(machine: Machine, tmp_path: Path) -> None:
+    """With `idle`, the file must be there and stay as it is for that long."""
+    path, stop = tmp_path / "copy", threading.Event()
+    path.write_text("")
+
+    def grow() -> None:
+        while not stop.wait(0.05):
+            with path.open("a") as file:
+                file.write("more")
+
+    wait = {"file": str(path), "idle": "400ms", "every": "50ms"}
+    writer = threading.Thread(target=grow)
+    writer.start()
+    growing = use("wait.for", **wait, timeout="1s").probe(machine.read)
+    stop.set()
+    writer.join()
+    idle = use("wait.for", **wait, timeout="5s").probe(machine.read)
+
+    assert not growing.passed
+    assert "is not idle" in growing.message
+    assert idle.passed
+    assert 0.4 <= idle.seen["waited"] < 4
+
+
+class _Changing(FakeDatabase):
+    """A database that gives another number at each look."""
+
+    def __init__(self, numbers: list[int]) -> None:
+        super().__init__("db")
+        self.numbers = numbers
+
+    def rows(self, query: str, parameters: object = None) -> Iterator[dict[str, object]]:
+        return iter([{"n": self.numbers.pop(0)}])
+
+
+def test_what_comes_back_is_not_idle() -> None:
+    """A query that says so, then not, then so again is idle only once it stayed so long enough."""
+    database = _Changing([0, 0, 1, 0, 0, 0, 0, 0])
+
+    outcome = use("wait.for", sql={"query": "q"}, target="db", gone=True, idle="3s").probe(
+        FakeReaders({"db": database})
+    )
+
+    assert outcome.passed
+    assert outcome.seen["looks"] == 7
+
+
+def test_idle_longer_than_the_time_limit_is_refused() -> None:
+    """What can never come true is told at once."""
+    with pytest.raises(SchemaError, match="idle: expected"):
+        use("wait.for", file="/x", idle="2m", timeout="1m")
