@@ -63,6 +63,7 @@ BUILTINS: Final[Mapping[str, str]] = {
     "openedx.versions": "rollbook.actions.openedx.versions:VersionsFact",
     "postgres.backup": "rollbook.actions.postgres.backup:PostgresBackup",
     "postgres.backup_check": "rollbook.actions.postgres.backup_check:PostgresBackupCheck",
+    "postgres.base": "rollbook.actions.postgres.base:PostgresBase",
     "postgres.carry": "rollbook.actions.postgres.carry:PostgresCarry",
     "postgres.compare": "rollbook.actions.postgres.compare:Compare",
     "postgres.count": "rollbook.actions.postgres.count:Count",

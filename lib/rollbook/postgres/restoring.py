@@ -1,10 +1,13 @@
 """The ops that make a database out of a backup beside the live one, and drop it again."""
 
 import shlex
+from collections.abc import Mapping
+from dataclasses import field
 from typing import ClassVar, Final
 
 from ..dataclass import dataclass
-from ..ops import Op
+from ..ops import Command, Op
+from ..values import Secret
 from .names import literal, quote
 from .programs import Programs, conninfo
 from .properties import Properties
@@ -92,6 +95,43 @@ class RestoreDatabase(Op):
             *self.properties.furnish(self.workshop),
             *self.finishing(),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class MakeBase(Op):
+    """
+    Restore a backup into a scratch database and run the deployed code's own migrations on it.
+
+    The command gets the address of the scratch database, with the password, in *url_variable* and in libpq's own
+    variables. That it connected to that database is looked at afterwards. With *optional* a command that fails is an
+    outcome: the database then is marked as one that decides nothing.
+    """
+
+    op: ClassVar[str] = "postgres.make_base"
+    target: str
+    restore: RestoreDatabase
+    host: str
+    command: tuple[str, ...]
+    url_variable: str = ""
+    scheme: str = "postgresql"
+    directory: str | None = None
+    environment: Mapping[str, str | Secret] = field(default_factory=dict)
+    run_as: str | None = None
+    optional: bool = False
+
+    def render(self) -> tuple[str, ...]:
+        """Give the commands and statements of the restore, the command with its variables, and the mark."""
+        restore = self.restore
+        shown = {"PGDATABASE": restore.database, "PGHOST": "…", "PGUSER": "…", "PGPASSWORD": "…"}
+        url = {self.url_variable: f"{self.scheme}://…/{restore.database}"} if self.url_variable else {}
+        command = Command(
+            self.host,
+            self.command,
+            directory=self.directory,
+            environment={**shown, **url, **self.environment},
+            run_as=self.run_as,
+        )
+        return (*restore.render()[: -len(restore.finishing())], *command.render(), restore.marked("base"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,7 +198,7 @@ def test_psql_is_restricted_as_well(shop: Shop, desk: Machine, tmp_path: Path) -
     )
     action = restore(path)
     change = desk.plan(action)
-    assert change.before.programs.restricts
+    assert change.before.readiness.programs.restricts
 
     with pytest.raises(CommandFailed, match="psql"):
         desk.carry_out(*change.ops)

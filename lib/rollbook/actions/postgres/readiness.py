@@ -1,19 +1,92 @@
-"""Whether a server can take a backup in: version, roles, extensions, room."""
+"""Whether a server can take a backup in (version, roles, extensions, room), and with what."""
 
+from dataclasses import replace
 from typing import Final
 
+from ...dataclass import dataclass
 from ...errors import RefusedError
+from ...postgres.manifest import FILE
 from ...postgres.programs import Programs
+from ...postgres.properties import Properties
+from ...postgres.restoring import RestoreDatabase
+from ...postgres.scratch import Role
+from ...postgres.source import Source
 from ...targets.base import HostReader, PostgresReader
-from .reading import database_size, free_space
-from .recognising import Backup
+from .reading import database_size, find_programs, free_space, read_properties, server_version
+from .recognising import Backup, recognise
 
 _ROLES: Final = "SELECT rolname FROM pg_catalog.pg_roles"
 _EXTENSIONS: Final = "SELECT name FROM pg_catalog.pg_available_extensions"
 _FOLDER: Final = "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory'"
 
 
-def require_ready(server: PostgresReader, backup: Backup, programs: Programs) -> None:
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What a restore is made with; *manifest* is the path of the backup's, *free* is None where that is not known."""
+
+    source: Source
+    tables: int
+    manifest: str
+    programs: Programs
+    properties: Properties
+    size: int
+    free: int | None
+
+    def restoring(self, target: str, host: str, database: str, role: Role, live: str, run: str) -> RestoreDatabase:
+        """Give the op that makes *database* of the backup on *host*."""
+        return RestoreDatabase(
+            target=target,
+            host=host,
+            source=self.source,
+            database=database,
+            role=role,
+            live=live,
+            run=run,
+            programs=self.programs,
+            properties=self.properties,
+            manifest=self.manifest,
+            restricted=self.programs.restricts,
+        )
+
+    def details(self) -> tuple[str, ...]:
+        """Say what the database is made from, and how much room there is."""
+        told = f"from {self.source.path} ({self.source.kind}, {self.tables} tables)"
+        free = "not known to this account" if self.free is None else f"{self.free / 1e9:.1f} GB free"
+        return (told, f"room on the server: {free}; the live database has {self.size / 1e9:.2f} GB")
+
+
+def read_readiness(server: PostgresReader, host: HostReader, path: str) -> Readiness:
+    """Look at the backup and at the server. Raises `RefusedError` for what would make a restore fail."""
+    programs = find_programs(server, host, server_version(server) // 10_000)
+    backup = recognise(host, path, programs)
+    _require_ready(server, backup, programs)
+    return Readiness(
+        source=backup.source,
+        tables=backup.tables,
+        manifest=f"{backup.source.path}/{FILE}" if backup.manifest else "",
+        programs=programs,
+        properties=_like(read_properties(server, server.database), backup),
+        size=database_size(server, server.database),
+        free=_room(server, host),
+    )
+
+
+def _like(live: Properties, backup: Backup) -> Properties:
+    """Give owner, rights and settings of the live database, and encoding and locale of the backup's where it tells."""
+    if backup.manifest is None:
+        return live
+    made = backup.manifest.properties
+    return replace(
+        live,
+        encoding=made.encoding,
+        collation=made.collation,
+        ctype=made.ctype,
+        provider=made.provider,
+        locale=made.locale,
+    )
+
+
+def _require_ready(server: PostgresReader, backup: Backup, programs: Programs) -> None:
     """Raise `RefusedError` for what would make a restore of *backup* fail, before anything is made."""
     path = backup.source.path
     if backup.problems:
@@ -41,7 +114,7 @@ def _require(server: PostgresReader, query: str, column: str, wanted: tuple[str,
         )
 
 
-def room(server: PostgresReader, host: HostReader) -> int | None:
+def _room(server: PostgresReader, host: HostReader) -> int | None:
     """
     Give the bytes free where the server keeps its databases; None where this account or host cannot tell.
 

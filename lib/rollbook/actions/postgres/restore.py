@@ -8,17 +8,12 @@ from ...action import Action, Change, Family, Leave, Readers, Ref, Reverse, Subj
 from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...ops import Op, OpResult
-from ...postgres.manifest import FILE
-from ...postgres.programs import Programs
-from ...postgres.properties import Properties
-from ...postgres.restoring import DropScratch, RestoreDatabase
+from ...postgres.restoring import DropScratch
 from ...postgres.scratch import scratch_name
-from ...postgres.source import Source
 from ...targets.base import HostReader, PostgresReader
 from ...values import RUN_ID, Plain, Unknown
-from .readiness import require_ready, room
-from .reading import database_size, find_database, find_programs, read_properties, server_version
-from .recognising import Backup, recognise
+from .readiness import Readiness, read_readiness
+from .reading import find_database
 
 _LATER = Unknown("run.restore")
 
@@ -31,13 +26,7 @@ class RestoreState:
     database: str
     oid: int | Unknown = evidence(default=0)
     live: str = evidence(default="")
-    size: int = evidence(default=0)
-    free: int | None = evidence(default=None)
-    tables: int = evidence(default=0)
-    source: Source | None = evidence(default=None)
-    verified: bool = evidence(default=False)
-    programs: Programs | None = evidence(default=None)
-    properties: Properties | None = evidence(default=None)
+    readiness: Readiness | None = evidence(default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,24 +88,7 @@ With PGHOST, PGUSER and PGPASSWORD set, and programs of the server's version:
             )
         there = found is not None and found.mark is not None and found.mark.role == self.role
         state = RestoreState(there, name, oid=found.oid if found and there else 0, live=server.database)
-        return state if there else self._planned(state, server, host)
-
-    def _planned(self, state: RestoreState, server: PostgresReader, host: HostReader) -> RestoreState:
-        version = server_version(server)
-        programs = find_programs(server, host, version // 10_000)
-        backup = recognise(host, self.backup, programs)
-        live = read_properties(server, server.database)
-        require_ready(server, backup, programs)
-        return replace(
-            state,
-            size=database_size(server, server.database),
-            free=room(server, host),
-            tables=backup.tables,
-            source=backup.source,
-            verified=backup.manifest is not None,
-            programs=programs,
-            properties=_like(live, backup),
-        )
+        return state if there else replace(state, readiness=read_readiness(server, host, self.backup))
 
     def desired(self, before: RestoreState) -> RestoreState:
         """Want it there."""
@@ -128,23 +100,11 @@ With PGHOST, PGUSER and PGPASSWORD set, and programs of the server's version:
             return ()
         if old.exists:
             return (DropScratch(self.server.name, old.database, self.run),)
-        if old.source is None or old.programs is None or old.properties is None:
+        if old.readiness is None:
             return ()
-        restore = RestoreDatabase(
-            target=self.server.name,
-            host=self.runs_on.name,
-            source=old.source,
-            database=old.database,
-            role=self.role,
-            live=old.live,
-            run=self.run,
-            programs=old.programs,
-            properties=old.properties,
-            jobs=self.jobs,
-            manifest=f"{old.source.path}/{FILE}" if old.verified else "",
-            restricted=old.programs.restricts,
-        )
-        return (restore,)
+        names = (self.server.name, self.runs_on.name, old.database)
+        restore = old.readiness.restoring(*names, self.role, old.live, self.run)
+        return (replace(restore, jobs=self.jobs),)
 
     def undo(self, change: Change[RestoreState]) -> Undo[RestoreState]:
         """Drop a scratch database; leave one that may have been live since."""
@@ -153,32 +113,15 @@ With PGHOST, PGUSER and PGPASSWORD set, and programs of the server's version:
         return Leave("it may have been live, with rows of its own; drop it by hand when nobody needs it")
 
     def details(self, change: Change[RestoreState]) -> tuple[str, ...]:
-        """Say what it is made from, and how much room there is."""
-        before = change.before
-        if not change.ops or before.source is None:
+        """Say what it is made from, how much room there is, and whether it can be compared."""
+        ready = change.before.readiness
+        if not change.ops or ready is None:
             return ()
-        told = f"from {before.source.path} ({before.source.kind}, {before.tables} tables)"
-        free = "not known to this account" if before.free is None else f"{before.free / 1e9:.1f} GB free"
-        against = "compared with its manifest" if before.verified else "without a manifest to compare with"
-        return (told, f"room on the server: {free}; the live database has {before.size / 1e9:.2f} GB", against)
+        against = "compared with its manifest" if ready.manifest else "without a manifest to compare with"
+        return (*ready.details(), against)
 
     def outputs(self, after: RestoreState, results: Sequence[OpResult]) -> Mapping[str, Plain]:
         """Give the database, and what of the live one's rights and settings could not be carried."""
         given: dict[str, Plain] = {"database": after.database, "oid": after.oid, "role": self.role}
         lacking = [line for result in results for line in result.outputs.get("not_carried", ())]
         return {**given, "not_carried": lacking}
-
-
-def _like(live: Properties, backup: Backup) -> Properties:
-    """Give owner, rights and settings of the live database, and encoding and locale of the backup's where it tells."""
-    if backup.manifest is None:
-        return live
-    made = backup.manifest.properties
-    return replace(
-        live,
-        encoding=made.encoding,
-        collation=made.collation,
-        ctype=made.ctype,
-        provider=made.provider,
-        locale=made.locale,
-    )

@@ -13,6 +13,8 @@ from ..process import Launch
 from ..sql_address import address
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
+
     from .session import Connection
     from .target import PostgresTarget
 
@@ -53,18 +55,23 @@ def claim(connection: "Connection", execution: Execution) -> None:
     connection.execute("SELECT pg_catalog.set_config('application_name', %s, false)", (session_name(execution),))
 
 
-def environment(target: "PostgresTarget", host: Host, execution: Execution) -> Mapping[str, str]:
+def address_from(target: "PostgresTarget", host: Host) -> "URL":
     """
-    Give the variables by which a program on *host* reaches the server; with the password, never to be shown.
+    Give the server's address as *host* reaches it, with the password.
 
-    Another host than this machine reaches the server by itself, not through a tunnel of this one.
+    Another host than this machine reaches it by itself, not through a tunnel of this one.
     """
     if host.kind == "local":
-        url = target.near(target.settings)
-    else:
-        url = address(target.name, target.settings, target.secrets)
-        if url.password:
-            target.redactor.add(f"password of {target.name}", str(url.password))
+        return target.near(target.settings)
+    url = address(target.name, target.settings, target.secrets)
+    if url.password:
+        target.redactor.add(f"password of {target.name}", str(url.password))
+    return url
+
+
+def environment(target: "PostgresTarget", host: Host, execution: Execution) -> Mapping[str, str]:
+    """Give the variables by which a program on *host* reaches the server; with the password, never to be shown."""
+    url = address_from(target, host)
     given = {"PGHOST": url.host, "PGPORT": url.port, "PGUSER": url.username, "PGPASSWORD": url.password}
     found = {name: str(value) for name, value in given.items() if value is not None}
     for key, value in url.query.items():

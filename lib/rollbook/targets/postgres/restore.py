@@ -29,13 +29,13 @@ def restore_database(target: "PostgresTarget", op: RestoreDatabase, execution: E
     """Make the database; under its own name nothing stands before it is complete."""
     host = host_of(target, op.host)
     end_earlier(target, host, execution)
-    with _maintenance(target, execution) as connection:
+    with maintenance(target, execution) as connection:
         _drop_unfinished(connection, op)
         for statement in op.made:
             connection.execute(statement.encode())
         _fill(target, host, op, execution, connection)
     rows = _finish_contents(target, host, op, execution)
-    with _maintenance(target, execution) as connection:
+    with maintenance(target, execution) as connection:
         lacking = _furnish(target, connection, op)
         for statement in op.finishing():
             connection.execute(statement.encode())
@@ -44,7 +44,7 @@ def restore_database(target: "PostgresTarget", op: RestoreDatabase, execution: E
 
 
 @contextmanager
-def _maintenance(target: "PostgresTarget", execution: Execution) -> Iterator["Connection"]:
+def maintenance(target: "PostgresTarget", execution: Execution) -> Iterator["Connection"]:
     """Give a connection on which every statement is a transaction; errors come out with what to do."""
     from psycopg import Error
 
@@ -150,7 +150,7 @@ def _furnish(target: "PostgresTarget", connection: "Connection", op: RestoreData
 
 def drop_scratch(target: "PostgresTarget", op: DropScratch, execution: Execution) -> OpResult:
     """Drop the database, if it is this run's and nobody is connected."""
-    with _maintenance(target, execution) as connection:
+    with maintenance(target, execution) as connection:
         found = connection.execute(_MARK, (op.database,)).fetchone()
         if found is None:
             return OpResult()

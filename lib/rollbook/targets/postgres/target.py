@@ -24,6 +24,7 @@ Carrier = Callable[["PostgresTarget", Op, Execution], OpResult]
 # The name of an op → the function beside this module that carries it out, as `module:function`.
 _CARRIERS: Final[Mapping[str, str]] = {
     "postgres.drop_scratch": "restore:drop_scratch",
+    "postgres.make_base": "base:make_base",
     "postgres.restore_database": "restore:restore_database",
     "postgres.snapshot_dump": "dump:snapshot_dump",
     "postgres.carry_pass": "carrying:carry_pass",
