@@ -75,6 +75,7 @@ BUILTINS: Final[Mapping[str, str]] = {
     "service.maintenance": "rollbook.actions.service.maintenance:ServiceMaintenance",
     "service.state": "rollbook.actions.service.state:ServiceState",
     "shell.run": "rollbook.actions.shell.run:ShellRun",
+    "sql.recover": "rollbook.actions.sql.recover:Recover",
     "value.set": "rollbook.actions.core.value_set:ValueSet",
     "wait.for": "rollbook.actions.core.wait_for:WaitFor",
 }

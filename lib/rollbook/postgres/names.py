@@ -1,7 +1,7 @@
 """Names and texts as SQL wants them quoted."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 
 class Name(NamedTuple):
@@ -17,6 +17,20 @@ class Name(NamedTuple):
 
     def __str__(self) -> str:
         return self.name if self.schema == "public" else f"{self.schema}.{self.name}"
+
+    @classmethod
+    def __convert__(cls, content: object) -> Self:
+        """Take what `__encode__` gives."""
+        match content:
+            case Name(schema=schema, name=name):
+                return cls(schema, name)
+            case [str(schema), str(name)]:
+                return cls(schema, name)
+        raise ValueError("expected a list of a schema and a name")
+
+    def __encode__(self) -> list[str]:
+        """Give the schema and the name."""
+        return [self.schema, self.name]
 
 
 def quote(name: str) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..postgres.catalog import Catalog
     from ..postgres.loss import Depth, TableLoss
     from ..postgres.objects import Objects
+    from ..postgres.recovering import Recovery
 
 Severity = Literal["ok", "warning", "missing"]
 
@@ -210,6 +211,13 @@ class PostgresReader(SqlReader, Protocol):
         Compare the live database with *against*, a database of the server that a backup was restored into.
 
         Tables in the order of their names. Raises `Unreachable` or `TargetError`.
+        """
+
+    def recovery(self, source: str, only: Collection[str]) -> "Recovery":
+        """
+        Read what the database *source* of the server has and live lacks: tables, columns, and how each is made.
+
+        *only* are patterns of tables and of table.column; without one, all. Raises `Unreachable` or `TargetError`.
         """
 
     def dump_losses(self, dump: Iterable[bytes], *, depth: "Depth") -> "tuple[TableLoss, ...]":

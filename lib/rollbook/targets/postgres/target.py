@@ -1,6 +1,6 @@
 """PostgreSQL as a target: a database, and what is done with whole databases of its server."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar, Final, cast
@@ -9,6 +9,7 @@ from ...ops import Execution, Op, OpResult
 from ...postgres.catalog import Catalog
 from ...postgres.loss import Depth, TableLoss
 from ...postgres.objects import Objects
+from ...postgres.recovering import Recovery
 from ...values import Plain
 from ..base import PostgresReader
 from ..settings import PostgresSettings, SqlSettings
@@ -29,6 +30,10 @@ _CARRIERS: Final[Mapping[str, str]] = {
     "postgres.snapshot_dump": "dump:snapshot_dump",
     "postgres.carry_pass": "carrying:carry_pass",
     "postgres.export": "csv_export:export_csv",
+    "postgres.tables_back": "recovery:tables_back",
+    "postgres.columns_back": "recovery:columns_back",
+    "postgres.settle_recovery": "settling:settle_recovery",
+    "postgres.recovery_out": "unrecovery:recovery_out",
 }
 
 
@@ -135,6 +140,14 @@ class PostgresProbe(SqlProbe, PostgresReader):
         doing = asked(f"comparing {self.database} with {against}")
         with doing, closing(self._connect_to(self.database)) as live, closing(self._connect_to(against)) as backup:
             return database_losses(live, backup, depth=depth)
+
+    def recovery(self, source: str, only: Collection[str]) -> Recovery:
+        """Read what *source* has and live lacks."""
+        from .recoverable import read_recovery
+
+        doing = asked(f"comparing {self.database} with {source}")
+        with doing, closing(self._connect_to(self.database)) as live, closing(self._connect_to(source)) as other:
+            return read_recovery(live, other, only)
 
     def dump_losses(self, dump: Iterable[bytes], *, depth: Depth) -> tuple[TableLoss, ...]:
         """Compare the live database with the lines of a dump."""

@@ -1,0 +1,1 @@
+"""Kinds that work on SQL databases of any make, as far as each says."""

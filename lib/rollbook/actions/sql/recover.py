@@ -1,0 +1,150 @@
+"""`sql.recover`: tables and columns that a migration took, back in the live database."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field, replace
+from typing import ClassVar
+
+from ...action import Action, Change, Readers, Ref, Reverse, Subject, Undo, Verdict, evidence
+from ...dataclass import dataclass
+from ...errors import RefusedError
+from ...ops import Op, OpResult
+from ...postgres.recovering import ColumnsBack, ParentsGone, Recovery, RecoveryOut, SettleRecovery, TablesBack
+from ...targets.base import PostgresReader
+from ...values import RUN_ID, Plain
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverState:
+    """Tables and columns that the source has and live lacks, and those that are back and not settled yet."""
+
+    tables: tuple[str, ...]
+    columns: tuple[str, ...]
+    begun: tuple[str, ...]
+    found: Recovery = evidence()
+
+
+@dataclass(frozen=True, slots=True)
+class Recover(Action[RecoverState]):
+    """
+    Bring the tables and columns that live lacks back into it, from a database beside it that still has them.
+
+    The source is most often a backup restored beside live (`postgres.restore`, `role: scratch`). What people wrote
+    since stays where it is: no other row is touched. Tables come with their rows, keys, indexes, triggers and grants
+    in one transaction. Columns are added first, then filled by primary key in small batches that keep no one waiting,
+    and only where the cell is still as it was added: what somebody wrote there since stays, and is exported to
+    `folder` beside the source's value. A NOT NULL column stays NULLable while rows that came since have no value.
+
+    Rows whose parent was deleted meanwhile stop it (`parents_gone: stop`) or are settled (`settle`): they lose their
+    reference where the column allows it, else they are left out, and a file shows them as they were. Twice changes
+    nothing. The undo takes out exactly what it put in, and is refused where somebody has written into that.
+    """
+
+    kind: ClassVar[str] = "sql.recover"
+    example: ClassVar[Mapping[str, Plain]] = {
+        "source": "{{ steps.restore.outputs.database }}",
+        "only": ["channels_*", "podcasts_show.contact"],
+        "parents_gone": "settle",
+        "folder": "{{ run.folder }}/recovered",
+    }
+    by_hand: ClassVar[str] = """
+- Tables: `pg_dump -t TABLE <source> | psql -X -v ON_ERROR_STOP=1 --single-transaction` into live, all of them at once
+- Columns: `ALTER TABLE … ADD COLUMN` without NOT NULL; `\\copy (SELECT id, COLUMN FROM TABLE) TO file` in `<source>`,
+  into a temporary table in live, and `UPDATE … FROM` it by id, where the cell is still empty
+- Then constraints, indexes and NOT NULL as `\\d TABLE` shows them in `<source>`
+"""
+
+    source: str = field(metadata={"help": "a database of the server that still has them"})
+    folder: str = field(metadata={"help": "a folder on this machine for what is left out: {{ run.folder }}/recovered"})
+    only: tuple[str, ...] = field(default=(), metadata={"help": "patterns of tables, or of table.column; else all"})
+    parents_gone: ParentsGone = "stop"
+    server: Ref[PostgresReader] = Ref("db")
+    run: str = field(default=str(RUN_ID), metadata={"help": "the run's id, which marks what is being brought back"})
+
+    def __post_init__(self) -> None:
+        if not self.source:
+            raise ValueError("source: expected the name of a database")
+
+    def subjects(self) -> frozenset[Subject]:
+        """Name the live database's tables, and the source."""
+        return frozenset({Subject(self.server.name, self.kind, self.source)})
+
+    def probe(self, read: Readers) -> RecoverState:
+        """Compare live with the source."""
+        server = read[self.server]
+        if self.source == server.database:
+            raise RefusedError("the source is the live database itself.", advice="Name the restored one in source:.")
+        found = server.recovery(self.source, self.only)
+        if found.keyless:
+            raise RefusedError(
+                f"no key tells the rows of these columns' tables apart: {', '.join(found.keyless)}.",
+                advice="Name what else to recover in only:, and bring these columns back by hand.",
+            )
+        return RecoverState(
+            tables=tuple(str(one.name) for one in found.tables),
+            columns=tuple(str(one) for one in found.columns),
+            begun=tuple(
+                sorted([*(str(one.name) for one in found.begun_tables), *(str(one) for one in found.begun_columns)])
+            ),
+            found=found,
+        )
+
+    def desired(self, before: RecoverState) -> RecoverState:
+        """Want all of it back, and settled."""
+        return replace(before, tables=(), columns=(), begun=())
+
+    def ops(self, old: RecoverState, new: RecoverState) -> tuple[Op, ...]:
+        """Bring back what is missing, or take out what is not to be there."""
+        if (new.tables or new.columns) and not (old.tables or old.columns or old.begun):
+            return (self._out(new),)
+        if new.tables or new.columns or not (old.tables or old.columns or old.begun):
+            return ()
+        return tuple(self._back(old.found))
+
+    def _back(self, found: Recovery) -> Iterator[Op]:
+        name = self.server.name
+        if found.tables:
+            yield TablesBack(name, self.source, found.types, found.tables, self.parents_gone, self.folder, self.run)
+        for table in dict.fromkeys(one.table for one in found.columns):
+            yield ColumnsBack(name, tuple(one for one in found.columns if one.table == table), self.run)
+        tables = sorted((*found.tables, *found.begun_tables), key=lambda one: one.name)
+        columns = sorted((*found.columns, *found.begun_columns), key=lambda one: (one.table, one.name))
+        yield SettleRecovery(name, self.source, tuple(tables), tuple(columns), found.references, self.folder)
+
+    def _out(self, goal: RecoverState) -> Op:
+        found = goal.found
+        return RecoveryOut(
+            target=self.server.name,
+            source=self.source,
+            tables=tuple(one.name for one in found.tables),
+            columns=tuple((one.table, one.name) for one in found.columns),
+            references=found.references,
+            types=tuple(one.name for one in found.types),
+        )
+
+    def undo(self, change: Change[RecoverState]) -> Undo[RecoverState]:
+        """Take out exactly what was put in."""
+        return Reverse(replace(change.before, begun=()), "what came back goes out again, unless somebody wrote into it")
+
+    def verdict(self, change: Change[RecoverState]) -> Verdict:
+        """Sort it."""
+        if not change.ops:
+            return "noop"
+        return "create" if change.before.tables or change.before.columns or change.before.begun else "delete"
+
+    def details(self, change: Change[RecoverState]) -> tuple[str, ...]:
+        """Show what comes back, and what live lacks besides."""
+        found = change.before.found
+        lines = [f"{one.name}: {found.rows.get(str(one.name), 0)} rows" for one in found.tables]
+        lines += [f"{one}: column of a table that stays" for one in found.columns]
+        lines += [f"{name}: begun, to be settled" for name in change.before.begun]
+        beside = [f"not brought back: {name}" for name in found.beside]
+        return (*(lines or ["live lacks nothing of it"]), *beside)
+
+    def outputs(self, after: RecoverState, results: Sequence[OpResult]) -> Mapping[str, Plain]:
+        """Give what was loaded and filled, what was kept, and the files."""
+        given: dict[str, Plain] = {"rows": 0, "cells": 0, "conflicts": 0, "unsettled": [], "files": []}
+        for result in results:
+            files = given["files"] + list(result.outputs.get("files", []))
+            given.update({name: value for name, value in result.outputs.items() if name in given})
+            given["files"] = files
+        return given | {"beside": list(after.found.beside)}

@@ -1,0 +1,189 @@
+"""Brings tables back from a database that still has them, and adds columns again."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ...errors import Interrupted, StepFailed, TargetError
+from ...ops import Execution, Op, OpResult, WrittenFile
+from ...postgres.definition import Definition, Reference
+from ...postgres.names import Name, listed, literal, paired, quote
+from ...postgres.recovering import ColumnsBack, TablesBack, mark
+from .exporting import Exports, Write
+from .wording import asked
+
+if TYPE_CHECKING:
+    from .session import Connection
+    from .target import PostgresTarget
+
+_TRIES: Final = 10
+_EVERY: Final = 10_000
+_SEQUENCE: Final = "SELECT last_value, is_called FROM {}"
+_BLOCKERS: Final = """
+    SELECT DISTINCT format('session %%s of %%s (%%s), %%s for %%s s: %%s', a.pid, a.usename, a.application_name,
+        a.state, round(extract(epoch FROM clock_timestamp() - a.xact_start)), left(a.query, 80))
+    FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)
+    WHERE l.relation IN (SELECT name::regclass::oid FROM unnest(%s::text[]) name)
+      AND l.granted AND l.pid <> pg_catalog.pg_backend_pid() LIMIT 5"""
+
+
+def tables_back(target: "PostgresTarget", op: Op, execution: Execution) -> OpResult:
+    """
+    Carry out a `TablesBack`: all of it, or nothing. Raises `StepFailed` for rows whose parent is gone.
+
+    `Interrupted` and `Unreachable` leave nothing behind either.
+    """
+    if not isinstance(op, TablesBack):
+        raise target.misplaced(op)
+    doing = asked(f"bringing tables back from {op.source}")
+    with doing, closing(target.connect(op.source, reading=True)) as source, closing(target.connect()) as live:
+        live.execute("SET LOCAL lock_timeout = '5s'")
+        run(live, [one.statement for one in op.types])
+        run(live, [statement for one in op.tables for statement in one.before])
+        rows = sum(_load(live, source, one, execution) for one in op.tables)
+        run(live, [statement for one in op.tables for statement in one.after])
+        files = tuple(_adopt(live, [key for one in op.tables for key in one.references], op))
+        run(live, [f"COMMENT ON TABLE {one.name.sql} IS {literal(mark(op.run))}" for one in op.tables])
+        live.commit()
+    return OpResult({"rows": rows, "files": [file.path for file in files]}, files)
+
+
+def run(live: "Connection", statements: Sequence[str]) -> None:
+    """Send statements one after the other."""
+    for statement in statements:
+        live.execute(statement.encode())
+
+
+def _load(live: "Connection", source: "Connection", one: Definition, execution: Execution) -> int:
+    names = listed(one.columns)
+    rows = 0
+    # A partitioned table has no rows of its own; those of its parts are loaded into the parts.
+    if not one.partitioned:
+        given = f"COPY (SELECT {names} FROM ONLY {one.name.sql}) TO STDOUT"
+        with ExitStack() as stack:
+            read = stack.enter_context(source.cursor().copy(given.encode()))
+            write = stack.enter_context(live.cursor().copy(f"COPY {one.name.sql} ({names}) FROM STDIN".encode()))
+            for row in read:
+                write.write(row)
+                rows += 1
+                if rows % _EVERY == 0:
+                    _tell(execution, rows, str(one.name))
+    for sequence in one.sequences:
+        last = source.execute(_SEQUENCE.format(sequence.sql).encode()).fetchone()
+        live.execute("SELECT pg_catalog.setval(%s::regclass, %s, %s)", (sequence.sql, *(last or (1, False))))
+    return rows
+
+
+def _tell(execution: Execution, rows: int, name: str) -> None:
+    execution.progress(rows, None, "rows")
+    if execution.stopping():
+        raise Interrupted(f"stopped while the rows of {name} were loaded; nothing of it was kept")
+
+
+def _adopt(live: "Connection", references: Sequence[Reference], op: TablesBack) -> Iterator[WrittenFile]:
+    """Settle the rows whose parent is gone, until none is left, then make the foreign keys."""
+    told: dict[Reference, WrittenFile] = {}
+    while True:
+        broken = [one for one in references if _orphans(live, one)]
+        if not broken:
+            break
+        if op.parents_gone == "stop":
+            raise StepFailed(
+                "; ".join(
+                    f"{_orphans(live, one)} rows of {one} point at rows of {one.parent} that are gone" for one in broken
+                ),
+                advice="Nothing was brought back. parents_gone: settle empties such references, or leaves rows out.",
+            )
+        for one in broken:
+            if one not in told:
+                told[one] = _export(live, one, op.folder)
+            _settle(live, one)
+    run(live, [one.statement for one in references])
+    yield from told.values()
+
+
+def _orphaned(one: Reference) -> str:
+    filled = " AND ".join(f"c.{quote(name)} IS NOT NULL" for name in one.columns)
+    pairs = tuple(zip(one.columns, one.parent_columns, strict=True))
+    return f"{filled} AND NOT EXISTS (SELECT FROM {one.parent.sql} p WHERE {paired(pairs, 'c', 'p')})"
+
+
+def _orphans(live: "Connection", one: Reference) -> int:
+    row = live.execute(f"SELECT count(*) FROM {one.child.sql} c WHERE {_orphaned(one)}".encode()).fetchone()
+    return row[0] if row else 0
+
+
+def _export(live: "Connection", one: Reference, folder: str) -> WrittenFile:
+    """Keep the rows as they were, for whoever wants to know."""
+    query = f"SELECT c.* FROM {one.child.sql} c WHERE {_orphaned(one)}"
+    made = Exports(Path(folder)).add(
+        f"rows of {one.child} whose parent is gone", file_name("parents-gone", str(one)), exported(live, query)
+    )
+    return WrittenFile(made.path, made.size, made.sha256)
+
+
+def exported(live: "Connection", query: str) -> Callable[[Write], int]:
+    """Give what writes the rows of *query* as CSV with a head."""
+
+    def fill(write: Write) -> int:
+        with live.cursor() as cursor:
+            with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv, HEADER)".encode()) as copy:
+                for piece in copy:
+                    write(bytes(piece))
+            return cursor.rowcount
+
+    return fill
+
+
+def file_name(*parts: str) -> str:
+    """Make the name of a CSV file, whatever letters tables have in theirs."""
+    safe = ("".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in part) for part in parts)
+    return f"{'-'.join(safe)[:150]}.csv"
+
+
+def _settle(live: "Connection", one: Reference) -> None:
+    if one.nullable:
+        cells = ", ".join(f"{quote(name)} = NULL" for name in one.columns)
+        live.execute(f"UPDATE {one.child.sql} c SET {cells} WHERE {_orphaned(one)}".encode())
+    else:
+        live.execute(f"DELETE FROM {one.child.sql} c WHERE {_orphaned(one)}".encode())
+
+
+def columns_back(target: "PostgresTarget", op: Op, execution: Execution) -> OpResult:  # noqa: ARG001  # it takes no time
+    """Carry out a `ColumnsBack`, waiting a little for others' locks, again and again. Raises `TargetError`."""
+    if not isinstance(op, ColumnsBack):
+        raise target.misplaced(op)
+    tables = tuple(dict.fromkeys(one.table for one in op.columns))
+    with asked("adding columns"), closing(target.connect()) as live:
+        patiently(live, tables, lambda: run(live, op.statements()))
+    return OpResult()
+
+
+def patiently(live: "Connection", tables: Sequence[Name], change: Callable[[], None]) -> None:
+    """
+    Make a change of tables in a transaction of its own, with a short lock timeout, up to ten times.
+
+    A change that waits long for its lock keeps everybody waiting behind it. Raises `TargetError` naming who holds it.
+    """
+    from psycopg.errors import LockNotAvailable
+
+    for attempt in range(1, _TRIES + 1):
+        try:
+            live.execute("SET LOCAL lock_timeout = '5s'")
+            change()
+        except LockNotAvailable:
+            live.rollback()
+            blockers = [row[0] for row in live.execute(_BLOCKERS, ([one.sql for one in tables],))]
+            live.rollback()
+            if attempt == _TRIES:
+                holders = "; ".join(blockers) or "they are gone now"
+                raise TargetError(
+                    f"{', '.join(map(str, tables))} stayed locked by others: {holders}",
+                    advice="End those sessions, or wait for them; then resume.",
+                ) from None
+            time.sleep(attempt)
+        else:
+            live.commit()
+            return

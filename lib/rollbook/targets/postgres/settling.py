@@ -1,0 +1,208 @@
+"""Fills columns that came back, and makes what went with them: in small transactions, each of which may be repeated."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ...errors import Interrupted, TargetError
+from ...ops import Execution, Op, OpResult, WrittenFile
+from ...postgres.catalog import Catalog
+from ...postgres.definition import ColumnDefinition, Reference
+from ...postgres.names import Name, equal, listed, literal, quote
+from ...postgres.recovering import SettleRecovery
+from ...postgres.shape import shape
+from .catalog import read_catalog
+from .exporting import Exports
+from .recovery import exported, file_name, patiently, run
+from .wording import asked
+
+if TYPE_CHECKING:
+    from .session import Connection
+    from .target import PostgresTarget
+
+_BATCH: Final = 10_000
+_LAG: Final = 10.0  # seconds that a standby may be behind before the filling waits for it
+_LAGGING: Final = "SELECT coalesce(max(extract(epoch FROM replay_lag)), 0) FROM pg_catalog.pg_stat_replication"
+_THERE: Final = """
+    SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE conrelid = %(table)s::regclass AND conname = %(name)s)
+        OR EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+                   WHERE i.indrelid = %(table)s::regclass AND c.relname = %(name)s)"""
+
+
+def settle_recovery(target: "PostgresTarget", op: Op, execution: Execution) -> OpResult:
+    """Carry out a `SettleRecovery`; what was done before stays done. Raises `TargetError`, `Interrupted`."""
+    if not isinstance(op, SettleRecovery):
+        raise target.misplaced(op)
+    doing = asked(f"settling what came back from {op.source}")
+    with doing, closing(target.connect(op.source, reading=True)) as source, closing(target.connect()) as live:
+        filler = _Filler(live, source, op, execution)
+        for table, columns in op.by_table().items():
+            filler.fill(table, columns)
+        settled = _Settler(live)
+        for column in op.columns:
+            settled.column(column)
+        for reference in op.all_references():
+            settled.reference(reference)
+        run(live, [f"COMMENT ON TABLE {one.name.sql} IS {literal(one.comment)}" for one in op.tables])
+        run(live, [f"COMMENT ON COLUMN {one.sql} IS {literal(one.comment)}" for one in op.columns])
+        live.commit()
+    outputs = {"cells": filler.cells, "conflicts": filler.conflicts, "unsettled": settled.unsettled}
+    return OpResult({**outputs, "files": [one.path for one in filler.files]}, tuple(filler.files))
+
+
+class _Filler:
+    """Fills the columns of one table after the other from the source, by key."""
+
+    def __init__(self, live: "Connection", source: "Connection", op: SettleRecovery, execution: Execution) -> None:
+        self._live, self._source, self._folder, self._execution = live, source, op.folder, execution
+        self._ours: Catalog = read_catalog(live)
+        self._theirs: Catalog = read_catalog(source)
+        live.rollback()
+        self.cells = self.conflicts = 0
+        self.files: list[WrittenFile] = []
+
+    def fill(self, table: Name, columns: Sequence[ColumnDefinition]) -> None:
+        """Fill the columns of *table*, a batch a transaction; cells that somebody wrote into since stay."""
+        ours, theirs = self._ours.tables[table], self._theirs.tables[table]
+        key = shape(theirs, ours, theirs, decided=True).key
+        if not key:
+            raise TargetError(
+                f"{table} has no key, so nothing tells which cell belongs to which row",
+                advice="Give the table a primary key on both sides, or recover the column by hand.",
+            )
+        names = tuple(one.name for one in columns)
+        self._live.execute(
+            f"CREATE TEMP TABLE cells AS SELECT {listed((*key, *names))} FROM {ours.relation} WITH NO DATA".encode()
+        )
+        self._live.execute("CREATE TEMP TABLE refused (LIKE cells)")
+        self._live.commit()
+        update, refused = _update(table, key, columns), _refused(table, key, columns)
+        wanted = "" if any(one.default is not None for one in columns) else f" WHERE {_any_filled(names)}"
+        given = f"COPY (SELECT {listed((*key, *names))} FROM {theirs.relation}{wanted}) TO STDOUT"
+        with self._source.cursor().copy(given.encode()) as copy:
+            lines = map(bytes, copy)
+            while batch := list(islice(lines, _BATCH)):
+                self._batch(table, batch, update, refused)
+        self._tell(table, names)
+        self._live.execute("DROP TABLE cells, refused")
+        self._live.commit()
+
+    def _batch(self, table: Name, batch: Sequence[bytes], update: str, refused: str) -> None:
+        def change() -> None:
+            self._live.execute("TRUNCATE cells")
+            with self._live.cursor().copy("COPY cells FROM STDIN") as copy:
+                copy.write(b"".join(batch))
+            self._live.execute(refused.encode())
+            with _quiet(self._live, table, self._ours):
+                self.cells += self._live.execute(update.encode()).rowcount
+
+        patiently(self._live, (table,), change)
+        self._execution.progress(self.cells, None, "rows")
+        if self._execution.stopping():
+            raise Interrupted(
+                f"stopped while {table} was filled; what was filled stays, and the rest follows on resume"
+            )
+        while self._lag() > _LAG and not self._execution.stopping():
+            time.sleep(1)
+
+    def _lag(self) -> float:
+        row = self._live.execute(_LAGGING).fetchone()
+        self._live.rollback()
+        return float(row[0]) if row else 0.0
+
+    def _tell(self, table: Name, names: Sequence[str]) -> None:
+        row = self._live.execute("SELECT count(*) FROM refused").fetchone()
+        if row is None or not row[0]:
+            return
+        self.conflicts += row[0]
+        made = Exports(Path(self._folder)).add(
+            f"cells of {table} that somebody wrote into since, as the source has them",
+            file_name("cells-kept", str(table), *names),
+            exported(self._live, "SELECT * FROM refused"),
+        )
+        self.files.append(WrittenFile(made.path, made.size, made.sha256))
+
+
+def _any_filled(names: Sequence[str]) -> str:
+    return " OR ".join(f"{quote(name)} IS NOT NULL" for name in names)
+
+
+def _left(one: ColumnDefinition) -> str:
+    """Say that a cell of `t` is as it was added. Texts are compared: not every type has an equality."""
+    return f"t.{quote(one.name)}::text IS NOT DISTINCT FROM ({one.default or 'NULL'})::text"
+
+
+def _update(table: Name, key: Sequence[str], columns: Sequence[ColumnDefinition]) -> str:
+    cells = ", ".join(
+        f"{quote(one.name)} = CASE WHEN {_left(one)} THEN c.{quote(one.name)} ELSE t.{quote(one.name)} END"
+        for one in columns
+    )
+    differs = " OR ".join(
+        f"({_left(one)} AND t.{quote(one.name)}::text IS DISTINCT FROM c.{quote(one.name)}::text)" for one in columns
+    )
+    return f"UPDATE {table.sql} t SET {cells} FROM cells c WHERE {equal(key, 't', 'c')} AND ({differs})"
+
+
+def _refused(table: Name, key: Sequence[str], columns: Sequence[ColumnDefinition]) -> str:
+    kept = " OR ".join(
+        f"(NOT {_left(one)} AND t.{quote(one.name)}::text IS DISTINCT FROM c.{quote(one.name)}::text)"
+        for one in columns
+    )
+    return f"INSERT INTO refused SELECT c.* FROM cells c JOIN {table.sql} t ON {equal(key, 't', 'c')} WHERE {kept}"
+
+
+@contextmanager
+def _quiet(live: "Connection", table: Name, catalog: Catalog) -> Iterator[None]:
+    """Keep the users' triggers from firing: what they did when the cells were written is in the cells."""
+    concerned = [one for one in catalog.triggers if one.relation == table and one.enabled in "OA"]
+    for one in concerned:
+        live.execute(f"ALTER TABLE {table.sql} DISABLE TRIGGER {quote(one.name)}".encode())
+    yield
+    for one in concerned:
+        how = "ENABLE ALWAYS" if one.enabled == "A" else "ENABLE"
+        live.execute(f"ALTER TABLE {table.sql} {how} TRIGGER {quote(one.name)}".encode())
+
+
+class _Settler:
+    """Makes constraints, indexes and defaults where they are missing; *unsettled* tells what rows forbid."""
+
+    def __init__(self, live: "Connection") -> None:
+        self._live = live
+        self.unsettled: list[str] = []
+
+    def column(self, one: ColumnDefinition) -> None:
+        """Make what belongs to a column, besides its foreign keys."""
+        alter = f"ALTER TABLE {one.table.sql} ALTER COLUMN {quote(one.name)}"
+        if one.later is not None:
+            self._change(one.table, f"{alter} SET DEFAULT {one.later}", str(one))
+        for addition in one.additions:
+            if not self._there(addition.table, addition.name):
+                self._change(addition.table, addition.statement, f"{addition.table}.{addition.name}")
+        if one.required:
+            self._change(one.table, f"{alter} SET NOT NULL", f"{one} NOT NULL")
+
+    def reference(self, one: Reference) -> None:
+        """Make a foreign key; where rows point at nothing, it holds for new rows only."""
+        if self._there(one.child, one.name):
+            return
+        if not self._change(one.child, one.statement, f"{one} for rows that are there"):
+            self._change(one.child, f"{one.statement} NOT VALID", str(one))
+
+    def _there(self, table: Name, name: str) -> bool:
+        row = self._live.execute(_THERE, {"table": table.sql, "name": name}).fetchone()
+        self._live.rollback()
+        return bool(row and row[0])
+
+    def _change(self, table: Name, statement: str, what: str) -> bool:
+        from psycopg import IntegrityError
+
+        try:
+            patiently(self._live, (table,), lambda: run(self._live, [statement]))
+        except IntegrityError as error:
+            self._live.rollback()
+            self.unsettled.append(f"{what}: {error.diag.message_primary}")
+            return False
+        return True

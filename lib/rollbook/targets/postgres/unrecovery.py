@@ -1,0 +1,90 @@
+"""Takes recovered tables and columns out again, unless somebody wrote into them."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ...errors import ConflictError
+from ...ops import Execution, Op, OpResult
+from ...postgres.catalog import Catalog
+from ...postgres.copytext import NULL, value
+from ...postgres.names import Name
+from ...postgres.recovering import RecoveryOut
+from ...postgres.shape import shape
+from .catalog import read_catalog
+from .differences import Difference, Side, differences
+from .recovery import patiently, run
+from .wording import asked
+
+if TYPE_CHECKING:
+    from .session import Connection
+    from .target import PostgresTarget
+
+
+def recovery_out(target: "PostgresTarget", op: Op, execution: Execution) -> OpResult:  # noqa: ARG001  # one transaction
+    """Carry out a `RecoveryOut`. Raises `ConflictError` where rows or cells are no longer as they came."""
+    if not isinstance(op, RecoveryOut):
+        raise target.misplaced(op)
+    doing = asked(f"comparing with {op.source}")
+    with (
+        doing,
+        closing(target.connect(op.source, reading=True)) as source,
+        closing(target.connect(reading=True)) as live,
+    ):
+        changed = tuple(_Look(live, source).changed(op))
+    if changed:
+        raise ConflictError(
+            f"somebody wrote since into what was brought back, and it would be lost: {', '.join(changed)}",
+            advice="Nothing was taken out. Export what is to be kept (postgres.export), or leave it as it is.",
+        )
+    with asked("taking recovered tables and columns out"), closing(target.connect()) as live:
+        tables = (*op.tables, *(table for table, _ in op.columns), *(one.child for one in op.references))
+        patiently(live, tuple(dict.fromkeys(tables)), lambda: run(live, op.statements()))
+    return OpResult()
+
+
+class _Look:
+    """Compares what was brought back with where it came from."""
+
+    def __init__(self, live: "Connection", source: "Connection") -> None:
+        self._live, self._source = live, source
+        self._ours: Catalog = read_catalog(live)
+        self._theirs: Catalog = read_catalog(source)
+
+    def changed(self, op: RecoveryOut) -> Iterator[str]:
+        """Say what somebody wrote since."""
+        for name in op.tables:
+            if name not in self._ours.tables:  # a partition: its rows are its table's
+                continue
+            found = sum(1 for _ in self._differences(name, None))
+            if found:
+                yield f"{found} rows of {name}"
+        for name, column in op.columns:
+            given = self._default(name, column)
+            found = sum(1 for one in self._differences(name, column) if not _untouched(one, given))
+            if found:
+                yield f"{found} cells of {name}.{column}"
+
+    def _differences(self, name: Name, column: str | None) -> Iterator[Difference]:
+        ours, theirs = self._ours.tables[name], self._theirs.tables[name]
+        lined = shape(theirs, ours, theirs, decided=True)
+        if column is not None:
+            lined = replace(lined, carried=(*lined.key, column), only_live=())
+        old, new = Side(self._source, theirs, theirs.relation), Side(self._live, ours, ours.relation)
+        return differences(lined, old, new)
+
+    def _default(self, name: Name, column: str) -> str | None:
+        text = self._ours.tables[name].column(column).default
+        if text is None:
+            return None
+        row = self._live.execute(f"SELECT ({text})::text".encode()).fetchone()
+        return row[0] if row else None
+
+
+def _untouched(one: Difference, given: str | None) -> bool:
+    """Say whether a cell is as it came: the row is gone, or is newer and has what the column gives by itself."""
+    if one.live is None:
+        return True
+    cell = one.live[-1]
+    return one.base is None and (cell == NULL or value(cell) == given)
