@@ -42,7 +42,7 @@ def init(folder: str) -> int:
     """
     Start a repository of one's own.
 
-    It holds an example runbook, an environment and tasks.py, and works right away.
+    It holds an example runbook and playbook, an environment and tasks.py, and works right away.
     """
     from .hints import typed
     from .starter import start_repository

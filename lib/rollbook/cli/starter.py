@@ -53,6 +53,31 @@ steps:
             wait.for: {command: [grep, -F, "Hello, {{ inputs.who }}.", "{{ inputs.file }}"], timeout: 5s}
 """
 
+_WELCOME: Final = """\
+playbook: welcome
+title: Greet where a greeting is wanted
+owner: operations
+summary: A first playbook, to copy from. It decides, by reading and asking only, and then orders runbooks.
+
+inputs:
+  who: {type: text, default: world, help: whom to greet}
+
+decide:
+  - id: wanted
+    name: Ask whether a greeting is wanted
+    human.choose:
+      text: "Is a greeting wanted?"
+      from: [wanted, unwanted]
+      default: wanted
+
+stages:
+  # `environments: [stage, prod]` carries a stage out in each, one after the other; `gate:` asks before each.
+  - name: Write the greeting
+    runbook: hello
+    when: steps.wanted.outputs.value == 'wanted'
+    inputs: {who: "{{ inputs.who }}"}
+"""
+
 _INVENTORY: Final = """\
 # One file for each environment; a runbook's targets bind to the targets of the same name here.
 environment: here
@@ -81,6 +106,7 @@ _README: Final = """\
     invoke list-runbooks
     invoke plan hello                 # reads everything, writes nothing
     invoke run-runbook hello          # shows the plan, asks, carries it out
+    invoke run-playbook welcome       # decides first which runbooks are carried out
     invoke undo last                  # takes back what it changed
     invoke report last                # the incident report
 
@@ -88,6 +114,7 @@ _README: Final = """\
 
 - `runbooks/` one reviewed procedure a file. `invoke lint` checks them, `invoke show NAME` prints one as a checklist
   for the day when nothing else works.
+- `playbooks/` one scenario a file: what is read and asked, and which runbooks follow, in which environments.
 - `inventory/` one environment a file. `invoke doctor --env here` looks whether its targets can be used.
 - `.rollbook/` what was done: keep it, do not commit it.
 """
@@ -95,6 +122,7 @@ _README: Final = """\
 FILES: Final[Mapping[str, str]] = {
     "tasks.py": _TASKS,
     "runbooks/hello.yml": _HELLO,
+    "playbooks/welcome.yml": _WELCOME,
     "inventory/here.yml": _INVENTORY,
     ".gitignore": _IGNORE,
     "README.md": _README,
