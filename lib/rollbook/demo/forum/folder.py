@@ -1,7 +1,6 @@
 """The forum's folder: where everything of it is, and the programs by which people and runbooks reach it."""
 
 import os
-import secrets
 import shlex
 import subprocess
 from pathlib import Path
@@ -18,7 +17,7 @@ class ForumFolder:
     """
     Where everything of the forum is: `site` (the checkout), `origin.git`, `venv`, `logs`, `queue`, `backups`, `bin`.
 
-    `bin/run` starts a program with the forum's settings, `bin/manage` its management commands, and
+    `bin/run` starts a program with the forum's settings in its checkout, `bin/manage` its management commands, and
     `bin/supervisorctl` asks its supervisord. A DATABASE_URL that is set already wins over the forum's own.
     """
 
@@ -54,12 +53,12 @@ class ForumFolder:
         """What gunicorn and Django print."""
         return self.logs / "web.log"
 
-    def write(self, database_url: str) -> None:
+    def write(self, database_url: str, secret_key: str) -> None:
         """Write the forum's settings and programs; what people find in `bin` needs no argument to find the rest."""
         for folder in (self.logs, self.bin, self.path / "backups", *(self.path / "queue" / n for n in _QUEUES)):
             folder.mkdir(parents=True, exist_ok=True)
         settings = {
-            "FORUM_SECRET_KEY": secrets.token_urlsafe(32),
+            "FORUM_SECRET_KEY": secret_key,
             "FORUM_QUEUE": str(self.path / "queue"),
             "FORUM_MAINTENANCE_FILE": str(self.path / "maintenance"),
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -69,7 +68,8 @@ class ForumFolder:
         lines.append(f'export DATABASE_URL="${{DATABASE_URL:-{database_url}}}"')
         write_closed(self.path / "settings.env", "\n".join([*lines, ""]), 0o600)
         here, site = shlex.quote(str(self.path)), shlex.quote(str(self.site))
-        run = f'#!/bin/sh\n. {here}/settings.env\ncd {site} || exit 1\nPATH={here}/venv/bin:"$PATH"\nexec "$@"\n'
+        path = f'PATH={here}/bin:{here}/venv/bin:"$PATH"'
+        run = f'#!/bin/sh\n. {here}/settings.env\ncd {site} || exit 1\n{path}\nexec "$@"\n'
         write_closed(self.bin / "run", run, 0o700)
         write_closed(self.bin / "manage", f'#!/bin/sh\nexec {here}/bin/run python manage.py "$@"\n', 0o700)
         control = f"{here}/venv/bin/python -m supervisor.supervisorctl -c {here}/supervisord.conf"

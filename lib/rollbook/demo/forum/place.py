@@ -29,6 +29,7 @@ from ...dataclass import dataclass
 
 _PATIENCE = 60.0  # seconds until the site reads rows
 _PROOF = "/api/v0/podcasts/"
+_SECRET_KEY = "secret key"  # noqa: S105  # its name, by which it is kept beside the passwords
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ class ForumPlace:
             self._fetch()
         postgres = self._start_postgres(stack, create=not kept)
         owner_url = postgres.url(OWNER, self._passwords()[OWNER], DATABASE)
-        self.folder.write(owner_url)
+        self.folder.write(owner_url, self._passwords()[_SECRET_KEY])
         if not kept:
             self._fill()
         services = start_services(self.folder)
@@ -161,7 +162,7 @@ class ForumPlace:
         stack.callback(self._record.remove)
         self._record.write({"postgres": server.process.pid}, {})
         if create:
-            passwords = {role: secrets.token_urlsafe(16) for role in (OWNER, OPERATOR)}
+            passwords = {name: secrets.token_urlsafe(24) for name in (OWNER, OPERATOR, _SECRET_KEY)}
             write_closed(self._password_file, json.dumps(passwords), 0o600)
             make_roles(server.superuser_url, passwords)
         return server
