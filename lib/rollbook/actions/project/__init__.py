@@ -1,0 +1,1 @@
+"""Projects that are built where they lie."""
