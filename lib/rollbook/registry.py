@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 GROUP: Final = "rollbook.actions"
 
 BUILTINS: Final[Mapping[str, str]] = {
+    "archive.unpack": "rollbook.actions.file.unpack:ArchiveUnpack",
     "assert.that": "rollbook.actions.core.assert_that:AssertThat",
     "celery.purge": "rollbook.actions.celery.purge:CeleryPurge",
     "celery.queue": "rollbook.actions.celery.queue:CeleryQueue",

@@ -1,5 +1,6 @@
 """Every built-in kind keeps the laws, in each state that it may find."""
 
+import hashlib
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -27,11 +28,15 @@ OTHER = f"{HIDDEN}\n".encode()
 TOUCH = ("touch", "/done")
 
 
-class LinkingHost(FakeHost):
-    """A host whose scripts make links."""
+class ScriptingHost(FakeHost):
+    """A host whose scripts make links, and unpack `new` and a line's end out of any archive."""
 
     def run(self, argv: tuple[str, ...], **settings: Any) -> CommandResult:
-        """Make the link that a script is to make, or run a program."""
+        """Do what a script is to do, or run a program."""
+        if argv[:2] == ("sh", "-c") and "tar -xOf" in argv[2]:
+            if len(argv) > 8:
+                self.files[argv[8]] = FakeFile(b"new\n", argv[9])
+            return CommandResult(0, f"{hashlib.sha256(b'new' + bytes([10])).hexdigest()}  -\n")
         if argv[:2] == ("sh", "-c") and "ln -s" in argv[2]:
             self.files[argv[4]] = FakeFile(argv[5].encode(), kind="link")
             return CommandResult(0, "")
@@ -50,7 +55,7 @@ def _host(files: Mapping[str, FakeFile | bytes]) -> FakeWorld:
         return CommandResult(0, f"{host.files[PATH].content.decode()}\n")
 
     return FakeWorld(
-        LinkingHost(
+        ScriptingHost(
             files=files,
             programs={
                 TOUCH: touch,
@@ -75,6 +80,7 @@ def _case(
 WRITE = {"path": PATH, "content": "new\n"}
 COPY = {"source": "/etc/new.conf", "path": PATH}
 SOURCE = {"/etc/new.conf": b"new\n"}
+MEMBER = {"archive": "/backups/etc.tar.gz", "member": "etc/app.conf", "path": PATH}
 LINK = {"path": PATH, "to": "/etc/new.conf"}
 KEPT = {"/etc/.app.conf.0123456789abcdef.kept": b"older"}
 
@@ -101,6 +107,10 @@ CASES = [
     _case("other owner and content", "file.copy", COPY | {"owner": "app:app"}, {**SOURCE, PATH: OTHER}),
     _case("holds", "file.contains", {"path": PATH, "text": "password"}, {PATH: OTHER}),
     _case("holds not", "file.contains", {"path": PATH, "pattern": "^word"}, {PATH: OTHER}),
+    _case("nothing there", "archive.unpack", MEMBER),
+    _case("other content", "archive.unpack", MEMBER, {PATH: FakeFile(OTHER, "0600")}),
+    _case("same content", "archive.unpack", MEMBER, {PATH: b"new\n"}),
+    _case("not kept", "archive.unpack", MEMBER | {"keep": False, "mode": "0600"}, {PATH: OTHER}),
     _case("nothing there", "file.symlink", LINK),
     _case("leads elsewhere", "file.symlink", LINK, {PATH: FakeFile(b"/etc/old.conf", kind="link")}),
     _case("leads there", "file.symlink", LINK, {PATH: FakeFile(b"/etc/new.conf", kind="link")}),
