@@ -65,6 +65,7 @@ BUILTINS: Final[Mapping[str, str]] = {
     "package.version": "rollbook.actions.package.version:PackageVersion",
     "postgres.backup": "rollbook.actions.postgres.backup:PostgresBackup",
     "postgres.backup_check": "rollbook.actions.postgres.backup_check:PostgresBackupCheck",
+    "postgres.backup_list": "rollbook.actions.postgres.backup_list:PostgresBackupList",
     "postgres.base": "rollbook.actions.postgres.base:PostgresBase",
     "postgres.carry": "rollbook.actions.postgres.carry:PostgresCarry",
     "postgres.compare": "rollbook.actions.postgres.compare:Compare",

@@ -1,0 +1,88 @@
+"""The backups in a folder, whoever made them: how they are listed, and which of them is wanted."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+from ..dataclass import dataclass
+from .source import BackupKind
+
+# Of each entry: what it is, its size in KiB, when it was last written to, its first bytes, and its name.
+LISTING: Final = """\
+cd -- "$1" 2>/dev/null || exit 44
+for name in * .*.partial; do
+  head= last=$name
+  if [ -f "$name/manifest.json" ]; then kind=rollbook last=$name/manifest.json
+  elif [ -f "$name/toc.dat" ]; then kind=directory last=$name/toc.dat
+  elif [ -d "$name" ]; then
+    case $name in .*.partial) kind=partial ;; *) continue ;; esac
+  elif [ -f "$name" ]; then
+    kind=file head=$(od -A n -t x1 -N 5 -- "$name" | tr -d ' \\n')
+  else continue
+  fi
+  set -- $(du -skL -- "$name") 0
+  printf '%s\\t%s\\t%s\\t%s\\t%s\\000' "$kind" "$1" "$(stat -L -c %Y -- "$last")" "$head" "$name"
+done
+"""
+ABSENT: Final = 44
+_ARCHIVE: Final = "5047444d50"  # PGDMP
+_PLAIN: Final = (".sql", ".sql.gz", ".sql.zst")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """
+    A backup as it is listed; *database* is empty where it does not tell.
+
+    *started* is the instant of the snapshot where a manifest tells it, else when it was last written to, which is
+    later; ISO 8601 UTC. What is not *complete* is no backup.
+    """
+
+    path: str
+    kind: BackupKind
+    started: str
+    bytes: int
+    database: str = ""
+    complete: bool = True
+
+
+def listed(folder: str, listing: str) -> Iterator[Listed]:
+    """Read what the listing printed; what is no backup is left out."""
+    for line in listing.split("\0"):
+        if line.count("\t") < 4:
+            continue
+        sort, size, written, head, name = line.split("\t", 4)
+        kind = _kind(sort, head, name)
+        if kind is not None:
+            at = datetime.fromtimestamp(int(written), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            complete = sort != "partial"
+            yield Listed(f"{folder}/{name}", kind, at, int(size) * 1024, complete=complete)
+
+
+def _kind(sort: str, head: str, name: str) -> BackupKind | None:
+    match sort:
+        case "rollbook" | "directory":
+            return sort
+        case "partial":
+            return "rollbook"
+    if head == _ARCHIVE:
+        return "custom"
+    return "plain" if name.endswith(_PLAIN) else None
+
+
+def newest_first(backups: Iterable[Listed]) -> tuple[Listed, ...]:
+    """Put the newest first."""
+    return tuple(sorted(backups, key=lambda one: (one.started, one.path), reverse=True))
+
+
+def newest(backups: Iterable[Listed], database: str, before: datetime | None = None) -> Listed | None:
+    """Give the newest complete backup of *database* from before an instant; one that tells no database may be it."""
+    for one in newest_first(backups):
+        if one.complete and one.database in ("", database) and (before is None or instant(one.started) < before):
+            return one
+    return None
+
+
+def instant(text: str) -> datetime:
+    """Read the instant of a backup."""
+    return datetime.fromisoformat(text)
