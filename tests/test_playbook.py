@@ -80,6 +80,19 @@ def test_a_playbook_decides_and_then_orders_runbooks(tmp_path: Path) -> None:
     assert (gate.id, gate.kind, gate.when) == ("word-gate", "human.approve", everywhere.when)
 
 
+def test_a_stage_may_come_before_all_is_decided(tmp_path: Path) -> None:
+    """A stage stands right after the step of decide: that it names, and knows nothing of those that come later."""
+    stage = "- {name: Write it, runbook: word, inputs: {word: a, file: b}, after: broken, when: %s}\n"
+
+    playbook = read(tmp_path, f"{HEAD}{DECIDE}stages:\n{stage % 'steps.broken.outputs.value'}")
+    later = problems(tmp_path, f"{DECIDE}stages:\n{stage % 'steps.found.outputs.what'}")
+    nowhere = problems(tmp_path, DECIDE + "stages:\n" + (stage % "true").replace("after: broken", "after: brocken"))
+
+    assert [step.id for step in playbook.steps] == ["broken", "word", "found"]
+    assert later == ["13:84: the step 'found' comes later, in line 9: its outputs are not known here"]
+    assert nowhere == ["13:70: decide: has no step 'brocken'; did you mean 'broken'?"]
+
+
 def test_a_playbook_is_read_again_from_what_its_plan_holds(tmp_path: Path) -> None:
     """The texts that a plan holds are enough to read the playbook and the runbooks of its stages again."""
     playbook = read(tmp_path, HEAD + DECIDE + STAGES)

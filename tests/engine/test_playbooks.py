@@ -83,8 +83,9 @@ def other(
 
 
 @pytest.fixture
-def scene(workshop: Workshop) -> Workshop:
-    """Give a workshop with a playbook over three environments."""
+def scene(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    """Give a workshop with a playbook over three environments; other tests on this machine use locks of these names."""
+    monkeypatch.setattr("rollbook.engine.locks.FOLDER", workshop.folder / "locks")
     workshop.targets = {"box": TargetSpec("box", "local")}
     workshop.variables = {"colour": "blue"}
     workshop.others = (other("stage", "red"), other("prod", "green"))
@@ -374,6 +375,42 @@ def test_what_follows_an_urgent_stage_is_planned_after_it(scene: Workshop) -> No
     looked = run.step("slow/look")
     assert looked is not None
     assert (run.status, looked.status) == ("succeeded", "ok")
+
+
+HURRY = """
+decide:
+  - id: harm
+    name: Say whether it does harm.
+    human.confirm: {text: "Harm?", stop_on_no: false}
+  - id: calm
+    name: Ask what has time.
+    human.choose: {text: "What?", from: [code, rows], default: code}
+stages:
+  - name: Write it at once
+    id: first
+    runbook: word
+    urgent: true
+    after: harm
+    when: steps.harm.outputs.value
+    inputs: {word: first, file: first.txt}
+  - {name: Write it in the end, id: last, runbook: word, inputs: {word: last, file: last.txt}}
+"""
+
+
+def test_an_urgent_stage_comes_before_questions_that_have_time(scene: Workshop) -> None:
+    """What must be done at once is done before anything else is asked, and nothing later is planned until then."""
+    scene.write_playbook("hurry", HURRY)
+
+    harm = scene.planner("hurry", answers={"harm": "yes"}).plan()
+    none = scene.planner("hurry", answers={"harm": "no"}).plan()
+    run = scene.run("hurry", nobody({"harm": "yes"}))
+
+    assert [step.verdict for step in harm.steps] == ["ask", "create", "run", "unknown", "unknown", "unknown"]
+    assert [step.verdict for step in none.steps] == ["ask", "skip", "ask", "create", "run", "unknown"]
+    assert (run.status, run.waiting_for) == ("waiting", "calm")
+    assert files(scene.folder)["first.txt"] == "first blue\n"
+    resumed = scene.resume(nobody({"calm": "code"}))
+    assert (resumed.status, files(scene.folder)["last.txt"]) == ("succeeded", "last blue\n")
 
 
 def test_protection_is_that_of_the_environments_written_to(scene: Workshop) -> None:

@@ -34,9 +34,14 @@ class Expansion:
     def uses(self, steps: Sequence[Step], scope: Scope, section: Section, phase: str = "") -> Iterator[Use]:
         """Yield each use, after those before it were planned: what a step takes part in may hang on them."""
         for step in steps:
-            use = Use(step, scope, f"{scope.prefix}{step.id}", section, step.phase or phase)
+            held = (
+                f"it is planned when the urgent stage {self.urgent} is over" if self.urgent and not scope.prefix else ""
+            )
+            use = Use(step, scope, f"{scope.prefix}{step.id}", section, step.phase or phase, held=held)
             if step.stage is not None:
                 yield from self._staged(use, step.stage)
+            elif held:
+                yield use
             elif step.include:
                 yield from self._included(use)
             elif step.loop is not None:
@@ -46,21 +51,22 @@ class Expansion:
 
     def _staged(self, use: Use, stage: Stage) -> Iterator[Use]:
         """Yield a stage once for each of its environments, its gate before each."""
-        held = f"it is planned when the urgent stage {self.urgent} is over" if self.urgent else ""
-        addresses = []
+        addresses, absent = [], True
         for name in stage_environments(stage, use.scope.inputs) or ("",):
             there = self._environment(name, use)
             scope = replace(use.scope, environment=there, heading=use.step.name)
             mark = f"@{name}" if name else ""
             here = replace(use, scope=scope, address=f"{use.address}{mark}")
-            waits = "" if self._begun(here) else held
+            waits = "" if self._begun(here) else use.held
+            here = replace(here, held="")
+            absent = absent and not waits and self._absent(here)
             if stage.gate is not None:
                 gate = f"{scope.prefix}{stage.gate.id}{mark}"
                 yield replace(here, step=stage.gate, address=gate, held=waits)
             for inner in [replace(here, held=waits)] if waits else self._included(here):
                 addresses.append(inner.address)
                 yield inner
-        status = self._status(addresses, use.step.id)
+        status = "skipped" if absent else self._status(addresses, use.step.id)
         use.scope.steps[use.step.id] = {"outputs": {}, "status": status}
         if stage.urgent and isinstance(status, Unknown):
             self.urgent = self.urgent or use.step.id
@@ -71,6 +77,11 @@ class Expansion:
         if name not in self.environments:
             raise NotFoundError(f"{use.address}: the environment {name!r} was not opened for this run.")
         return self.environments[name]
+
+    def _absent(self, use: Use) -> bool:
+        """Tell whether a stage takes no part for sure."""
+        taking_part = takes_part(use, use.names(self.common))
+        return isinstance(taking_part, str) and bool(taking_part) and not self._begun(use)
 
     def _begun(self, use: Use) -> bool:
         """Tell whether a step of an include is over: then it goes on, whatever its `when:` says by now."""

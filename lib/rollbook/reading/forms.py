@@ -181,6 +181,9 @@ class StageForm:
         metadata=_help("when one of its steps fails; continue goes on with the next environment or stage"),
     )
     urgent: bool = field(default=False, metadata=_help("what comes after is planned only when this is over"))
+    after: str = field(
+        default="", metadata=_help("a step of decide: that it comes right after; else it comes at the end")
+    )
 
     def __post_init__(self) -> None:
         if self.environment and self.environments:

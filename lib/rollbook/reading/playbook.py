@@ -1,6 +1,6 @@
 """From a document to a playbook: a `Runbook` that decides, and whose stages are includes."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -15,6 +15,7 @@ from ..values import Plain
 from .actions import find_action
 from .forms import GateForm, PlaybookForm, StageForm
 from .head import bound, keys_of, parse_head
+from .names import nearest_of
 from .references import Scope, check_value, texts
 from .runbook import check_duplicates, no_includes, step_places, target_needs
 from .steps import STEP_ID, Included, StepReader, check_included, condition_text
@@ -42,7 +43,15 @@ def parse_playbook(document: Document, included: Included = no_includes) -> Runb
     stages = _stages(document, included, scope, problems)
     if problems or form is None:
         raise problems.error()
-    return replace(bound(form, inputs), steps=(*deciding, *stages), targets=needs)
+    return replace(bound(form, inputs), steps=tuple(_in_order(deciding, stages)), targets=needs)
+
+
+def _in_order(deciding: tuple[Step, ...], stages: Sequence[tuple[str, Step]]) -> Iterator[Step]:
+    """Yield each step that decides, with the stages that come right after it, then all other stages."""
+    for step in deciding:
+        yield step
+        yield from (stage for after, stage in stages if after == step.id)
+    yield from (stage for after, stage in stages if not after)
 
 
 def _places(document: Document) -> dict[str, int]:
@@ -78,7 +87,9 @@ def _check_families(steps: tuple[Step, ...], problems: Problems) -> None:
             problems.add((*step.path, "undo"), f"{_MAY}, so there is nothing to undo", at_key=True)
 
 
-def _stages(document: Document, included: Included, scope: Scope, problems: Problems) -> tuple[Step, ...]:
+def _stages(document: Document, included: Included, scope: Scope, problems: Problems) -> tuple[tuple[str, Step], ...]:
+    """Read the stages, each with the step of decide: that it comes after; empty where that is all of them."""
+    decided = tuple(scope.before)
     content = document.content.get("stages")
     found = []
     for number, part in enumerate(content if isinstance(content, list) else ()):
@@ -87,14 +98,25 @@ def _stages(document: Document, included: Included, scope: Scope, problems: Prob
             problems.add(path, "expected a stage: a mapping with name and runbook")
             continue
         form = convert(StageForm, part, problems, path)
-        _check_stage(part, path, included, scope, problems)
+        after = str(part.get("after") or "")
+        if after and after not in decided:
+            problems.add((*path, "after"), f"decide: has no step {after!r}{nearest_of(after, decided)}")
+        _check_stage(part, path, included, _scope_after(after, decided, scope), problems)
         if part.get("gate") is not None:
             scope.before[_gate_id(_id_of(part))] = None
         scope.before[_id_of(part)] = frozenset()
         scope.includes[_id_of(part)] = str(part.get("runbook"))
         if form is not None:
-            found.append(_stage(form, path, f"{document.file}:{document.mark(path).line}"))
+            found.append((after, _stage(form, path, f"{document.file}:{document.mark(path).line}")))
     return tuple(found)
+
+
+def _scope_after(after: str, decided: tuple[str, ...], scope: Scope) -> Scope:
+    """Give what a stage may refer to that comes right *after* a step of decide:."""
+    if after not in decided:
+        return scope
+    later = decided[decided.index(after) + 1 :]
+    return replace(scope, before={name: found for name, found in scope.before.items() if name not in later})
 
 
 def _check_stage(
