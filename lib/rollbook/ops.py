@@ -15,6 +15,7 @@ from dataclasses import field
 from datetime import UTC, datetime
 from typing import ClassVar, Final, Literal, Protocol, Self
 
+from .configuration import Format, Scalar
 from .dataclass import dataclass
 from .values import NOW, Plain, Secret, Unknown
 
@@ -345,6 +346,22 @@ class FileCopy(Op):
         given = (f"mode {self.mode}" if self.mode else "", f"owner {self.owner}" if self.owner else "")
         settings = ", ".join(part for part in given if part)
         return (f"copy {self.source} to {self.path}" + (f" ({settings})" if settings else ""),)
+
+
+@dataclass(frozen=True, slots=True)
+class FileEdit(Op):
+    """Put one value into a configuration file, every other byte, the mode and the owner kept; renamed in."""
+
+    op: ClassVar[str] = "file.edit"
+    target: str
+    path: str
+    format: Format
+    key: str
+    value: Scalar
+
+    def render(self) -> tuple[str, ...]:
+        """Name the file, the key and the value."""
+        return (f"set {self.key} in {self.path} to {json.dumps(self.value, ensure_ascii=False)}",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ BUILTINS: Final[Mapping[str, str]] = {
     "assert.that": "rollbook.actions.core.assert_that:AssertThat",
     "celery.purge": "rollbook.actions.celery.purge:CeleryPurge",
     "celery.queue": "rollbook.actions.celery.queue:CeleryQueue",
+    "config.value": "rollbook.actions.file.value:ConfigValue",
     "decide.matrix": "rollbook.actions.decide.matrix:DecideMatrix",
     "django.check": "rollbook.actions.django.check:DjangoCheck",
     "django.fits": "rollbook.actions.django.fits:DjangoFits",

@@ -81,6 +81,7 @@ WRITE = {"path": PATH, "content": "new\n"}
 COPY = {"source": "/etc/new.conf", "path": PATH}
 SOURCE = {"/etc/new.conf": b"new\n"}
 MEMBER = {"archive": "/backups/etc.tar.gz", "member": "etc/app.conf", "path": PATH}
+VALUE = {"path": "/etc/.env", "key": "LEVEL", "value": "DEBUG"}
 LINK = {"path": PATH, "to": "/etc/new.conf"}
 KEPT = {"/etc/.app.conf.0123456789abcdef.kept": b"older"}
 
@@ -111,6 +112,15 @@ CASES = [
     _case("other content", "archive.unpack", MEMBER, {PATH: FakeFile(OTHER, "0600")}),
     _case("same content", "archive.unpack", MEMBER, {PATH: b"new\n"}),
     _case("not kept", "archive.unpack", MEMBER | {"keep": False, "mode": "0600"}, {PATH: OTHER}),
+    _case("there already", "config.value", VALUE, {"/etc/.env": b"A=1\nLEVEL=DEBUG\n"}),
+    _case(
+        "another",
+        "config.value",
+        VALUE,
+        {"/etc/.env": FakeFile(b"LEVEL='" + OTHER.strip() + b"'\n", "0600", owner="app:app")},
+    ),
+    _case("missing", "config.value", VALUE, {"/etc/.env": OTHER}),
+    _case("not kept", "config.value", VALUE | {"keep": False}, {"/etc/.env": b"LEVEL=INFO\n"}),
     _case("nothing there", "file.symlink", LINK),
     _case("leads elsewhere", "file.symlink", LINK, {PATH: FakeFile(b"/etc/old.conf", kind="link")}),
     _case("leads there", "file.symlink", LINK, {PATH: FakeFile(b"/etc/new.conf", kind="link")}),

@@ -5,8 +5,9 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar, Final, Protocol, TypeVar
 
+from ..configuration import put
 from ..errors import CommandFailed, TargetError
-from ..ops import Awaited, Command, Execution, FileCopy, FileRemove, FileWrite, Op, OpResult
+from ..ops import Awaited, Command, Execution, FileCopy, FileEdit, FileRemove, FileWrite, Op, OpResult
 from ..values import Secret
 from .awaiting import awaited
 from .base import CommandResult, FileStat, HostReader
@@ -17,6 +18,7 @@ from .process import Launch, Sink, never
 from .surroundings import BaseTarget
 
 KEPT: Final = 1 << 16
+LARGEST: Final = 1_000_000  # bytes of a file that is edited
 PROBED: Final = 1 << 23
 _NOT_FOUND: Final = 127
 
@@ -38,8 +40,8 @@ class Files(Protocol):
     def names(self, path: str) -> tuple[str, ...]:
         """Name what a folder holds, sorted; nothing when it is not there."""
 
-    def write(self, path: str, content: bytes, mode: str) -> None:
-        """Put a file in place: written beside, fsynced, renamed; parents are made."""
+    def write(self, path: str, content: bytes, mode: str, owner: str | None = None) -> None:
+        """Put a file in place: written beside, fsynced, renamed; parents are made. None leaves it to its writer."""
 
     def copy(self, source: str, path: str, mode: str | None, owner: str | None = None) -> None:
         """Copy a file: written beside, fsynced, renamed; None keeps the source's mode, and leaves it to its writer."""
@@ -85,10 +87,23 @@ class HostTarget(BaseTarget[C]):
             case FileCopy():
                 self.files.copy(op.source, op.path, op.mode, op.owner)
                 return OpResult()
+            case FileEdit():
+                self._edit(op)
+                return OpResult()
             case FileRemove():
                 self.files.remove(op.path)
                 return OpResult()
         raise self.misplaced(op)
+
+    def _edit(self, op: FileEdit) -> None:
+        content, found = self.files.read(op.path, LARGEST), self.files.stat(op.path)
+        if content is None or found is None or found.kind != "file":
+            raise TargetError(f"{op.path} on {self.name} is no file, so no value can be put into it.")
+        try:
+            edited = put(content.decode(), op.format, op.key, op.value)
+        except ValueError as error:
+            raise TargetError(f"{op.key} of {op.path} on {self.name} cannot be set: {error}.") from error
+        self.files.write(op.path, edited.encode(), found.mode, found.owner)
 
     def _command(self, op: Command, execution: Execution) -> OpResult:
         launch = self._prepared(op, execution.timeout, execution.mark)

@@ -106,13 +106,15 @@ class LocalFiles:
         except OSError as error:
             raise _refused("list", path, error) from error
 
-    def write(self, path: str, content: bytes, mode: str) -> None:
-        """Put a file in place: written beside, fsynced, renamed; parents are made."""
+    def write(self, path: str, content: bytes, mode: str, owner: str | None = None) -> None:
+        """Put a file in place: written beside, fsynced, renamed; parents are made. None leaves it to its writer."""
         place = Path(path)
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
             with written_beside(place, int(mode, 8)) as file:
                 file.write(content)
+                if owner is not None:
+                    os.fchown(file.fileno(), *_numbers(owner))
         except OSError as error:
             raise _refused("write", path, error) from error
 

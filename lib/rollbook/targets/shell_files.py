@@ -114,9 +114,9 @@ class ShellFiles:
         found = self._run("list", _NAMES, path)
         return tuple(sorted(name.decode(errors="surrogateescape") for name in (found or b"").split(b"\0") if name))
 
-    def write(self, path: str, content: bytes, mode: str) -> None:
-        """Put a file in place: written beside, fsynced, renamed; parents are made."""
-        self._run("write", _PLACE, path, mode, str(len(content)), "", "", stdin=content)
+    def write(self, path: str, content: bytes, mode: str, owner: str | None = None) -> None:
+        """Put a file in place: written beside, fsynced, renamed; parents are made. None leaves it to its writer."""
+        self._run("write", _PLACE, path, mode, str(len(content)), "", owner or "", stdin=content)
 
     def copy(self, source: str, path: str, mode: str | None, owner: str | None = None) -> None:
         """Copy a file: written beside, fsynced, renamed; None keeps the source's mode, and leaves it to its writer."""

@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final, Literal
 
 from ..action import Ref
+from ..configuration import put
 from ..dataclass import dataclass
 from ..errors import NotFoundError, TargetError, Unreachable
-from ..ops import Awaited, Command, Execution, FileCopy, FileRemove, FileWrite, HttpCall, Op, OpResult
+from ..ops import Awaited, Command, Execution, FileCopy, FileEdit, FileRemove, FileWrite, HttpCall, Op, OpResult
 from ..targets.base import CommandResult, FileStat, Finding, HttpResponse
 from ..values import Plain, Secret
 
@@ -158,6 +159,10 @@ class FakeHost(FakeTarget):
             case FileCopy():
                 source = self.files[op.source]
                 self.files[op.path] = replace(source, mode=op.mode or source.mode, owner=op.owner or "root:root")
+            case FileEdit():
+                file = self.files[op.path]
+                edited = put(file.content.decode(), op.format, op.key, op.value)
+                self.files[op.path] = replace(file, content=edited.encode())
             case FileRemove():
                 self.files.pop(op.path, None)
             case Awaited():

@@ -1,0 +1,55 @@
+"""Where a value stands in a text, or would."""
+
+import re
+from typing import Final, TypeAlias
+
+from ..dataclass import dataclass
+
+Scalar: TypeAlias = str | int | float | bool | None
+
+_NAME: Final = re.compile(r'"([^"]+)"|([^."]+)')
+_KEY: Final = re.compile(r'(?:"[^"]+"|[^."]+)(?:\.(?:"[^"]+"|[^."]+))*')
+
+
+class Unfit(ValueError):  # named for what happened, as the errors are
+    """The text is not as its format says, or holds at the key what cannot be edited; the message says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """
+    A span of a text: where the value stands, or with *there* False, where it is to be put in.
+
+    *before* and *after* go around a value that is put in.
+    """
+
+    start: int
+    end: int
+    there: bool = True
+    before: str = ""
+    after: str = ""
+
+    def filled(self, text: str, raw: str) -> str:
+        """Give *text* with *raw* at the place."""
+        return f"{text[: self.start]}{self.before}{raw}{self.after}{text[self.end :]}"
+
+
+def names_of(key: str) -> tuple[str, ...]:
+    """Split a key into its names. Raises ValueError for what is no key."""
+    if not _KEY.fullmatch(key):
+        raise ValueError("expected names joined by dots")
+    return tuple(quoted or plain for quoted, plain in _NAME.findall(key))
+
+
+def end_of_line(text: str, at: int) -> int:
+    """Give the end of the line in which *at* is, before its break."""
+    found = text.find("\n", at)
+    return len(text) if found < 0 else found - (text[found - 1 : found] == "\r")
+
+
+def on_a_line_of_its_own(text: str, at: int, head: str) -> Place:
+    """Give a place at *at*, the end of a line or of the text, for a line that begins with *head*."""
+    if at >= len(text):
+        broken = not text or text.endswith("\n")
+        return Place(len(text), len(text), False, f"{'' if broken else chr(10)}{head}", "\n")
+    return Place(at, at, False, f"\n{head}")
