@@ -30,6 +30,7 @@ StepStatus = Literal[
     "recovered",
     "undone",
 ]
+_NOTHING: Final[Mapping[str, Plain]] = {}
 DONE: frozenset[StepStatus] = frozenset({"ok", "changed", "skipped", "recovered"})
 
 
@@ -39,8 +40,8 @@ class StepRun:
     What happened to one step so far.
 
     *before*, *after* and *ops* are those last started, with every Unknown bound. *ops_done* counts
-    the ops known to have been carried out, *starts* each time they were begun. *error* is the last
-    failure's text. Times are aware UTC.
+    the ops known to have been carried out, *starts* each time they were begun. *known* is what an
+    attempt that has not ended well was begun with. *error* is the last failure's text. Times are aware UTC.
     """
 
     planned: PlannedStep
@@ -315,6 +316,7 @@ def _step_finished(step: StepRun, record: Record) -> StepRun:
         after=_same(record.get("after", step.after), step.after),
         arguments=record.get("arguments", step.arguments),
         details=tuple(record.get("details", step.details)),
+        known=_NOTHING,
         outputs=record.get("outputs"),
         ops_done=len(step.ops),
         reason=record.get("reason", ""),

@@ -109,6 +109,11 @@ def unknowns(value: object) -> Iterator[Unknown]:
                 yield from unknowns(part)
 
 
+def alike(left: Plain, right: Plain) -> bool:
+    """Tell whether two plain values are the same also in JSON, where 1, 1.0 and true differ."""
+    return left == right and repr(left) == repr(right)
+
+
 def bind(value: Plain, known: Mapping[str, Plain]) -> Plain:
     """
     Return JSON *value* with each Unknown whose source is in *known* replaced by its plain value.

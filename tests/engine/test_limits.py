@@ -1,5 +1,7 @@
 """Runbooks that are larger than anybody could want."""
 
+import json
+
 import pytest
 
 from rollbook.errors import RefusedError, SchemaError
@@ -57,3 +59,28 @@ def test_a_loop_over_too_many_items_is_refused_in_words(workshop: Workshop) -> N
 
     with pytest.raises(RefusedError, match=rf"more than {MOST_STEPS} steps; at l\[.*\(.*many.yml:7\)"):
         workshop.planner("many", {"n": list(range(100_000))}).plan()
+
+
+def test_steps_that_look_alike_keep_their_own_values(workshop: Workshop) -> None:
+    """What a plan's steps share is the same in JSON too: 1, 1.0 and true are three values."""
+    values = ("1", "true", "1.0", "1", "[1]", "[true]", "{a: 1}", "{a: 1.0}")
+    steps = (
+        f"  - {{id: v{index}, name: Keep., value.set: {{value: {value}}}}}\n" for index, value in enumerate(values)
+    )
+    workshop.write("alike", "steps:\n" + "".join(steps))
+
+    plan = workshop.planner("alike").plan()
+
+    kept = [json.dumps(step.arguments["value"]) for step in plan.steps]
+    assert kept == ["1", "true", "1.0", "1", "[1]", "[true]", '{"a": 1}', '{"a": 1.0}']
+    assert plan.steps[2].arguments is not plan.steps[3].arguments
+
+
+def test_equal_steps_share_what_they_are_made_of(workshop: Workshop) -> None:
+    """A plan of many equal steps holds their arguments once."""
+    workshop.write("equal", "steps:\n" + ECHO + ECHO.replace("id: s", "id: t"))
+
+    first, second = workshop.planner("equal").plan().steps
+
+    assert first.ops[0] is second.ops[0]
+    assert first.arguments is second.arguments

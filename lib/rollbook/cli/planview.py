@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
@@ -165,6 +166,7 @@ def _narrower(screen: Screen) -> Screen:
     return Screen(max(40, screen.width - 6 - _LABEL), screen.colour, screen.terminal)
 
 
+@lru_cache(maxsize=64)  # most steps of a plan share what they do, and how they are taken back
 def _wrapped(screen: Screen, text: str) -> tuple[str, ...]:
     return tuple(_narrower(screen).wrap(visible(text)))
 

@@ -1,12 +1,12 @@
 """The engine: executes a Plan against targets, journalling; nothing else writes."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
 from .. import __version__
 from ..errors import Interrupted, NotFoundError, UsageError
-from ..journal import Journal, utc_now
+from ..journal import Journal, Record, utc_now
 from ..plan import Plan
 from ..planner.planner import Planner
 from ..run import Run, fold
@@ -55,18 +55,26 @@ class Engine:
         with run_locks(self.planner.pool, self._holder) as locks:
             taken = locks.take(self.planner.locks(plan))
             require(preflight(plan, self.planner, self.folder.path))
-            with Journal(self.folder.journal, clock=self.clock) as journal, self._session(journal, plan) as session:
-                session.locks = locks
-                content = {"run": self.folder.id, "plan": plan, "digest": plan.digest, "reason": reason}
-                with beginning(self.folder, plan, undone):
-                    first = session.record("run_started", operator=session.operator, version=__version__, **content)
-                # Where a secret was taken out of it, what the journal tells of the plan is not just the plan.
-                known = first if isinstance(first["plan"], Plan) else None
-                del first
-                for name, place in taken:
-                    session.record("lock_taken", name=name, place=place)
-                self._walk(session, plan, None).go()
-        return self._ended(self.folder.read(known))
+            first = self._carry(plan, locks, taken, reason, undone)
+        return self._ended(self.folder.read(first))
+
+    def _carry(
+        self, plan: Plan, locks: Locks, taken: Iterable[tuple[str, str]], reason: str, undone: Run | None
+    ) -> Record | None:
+        """Carry *plan* out; give the journal's first record where it tells just this plan."""
+        known: Record | None = None
+        with Journal(self.folder.journal, clock=self.clock) as journal, self._session(journal, plan) as session:
+            session.locks = locks
+            content = {"run": self.folder.id, "plan": plan, "digest": plan.digest, "reason": reason}
+            with beginning(self.folder, plan, undone):
+                first = session.record("run_started", operator=session.operator, version=__version__, **content)
+            # A secret may have been taken out of what the journal tells.
+            known = first if isinstance(first["plan"], Plan) else None
+            del first, content
+            for name, place in taken:
+                session.record("lock_taken", name=name, place=place)
+            self._walk(session, plan, None).go()
+        return known
 
     def resume(self, *, skip: Mapping[str, str] | None = None, done: Mapping[str, str] | None = None) -> Run:
         """

@@ -18,7 +18,7 @@ from ..plan import Plan, PlannedLock, PlannedStep, Section
 from ..runbook import Runbook, Step
 from ..schema import encode
 from ..targets.pool import redact
-from ..values import NOW, RUN_ID, Plain, Unknown
+from ..values import NOW, RUN_ID, Plain, Unknown, alike
 from .environment import all_targets, environments, require_targets
 from .expansion import Expansion
 from .locking import lock_scope, locks_of, planned_lock
@@ -31,6 +31,7 @@ OUTWARD: Final = ("http", "smtp", "apprise")
 """Kinds of target that may be down when a run begins: a site that is to be repaired, a channel that is only told."""
 MOST_STEPS: Final = 10_000
 """Steps that a plan may have, each item of a loop and each member of a group counted: nobody could read more."""
+_PARTS: Final = ("arguments", "before", "after", "ops", "shown", "details")
 
 
 class Planner:
@@ -73,6 +74,7 @@ class Planner:
         self.environment = self.environments[inventory.environment]
         self.specs = all_targets(self.environments)
         self._stage_locks: tuple[PlannedLock, ...] = ()
+        self._last: dict[str, PlannedStep] = {}
         self.run_names: dict[str, Plain] = {
             "id": str(RUN_ID),
             "now": str(NOW),
@@ -161,7 +163,7 @@ class Planner:
     def _walk(
         self, known: Mapping[str, Known], fixed: Mapping[str, PlannedStep], *, reading: bool = True
     ) -> Iterator[PlannedStep]:
-        self.uses = {}
+        self.uses, self._last = {}, {}
         projection = Projection()
         scope = Scope(
             self.runbook, "", self.inputs, self.environment, heading="Decide" if self.runbook.playbook else ""
@@ -197,10 +199,19 @@ class Planner:
             return over.planned
         planned = fixed.get(use.address)
         if planned is None:
-            planned = self._plan_use(use, projection) if projection is not None else outline(use)
+            planned = self._alike(self._plan_use(use, projection)) if projection is not None else outline(use)
         outputs = unknown_outputs(use.step.id) if planned.verdict == "unknown" else with_unknowns(planned.outputs)
         use.learn(outputs, "planned")
         return planned
+
+    def _alike(self, planned: PlannedStep) -> PlannedStep:
+        """Let a step share what is equal to that of the last one of its kind: of thousands most look alike."""
+        last, self._last[planned.kind] = self._last.get(planned.kind), planned
+        if last is None:
+            return planned
+        same = {name: part for name in _PARTS if alike(part := getattr(last, name), getattr(planned, name))}
+        found = self._last[planned.kind] = replace(planned, **same)
+        return found
 
     def _plan_use(self, use: Use, projection: Projection) -> PlannedStep:
         if use.held:
