@@ -132,7 +132,8 @@ class Plan:
 
     *sources* are the texts of the runbook and all it includes, by path, the runbook's first: a run
     goes on from them even when the files have changed since. *identities* are what the targets said
-    they are while planning. Of a *playbook*, *environments* are those of its stages, where there are others than
+    they are while planning. An undo takes back the run *undo_of*; the undo of an undo carries out *again* the run that
+    this one had taken back. Of a *playbook*, *environments* are those of its stages, where there are others than
     the run's own, and whether they are protected; *locks* are those of its stages.
     """
 
@@ -152,6 +153,7 @@ class Plan:
     made_by: str = ""
     undo_of: str = ""
     undo_to: str = ""
+    again: str = ""
     until: str = ""
     playbook: bool = False
     environments: Mapping[str, bool] = field(default_factory=dict)
@@ -178,6 +180,8 @@ class Plan:
             "runbook": self.runbook,
             "sources": dict(self.sources),
         }
+        if self.again:
+            first["again"] = self.again
         if self.playbook:
             first |= {"environments": dict(self.environments), "locks": [lock.name for lock in self.locks]}
         last = {"undo_of": self.undo_of, "undo_to": self.undo_to, "until": self.until}

@@ -355,7 +355,14 @@ def _step_failed(step: StepRun, record: Record) -> StepRun:
 
 def _step_skipped(step: StepRun, record: Record) -> StepRun:
     at = moment(record.at)
-    return replace(step, status="skipped", ended_at=at, reason=record.get("reason", ""), by=record.get("by", ""))
+    return replace(
+        step,
+        status="skipped",
+        ended_at=at,
+        reason=record.get("reason", ""),
+        by=record.get("by", ""),
+        outputs=record.get("outputs"),
+    )
 
 
 _StepFold = Callable[[StepRun, Record], StepRun]

@@ -60,6 +60,15 @@ class RunFolder:
                 advice="Read it with the version that wrote it; its first record says which.",
             ) from error
 
+    def beside(self, run_id: str) -> "RunFolder":
+        """Give the folder of another run."""
+        return RunFolder(self.path.with_name(run_id))
+
+    def first(self, run: Run) -> Run | None:
+        """Read the run that *run*, of this folder, took back; None where it took none back, or that one is gone."""
+        other = self.beside(run.plan.undo_of) if run.plan.undo_of else self
+        return other.read() if other is not self and other.journal.exists() else None
+
 
 @dataclass(frozen=True, slots=True)
 class Runs:

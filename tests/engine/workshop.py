@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -133,16 +133,18 @@ class Workshop:
         )
 
     def resume(self, asker: Asker | None = None, **given: Mapping[str, str]) -> Run:
-        """Resume the newest run in fresh targets."""
+        """Resume the newest run in fresh targets, with the answers of its plan."""
         folder = self.runs.all()[-1]
-        planner = self.planner(folder.read().plan.runbook, folder.read().plan.inputs)
-        return Engine(folder, planner, asker=asker or nobody(), watcher=self.watcher).resume(**given)
+        plan = folder.read().plan
+        planner = self.planner(plan.runbook, plan.inputs, plan.answers)
+        asks = _with_answers(asker, plan)
+        return Engine(folder, planner, asker=asks, watcher=self.watcher).resume(**given)
 
     def undo(self, run: Run, asker: Asker | None = None, to: str = "") -> Run:
-        """Undo a run in a new run."""
+        """Undo a run in a new run, with the answers that its plan was made with."""
         planner = self.planner(run.plan.runbook, run.plan.inputs)
-        plan = plan_undo(run, planner, to=to)
-        return Engine(self.new_folder(), planner, asker=asker or nobody(), watcher=self.watcher).run(
+        plan = plan_undo(run, planner, to=to, first=self.runs.find(run.id).first(run))
+        return Engine(self.new_folder(), planner, asker=_with_answers(asker, plan), watcher=self.watcher).run(
             plan, reason="a test"
         )
 
@@ -165,3 +167,9 @@ def through_a_crash(workshop: Workshop, name: str, at: int, asker: Asker) -> Run
         except RefusedError as error:
             assert "is over" in str(error)
     return workshop.runs.all()[-1].read()
+
+
+def _with_answers(asker: Asker | None, plan: Plan) -> Asker:
+    """Let somebody without a terminal give the answers that the plan was made with, as the command line does."""
+    asks = asker or nobody()
+    return replace(asks, answers={**plan.answers, **asks.answers}) if isinstance(asks, Helpful) else asks

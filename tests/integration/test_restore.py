@@ -8,7 +8,7 @@ from rollbook.errors import RefusedError
 from rollbook.report import report_of, to_markdown
 from rollbook.run import Run
 
-from .desk import Desk, story
+from .desk import Desk, story, tell
 from .stores import Stores, look, structures
 
 pytestmark = pytest.mark.server
@@ -50,7 +50,12 @@ def test_restores_and_undoes(desk: Desk) -> None:
 
     assert undone.status == "undone", story(undone)
     assert undone.plan.undo_of == run.id
-    assert_moved(restored, look(sample), undone, before.ledger)
+    taken_back = look(sample)
+    assert_moved(restored, taken_back, undone, before.ledger)
+    again = desk.undo(undone)
+
+    assert again.status == "undone", story(again)
+    assert_moved(taken_back, look(sample), again, (sample.good_draft, sample.good_published))
     assert [look(sample, other) for other in others] == beside
 
 
@@ -85,6 +90,30 @@ def test_again_and_again(sqlite_desk: Desk) -> None:
     third = sqlite_desk.run()
     assert third.status == "succeeded", story(third)
     assert look(sqlite_desk.sample).ledger == restored.ledger
+
+
+@pytest.mark.parametrize("crash_at", [None, 31, 52, 60])
+def test_an_undo_is_undone_at_the_command_line(sqlite_desk: Desk, crash_at: int | None) -> None:
+    """It waits for people to confirm anew, survives being killed, and ends where the first run did, reports and all."""
+    desk, sample = sqlite_desk, sqlite_desk.sample
+    assert desk.type(*desk.restoring()).returncode == 0
+    restored = look(sample)
+    assert desk.type("undo", "last", "--yes").returncode == 0
+    taken_back = look(sample)
+
+    waiting = desk.type("undo", "last", "--yes")
+    killed = desk.type("resume", "last", "--yes", *desk.answering_words(), crash_at=crash_at)
+    done = desk.type("resume", "last", "--yes", *desk.answering_words()) if crash_at else killed
+
+    again = desk.last()
+    assert waiting.returncode == 3, tell(waiting)
+    assert "stop_editing" in waiting.stdout
+    assert (killed.returncode, done.returncode) == (-9 if crash_at else 0, 0), tell(killed) + tell(done)
+    assert again.status == "undone", story(again)
+    assert_moved(taken_back, look(sample), again, restored.ledger)
+    refused = desk.type("undo", again.plan.undo_of, "--yes")
+    assert (refused.returncode, f"was undone already, by run {again.id}" in refused.stderr) == (4, True), tell(refused)
+    assert "that undone again" in desk.type("report", again.plan.again).stdout
 
 
 def test_a_library(sqlite_desk: Desk) -> None:

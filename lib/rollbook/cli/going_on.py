@@ -1,5 +1,7 @@
 """Commands that carry an earlier run on or take it back: `resume`, `undo`, `abandon`, `pause`, `adopt`, `approve`."""
 
+from dataclasses import replace
+
 from ..errors import UsageError
 from .command import CHANGES, OK, command
 from .options import doubts, known, pairs, reasons
@@ -95,7 +97,8 @@ def undo(
     """
     Take back what a run changed, as a run of its own.
 
-    It is planned on what is there now, shown, agreed to and journalled like any other run.
+    It is planned on what is there now, shown, agreed to and journalled like any other run. The undo of an undo is the
+    first run's procedure again, as far as it was taken back, with what was chosen then.
     """
     from ..library import Library
     from ..planner import plan_undo
@@ -112,8 +115,11 @@ def undo(
     check_undoable(past)
     if not dry_run:
         require_free(folder)
-    with reopen_workplace(past.plan, Library(), answers=pairs("answer", answer)) as place:
-        made = plan_undo(past, place.planner, to=to)
+    first = folder.first(past)
+    # What comes again asks again: what was answered at first is not said for now.
+    base = past.plan if first is None or past.plan.again else replace(past.plan, answers={})
+    with reopen_workplace(base, Library(), answers=pairs("answer", answer)) as place:
+        made = plan_undo(past, place.planner, to=to, first=first)
         show_plan(made, here, place.sites)
         if dry_run:
             return CHANGES if made.writes else OK

@@ -52,6 +52,8 @@ def check_undoable(run: Run) -> None:
 
 def _left(run: Run, undo: Run) -> bool:
     """Tell whether *undo* went back to a step only (`--to`), so that changes before it are still there."""
+    if not undo.plan.undo_to:
+        return False
     back = {step.planned.undo_of for step in undo.steps}
     return any(step.ops and step.status in ("changed", "recovered") and step.address not in back for step in run.steps)
 

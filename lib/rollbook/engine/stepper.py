@@ -57,7 +57,8 @@ class Stepper:
         """
         session = self._session
         if planned.verdict == "skip":
-            session.record("step_skipped", step=planned.address, reason=planned.reason)
+            kept = {} if planned.outputs is None else {"outputs": planned.outputs}
+            session.record("step_skipped", step=planned.address, reason=planned.reason, **kept)
             return None
         step = self._step(planned)
         self._require(planned, step)

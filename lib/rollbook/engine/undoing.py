@@ -27,7 +27,7 @@ def beginning(folder: RunFolder, plan: Plan, undone: Run | None = None) -> Itera
     if not plan.undo_of:
         yield
         return
-    place = _beside(folder, plan.undo_of)
+    place = folder.beside(plan.undo_of)
     with held_still(place.journal):
         if undone is not None and _statuses(place.read()) != _statuses(undone):
             raise RefusedError(
@@ -41,7 +41,7 @@ def beginning(folder: RunFolder, plan: Plan, undone: Run | None = None) -> Itera
 def mark_undone(folder: RunFolder, run: Run) -> None:
     """Mark the run that *run*, in *folder*, took back as a whole, if it did."""
     if run.plan.undo_of and not run.plan.undo_to and run.status == "undone":
-        _mark(_beside(folder, run.plan.undo_of), UNDONE_BY, folder)
+        _mark(folder.beside(run.plan.undo_of), UNDONE_BY, folder)
 
 
 def require_open(folder: RunFolder, run: Run) -> None:
@@ -71,13 +71,9 @@ def _statuses(run: Run) -> Mapping[str, str]:
     return {step.address: step.status for step in run.steps}
 
 
-def _beside(folder: RunFolder, run_id: str) -> RunFolder:
-    return RunFolder(folder.path.with_name(run_id))
-
-
 def _begun(folder: RunFolder, run_id: str) -> Run | None:
     """Read the run *run_id* beside *folder*; None where it was refused before its first record."""
-    other = _beside(folder, run_id) if run_id else folder
+    other = folder.beside(run_id) if run_id else folder
     begun = other is not folder and other.journal.exists() and other.journal.stat().st_size
     return other.read() if begun else None
 

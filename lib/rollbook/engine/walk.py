@@ -14,11 +14,10 @@ from ..errors import (
     UsageError,
 )
 from ..plan import Plan, PlannedStep
+from ..planner import plan_undo
 from ..planner.scope import Known
-from ..planner.undo import plan_undo
 from ..registry import action_type
 from ..run import Run, RunStatus, StepRun
-from ..runs import RunFolder
 from ..schema import encode
 from ..targets.pool import redact
 from . import inbox
@@ -197,8 +196,9 @@ class Walk:
     def _way_back(self) -> Plan:
         """Plan what is left of an undo anew, from the run that it takes back."""
         known = self.session.known
-        undone = RunFolder(self.session.folder.path.parent / self.plan.undo_of).read()
-        plan = plan_undo(undone, self.session.planner, to=self.plan.undo_to)
+        undone = self.session.folder.beside(self.plan.undo_of).read()
+        first = self.session.folder.beside(self.plan.again).read() if self.plan.again else None
+        plan = plan_undo(undone, self.session.planner, to=self.plan.undo_to, first=first, known=known)
         over = tuple(step for step in self.plan.steps if step.address in known)
         return replace(plan, steps=(*over, *(step for step in plan.steps if step.address not in known)))
 
@@ -281,7 +281,8 @@ class Walk:
     def end(self, status: RunStatus, reason: str) -> None:
         """End the run for good: its `finally` steps, each by itself, then its last record."""
         session = self.session
-        session.planner.run_names["status"] = status
+        # What is carried out again ends as it would have ended at first.
+        session.planner.run_names["status"] = "succeeded" if self.plan.again and status == "undone" else status
         last = [step for step in self.plan.steps if step.section == "finally" or self._owed(step)]
         if last:
             self._mark_begun()
@@ -309,8 +310,8 @@ class Walk:
         the undo took back are `undone`, for what they took is given back once.
         """
         back = self._taken_back()
-        folder, undo_of = self.session.folder, self.plan.undo_of
-        run = (RunFolder(folder.path.parent / undo_of) if undo_of else folder).read()
+        folder, undo_of = self.session.folder, "" if self.plan.again else self.plan.undo_of
+        run = (folder.beside(undo_of) if undo_of else folder).read()
         for step in run.steps:
             if step.started_at is not None and (undo_of or not step.done):
                 self.session.planner.mark(step.address, "undone" if step.address in back else step.status)

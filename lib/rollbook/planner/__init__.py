@@ -1,6 +1,6 @@
 """The planner: (Runbook, Inventory) → Plan, and (Run) → the Plan that undoes it."""
 
 from .planner import Planner
-from .undo import plan_undo
+from .wayback import plan_undo
 
 __all__ = ["Planner", "plan_undo"]

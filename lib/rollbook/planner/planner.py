@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from ..action import Question
 from ..errors import NotFoundError, RefusedError, RollbookError, UsageError
@@ -32,6 +32,10 @@ OUTWARD: Final = ("http", "smtp", "apprise")
 MOST_STEPS: Final = 10_000
 """Steps that a plan may have, each item of a loop and each member of a group counted: nobody could read more."""
 _PARTS: Final = ("arguments", "before", "after", "ops", "shown", "details")
+
+
+Instead: TypeAlias = Callable[[Use, Projection], PlannedStep | None]
+"""Plans a use of a step in another way; None: as it stands in the runbook."""
 
 
 class Planner:
@@ -85,18 +89,20 @@ class Planner:
             "runbook": runbook.name,
         }
 
-    def plan(self, known: Mapping[str, Known] | None = None, *, base: Plan | None = None) -> Plan:
+    def plan(
+        self, known: Mapping[str, Known] | None = None, *, base: Plan | None = None, instead: Instead | None = None
+    ) -> Plan:
         """
         Plan every step, for real, writing nothing.
 
-        *known* steps are over and stay as they are; *base* is the plan they belong to. Raises
-        `RefusedError` when a fact, an answer or the environment forbids the run.
+        *known* steps are over and stay as they are; *base* is the plan they belong to. *instead* gives other steps
+        their plan. Raises `RefusedError` when a fact, an answer or the environment forbids the run.
         """
         require_targets(self.runbook, self.inventory)
         self._check_answers()
         before = self.uses
         try:
-            steps = tuple(self._walk(known or {}, {}))
+            steps = tuple(self._walk(known or {}, {}, instead=instead))
         except RollbookError:
             self.uses = before  # the plan that there was is still the one to go by
             raise
@@ -161,7 +167,12 @@ class Planner:
         return {"run": self.run_names}
 
     def _walk(
-        self, known: Mapping[str, Known], fixed: Mapping[str, PlannedStep], *, reading: bool = True
+        self,
+        known: Mapping[str, Known],
+        fixed: Mapping[str, PlannedStep],
+        *,
+        reading: bool = True,
+        instead: Instead | None = None,
     ) -> Iterator[PlannedStep]:
         self.uses, self._last = {}, {}
         projection = Projection()
@@ -177,7 +188,9 @@ class Planner:
             for use in expansion.uses(steps, scope, section):
                 if reading and len(self.uses) >= MOST_STEPS:
                     raise self._too_many(use)
-                yield self._one(use, known, fixed, projection if reading else None)
+                other = instead(use, projection) if instead and use.address not in known else None
+                there = fixed if other is None else {use.address: other}
+                yield self._one(use, known, there, projection if reading else None)
         if reading:
             self._stage_locks = tuple(expansion.locks)
 
@@ -256,7 +269,7 @@ class Planner:
     def _check_answers(self) -> None:
         ids = set(_ids_of(self.runbook))
         for name in self.answers:
-            last = name.rsplit("/", 1)[-1].split("[")[0].split("@")[0].removesuffix("-sure")
+            last = name.removesuffix("/sure").rsplit("/", 1)[-1].split("[")[0].split("@")[0].removesuffix("-sure")
             if last not in ids and not name.startswith("undo/"):
                 near = difflib.get_close_matches(name, sorted(ids), n=1)
                 raise UsageError(

@@ -56,8 +56,8 @@ class Projection:
             self.blurred[target] = address
 
     def touches(self, action: Action[Any]) -> bool:
-        """Tell whether a planned step writes a subject of *action*."""
-        return any(subject in self.written for subject in action.subjects())
+        """Tell whether a planned step writes a subject of *action*, but by loads."""
+        return any(subject in self.written and not self.written[subject].loaded for subject in action.subjects())
 
     def over(self, read: Readers) -> Readers:
         """Give readers that see what planned steps will have loaded; what one read of it, all share."""

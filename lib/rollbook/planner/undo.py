@@ -1,8 +1,8 @@
 """The way back: a run's finished changes, last to first, as a Plan of the same type for the same engine."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from ..action import Action, AnyState, Change, Leave, Question, Refuse, Reverse, compared_fields
 from ..errors import NotFoundError, UndoRefused
@@ -17,10 +17,13 @@ from .projection import Projection
 from .scope import Known
 from .step import change_of, decode_op, plan_use, with_change
 
-_UNDONE = ("changed", "recovered", "failed", "unreachable", "in_doubt", "running")
+CHANGED: Final = ("changed", "recovered", "failed", "unreachable", "in_doubt", "running")
+"""Statuses of steps that may have changed something."""
+SURE: Final = "/sure"
+"""Ends the address of the question that comes before a step that goes back over a later change."""
 
 
-def plan_undo(run: Run, planner: Planner, *, to: str = "") -> Plan:
+def plan_back(run: Run, planner: Planner, *, to: str = "") -> Plan:
     """
     Plan how to take back what *run* changed, last step first, down to the step *to*, which stays.
 
@@ -34,21 +37,27 @@ def plan_undo(run: Run, planner: Planner, *, to: str = "") -> Plan:
     for step in wanted:
         steps += _back(step, planner, projection, refused)
     if refused:
-        raise UndoRefused(
-            f"Run {run.id} cannot be undone as a whole:\n" + "\n".join(f"  - {line}" for line in refused),
-            advice="`undo RUN --to STEP` goes back as far as the step named, which stays.",
-        )
+        raise refuse_undo(run, refused)
     return replace(
         run.plan,
         title=f"Undo of {run.plan.title or run.plan.runbook}",
         steps=(*steps, *_finally_left(run)),
         undo_of=run.id,
         undo_to=to,
+        again="",
         until="",
         answers=dict(planner.answers),
         lock=run.plan.lock,
         made_at=planner.read.now(),
         made_by=planner.operator,
+    )
+
+
+def refuse_undo(run: Run, refused: Iterable[str]) -> UndoRefused:
+    """Say which changes are in the way of an undo."""
+    return UndoRefused(
+        f"Run {run.id} cannot be undone as a whole:\n" + "\n".join(f"  - {line}" for line in refused),
+        advice="`undo RUN --to STEP` goes back as far as the step named, which stays.",
     )
 
 
@@ -77,14 +86,12 @@ def _wanted(run: Run, to: str) -> list[StepRun]:
         if not places:
             raise NotFoundError(f"Run {run.id} has no step {to!r}.", advice="`status RUN` lists its steps.")
         steps = steps[places[-1] + 1 :]
-    changed = [step for step in steps if step.status in _UNDONE and step.ops]
+    changed = [step for step in steps if step.status in CHANGED and step.ops]
     return sorted(changed, key=lambda step: step.started_at or run.started_at, reverse=True)
 
 
 def _back(step: StepRun, planner: Planner, projection: Projection, refused: list[str]) -> Iterator[PlannedStep]:
-    kind = action_type(step.planned.kind)
-    action = build(kind, step.arguments if step.arguments is not None else step.planned.arguments)
-    change = _change(action, step)
+    action, change = changed_by(step)
     own = _declared_undo(step, planner)
     base = _outline(step)
     if own is not None and own.leave:
@@ -104,7 +111,7 @@ def _back(step: StepRun, planner: Planner, projection: Projection, refused: list
         case Refuse(reason=reason):
             refused.append(f"{step.address} ({step.planned.name}): {reason}")
         case Reverse(goal=goal):
-            yield from _reversed(step, action, change, goal, planner, projection)
+            yield from reversed_step(base, step, (action, change), goal, planner, projection)
 
 
 def _declared_undo(step: StepRun, planner: Planner) -> StepUndo | None:
@@ -117,9 +124,12 @@ def _declared_undo(step: StepRun, planner: Planner) -> StepUndo | None:
     return next((own.undo for own in undone.step.undo.steps if own.id == step.planned.id), None)
 
 
-def _change(action: Action[Any], step: StepRun) -> Change[Any]:
+def changed_by(step: StepRun) -> tuple[Action[Any], Change[Any]]:
+    """Give what a step was, and what it changed."""
+    kind = action_type(step.planned.kind)
+    action = build(kind, step.arguments if step.arguments is not None else step.planned.arguments)
     ops = tuple(decode_op(op) for op in step.ops)
-    return Change(build(action.state, step.before), build(action.state, step.after), ops)
+    return action, Change(build(action.state, step.before), build(action.state, step.after), ops)
 
 
 def _outline(step: StepRun) -> PlannedStep:
@@ -142,17 +152,18 @@ def _outline(step: StepRun) -> PlannedStep:
     )
 
 
-def _reversed(
+def reversed_step(
+    base: PlannedStep,
     step: StepRun,
-    action: Action[Any],
-    change: Change[Any],
+    changed: tuple[Action[Any], Change[Any]],
     goal: AnyState,
     planner: Planner,
     projection: Projection,
 ) -> Iterator[PlannedStep]:
-    base = _outline(step)
+    """Yield the way from what *step* changed to *goal*, as *base*; first a question, where others changed it since."""
+    action, change = changed
     # What the undo of a later step leaves is what this step had left.
-    found = change.after if projection.touches(action) else action.probe_for(planner.read, goal)
+    found = change.after if projection.touches(action) else action.probe_for(projection.over(planner.read), goal)
     names = compared_fields(action.state)
     since = _changed(encode(change.after), encode(found), names)
     if since and not step.done and rest_of(action, found, change.after, step) is not None:
@@ -181,7 +192,7 @@ def _question(base: PlannedStep, since: tuple[str, ...]) -> PlannedStep:
     )
     confirm = build(action_type("human.confirm"), {"text": text})
     return PlannedStep(
-        address=f"{base.address}/sure",
+        address=f"{base.address}{SURE}",
         id=f"{base.id}-sure",
         name="Decide whether to go back over a later change",
         kind="human.confirm",
@@ -202,4 +213,7 @@ def _own_steps(step: StepRun, planner: Planner, steps: tuple[Step, ...]) -> Iter
         inner = replace(use, step=own, address=address, place="", section="steps")
         planned = plan_use(inner, planner.common(), Projection(), planner.desk)
         planner.uses[address] = inner
-        yield replace(planned, undo_of=step.address, name=f"Undo: {own.name or own.id}")
+        planned = replace(planned, undo_of=step.address, name=f"Undo: {own.name or own.id}")
+        if planned.writes:
+            planned = replace(planned, undo="reverse", undo_reason=f"{step.address} is carried out again")
+        yield planned

@@ -145,7 +145,8 @@ def _with_undo(
 ) -> StepAccount:
     if account.undo is None or undo is None or account.undo.kind == "leave":
         return account
-    takers = undoing.get(step.address, ())
+    # What its own undo steps took back is the first run's step when it comes again.
+    takers = undoing.get(step.address) or (undoing.get(step.planned.undo_of, ()) if undo.plan.again else ())
     if not takers:
         return account
     unfinished = next((taker for taker in takers if not taker.done or taker.status == "skipped"), None)

@@ -420,6 +420,42 @@ def test_the_audit_writes_nothing(sqlite_sample: Sample, tmp_path: Path) -> None
     assert any(sqlite_sample.old_mongo_rerun_id in line for line in run.steps[0].details)
 
 
+def test_the_undo_of_an_undo_is_the_restore_again(sqlite_sample: Sample, tmp_path: Path) -> None:
+    """Frozen, paused, pointed, refreshed and given back as at first; nobody chooses anew, everybody confirms anew."""
+    made, log = with_commands(sqlite_sample, tmp_path)
+    inputs = {"course_id": sqlite_sample.course_id}
+    run = made.run("restore-course", nobody(ANSWERS), inputs=inputs, answers=ANSWERS)
+    restored = pointers(sqlite_sample)
+    back = made.undo(run, nobody(UNDO))
+    assert (run.status, back.status) == ("succeeded", "undone")
+    log.write_text("")
+
+    again = made.undo(back, nobody(without("choice")))
+
+    assert again.status == "undone", [(step.address, step.error) for step in again.steps if step.error]
+    assert pointers(sqlite_sample) == restored
+    assert log.read_text().split() == ["freeze", "pause", "unfreeze", "resume"]
+    statuses = {step.address: step.status for step in again.steps}
+    assert statuses == {step.address: step.status for step in run.steps}
+    with sqlite_sample.open() as studio, studio.engine.connect() as connection:
+        reasons = [row.history_change_reason for row in connection.execute(history.select())]
+    assert [reasons.count(one.id) for one in (run, back, again)] == [1, 1, 1]
+
+
+def test_the_undo_of_an_undo_minds_what_pruning_took(sqlite_sample: Sample, tmp_path: Path) -> None:
+    """Pruned since the undo, the version is refused; with the dump that the first run was given, it is brought back."""
+    files = dumped(sqlite_sample, tmp_path, "bson")
+    made = workshop(sqlite_sample, tmp_path)
+    back = made.undo(restore(made, sqlite_sample, **files), nobody(UNDO))
+    sqlite_sample.prune(retain=0)
+
+    again = made.undo(back, nobody(without("choice")))
+
+    assert again.status == "undone", [(step.address, step.error) for step in again.steps if step.error]
+    assert pointers(sqlite_sample) == Pointers(sqlite_sample.good_draft, sqlite_sample.good_published)
+    assert again.step("bring_back").status == "changed"
+
+
 def test_the_undo_of_an_unfinished_restore_gives_back_once(sqlite_sample: Sample, tmp_path: Path) -> None:
     """What its undo gave back, the end of the run neither gives back again nor asks a person about."""
     made, log = with_commands(sqlite_sample, tmp_path)

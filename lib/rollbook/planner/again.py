@@ -1,0 +1,148 @@
+"""The undo of an undo: the first run's procedure again, in its order, as far as the undo took it back."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import field, replace
+from typing import Any, Final
+
+from ..action import Refuse, Reverse
+from ..dataclass import dataclass
+from ..errors import NotFoundError, UsageError
+from ..plan import Plan, PlannedStep
+from ..run import Run, StepRun
+from .planner import Planner
+from .projection import Projection
+from .scope import Known, Use
+from .step import outline
+from .undo import CHANGED, SURE, changed_by, refuse_undo, reversed_step
+
+_DECISIONS: Final = ("choose", "input")
+
+
+def plan_again(
+    undo: Run, first: Run, planner: Planner, *, to: str = "", known: Mapping[str, Known] | None = None
+) -> Plan:
+    """
+    Plan how to take *undo* back, the undo of *first*: what it took back is brought about again, under the same guards.
+
+    The steps of *first* come again in their order: what is read is read, what is asked is asked, and an answer that
+    decided something is what it was. A change that was reversed goes back to just what it had led to; where the
+    runbook's own `undo:` steps took a step back, the step is carried out again. What counts once and was left standing
+    is not done twice. With *to*, a step of *undo*, its later steps only are taken back. *known* steps are over.
+    """
+    planner.answers = {**planner.answers, **_decisions(first, planner.answers)}
+    way = _Way(undo, first, planner)
+    made = planner.plan(known, instead=way.step)
+    if way.refused:
+        raise refuse_undo(undo, way.refused)
+    end = _end(made.steps, undo, to)
+    steps = [part for step in made.steps if step.address not in end for part in (*way.sure.get(step.address, ()), step)]
+    return replace(
+        made,
+        title=f"{first.plan.title.removesuffix(_AGAIN)}{_AGAIN}",
+        steps=tuple(steps),
+        undo_of=undo.id,
+        undo_to=to,
+        again=first.id,
+        until="",
+    )
+
+
+_AGAIN: Final = ", again"
+
+
+def _decisions(first: Run, given: Mapping[str, str]) -> dict[str, str]:
+    """Give the answers that decided what the run was about; raise `UsageError` where another is *given*."""
+    steps = {step.address: step.planned for step in first.steps}
+    decided: dict[str, str] = {}
+    for answer in first.answers:
+        step = steps.get(answer.address)
+        if step is None or not isinstance(step.prompt, dict) or step.prompt.get("kind") not in _DECISIONS:
+            continue
+        text = answer.value if isinstance(answer.value, str) else json.dumps(answer.value)
+        other = given.get(step.address, given.get(step.id, text))
+        if other not in (text, "default"):
+            raise UsageError(
+                f"--answer {step.address}={other}: run {first.id} was decided as {text}, and that comes again.",
+                advice="Leave the answer out; or start a new run to decide otherwise.",
+            )
+        decided[step.address] = text
+    return decided
+
+
+def _end(steps: Iterable[PlannedStep], undo: Run, to: str) -> frozenset[str]:
+    """Name the steps that the step *to* of the undo, which stays, keeps from coming again: its own and those behind."""
+    if not to:
+        return frozenset()
+    found = next((step for step in undo.steps if to in (step.address, step.planned.id)), None)
+    if found is None:
+        raise NotFoundError(f"Run {undo.id} has no step {to!r}.", advice="`status RUN` lists its steps.")
+    own = [step.address for step in steps if step.section == "steps"]
+    last = found.planned.undo_of
+    return frozenset(own[own.index(last) :] if last in own else ())
+
+
+@dataclass(slots=True)
+class _Way:
+    """Says how each step of the first run comes again: *sure* are questions before one, *refused* what cannot."""
+
+    undo: Run
+    first: Run
+    planner: Planner
+    sure: dict[str, tuple[PlannedStep, ...]] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
+    backs: dict[str, list[StepRun]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.backs = {}
+        for step in self.undo.steps:
+            if step.planned.undo_of and not step.address.endswith(SURE):
+                self.backs.setdefault(step.planned.undo_of, []).append(step)
+
+    def step(self, use: Use, projection: Projection) -> PlannedStep | None:
+        """Give the step in its other form; None where it is planned like in any run, as all of `finally` is."""
+        past = self.first.step(use.address)
+        if use.section == "finally":
+            return None
+        if past is not None and past.planned.verdict == "skip":
+            # What stood already when it came again at first stands still; what took no part may do so now.
+            return self._stands(use, past, past.reason) if past.planned.undo_of else None
+        if past is None or not past.done or past.status == "skipped":
+            return self._stands(use, past, "the first run did not do it")
+        if not (past.ops and past.status in CHANGED):
+            return None
+        backs = self.backs.get(use.address, [])
+        if use.step.undo is not None and use.step.undo.steps:
+            began = any(back.started_at for back in backs)
+            return None if began else self._stands(use, past, "the undo did not take it back")
+        reversed_ = next((back for back in backs if back.ops and back.status in CHANGED), None)
+        if reversed_ is not None:
+            return self._reversed(use, reversed_, projection)
+        left = any(back.planned.verdict == "skip" for back in backs)
+        if left and past.planned.effect != "once":
+            return None
+        return self._stands(use, past, "the undo left it as it was" if left else "the undo did not take it back")
+
+    @staticmethod
+    def _stands(use: Use, past: StepRun | None, reason: str) -> PlannedStep:
+        outputs = past.outputs if past else None
+        return replace(outline(use), verdict="skip", reason=reason, outputs=outputs, undo_of=f"undo/{use.address}")
+
+    def _reversed(self, use: Use, back: StepRun, projection: Projection) -> PlannedStep:
+        arguments = back.arguments if back.arguments is not None else back.planned.arguments
+        base = replace(
+            outline(use, self.planner.estimates.get(use.address)),
+            arguments=arguments,
+            targets=back.planned.targets,
+            undo_of=back.address,
+        )
+        action, change = changed_by(back)
+        decision: Any = action.undo(change)
+        match decision:
+            case Reverse(goal=goal):
+                *asked, planned = reversed_step(base, back, (action, change), goal, self.planner, projection)
+                self.sure[use.address] = tuple(asked)
+                return planned
+            case Refuse(reason=reason):
+                self.refused.append(f"{use.address} ({use.step.name}): {reason}")
+        return replace(base, verdict="skip", reason=f"stays as it is: {decision.reason}")
