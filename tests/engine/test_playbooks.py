@@ -236,6 +236,17 @@ def test_an_undo_takes_every_environment_back(scene: Workshop) -> None:
     assert (first.address, first.environment, first.targets) == ("undo/both@prod/end", "prod", ("prod:box",))
 
 
+def test_the_undo_of_a_playbooks_undo_writes_it_all_again(scene: Workshop) -> None:
+    """Each stage comes again in its environment, its gate is asked again, and what counts once is not."""
+    undo = scene.undo(scene.run("scene", nobody(ANSWERS), answers=ANSWERS))
+    assert files(scene.folder) == {"count.txt": WANTED["count.txt"]}
+
+    again = scene.undo(undo, nobody({"both-gate": "yes"}))
+
+    assert again.status == "undone", [(step.address, step.error) for step in again.steps if step.error]
+    assert files(scene.folder) == WANTED
+
+
 FAILING = """
 stages:
   - name: Try it in both

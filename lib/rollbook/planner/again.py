@@ -77,7 +77,7 @@ def _end(steps: Iterable[PlannedStep], undo: Run, to: str) -> frozenset[str]:
     found = next((step for step in undo.steps if to in (step.address, step.planned.id)), None)
     if found is None:
         raise NotFoundError(f"Run {undo.id} has no step {to!r}.", advice="`status RUN` lists its steps.")
-    own = [step.address for step in steps if step.section == "steps"]
+    own = [step.address for step in steps if step.section != "finally"]
     last = found.planned.undo_of
     return frozenset(own[own.index(last) :] if last in own else ())
 
@@ -100,9 +100,9 @@ class _Way:
                 self.backs.setdefault(step.planned.undo_of, []).append(step)
 
     def step(self, use: Use, projection: Projection) -> PlannedStep | None:
-        """Give the step in its other form; None where it is planned like in any run, as all of `finally` is."""
+        """Give the step in its other form; None where it is planned like in any run, as what ends one is."""
         past = self.first.step(use.address)
-        if use.section == "finally":
+        if use.section != "steps":
             return None
         if past is not None and past.planned.verdict == "skip":
             # What stood already when it came again at first stands still; what took no part may do so now.
