@@ -27,7 +27,7 @@ def test_one_failure_fails_and_every_result_is_told() -> None:
 
     assert not outcome.passed
     head, home, api, search = outcome.message.splitlines()
-    assert head == "1 of 3 checks passed"
+    assert head == "1 of 3 checks passed, FAILED: API, Search"
     assert home.startswith("ok     Home")
     assert api.startswith("FAILED API")
     assert "status 502, wanted 200" in api

@@ -1,6 +1,8 @@
 """Laws of http targets, against a small server on loopback."""
 
 import json
+import subprocess
+import sys
 import threading
 import time
 import urllib.parse
@@ -321,3 +323,36 @@ def test_a_site_that_answers_is_in_order(pool: TargetPool) -> None:
     """Any answer proves that a site is there."""
     assert {finding.severity for finding in pool.target("site").check()} == {"ok"}
     assert {finding.severity for finding in pool.target("hook").check()} == {"ok"}
+
+
+def test_the_driver_is_loaded_by_many_threads_at_once() -> None:
+    """Requests that begin together in a fresh process do not lock each other out of its modules, however slow a disk."""
+    program = """
+import sys, time
+from concurrent.futures import ThreadPoolExecutor
+from rollbook.errors import Unreachable
+from rollbook.targets import Redactor, SecretStore, TargetPool
+from rollbook.targets.base import TargetSpec
+
+class SlowDisk:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        time.sleep(0.01 if name.startswith("urllib3") else 0)
+
+sys.meta_path.insert(0, SlowDisk)
+spec, redactor = TargetSpec("site", "http", {"base_url": "http://127.0.0.1:1"}), Redactor()
+site = TargetPool({"site": spec}, SecretStore({}, redactor), redactor).reader("site")
+
+def ask(number):
+    time.sleep(number * float(sys.argv[1]))
+    try:
+        site.get("/")
+    except Unreachable:
+        return True
+
+with ThreadPoolExecutor(16) as threads:
+    assert all(threads.map(ask, range(16)))
+"""
+    for apart in ("0.01", "0.02", "0.03", "0.07", "0.01", "0.07"):
+        done = subprocess.run([sys.executable, "-c", program, apart], check=False, capture_output=True, timeout=60)
+        assert done.returncode == 0, done.stderr.decode()

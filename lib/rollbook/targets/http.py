@@ -1,9 +1,11 @@
 """Sites and webhooks."""
 
+import importlib
 import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from threading import Lock
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from ..errors import Interrupted, TargetError, Unreachable
@@ -26,7 +28,14 @@ if TYPE_CHECKING:
 _KEPT: Final = 1 << 16
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
+_LOADING: Final = Lock()
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+
+
+def _load() -> None:
+    """Load the driver in one thread: its modules import each other in a circle, in which two threads get stuck."""
+    with _LOADING:
+        importlib.import_module(".http_exchange", __package__)
 
 
 class HttpTarget(BaseTarget[HttpSettings]):
@@ -87,6 +96,7 @@ class HttpTarget(BaseTarget[HttpSettings]):
 
         Raises `TargetError` for another host, and for what is no address of http or https.
         """
+        _load()
         wanted, base = self.secrets.resolve(url), self.secrets.resolve(self.settings.base_url or "")
         if not is_absolute(wanted):
             if not base:

@@ -21,6 +21,7 @@ from .repository import Expected, Repository, listed
 _NO_REF: Final = "''"
 _COMMIT: Final = Unknown("commit of the revert")
 _SHOWN: Final = 20
+_KEPT: Final = 500
 # The tree was computed while planning; it is computed again here, for planning left nothing behind.
 _MAKE: Final = """\
 set -e
@@ -42,7 +43,8 @@ class RevertState:
     """
     What is checked out, on which commit (*base*) the branch is made, and the tree of the *made* branch.
 
-    *tree* is what the revert gives; *kept* says why the branch stays after an undo.
+    *tree* is what the revert gives, *count* how many files change in it, *changed* the first five hundred of them;
+    *kept* says why the branch stays after an undo.
     """
 
     on: str
@@ -52,6 +54,7 @@ class RevertState:
     of: str = evidence(default="")
     back_to: str = evidence(default="")
     told: str = evidence(default="")
+    count: int = evidence(default=0)
     changed: tuple[str, ...] = evidence(default=())
     commit: str | Unknown | None = evidence(default=None)
     kept: str = evidence(default="")
@@ -119,7 +122,16 @@ merge only: the number of the parent that was deployed before, see `git show --n
         if on != self._ref:
             repository.require_clean(wanted, move_mark(on, self._ref))
         return RevertState(
-            on, base, made, wanted.tree, deploy.last.id, deploy.before.id, deploy.label, wanted.changed, tip
+            on,
+            base,
+            made,
+            wanted.tree,
+            deploy.last.id,
+            deploy.before.id,
+            deploy.label,
+            len(wanted.changed),
+            wanted.changed[:_KEPT],
+            tip,
         )
 
     def _made(self, repository: Repository, tip: str | None, wanted: Expected) -> str | None:
@@ -150,7 +162,7 @@ merge only: the number of the parent that was deployed before, see `git show --n
 
     def desired(self, before: RevertState) -> RevertState:
         """Want the branch, checked out; nothing where the deploy is taken back already."""
-        if before.made is None and not before.changed:
+        if before.made is None and not before.count:
             return before
         return replace(before, on=self._ref, made=before.tree, commit=before.commit or _COMMIT)
 
@@ -208,6 +220,6 @@ merge only: the number of the parent that was deployed before, see `git show --n
         if found.kept:
             return (found.kept,)
         files = [f"    {path}" for path in found.changed[:_SHOWN]]
-        more = [f"    … and {len(found.changed) - _SHOWN} more"] if len(found.changed) > _SHOWN else []
-        head = [f"takes back {found.told}; {len(found.changed)} files change:"] if found.told else []
+        more = [f"    … and {found.count - _SHOWN} more"] if found.count > _SHOWN else []
+        head = [f"takes back {found.told}; {found.count} files change:"] if found.told else []
         return (*head, *files, *more, "hooks of the repository do not run (core.hooksPath=/dev/null)")

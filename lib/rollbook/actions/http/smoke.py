@@ -94,5 +94,7 @@ class HttpSmoke(Assertion):
             check.name: {"passed": outcome.passed, "message": outcome.message, **outcome.seen}
             for check, outcome in named
         }
-        head = f"{good} of {len(outcomes)} checks passed"
+        failed = [check.name for check, outcome in named if not outcome.passed]
+        told = f", FAILED: {', '.join(failed)}" if failed else ""
+        head = f"{good} of {len(outcomes)} checks passed{told}"
         return Outcome(good == len(outcomes), "\n".join((head, *lines)), {"checks": seen, "passed": good})
