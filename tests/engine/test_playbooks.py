@@ -416,7 +416,7 @@ def test_an_urgent_stage_comes_before_questions_that_have_time(scene: Workshop) 
     none = scene.planner("hurry", answers={"harm": "no"}).plan()
     run = scene.run("hurry", nobody({"harm": "yes"}))
 
-    assert [step.verdict for step in harm.steps] == ["ask", "create", "run", "unknown", "unknown", "unknown"]
+    assert [step.verdict for step in harm.steps] == ["ask", "create", "run", "unknown", "ask", "unknown"]
     assert [step.verdict for step in none.steps] == ["ask", "skip", "ask", "create", "run", "unknown"]
     assert (run.status, run.waiting_for) == ("waiting", "calm")
     assert files(scene.folder)["first.txt"] == "first blue\n"

@@ -169,7 +169,8 @@ class Walk:
             and (step.address not in before or before[step.address].binding() != step.binding())
         )
         self._look_at(plan)
-        if any(step.writes for step in fresh):
+        # What is not known even now is agreed to when it is reached.
+        if any(step.writes and step.verdict != "unknown" for step in fresh):
             agreed = session.asker.agree(plan, fresh, why)
             if agreed is None:
                 text = f"the newly planned steps must be agreed to: {why}"

@@ -7,6 +7,7 @@ from ..dataclass import dataclass
 from ..errors import NotFoundError, RollbookError
 from ..expressions import render
 from ..plan import PlannedLock, Section
+from ..registry import action_type
 from ..runbook import Runbook, Stage, Step, convert_inputs
 from ..values import Plain, Unknown
 from .environment import Environment, require_targets, stage_environments
@@ -34,9 +35,7 @@ class Expansion:
     def uses(self, steps: Sequence[Step], scope: Scope, section: Section, phase: str = "") -> Iterator[Use]:
         """Yield each use, after those before it were planned: what a step takes part in may hang on them."""
         for step in steps:
-            held = (
-                f"it is planned when the urgent stage {self.urgent} is over" if self.urgent and not scope.prefix else ""
-            )
+            held = "" if scope.prefix else self._held(step)
             use = Use(step, scope, f"{scope.prefix}{step.id}", section, step.phase or phase, held=held)
             if step.stage is not None:
                 yield from self._staged(use, step.stage)
@@ -48,6 +47,12 @@ class Expansion:
                 yield from self._looped(use)
             else:
                 yield from self._members(use)
+
+    def _held(self, step: Step) -> str:
+        """Say why a step after an urgent stage must wait; a question reads nothing, so it is shown as it is."""
+        if not self.urgent or (step.kind and action_type(step.kind).family == "question"):
+            return ""
+        return f"it is planned when the urgent stage {self.urgent} is over"
 
     def _staged(self, use: Use, stage: Stage) -> Iterator[Use]:
         """Yield a stage once for each of its environments, its gate before each."""
