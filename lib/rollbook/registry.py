@@ -79,6 +79,7 @@ BUILTINS: Final[Mapping[str, str]] = {
     "search.rebuild": "rollbook.actions.search.rebuild:SearchRebuild",
     "service.maintenance": "rollbook.actions.service.maintenance:ServiceMaintenance",
     "service.state": "rollbook.actions.service.state:ServiceState",
+    "postgres.fence": "rollbook.actions.postgres.fence:PostgresFence",
     "shell.run": "rollbook.actions.shell.run:ShellRun",
     "sql.recover": "rollbook.actions.sql.recover:Recover",
     "value.set": "rollbook.actions.core.value_set:ValueSet",

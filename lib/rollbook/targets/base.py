@@ -200,6 +200,9 @@ class PostgresReader(SqlReader, Protocol):
     ) -> Iterator[dict[str, Plain]]:
         """Stream a query's rows as `rows` does, from another database of the server. Raises as `rows` does."""
 
+    def accounts(self) -> tuple[str, ...]:
+        """Name the roles that Rollbook itself uses, the one that writes first."""
+
     def catalog(self, database: str) -> "Catalog":
         """Read what tables a database of the server has and what holds between them. Raises `Unreachable`."""
 

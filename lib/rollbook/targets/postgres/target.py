@@ -34,6 +34,8 @@ _CARRIERS: Final[Mapping[str, str]] = {
     "postgres.columns_back": "recovery:columns_back",
     "postgres.settle_recovery": "settling:settle_recovery",
     "postgres.recovery_out": "unrecovery:recovery_out",
+    "postgres.fence_set": "fencing:fence_set",
+    "postgres.sessions_end": "fencing:sessions_end",
 }
 
 
@@ -67,6 +69,14 @@ class PostgresTarget(SqlTarget):
         """Open a connection under the pinned settings of `session`; the caller closes it. Raises `Unreachable`."""
         return connect(self.address(database, reading=reading), label=self.surroundings.label, reading=reading)
 
+    def accounts(self) -> tuple[str, ...]:
+        """Name the roles of its accounts, the one that writes first; they are asked for where no address names them."""
+        found = []
+        for reading in (False, True):
+            with closing(self.connect(self.postgres.maintenance, reading=reading)) as connection:
+                found.append(str(connection.info.user))
+        return tuple(dict.fromkeys(found))
+
     def make_reader(self, settings: SqlSettings) -> "PostgresProbe":
         """Make the side that only reads."""
         return PostgresProbe(self, settings)
@@ -90,6 +100,7 @@ class PostgresProbe(SqlProbe, PostgresReader):
         super().__init__(target, settings)
         self._live: Callable[[], str] = lambda: target.database
         self._connect_to: Callable[[str], Connection] = lambda database: target.connect(database, reading=True)
+        self._accounts = target.accounts
         self._maintenance = target.postgres.maintenance
         self._programs = target.postgres.programs
 
@@ -118,6 +129,10 @@ class PostgresProbe(SqlProbe, PostgresReader):
         """
         self.require_query(query)
         return self._stream_once(database, query, parameters or {})
+
+    def accounts(self) -> tuple[str, ...]:
+        """Name the roles that Rollbook itself uses, the one that writes first."""
+        return self._accounts()
 
     def catalog(self, database: str) -> Catalog:
         """Read what tables a database of the server has and what holds between them. Raises `Unreachable`."""

@@ -7,7 +7,7 @@ from ...errors import StepFailed, TargetError, Unreachable
 
 
 @contextmanager
-def worded() -> Iterator[None]:
+def worded(what: str = "the pass") -> Iterator[None]:
     """Turn the driver's errors into ours, with the table and the constraint that the server names."""
     import psycopg
 
@@ -23,11 +23,12 @@ def worded() -> Iterator[None]:
         ) from error
     except psycopg.OperationalError as error:
         raise Unreachable(
-            f"PostgreSQL ended the pass: {error}".strip(), advice="Nothing of it was kept: begin it again."
+            f"PostgreSQL ended {what}: {error}".strip(), advice="Resume: what is there is looked at first."
         ) from error
     except psycopg.Error as error:
         raise TargetError(
-            f"PostgreSQL refused a statement of the pass: {error}".strip(), advice="Nothing of the pass was kept."
+            f"PostgreSQL refused a statement of {what}: {error}".strip(),
+            advice="Nothing of its transaction was kept. `doctor` tells which rights the account lacks.",
         ) from error
 
 
