@@ -194,9 +194,10 @@ def _targets(kind: type[Action[Any]], arguments: Mapping[str, Plain]) -> tuple[s
     named = []
     for reference, default in _references(cast("Any", kind)).items():
         value = arguments.get(reference, default)
-        name = getattr(value, "name", value)
-        if isinstance(name, str) and name not in named:
-            named.append(name)
+        for one in value if isinstance(value, list | tuple) else (value,):
+            name = getattr(one, "name", one)
+            if isinstance(name, str) and name not in named:
+                named.append(name)
     return tuple(named)
 
 

@@ -12,7 +12,7 @@ _TAGS: Final = {"base": "rbbase", "kept": "rbkept"}
 _LONGEST: Final = 63  # bytes of a name
 _RUN: Final = 27  # letters of a run's id
 _BUILT: Final = "_rbnew_"
-_MARK: Final = re.compile(r"rollbook (\S+) (\w+) of (.+)", re.DOTALL)
+_MARK: Final = re.compile(r"rollbook (\S+) (\w+) of ([^\n]+)(?:\n.*)?", re.DOTALL)  # more may be noted below
 
 
 def scratch_name(live: str, role: Role, run: str) -> str:

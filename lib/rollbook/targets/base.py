@@ -231,6 +231,24 @@ class PostgresReader(SqlReader, Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class PoolState:
+    """A pool of a pooler, by the name that its clients use."""
+
+    name: str
+    paused: bool
+
+
+@runtime_checkable
+class PoolerReader(Reader, Protocol):
+    """Asks a pooler about its pools."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("pgbouncer",)
+
+    def pools(self, database: str) -> tuple[PoolState, ...]:
+        """List the pools that lead to a database of the server. Raises `Unreachable`."""
+
+
 @runtime_checkable
 class MongoReader(Reader, Protocol):
     """Queries a MongoDB database on the primary with majority read concern."""

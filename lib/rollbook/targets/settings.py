@@ -96,6 +96,16 @@ class PostgresSettings(SqlSettings):
 
 
 @dataclass(frozen=True, slots=True)
+class PgbouncerSettings:
+    """The settings of `kind: pgbouncer`: its admin console."""
+
+    host: str = field(metadata={"help": "host name or address, or the folder of its socket"})
+    port: int | None = field(default=None, metadata={"help": "6432 unless given"})
+    user: str | None = field(default=None, metadata={"help": "one of its admin_users"})
+    password: Secret | None = field(default=None, metadata={"help": 'the account\'s password: {secret: "env:NAME"}'})
+
+
+@dataclass(frozen=True, slots=True)
 class MarkerSettings:
     """A document by which a database is known."""
 

@@ -108,9 +108,9 @@ def carry(
         resolve(work, terms.policy)
         for one in read.counted:
             settle_counted(work, one)
-        counts = _export_conflicts(restored, errand.exports, final=final)
+        counts = export_conflicts_of(restored, errand.exports, final=final)
         if final:
-            _require_settled(restored, terms.policy)
+            require_settled(restored, terms.policy)
         apply(work, read.counted)
         moved = advance_sequences(restored, work.catalog, read.theirs)
         told = _told(read, counts, moved, errand.exports)
@@ -181,7 +181,7 @@ def _export_tables(live: "Connection", theirs: Catalog, names: Sequence[Name], e
         exports.add(f"rows of {name}", f"only-live-{name.schema}.{name.name}.csv".replace("/", "_"), fill)
 
 
-def _export_conflicts(restored: "Connection", exports: Exports | None, *, final: bool) -> Mapping[str, int]:
+def export_conflicts_of(restored: "Connection", exports: Exports | None, *, final: bool) -> Mapping[str, int]:
     """Count the conflicts by kind, table and how they were settled, and write them, and cells without a place, out."""
     counts = count_conflicts(restored)
     if exports is not None:
@@ -211,7 +211,8 @@ def _told(read: _Read, counts: Mapping[str, int], moved: Sequence[Moved], export
     )
 
 
-def _require_settled(restored: "Connection", policy: Policy) -> None:
+def require_settled(restored: "Connection", policy: Policy) -> None:
+    """Raise ConflictsFound where the policy does not settle every conflict of this pass."""
     if policy.choice in ("ask", "stop"):
         halting = tuple(one for one in read_conflicts(restored) if policy.halts(one))
         if halting:

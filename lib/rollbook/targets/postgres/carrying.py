@@ -12,6 +12,7 @@ from ...postgres.conflict import Conflict, Kind, Policy, Side
 from ...postgres.names import Name
 from ...postgres.passes import Exported, Mark
 from ...postgres.rules import rules_with
+from ...postgres.swapping import SwapBack
 from .carry import ConflictsFound, Errand, Sources, carry
 from .decisions import read_decisions, write_decisions
 from .exporting import Exports
@@ -38,15 +39,15 @@ def carry_pass(target: "PostgresTarget", op: CarryPass, execution: Execution) ->
         done = carry(
             sources,
             final=op.final,
-            policy=Policy(op.conflicts, _answers({**decided, **op.answers})),
+            policy=Policy(op.conflicts, answers_of({**decided, **op.answers})),
             untouched=[name_of(text) for text in op.untouched],
             rules=rules_with(op.tables),
-            errand=Errand(Mark(op.run, op.number), exports, _Watch(execution)),
+            errand=Errand(Mark(op.run, op.number), exports, Watching(execution)),
         )
     except ConflictsFound as found:
         if op.conflicts == "ask":
             write_decisions(path, decided, found.conflicts)
-        raise _unsettled(op, found.conflicts, exports.files) from found
+        raise unsettled(op, found.conflicts, exports.files) from found
     if op.conflicts == "ask" and not op.final and done.conflicts:
         _ask_early(target, op, path, decided)
     return OpResult(
@@ -61,7 +62,7 @@ def name_of(text: str) -> Name:
     return Name(schema or "public", name)
 
 
-class _Watch:
+class Watching:
     """Tells how many rows were looked at, and stops between two batches when somebody asks to."""
 
     def __init__(self, execution: Execution) -> None:
@@ -69,13 +70,15 @@ class _Watch:
         self._rows = 0
 
     def __call__(self, rows: int) -> None:
+        """Tell of *rows* more. Raises `Interrupted`."""
         self._rows += rows
         self._execution.progress(self._rows, None, "rows")
         if self._execution.stopping():
             raise Interrupted("the pass was stopped; nothing of it was kept")
 
 
-def _answers(written: Mapping[str, Side]) -> Mapping[tuple[Kind, Name], Side]:
+def answers_of(written: Mapping[str, Side]) -> Mapping[tuple[Kind, Name], Side]:
+    """Read answers by "kind table". Raises StepFailed for a kind that does not exist."""
     found = {}
     for text, side in written.items():
         kind, _, table = text.partition(" ")
@@ -93,7 +96,8 @@ def _ask_early(target: "PostgresTarget", op: CarryPass, path: Path, decided: Map
         write_decisions(path, decided, tuple(read_conflicts(restored)))
 
 
-def _unsettled(op: CarryPass, found: tuple[Conflict, ...], files: list[Exported]) -> StepFailed:
+def unsettled(op: CarryPass | SwapBack, found: tuple[Conflict, ...], files: list[Exported]) -> StepFailed:
+    """Make the error that names the conflicts, the file with both sides, and where to decide."""
     kinds = dict.fromkeys(f"{one.kind} in {one.table}" for one in found)
     shown = "; ".join(list(kinds)[:10]) + (f" and {len(kinds) - 10} more" if len(kinds) > 10 else "")
     listed = next((one.path for one in files if one.what == "conflicts"), op.folder)

@@ -24,9 +24,9 @@ Write = Callable[[bytes], object]
 _HEADS = ("table", "key", "kind", "about", "settled", "live", "backup")
 
 
-def export_table(connection: "Connection", table: Table, write: Write) -> int:
-    """Write all rows of a table as CSV with a head, a piece at a time; gives how many there were."""
-    statement = f"COPY (SELECT * FROM {table.relation}) TO STDOUT (FORMAT csv, HEADER)"
+def export_table(connection: "Connection", table: Table, write: Write, *, where: str = "true") -> int:
+    """Write the rows of a table, `t`, as CSV with a head, a piece at a time; gives how many there were."""
+    statement = f"COPY (SELECT t.* FROM {table.relation} AS t WHERE {where}) TO STDOUT (FORMAT csv, HEADER)"
     with connection.cursor() as cursor:
         with cursor.copy(statement.encode()) as copy:
             for piece in copy:

@@ -1,23 +1,28 @@
 """PostgreSQL as a target: a database, and what is done with whole databases of its server."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
+from ...errors import Unreachable
 from ...ops import Execution, Op, OpResult
 from ...postgres.catalog import Catalog
 from ...postgres.loss import Depth, TableLoss
 from ...postgres.objects import Objects
 from ...postgres.recovering import Recovery
 from ...values import Plain
-from ..base import PostgresReader
+from ..base import Finding, PostgresReader, TargetSpec
 from ..settings import PostgresSettings, SqlSettings
 from ..sql import SqlProbe, SqlTarget
+from ..sql_lock import SqlLock
+from ..surroundings import Surroundings
 from .session import connect
 from .wording import asked
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
     from .session import Connection
 
 Carrier = Callable[["PostgresTarget", Op, Execution], OpResult]
@@ -36,6 +41,10 @@ _CARRIERS: Final[Mapping[str, str]] = {
     "postgres.recovery_out": "unrecovery:recovery_out",
     "postgres.fence_set": "fencing:fence_set",
     "postgres.sessions_end": "fencing:sessions_end",
+    "postgres.swap": "swapping:swap",
+    "postgres.swap_back": "swapping_back:swap_back",
+    "postgres.stale_sessions_end": "standby:stale_sessions_end",
+    "postgres.database_drop": "dropping:database_drop",
 }
 
 
@@ -43,6 +52,10 @@ class PostgresTarget(SqlTarget):
     """A PostgreSQL database, able to write."""
 
     kind_name: ClassVar[str] = "postgres"
+
+    def __init__(self, spec: TargetSpec, settings: SqlSettings, surroundings: Surroundings) -> None:
+        super().__init__(spec, settings, surroundings)
+        self._maintenance: Engine | None = None
 
     @property
     def postgres(self) -> PostgresSettings:
@@ -77,9 +90,34 @@ class PostgresTarget(SqlTarget):
                 found.append(str(connection.info.user))
         return tuple(dict.fromkeys(found))
 
+    def reader(self) -> "PostgresProbe":
+        """Give the side that only reads, with the account that the inventory names for it."""
+        return cast("PostgresProbe", super().reader())
+
     def make_reader(self, settings: SqlSettings) -> "PostgresProbe":
         """Make the side that only reads."""
         return PostgresProbe(self, settings)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Look at rights and surroundings, from the maintenance database where the live one is closed for a swap."""
+        from .preflight import look
+
+        return (*(() if self.reader().closed() else super().findings()), *look(self))
+
+    def lock(self, name: str) -> AbstractContextManager[None]:
+        """Give a lock whose session is in the maintenance database: one in the live database would keep its name."""
+        with self.guard:
+            if self._maintenance is None:
+                self._maintenance = self.connect_with(self.settings, reading=False, database=self.postgres.maintenance)
+        return SqlLock(self.name, self._maintenance, f"{self.database} {name}")
+
+    def close(self) -> None:
+        """Close every connection."""
+        super().close()
+        with self.guard:
+            if self._maintenance is not None:
+                self._maintenance.dispose()
+            self._maintenance = None
 
     def execute(self, op: Op, execution: Execution) -> OpResult:
         """Carry out a compound op of PostgreSQL's, or what every SQL database can."""
@@ -113,6 +151,26 @@ class PostgresProbe(SqlProbe, PostgresReader):
     def maintenance(self) -> str:
         """The name of the database from which others are made, renamed and dropped."""
         return self._maintenance
+
+    def identity(self) -> Mapping[str, str]:
+        """Read which database this is; where it is closed for a swap, the server tells it from beside."""
+        if not self.closed():
+            return super().identity()
+        with closing(self._connect_to(self._maintenance)) as connection:
+            allowed = "SELECT has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')"
+            if connection.execute(allowed).fetchone() != (True,):
+                return {"database": self.database}
+            row = connection.execute("SELECT system_identifier::text FROM pg_control_system()").fetchone()
+        return {"database": self.database, "system_identifier": str(row[0]) if row else ""}
+
+    def closed(self) -> bool:
+        """Tell whether the live database takes no connections at present, as in the middle of a swap."""
+        query = "SELECT datallowconn FROM pg_catalog.pg_database WHERE datname = %s"
+        try:
+            with closing(self._connect_to(self._maintenance)) as connection:
+                return connection.execute(query, (self.database,)).fetchone() == (False,)
+        except Unreachable:
+            return False  # whoever asks next says why
 
     @property
     def programs(self) -> str | None:

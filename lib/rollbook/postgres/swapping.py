@@ -1,0 +1,186 @@
+"""The ops that put one database in the place of another, and back."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import field
+from typing import ClassVar, Self
+
+from ..dataclass import dataclass
+from ..errors import SchemaError
+from ..ops import Op
+from ..schema import build, encode
+from .conflict import Choice, Side
+from .names import literal, quote
+from .scratch import Mark
+
+
+@dataclass(frozen=True, slots=True)
+class SwapRecord:
+    """
+    What is known of the new live database at the moment of the swap, so that what is written since can be found.
+
+    *xid* is the swap's transaction, *writes* the counters of every table. It stands in the kept database's comment.
+    """
+
+    at: str
+    xid: int
+    writes: Mapping[str, str] = field(default_factory=dict)
+
+    def beside(self, mark: Mark) -> str:
+        """Give the comment with the mark."""
+        return f"{mark}\n{json.dumps(encode(self), sort_keys=True)}"
+
+    @classmethod
+    def parse(cls, comment: str) -> Self | None:
+        """Read it from a comment; None where there is none."""
+        _, _, text = comment.partition("\n")
+        try:
+            return build(cls, json.loads(text))
+        except (ValueError, SchemaError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Swap(Op):
+    """
+    Put *incoming* in the place of *live*, which is kept under the name *kept*, closed.
+
+    The databases are those with these OIDs, whatever their names are by then.
+    """
+
+    op: ClassVar[str] = "postgres.swap"
+    target: str
+    maintenance: str
+    live: str
+    incoming: str
+    kept: str
+    live_oid: int
+    incoming_oid: int | None
+    run: str
+    patience: float = 60.0  # seconds
+
+    def closing(self) -> tuple[str, ...]:
+        """Give what keeps everybody out of both, committed before sessions are ended."""
+        return tuple(f"ALTER DATABASE {quote(name)} ALLOW_CONNECTIONS false" for name in (self.live, self.incoming))
+
+    def renames(self, comment: str, kept: str, limit: int) -> tuple[str, ...]:
+        """Give the transaction that is the swap; what stood on the old live one goes over to the new one."""
+        return (
+            f"ALTER DATABASE {quote(self.live)} RENAME TO {quote(self.kept)}",
+            f"ALTER DATABASE {quote(self.incoming)} RENAME TO {quote(self.live)}",
+            f"COMMENT ON DATABASE {quote(self.kept)} IS {literal(kept)}",
+            f"COMMENT ON DATABASE {quote(self.live)} IS {literal(comment or None)}",
+            f"ALTER DATABASE {quote(self.live)} CONNECTION LIMIT {limit}",
+            f"ALTER DATABASE {quote(self.live)} ALLOW_CONNECTIONS true",
+        )
+
+    def render(self) -> tuple[str, ...]:
+        """Give the statements in their order."""
+        other = f"that of {self.incoming}" if self.incoming_oid is None else str(self.incoming_oid)
+        oids = f"OID {self.live_oid} and {other}"
+        renames = self.renames("‹comment of the live database›", f"‹{Mark(self.run, 'kept', self.live)}›", -1)[:2]
+        return (
+            f"[{self.maintenance}] owner, grants and settings of {self.live} onto {self.incoming}, where they differ",
+            *(f"  {statement}" for statement in self.closing()),
+            f"  SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datid IN ({oids}), until none is left",
+            f"[{self.live}] compare the counters of written rows with those of the final pass",
+            f"[{self.incoming}] DROP SCHEMA IF EXISTS rollbook CASCADE",
+            f"[{self.maintenance}] BEGIN",
+            *(f"  {statement}" for statement in renames),
+            f"  comments and the connection limit of {self.live} onto the new one",
+            f"  ALTER DATABASE {quote(self.live)} ALLOW_CONNECTIONS true",
+            "  COMMIT",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SwapBack(Op):
+    """
+    Put the *kept* database back in its place; what was written to *live* since the swap is carried into it before.
+
+    *live* becomes *incoming* again. Databases are told by their OIDs.
+    """
+
+    op: ClassVar[str] = "postgres.swap_back"
+    target: str
+    maintenance: str
+    live: str
+    incoming: str
+    kept: str
+    live_oid: int
+    kept_oid: int
+    run: str
+    folder: str = ""
+    conflicts: Choice = "stop"
+    answers: Mapping[str, Side] = field(default_factory=dict)
+    patience: float = 60.0  # seconds
+
+    def closing(self) -> tuple[str, ...]:
+        """Give what keeps everybody out of both."""
+        return tuple(f"ALTER DATABASE {quote(name)} ALLOW_CONNECTIONS false" for name in (self.live, self.kept))
+
+    def renames(self, comment: str, limit: int) -> tuple[str, ...]:
+        """Give the transaction that is the way back."""
+        return (
+            f"ALTER DATABASE {quote(self.live)} RENAME TO {quote(self.incoming)}",
+            f"ALTER DATABASE {quote(self.kept)} RENAME TO {quote(self.live)}",
+            f"COMMENT ON DATABASE {quote(self.incoming)} IS {literal(str(Mark(self.run, 'restored', self.live)))}",
+            f"COMMENT ON DATABASE {quote(self.live)} IS {literal(comment or None)}",
+            f"ALTER DATABASE {quote(self.live)} CONNECTION LIMIT {limit}",
+            *(f"ALTER DATABASE {quote(name)} ALLOW_CONNECTIONS true" for name in (self.live, self.incoming)),
+        )
+
+    def render(self) -> tuple[str, ...]:
+        """Give the statements in their order."""
+        oids = f"OID {self.live_oid} and {self.kept_oid}"
+        renames = self.renames("", -1)[:2]
+        return (
+            f"[{self.maintenance}] ALTER DATABASE {quote(self.kept)} ALLOW_CONNECTIONS true",
+            f"[{self.live}] find the rows that were written since the swap",
+            f"[{self.kept}] BEGIN; carry them over; what has no place goes to files; COMMIT",
+            *(f"[{self.maintenance}] {statement}" for statement in self.closing()),
+            f"  SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datid IN ({oids}), until none is left",
+            f"[{self.live}] compare the counters of written rows with those before",
+            f"[{self.maintenance}] BEGIN",
+            *(f"  {statement}" for statement in renames),
+            f"  comments and the connection limit of {self.live} onto it; ALLOW_CONNECTIONS true for both",
+            "  COMMIT",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StaleSessionsEnd(Op):
+    """
+    End the sessions on a standby that still read a database which is no longer live.
+
+    Waits until the standby has followed the swap: until OID *oid* has the name *database* there.
+    """
+
+    op: ClassVar[str] = "postgres.stale_sessions_end"
+    target: str
+    database: str
+    oid: int
+    maintenance: str
+    patience: float = 60.0  # seconds
+
+    def render(self) -> tuple[str, ...]:
+        """Give the statements."""
+        return (
+            f"[{self.target}, {self.maintenance}] wait until OID {self.oid} is {self.database} there",
+            f"  SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datid = {self.oid}, until none is left",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseDrop(Op):
+    """Drop one database, which must have this OID and nobody in it."""
+
+    op: ClassVar[str] = "postgres.database_drop"
+    target: str
+    database: str
+    oid: int
+    maintenance: str
+
+    def render(self) -> tuple[str, ...]:
+        """Give the statement."""
+        return (f"[{self.maintenance}] DROP DATABASE {quote(self.database)}  -- OID {self.oid}",)

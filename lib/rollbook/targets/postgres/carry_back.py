@@ -1,0 +1,144 @@
+"""
+Carries the rows written since a swap from the database that became live into the one that was kept.
+
+The kept database is not written to in between, so what was inserted or changed since is what a transaction after the
+swap's wrote: the server keeps that with every row, and nothing has to be compared. A changed row differs from the kept
+one in what users changed since, and in what the migration had changed; nothing tells the two apart, so cells that
+differ are conflicts (`undecided`). Deleted rows leave nothing behind: only where the server counted deletes, rows that
+the kept database alone has are conflicts too, for they may be the migration's.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ...dataclass import dataclass
+from ...postgres.catalog import Catalog, Table
+from ...postgres.conflict import Policy
+from ...postgres.copytext import cells
+from ...postgres.names import Name, listed
+from ...postgres.passes import Carried, Differing, Told
+from ...postgres.shape import Shape, shape
+from .applying import apply
+from .carry import Errand, export_conflicts_of, require_settled
+from .catalog import read_catalog
+from .differences import Difference, Side, differences
+from .exporting import export_table
+from .ledger import close_ledger, open_ledger
+from .merging import Desk, merge_table
+from .resolving import Stages, resolve
+from .sequences import advance_sequences
+from .session import connect
+from .wording import worded
+
+if TYPE_CHECKING:
+    from .session import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What is known of the time since the swap: its transaction, and which tables were written to, and deleted from."""
+
+    xid: int
+    written: frozenset[str]  # schema.table
+    deleted: frozenset[str]
+
+
+def since(xid: int, before: Mapping[str, str], now: Mapping[str, str]) -> Since:
+    """Compare the counters of written rows with those of the swap; one that was reset counts as deleted from."""
+    changed = {name for name in now if before.get(name) != now[name]}
+    return Since(xid, frozenset(changed), frozenset(one for one in changed if _deletes(before.get(one), now[one])))
+
+
+def _deletes(before: str | None, now: str) -> bool:
+    if before is None:
+        return False
+    old, new = before.split(), now.split()
+    counted = all(int(later) >= int(earlier) for earlier, later in zip(old[2:], new[2:], strict=True))
+    return old[:2] != new[:2] or old[4] != new[4] or not counted
+
+
+def carry_back(live: str, kept: str, moment: Since, policy: Policy, errand: Errand) -> Carried:
+    """
+    Carry what was written since the swap from *live* into *kept*, in one transaction.
+
+    May be done again, and after a crash; it must be while nobody writes. Raises as `carry` does.
+    """
+    with worded("the way back"), closing(connect(kept)) as ours:
+        open_ledger(ours)
+        work = Stages(ours, read_catalog(ours))
+        with closing(connect(live, reading=True)) as theirs:
+            way = _Way(work, kept, theirs, read_catalog(theirs), moment, policy, errand)
+            differing = tuple(way.merge())
+            work.recall()
+        resolve(work, policy)
+        counts = export_conflicts_of(ours, errand.exports, final=True)
+        require_settled(ours, policy)
+        apply(work)
+        moved = advance_sequences(ours, work.catalog, way.theirs)
+        told = Told(
+            differing={str(name): one for name, one in differing if one.total},
+            conflicts=counts,
+            exported=tuple(errand.exports.files) if errand.exports is not None else (),
+        )
+        close_ledger(ours, errand.mark, told, final=True)
+        ours.commit()
+    return Carried(differing, sum(counts.values()), moved, (), (), told)
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """The tables that were written to, from a snapshot of the live database into the stages."""
+
+    work: Stages
+    kept: str = field(repr=False)  # addresses may hold passwords
+    live: "Connection"
+    theirs: Catalog
+    moment: Since
+    policy: Policy
+    errand: Errand
+
+    def merge(self) -> Iterator[tuple[Name, Differing]]:
+        """Merge every table that was written to since; what has no place is exported."""
+        for name, table in sorted(self.theirs.tables.items()):
+            if not self._was_written(table):
+                continue
+            ours = self.work.catalog.tables.get(name)
+            # What the migration left alone is not known here, so nothing is decided.
+            lined = None if ours is None else shape(ours, table, ours, decided=False)
+            stage = None if lined is None else self.work.of(name, lined.key)
+            if ours is None or lined is None or stage is None or not lined.key:
+                self._export(table)
+                continue
+            desk = Desk(self.work.connection, stage, lined, self.policy)
+            yield name, merge_table(desk, self._stream(lined, ours, table), self.errand.watch)
+            self.work.ready(stage)
+
+    def _was_written(self, table: Table) -> bool:
+        # A partitioned table's rows are counted for its partitions.
+        return table.partitioned or f"{table.name.schema}.{table.name.name}" in self.moment.written
+
+    def _stream(self, lined: Shape, ours: Table, table: Table) -> Iterator[Difference]:
+        yield from self._newer(lined, table)
+        if table.partitioned or f"{table.name.schema}.{table.name.name}" in self.moment.deleted:
+            with closing(connect(self.kept, reading=True)) as kept:
+                found = differences(lined, Side(kept, ours, ours.relation), Side(self.live, table, table.relation))
+                yield from (one for one in found if one.live is None)
+
+    def _newer(self, lined: Shape, table: Table) -> Iterator[Difference]:
+        columns, width = listed(lined.compared, "t"), len(lined.key)
+        query = f"COPY (SELECT {columns} FROM {table.relation} AS t WHERE {self._new('t')}) TO STDOUT"
+        with self.live.cursor() as cursor, cursor.copy(query.encode()) as copy:
+            for read in copy:
+                row = cells(read)
+                yield Difference(row[:width], None, row)
+
+    def _new(self, alias: str) -> str:
+        return f"age({alias}.xmin) <= age('{self.moment.xid % 2**32}'::xid)"
+
+    def _export(self, table: Table) -> None:
+        if self.errand.exports is not None:
+            fill = partial(export_table, self.live, table, where=self._new("t"))
+            self.errand.exports.add(f"rows of {table.name}", f"since-{table.name}.csv".replace("/", "_"), fill)

@@ -1,0 +1,91 @@
+"""What a run looks at before it works with whole databases: rights, a pooler in the way, standbys."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING, Final
+
+from ...errors import Unreachable
+from ...postgres.rights import ACCOUNT, Account
+from ..base import Finding
+
+if TYPE_CHECKING:
+    from .session import Connection
+    from .target import PostgresTarget
+
+_STANDBYS: Final = """
+    SELECT coalesce(nullif(application_name, ''), host(client_addr), 'standby'), state,
+           pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), replay_lsn)::bigint,
+           extract(epoch FROM replay_lag)::float
+    FROM pg_catalog.pg_stat_replication WHERE backend_type = 'walsender' ORDER BY 1"""
+_LAG: Final = 64 * 2**20  # bytes
+
+
+def look(target: "PostgresTarget") -> tuple[Finding, ...]:
+    """Look from the maintenance database; what cannot be reached is one finding."""
+    try:
+        with closing(target.connect(target.postgres.maintenance)) as connection:
+            connection.autocommit = True
+            return tuple(_look(target, connection))
+    except Unreachable as error:
+        return (target.finding("maintenance database", "missing", error.message, "Name another in maintenance:."),)
+
+
+def _look(target: "PostgresTarget", connection: "Connection") -> Iterator[Finding]:
+    if through_pooler(connection):
+        yield target.finding(
+            "direct connection",
+            "missing",
+            "the server is reached through a pooler, where snapshots, settings and locks of a session do not hold",
+            "Give the target the server's own address and port, and name the pooler in pooler: of the swap.",
+        )
+        return
+    yield from _rights(target, connection)
+    recovering = connection.execute("SELECT pg_catalog.pg_is_in_recovery()").fetchone()
+    if recovering == (False,):
+        yield from _standbys(target, connection)
+
+
+def through_pooler(connection: "Connection") -> bool:
+    """
+    Tell whether something between here and the server answers for it.
+
+    A pooler gives every client a key of its own to cancel with, as its connections are nobody's; so the number of the
+    process that it names is not that of the one that answers.
+    """
+    row = connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
+    return row is None or row[0] != connection.info.backend_pid
+
+
+def read_rights(connection: "Connection", account: str, database: str) -> Account | None:
+    """Read which rights an account has; None where there is no such database."""
+    from psycopg.rows import dict_row
+
+    query = ACCOUNT.replace(":account", "%(account)s").replace(":database", "%(database)s")
+    with connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(query.encode(), {"account": account, "database": database})
+        row = cursor.fetchone()
+    return None if row is None else Account(**row)
+
+
+def _rights(target: "PostgresTarget", connection: "Connection") -> Iterator[Finding]:
+    account = read_rights(connection, str(connection.info.user), target.database)
+    if account is None:
+        return
+    for right in account.all():
+        if right.held:
+            yield target.finding(right.what, "ok", f"granted: {account.name} {right.what}")
+        else:
+            message = f"missing: {account.name} does not have it: {right.what} (needed to fence and swap databases)"
+            yield target.finding(right.what, "warning", message, right.grant)
+
+
+def _standbys(target: "PostgresTarget", connection: "Connection") -> Iterator[Finding]:
+    for name, state, behind, seconds in connection.execute(_STANDBYS):
+        if behind is None:
+            yield target.finding(f"standby {name}", "warning", f"{state}; its lag is not told to this account")
+        elif behind > _LAG:
+            message = f"{state}, {behind / 2**20:.0f} MiB behind" + (f" ({seconds:.0f} s)" if seconds else "")
+            advice = "A restore and a pass write that much and more: wait until it has caught up."
+            yield target.finding(f"standby {name}", "warning", message, advice)
+        else:
+            yield target.finding(f"standby {name}", "ok", f"{state}, {behind / 2**10:.0f} KiB behind")

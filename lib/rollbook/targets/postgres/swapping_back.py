@@ -1,0 +1,126 @@
+"""Carries out the way back of a swap, without losing what was written since."""
+
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import StepFailed
+from ...ops import Execution, OpResult, WrittenFile
+from ...postgres.carrying import DECISIONS
+from ...postgres.conflict import Policy
+from ...postgres.names import quote
+from ...postgres.passes import Mark
+from ...postgres.swapping import SwapBack, SwapRecord
+from .carry import ConflictsFound, Errand
+from .carry_back import carry_back, since
+from .carrying import Watching, answers_of, unsettled
+from .decisions import read_decisions, write_decisions
+from .exporting import Exports
+from .ledger import drop_ledger
+from .sessions import end_sessions
+from .swapping import allow, comment_of, limit_of, maintenance, names_of, open_on_failure, require_free, require_names
+from .wording import worded
+from .writes import read_writes, written
+
+if TYPE_CHECKING:
+    from .session import Connection
+    from .target import PostgresTarget
+
+
+def swap_back(target: "PostgresTarget", op: SwapBack, execution: Execution) -> OpResult:
+    """
+    Go back to the kept database, from wherever an attempt before this one came to.
+
+    Raises ConflictError where the names are other databases by now, and StepFailed where rows written since do not fit
+    and nobody decided, where sessions do not end, or where somebody goes on writing; the new database is live then.
+    """
+    with worded("the way back"), maintenance(target, op.maintenance) as server:
+        names = names_of(server, (op.live_oid, op.kept_oid))
+        if names == {op.live_oid: op.incoming, op.kept_oid: op.live}:
+            allow(server, op.live)
+            return OpResult()
+        require_names(names, {op.live_oid: op.live, op.kept_oid: op.kept})
+        require_free(server, op.incoming)
+        allow(server, op.live, op.kept)
+        try:
+            files, rows = _carried(target, server, op, execution)
+        except BaseException:
+            _close(server, op.kept)
+            raise
+    return OpResult(outputs={"carried_back": rows}, files=files)
+
+
+def _carried(
+    target: "PostgresTarget", server: "Connection", op: SwapBack, execution: Execution
+) -> tuple[tuple[WrittenFile, ...], int]:
+    """Carry the rows back where there are any, and put the kept database in its place."""
+    with closing(target.connect(op.live)) as live:
+        live.autocommit = True
+        writes = read_writes(live)
+    files, rows = _carry(target, server, op, execution, writes)
+    with open_on_failure(server, op.live):
+        _prove(target, server, op, execution, writes)
+        _rename(server, op)
+    return files, rows
+
+
+def _carry(
+    target: "PostgresTarget", server: "Connection", op: SwapBack, execution: Execution, writes: Mapping[str, str]
+) -> tuple[tuple[WrittenFile, ...], int]:
+    record = SwapRecord.parse(comment_of(server, op.kept))
+    if record is None:
+        raise StepFailed(
+            f"What was written to {op.live} since the swap is not known: the comment on {op.kept} was changed.",
+            advice="Compare the two databases, bring over by hand what is missing, and rename them by hand.",
+        )
+    if not written(record.writes, writes):
+        return (), 0
+    path, exports = Path(op.folder) / DECISIONS, Exports(Path(op.folder))
+    decided = read_decisions(path) if op.conflicts == "ask" else {}
+    policy = Policy(op.conflicts, answers_of({**decided, **op.answers}))
+    errand = Errand(Mark(op.run), exports, Watching(execution))
+    try:
+        moment = since(record.xid, record.writes, writes)
+        done = carry_back(target.address(op.live), target.address(op.kept), moment, policy, errand)
+    except ConflictsFound as found:
+        if op.conflicts == "ask":
+            write_decisions(path, decided, found.conflicts)
+        raise unsettled(op, found.conflicts, exports.files) from found
+    files = tuple(WrittenFile(one.path, one.size, one.sha256) for one in exports.files)
+    return files, sum(one.total for _, one in done.differing)
+
+
+def _prove(
+    target: "PostgresTarget", server: "Connection", op: SwapBack, execution: Execution, writes: Mapping[str, str]
+) -> None:
+    """End every session, and prove that nobody wrote while rows were carried back."""
+    oids = (op.live_oid, op.kept_oid)
+    with closing(target.connect(op.live)) as live, closing(target.connect(op.kept)) as kept:
+        live.autocommit = kept.autocommit = True
+        guards = [one.info.backend_pid for one in (live, kept)]
+        _close(server, op.live, op.kept)
+        end_sessions(server, oids, execution, spared=guards, patience=op.patience)
+        changed = written(writes, read_writes(live))
+        if not changed:
+            drop_ledger(kept)
+    if changed:
+        raise StepFailed(
+            f"{op.live} was written to meanwhile ({', '.join(changed[:10])}): nothing was swapped.",
+            advice="Put the fence up (postgres.fence), then go on: the rows are carried anew.",
+        )
+    end_sessions(server, oids, execution, patience=op.patience)
+
+
+def _close(server: "Connection", *names: str) -> None:
+    for name in names:
+        server.execute(f"ALTER DATABASE {quote(name)} ALLOW_CONNECTIONS false".encode())
+
+
+def _rename(server: "Connection", op: SwapBack) -> None:
+    comment, limit = comment_of(server, op.live), limit_of(server, op.live)
+    server.autocommit = False
+    for statement in op.renames(comment, limit):
+        server.execute(statement.encode())
+    server.commit()
+    server.autocommit = True
