@@ -170,9 +170,9 @@ every foreign key up with a `LEFT JOIN`.
         told = after.told or Told()
         files = [one for one in told.exported if one.what == "conflicts"]
         return {
-            "rows": after.rows,
+            "rows": encode(after.rows),
             "tables": encode(told.differing),
-            "conflicts": after.conflicts,
+            "conflicts": encode(after.conflicts),
             "kinds": dict(told.conflicts),
             "conflicts_file": files[0].path if files else "",
             "exported": encode(told.exported),

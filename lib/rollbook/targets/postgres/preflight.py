@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from .target import PostgresTarget
 
 _STANDBYS: Final = """
-    SELECT coalesce(nullif(application_name, ''), host(client_addr), 'standby'), state,
-           pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), replay_lsn)::bigint,
-           extract(epoch FROM replay_lag)::float
-    FROM pg_catalog.pg_stat_replication WHERE backend_type = 'walsender' ORDER BY 1"""
+    SELECT coalesce(nullif(r.application_name, ''), host(r.client_addr), 'standby'), coalesce(r.state, 'connected'),
+           pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), r.replay_lsn)::bigint,
+           extract(epoch FROM r.replay_lag)::float
+    FROM pg_catalog.pg_stat_replication r JOIN pg_catalog.pg_stat_activity a USING (pid)
+    WHERE a.datid IS NULL ORDER BY 1"""
 _LAG: Final = 64 * 2**20  # bytes
 
 

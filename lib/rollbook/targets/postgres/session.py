@@ -46,8 +46,8 @@ def connect(url: str, *, label: str = "rollbook", reading: bool = False) -> "Con
             f"PostgreSQL did not answer: {error}".strip(), advice="Check the target's address."
         ) from error
     opened.autocommit = True
-    for name, value in SETTINGS.items():
-        opened.execute("SELECT pg_catalog.set_config(%s, %s, false)", (name, value))
+    settings = ", ".join("pg_catalog.set_config(%s, %s, false)" for _ in SETTINGS)
+    opened.execute(f"SELECT {settings}".encode(), [part for setting in SETTINGS.items() for part in setting])
     opened.autocommit = False
     if reading:
         opened.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ

@@ -74,6 +74,7 @@ class Site:
     def drop(self) -> None:
         for pool in self.pools:
             pool.close()
+        self.pools.clear()
         named = self.admin(f"SELECT datname FROM pg_database WHERE starts_with(datname, '{self.live}')")
         for (name,) in named:
             self.admin(f'DROP DATABASE "{name}" WITH (FORCE)')
@@ -95,8 +96,8 @@ class Site:
         return LiveReaders(self.machine().pool, lambda: datetime.now(UTC), threading.Event())
 
 
-def make_site(server: SqlServer) -> Site:
-    number = f"{os.getpid()}_{next(_numbers)}"
+def make_site(server: SqlServer, name: str = "") -> Site:
+    number = name or f"{os.getpid()}_{next(_numbers)}"
     site = Site(server, f"site_{number}", f"keeper_{number}", f"app_{number}")
     site.admin(
         f"CREATE ROLE {site.keeper} LOGIN CREATEDB CREATEROLE",
