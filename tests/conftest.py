@@ -82,6 +82,12 @@ def _give(request: pytest.FixtureRequest, name: str, start: Callable[[], S]) -> 
         pytest.skip(f"no {name}: {reason}")
 
 
+@pytest.fixture
+def give(request: pytest.FixtureRequest) -> Callable[[str, Callable[[], SqlServer]], SqlServer]:
+    """Start a server that a test has for itself, by its name; skip or fail where it cannot be had."""
+    return lambda name, start: _give(request, name, start)
+
+
 @pytest.fixture(scope="session")
 def server_folder() -> Iterator[Path]:
     """Make a folder that the accounts of database servers can enter; pytest's own is closed to them."""

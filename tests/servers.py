@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,6 +133,55 @@ def start_redis(folder: Path) -> SqlServer:
 
     _wait(answers, process, folder, (redis.exceptions.ConnectionError,))
     return SqlServer(f"redis://127.0.0.1:{port}/", process)
+
+
+def start_standby(folder: Path, primary: str) -> SqlServer:
+    """Start a hot standby of the server at the address *primary*, of which everything is copied first."""
+    account = _account(folder, "postgres")
+    data = folder / "data"
+    copied = [
+        _program("pg_basebackup"),
+        "-d",
+        primary,
+        "-D",
+        str(data),
+        "-R",
+        "-X",
+        "stream",
+        "-c",
+        "fast",
+        "--no-sync",
+    ]
+    _prepare([*account, *copied], folder)
+    port = free_port()
+    argv = [_program("postgres"), "-D", str(data), "-p", str(port), "-c", "listen_addresses=127.0.0.1"]
+    argv += ["-c", "fsync=off", "-c", "unix_socket_directories=", "-c", "wal_receiver_status_interval=1s"]
+    process = spawn([*account, *argv], log=folder / "log")
+
+    def answers() -> None:
+        psycopg.connect(host="127.0.0.1", port=port, user="postgres", dbname="postgres").close()
+
+    _wait(answers, process, folder, (psycopg.OperationalError,))
+    return SqlServer(f"postgresql+psycopg://postgres@127.0.0.1:{port}/", process, signal.SIGINT)
+
+
+def start_pgbouncer(folder: Path, port: int, databases: Sequence[str], users: Sequence[str]) -> SqlServer:
+    """Start a pgbouncer before the PostgreSQL at *port* of this machine, which pools by transaction and trusts *users*."""
+    account = _account(folder, "postgres")
+    own = free_port()
+    pools = [f"{name} = host=127.0.0.1 port={port} dbname={name}" for name in databases]
+    settings = ["listen_addr = 127.0.0.1", f"listen_port = {own}", "auth_type = trust", "pool_mode = transaction"]
+    settings += [f"auth_file = {folder / 'users'}", "unix_socket_dir =", f"admin_users = {users[0]}"]
+    settings += ["ignore_startup_parameters = extra_float_digits, options"]
+    (folder / "users").write_text("".join(f'"{user}" ""\n' for user in users))
+    (folder / "ini").write_text("\n".join(["[databases]", *pools, "[pgbouncer]", *settings, ""]))
+    process = spawn([*account, _program("pgbouncer"), str(folder / "ini")], log=folder / "log")
+
+    def answers() -> None:
+        psycopg.connect(host="127.0.0.1", port=own, user=users[0], dbname="pgbouncer", autocommit=True).close()
+
+    _wait(answers, process, folder, (psycopg.OperationalError,))
+    return SqlServer(f"postgresql+psycopg://{users[0]}@127.0.0.1:{own}/", process, signal.SIGINT)
 
 
 def start_sshd(folder: Path) -> SshServer:
