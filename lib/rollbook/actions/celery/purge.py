@@ -119,6 +119,8 @@ With Redis, workers stopped: `redis-cli --raw LRANGE <queue> 0 -1` into a file, 
     def details(self, change: Change[PurgeState]) -> tuple[str, ...]:
         """Tell which tasks would go."""
         found = change.before
+        if not change.ops and found.exported and found.tasks:
+            return (f"taken out before, into {self._path}; {sum(found.tasks.values())} came since and stay",)
         held = f", {found.reserved} with workers, which are not touched" if found.reserved else ""
         tasks = sorted((found.tasks or {}).items(), key=lambda pair: (-pair[1], pair[0]))
         more = [f"    … and {len(tasks) - _SHOWN} more tasks"] if len(tasks) > _SHOWN else []

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import field, replace
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from ...action import Action, Change, Leave, Readers, Ref, Refuse, Reverse, Subject, Undo, evidence
 from ...dataclass import dataclass
@@ -12,6 +12,8 @@ from ...targets.base import HostReader
 from ...values import Plain
 from .names import check_branch, check_revision
 from .repository import Repository
+
+_PATIENCE: Final = 300.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,8 @@ class GitPush(Action[PushState]):
         what = f"{new.remote or ''}:{self._ref}"
         argv = ("git", "-c", "core.hooksPath=/dev/null", "push", "--porcelain", *lease, self.remote, what)
         environment = {"GIT_TERMINAL_PROMPT": "0"}
-        return (Command(self.target.name, argv, directory=self.repository, environment=environment),)
+        command = Command(self.target.name, argv, directory=self.repository, environment=environment, timeout=_PATIENCE)
+        return (command,)
 
     def undo(self, change: Change[PushState]) -> Undo[PushState]:
         """Remove a branch that this made; one that was there cannot be taken back without asking who has it."""

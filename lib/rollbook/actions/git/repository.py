@@ -21,6 +21,7 @@ NEEDED: Final = (2, 38)  # merge-tree --write-tree
 _SECONDS: Final = 300.0
 _LOG: Final = "--format=%H %T %cI%x1f%P%x1f%an%x1f%s"
 _CONFLICTS: Final = 1
+_AT_ONCE: Final = 200  # paths in one command
 _IN_PROGRESS: Final = {
     "MERGE_HEAD": "a merge",
     "REVERT_HEAD": "a revert",
@@ -165,10 +166,11 @@ class Repository:
 
     def untracked(self, paths: tuple[str, ...]) -> tuple[str, ...]:
         """Name those of *paths* at which something lies that git does not know."""
-        if not paths:
-            return ()
-        known = set(self.out("ls-files", "--others").splitlines())
-        return tuple(path for path in paths if path in {shown_path(line) for line in known})
+        found: list[str] = []
+        for start in range(0, len(paths), _AT_ONCE):
+            asked = (f":(top,literal){path}" for path in paths[start : start + _AT_ONCE])
+            found += self.out("ls-files", "--others", "--full-name", "--", *asked).splitlines()
+        return tuple(map(shown_path, found))
 
     def busy(self) -> str:
         """Name what is half done in it (a merge, a rebase), or nothing."""
