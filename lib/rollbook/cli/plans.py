@@ -1,11 +1,10 @@
 """Commands that make plans and carry them out: `plan`, `run-runbook`, `run-playbook`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from ..dataclass import dataclass
 from ..errors import UsageError
-from .command import CHANGES, OK, command
+from .command import CHANGES, OK, Command, command
 from .options import check_out, pairs
 from .screen import screen, write
 
@@ -28,7 +27,13 @@ _RUN_WORDS = {
     "reason": "Why this is done, for the report; required in a protected environment.",
     "confirm_environment": "A protected environment's name, instead of typing it; may be repeated.",
 }
-_REPEATED = ("set_", "answer", "confirm_environment")
+_ENDINGS: Final = """
+    Exits 0 succeeded, 1 failed (also when it was undone for that), 3 waiting,
+    paused or in doubt, 4 refused or not as planned, 64 misused, 70 a defect,
+    130 interrupted.
+
+    --dry-run --json prints {digest, plan} as `plan --json` does.
+    """
 
 
 @command(
@@ -84,114 +89,57 @@ def plan(  # the command's options
     return OK
 
 
-@command("run-runbook", help={**_RUN_WORDS, "name": "The runbook's name."}, iterable=_REPEATED)
-def run_runbook(  # the command's options
-    name: str,
-    *,
-    env: str = "",
-    set_: tuple[str, ...] = (),
-    answer: tuple[str, ...] = (),
-    plan_: str = "",
-    until: str = "",
-    dry_run: bool = False,
-    yes: bool = False,
-    reason: str = "",
-    confirm_environment: tuple[str, ...] = (),
-    json: bool = False,
-) -> int:
-    """
-    Plan a runbook, show it, and carry it out when agreed.
+def _run_command(sort: Literal["runbook", "playbook"], about: str) -> Command:
+    """Make the command that carries out a book of this *sort*; *about* is what its help begins with."""
 
-    Exits 0 succeeded, 1 failed (also when it was undone for that), 3 waiting,
-    paused or in doubt, 4 refused or not as planned, 64 misused, 70 a defect,
-    130 interrupted.
+    def run(  # the command's options
+        name: str,
+        *,
+        env: str = "",
+        set_: tuple[str, ...] = (),
+        answer: tuple[str, ...] = (),
+        plan_: str = "",
+        until: str = "",
+        dry_run: bool = False,
+        yes: bool = False,
+        reason: str = "",
+        confirm_environment: tuple[str, ...] = (),
+        json: bool = False,
+    ) -> int:
+        from ..library import Library
+        from .agreement import Agreement, check_beforehand
+        from .planning import check_saved, read_saved, say_environment, show_plan, wanted
+        from .workspace import open_workplace
 
-    --dry-run --json prints {digest, plan} as `plan --json` does.
-    """
-    order = _Order("runbook", name, env, set_, answer, plan_, until, dry_run, yes, reason, confirm_environment, json)
-    return _carry_out(order)
+        if json and not dry_run:
+            raise UsageError(
+                "--json goes with --dry-run; a run's report is there as JSON too: report RUN --format json."
+            )
+        library, here = Library(), screen()
+        sets, answers = pairs("set", set_), pairs("answer", answer)
+        saved = read_saved(Path(plan_), name, env, sets, answers, until) if plan_ else None
+        want = wanted(library, sort, name, env, sets, answers, until, saved=saved)
+        agreement = Agreement(yes, confirm_environment, reason)
+        with open_workplace(want, library) as place:
+            made = place.planner.plan()
+            if saved is not None:
+                check_saved(saved, made, Path(plan_))
+            if json:
+                _print_json(made)
+            else:
+                say_environment(want, here)
+                show_plan(made, here, place.sites)
+            if dry_run:
+                return CHANGES if made.writes else OK
+            check_beforehand(made, agreement, answers=here.answers)
+            from .carry import carry_new
 
+            # What was saved holds what was made just now, field by field: the plan that was shown is carried out.
+            return carry_new(made, place, agreement)
 
-@command("run-playbook", help={**_RUN_WORDS, "name": "The playbook's name."}, iterable=_REPEATED)
-def run_playbook(  # the command's options
-    name: str,
-    *,
-    env: str = "",
-    set_: tuple[str, ...] = (),
-    answer: tuple[str, ...] = (),
-    plan_: str = "",
-    until: str = "",
-    dry_run: bool = False,
-    yes: bool = False,
-    reason: str = "",
-    confirm_environment: tuple[str, ...] = (),
-    json: bool = False,
-) -> int:
-    """
-    Plan a playbook, show it, and carry it out when agreed.
-
-    What it decides is read and asked first. Stages that are not known yet are
-    shown as possible, and planned and agreed to when they are reached.
-
-    Exits 0 succeeded, 1 failed (also when it was undone for that), 3 waiting,
-    paused or in doubt, 4 refused or not as planned, 64 misused, 70 a defect,
-    130 interrupted.
-
-    --dry-run --json prints {digest, plan} as `plan --json` does.
-    """
-    order = _Order("playbook", name, env, set_, answer, plan_, until, dry_run, yes, reason, confirm_environment, json)
-    return _carry_out(order)
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """What the command line orders, option by option."""
-
-    sort: Literal["runbook", "playbook"]
-    name: str
-    env: str
-    set: tuple[str, ...]
-    answer: tuple[str, ...]
-    plan: str
-    until: str
-    dry_run: bool
-    yes: bool
-    reason: str
-    confirm_environment: tuple[str, ...]
-    json: bool
-
-
-def _carry_out(order: _Order) -> int:
-    """Plan what is ordered, show it, and carry it out when agreed."""
-    from ..library import Library
-    from .agreement import Agreement, check_beforehand
-    from .planning import check_saved, read_saved, say_environment, show_plan, wanted
-    from .workspace import open_workplace
-
-    if order.json and not order.dry_run:
-        raise UsageError("--json goes with --dry-run; a run's report is there as JSON too: report RUN --format json.")
-    library, here = Library(), screen()
-    sets, answers = pairs("set", order.set), pairs("answer", order.answer)
-    path = Path(order.plan)
-    saved = read_saved(path, order.name, order.env, sets, answers, order.until) if order.plan else None
-    want = wanted(library, order.sort, order.name, order.env, sets, answers, order.until, saved=saved)
-    agreement = Agreement(order.yes, order.confirm_environment, order.reason)
-    with open_workplace(want, library) as place:
-        made = place.planner.plan()
-        if saved is not None:
-            check_saved(saved, made, path)
-        if order.json:
-            _print_json(made)
-        else:
-            say_environment(want, here)
-            show_plan(made, here, place.sites)
-        if order.dry_run:
-            return CHANGES if made.writes else OK
-        check_beforehand(made, agreement, answers=here.answers)
-        from .carry import carry_new
-
-        # What was saved holds what was made just now, field by field: the plan that was shown is carried out.
-        return carry_new(made, place, agreement)
+    run.__doc__ = about + _ENDINGS
+    words = {**_RUN_WORDS, "name": f"The {sort}'s name."}
+    return command(f"run-{sort}", help=words, iterable=("set_", "answer", "confirm_environment"))(run)
 
 
 def _print_json(made: "Plan") -> None:
@@ -199,3 +147,20 @@ def _print_json(made: "Plan") -> None:
     from ..schema import encode
 
     write(json_text({"digest": made.digest, "plan": encode(made)}))
+
+
+run_runbook: Final = _run_command(
+    "runbook",
+    """
+    Plan a runbook, show it, and carry it out when agreed.
+""",
+)
+run_playbook: Final = _run_command(
+    "playbook",
+    """
+    Plan a playbook, show it, and carry it out when agreed.
+
+    What it decides is read and asked first. Stages that are not known yet are
+    shown as possible, and planned and agreed to when they are reached.
+""",
+)
