@@ -28,6 +28,9 @@ SYMBOLS: Final[Mapping[Verdict, str]] = {
 }
 WRITING: Final[frozenset[Verdict]] = frozenset({"create", "update", "delete", "run", "unknown"})
 
+DECIDE: Final = "Decide"
+"""The heading above the steps by which a playbook decides."""
+
 UndoKind = Literal["reverse", "leave", "refuse"]
 Section = Literal["steps", "finally", "closing"]
 """`closing` are the `finally` steps of an include: in their place, or at the end of a run that does not come there."""

@@ -593,6 +593,43 @@ def test_a_stage_that_has_begun_stays_in_the_plan(workshop: Workshop) -> None:
     assert files(workshop.folder) == {"one.txt": "1", "two.txt": "2"}
 
 
+LOOKING = """
+inputs: {file: path}
+targets: {box: local}
+steps:
+  - id: keep
+    name: Keep something.
+    value.set: {value: "{{ inputs.file }}"}
+  - id: put
+    name: Write it down.
+    file.present: {path: "{{ inputs.file }}", content: "1", target: box}
+"""
+TWICE = """
+decide: [{id: rules, name: Keep something., value.set: {value: 1}}]
+stages:
+  - {name: Write one, id: one, runbook: looking, environment: stage, inputs: {file: one.txt}}
+  - {name: Write two, id: two, runbook: looking, environment: prod, inputs: {file: two.txt}}
+"""
+
+
+def test_drift_in_a_stage_does_not_concern_those_that_are_over(scene: Workshop) -> None:
+    """What another stage read, saved or had approved stays as it is when the world is not as planned in a later one."""
+    scene.write("looking", LOOKING)
+    scene.write_playbook("twice", TWICE)
+    planner = scene.planner("twice")
+    plan = planner.plan()
+    (scene.folder / "two.txt").write_text("somebody's\n")
+    with pytest.raises(PlanDrift):
+        Engine(scene.new_folder(), planner, asker=nobody(), watcher=scene.watcher).run(plan)
+
+    run = scene.resume()
+
+    ended = [record["step"] for record in replay(scene.runs.all()[-1].journal) if record.type == "step_finished"]
+    counted = {address: ended.count(address) for address in ("rules", "one@stage/keep", "two@prod/keep")}
+    assert (run.status, files(scene.folder)) == ("succeeded", {"one.txt": "1", "two.txt": "1"})
+    assert counted == {"rules": 2, "one@stage/keep": 1, "two@prod/keep": 2}
+
+
 def test_an_undo_can_be_planned_whatever_became_of_later_stages(scene: Workshop) -> None:
     """A stage that was never reached, and would not fit any more, is not in the way of an undo."""
     failing(scene, "stop")

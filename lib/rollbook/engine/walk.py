@@ -13,7 +13,7 @@ from ..errors import (
     Unreachable,
     UsageError,
 )
-from ..plan import Plan, PlannedStep
+from ..plan import DECIDE, Plan, PlannedStep
 from ..planner import plan_undo
 from ..planner.scope import Known
 from ..registry import action_type
@@ -143,10 +143,10 @@ class Walk:
         last = next((event for event in reversed(run.events[:-1]) if event.type in ("drift", "replanned")), None)
         if last is None or last.type != "drift" or last.address in self.session.known:
             return
-        known = self.session.known
-        for address in [address for address, over in known.items() if self._stale(over)]:
+        known, at = self.session.known, self.session.planned[last.address]
+        for address in [address for address, over in known.items() if _concerns(over, at) and self._stale(over)]:
             del known[address]
-        self._replan(f"{last.address} was not as planned: {last.text}", self.session.planned[last.address])
+        self._replan(f"{last.address} was not as planned: {last.text}", at)
 
     @staticmethod
     def _stale(over: Known) -> bool:
@@ -352,3 +352,9 @@ class Walk:
         text = f"{now.address}: at the end"
         session.record("replanned", plan=encode(self.plan), digest=self.plan.digest, text=text)
         return now
+
+
+def _concerns(over: Known, at: PlannedStep) -> bool:
+    """Tell whether the step *at* which drift was found may rest on one that is *over*: never on another stage."""
+    planned = over.planned
+    return planned.stage == DECIDE or (planned.stage, planned.environment) == (at.stage, at.environment)

@@ -14,7 +14,7 @@ from ..errors import NotFoundError, RefusedError, RollbookError, UsageError
 from ..expressions import render
 from ..inventory import Inventory
 from ..journal import utc_now
-from ..plan import Plan, PlannedLock, PlannedStep, Section
+from ..plan import DECIDE, Plan, PlannedLock, PlannedStep, Section
 from ..runbook import Runbook, Step
 from ..schema import encode
 from ..targets.pool import redact
@@ -176,9 +176,7 @@ class Planner:
     ) -> Iterator[PlannedStep]:
         self.uses, self._last = {}, {}
         projection = Projection()
-        scope = Scope(
-            self.runbook, "", self.inputs, self.environment, heading="Decide" if self.runbook.playbook else ""
-        )
+        scope = Scope(self.runbook, "", self.inputs, self.environment, heading=DECIDE if self.runbook.playbook else "")
         expansion = Expansion(self.environments, self.common(), known, reading)
         sections: tuple[tuple[Section, tuple[Step, ...]], ...] = (
             ("steps", self.runbook.steps),

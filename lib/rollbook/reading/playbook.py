@@ -20,8 +20,6 @@ from .references import Scope, check_value, texts
 from .runbook import check_duplicates, no_includes, step_places, target_needs
 from .steps import STEP_ID, Included, StepReader, check_included, condition_text
 
-DECIDE: Final = "Decide"
-"""The heading above the steps that decide."""
 _MAY: Final = "a playbook decides and does not act: decide: takes facts, assertions, questions and value.set"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from textwrap import indent
 
-from ..plan import shown
+from ..plan import DECIDE, shown
 from ..registry import action_type
 from ..runbook import Input, Runbook, Stage, Step
 from ..values import Plain
@@ -13,7 +13,6 @@ from .escaping import block, cell, code, item, row, table, text
 from .wording import duration
 
 DEPTH = 8
-_DECIDE = "Decide"
 _MARKUP = frozenset("`<>[]*\\|\n\r\t") | frozenset(map(chr, range(32)))
 COMMANDS = ("command", "commands", "sql", "query", "statement", "statements", "script")
 
@@ -27,7 +26,7 @@ def to_checklist(runbook: Runbook) -> str:
         *_steps(
             runbook,
             tuple(step for step in runbook.steps if step.stage is None),
-            _DECIDE if runbook.playbook else "Steps",
+            DECIDE if runbook.playbook else "Steps",
         ),
         *(line for step in runbook.steps if step.stage is not None for line in _stage(runbook, step, step.stage)),
         *_steps(runbook, runbook.finally_, "At the very end, whatever happened"),
