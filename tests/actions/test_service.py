@@ -447,3 +447,40 @@ def test_a_mode_that_nothing_shows_is_refused(arguments: dict[str, Any], message
     """Without a flag or commands there is no mode to turn on."""
     with pytest.raises(SchemaError, match=message):
         use(MODE, active=True, **arguments)
+
+
+PARTS = """
+steps:
+  - id: halt
+    name: Stop both
+    service.state: {services: [FOLDER/app, FOLDER/other], wanted: stopped, commands: &c {start: [FOLDER/ctl, start, "{service}"],
+      stop: [FOLDER/ctl, stop, "{service}"], status: [FOLDER/ctl, status, "{service}"]}}
+  - id: first
+    name: Start the first again
+    service.state: {services: [FOLDER/app], wanted: started, commands: COMMANDS}
+  - id: rest
+    name: Start both again
+    service.state: {services: [FOLDER/app, FOLDER/other], wanted: started, commands: COMMANDS}
+  - id: end
+    name: Stop the first
+    service.state: {services: [FOLDER/app], wanted: stopped, commands: COMMANDS}
+"""
+
+
+def test_parts_of_a_list_are_planned_on_the_whole(tmp_path: Path) -> None:
+    """What was stopped together is started in part as planned; what one step alone does not leave so is planned in its turn."""
+    commands = ", ".join(f'{verb}: [FOLDER/ctl, {verb}, "{{service}}"]' for verb in ("start", "stop", "status"))
+    workshop = _restarting(tmp_path)
+    text = PARTS.replace("&c {", "{").replace("COMMANDS", f"{{{commands}}}").replace("FOLDER", str(tmp_path))
+    workshop.write("parts", text)
+    subprocess.run([tmp_path / "ctl", "start", tmp_path / "other"], check=True)
+
+    plan = workshop.planner("parts").plan()
+    run = workshop.run("parts", nobody())
+
+    os.kill(int((tmp_path / "other.pid").read_text()), signal.SIGKILL)
+    assert [step.verdict for step in plan.steps] == ["update", "update", "unknown", "unknown"]
+    assert [len(step.ops) for step in plan.steps[:2]] == [2, 1]
+    assert run.status == "succeeded"
+    assert (tmp_path / "app.log").read_text().split() == ["start", "stop", "start", "stop"]
+    assert (tmp_path / "other.log").read_text().split() == ["start", "stop", "start"]

@@ -7,6 +7,7 @@ from ..action import Assertion, Fact, Question
 from .rule import Found, InventoryFile, RunbookFile, Use
 
 _AGREEING: Final = ("human.approve", "human.confirm")
+_COMMANDS: Final = ("shell.run", "django.manage")
 
 
 def _main(file: RunbookFile) -> Iterator[Use]:
@@ -33,15 +34,22 @@ def repeatable_unknown(file: RunbookFile) -> Found:
     """Find a command of which nobody can tell whether it is done."""
     for use in file.uses:
         told = {"creates", "unless", "effect"} & use.step.arguments.keys()
-        if use.step.kind == "shell.run" and not told and use.step.effect is None:
-            yield (*use.step.path, "shell.run"), {}
+        if use.step.kind in _COMMANDS and not told and use.step.effect is None:
+            yield (*use.step.path, use.step.kind), {}
 
 
 def no_way_back(file: RunbookFile) -> Found:
     """Find a command that changes something without saying how an undo treats it."""
     for use in _main(file):
-        if use.step.kind == "shell.run" and _changes(use) and use.step.undo is None:
-            yield (*use.step.path, "shell.run"), {"id": use.step.id}
+        if use.step.kind in _COMMANDS and _changes(use) and use.step.undo is None:
+            yield (*use.step.path, use.step.kind), {"id": use.step.id}
+
+
+def site_untold(file: RunbookFile) -> Found:
+    """Find a maintenance mode that is turned on or off without saying how the site is then."""
+    for use in _main(file):
+        if use.step.kind == "service.maintenance" and not (use.step.site or use.step.downtime):
+            yield (*use.step.path, use.step.kind), {"id": use.step.id}
 
 
 def open_downtime(file: RunbookFile) -> Found:

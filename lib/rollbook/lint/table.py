@@ -40,4 +40,6 @@ RULES: Final = (
     Rule("RB019", "warning", order.unused_target, "the target {name} is used by no step"),
     Rule("RB020", "error", words.expression_in_quotes,
          "{expression} stands inside quotes, where what it holds could end them: take them away, it gets its own"),
+    Rule("RB021", "warning", order.site_untold,
+         "nobody is told how the site is after {id}: give it site: down, read-only or up, or downtime:"),
 )  # fmt: skip

@@ -89,6 +89,7 @@ class Projection:
             if entry.kind != action.kind or action.family == "fact":
                 return None, entry.address
         subjects = action.subjects()
-        if touched and len(touched) == len(subjects):
+        # A state is that of all subjects at once, as one step leaves them.
+        if touched and len(touched) == len(subjects) and len({entry.address for entry in touched}) == 1:
             return touched[-1].state, ""
         return None, touched[-1].address if touched else ""

@@ -7,8 +7,8 @@ from ...dataclass import dataclass
 from ...errors import TargetError
 from .manager import Run, Service, Verb, Way, process_ages
 
-_RUNNING: Final = (0,)
-_STOPPED: Final = (1, 2, 3)  # as init scripts say it; pgrep says 1
+RUNNING: Final = (0,)  # the exit code of a look
+STOPPED: Final = (1, 2, 3)  # as init scripts say it; pgrep says 1
 PLACE: Final = "{service}"
 
 
@@ -40,9 +40,9 @@ class Commands:
         result = run(argv)
         said = " ".join(result.stdout.split())[:100]
         words = f"{' '.join(argv)} exits {result.exited}" + (f": {said}" if said else "")
-        if result.exited in _STOPPED:
+        if result.exited in STOPPED:
             return Service(name, "stopped", words)
-        if result.exited not in _RUNNING:
+        if result.exited not in RUNNING:
             raise TargetError(
                 f"{name}: {words} {result.stderr.strip()[-200:]}".rstrip(),
                 advice="status: exits with 0 when the service runs, with 1, 2 or 3 when it does not.",
@@ -62,7 +62,7 @@ class Commands:
     def way(self, verb: Verb, name: str) -> Way:
         """Say how it is started or stopped."""
         argv = self.stop if verb == "stop" else self.start
-        return Way(_for(argv, name), _for(self.status, name), codes=_STOPPED if verb == "stop" else _RUNNING)
+        return Way(_for(argv, name), _for(self.status, name), codes=STOPPED if verb == "stop" else RUNNING)
 
 
 def _for(argv: tuple[str, ...], name: str) -> tuple[str, ...]:

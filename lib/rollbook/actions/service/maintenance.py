@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import timedelta
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from ...action import Action, Change, Readers, Ref, Reverse, Subject, Undo, Verdict, evidence
 from ...dataclass import dataclass
@@ -12,9 +12,7 @@ from ...errors import TargetError
 from ...ops import Awaited, FileRemove, FileWrite, Op
 from ...targets.base import HostReader
 from ...values import Plain
-
-_ON: Final = (0,)
-_OFF: Final = (1, 2, 3)
+from .commands import RUNNING, STOPPED
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +81,12 @@ class ServiceMaintenance(Action[Maintenance]):
         service = None
         if self.commands:
             result = host.run(self.commands.status, run_as=self.run_as)
-            if result.exited not in (*_ON, *_OFF):
+            if result.exited not in (*RUNNING, *STOPPED):
                 raise TargetError(
                     f"{' '.join(self.commands.status)} on {host.name} exits {result.exited}: {result.stderr[-300:]}",
                     advice="status: exits with 0 while the mode is on, and with 1, 2 or 3 while it is off.",
                 )
-            service = result.exited in _ON
+            service = result.exited in RUNNING
         return Maintenance(None if self.flag is None else digest is not None, service, digest)
 
     def desired(self, before: Maintenance) -> Maintenance:
@@ -116,7 +114,7 @@ class ServiceMaintenance(Action[Maintenance]):
             commands.enter if on else commands.leave,
             run_as=self.run_as,
             look=commands.status,
-            codes=_ON if on else _OFF,
+            codes=RUNNING if on else STOPPED,
             patience=self.patience.total_seconds(),
         )
 

@@ -93,8 +93,15 @@ class ServiceState(Action[ServicesState]):
             raise ValueError("commands: restarted needs pid:, for nothing else tells whether it was done")
 
     def subjects(self) -> frozenset[Subject]:
-        """Name the services as they are named here."""
-        return frozenset(Subject(self.target.name, "service", name) for name in self.services)
+        """
+        Name the services as they are named here.
+
+        What starts services that a longer list stopped is planned on that. Any other step on a part of a list that
+        an earlier step changes is planned when it is reached: to such a step only the list as a whole tells enough.
+        """
+        names = frozenset(Subject(self.target.name, "service", name) for name in self.services)
+        whole = Subject(self.target.name, "services", "\0".join(self.services))
+        return names if self.wanted == "started" else names | {whole}
 
     def _manager(self) -> Manager:
         if self.commands is not None:
@@ -127,12 +134,13 @@ class ServiceState(Action[ServicesState]):
 
     def desired(self, before: ServicesState) -> ServicesState:
         """Want each as told."""
-        running = () if self.wanted == "stopped" else tuple(sorted(before.seen))
-        return ServicesState(running, (), (), before.seen)
+        own = {name: words for name, words in before.seen.items() if self._is_own(name)}
+        running = () if self.wanted == "stopped" else tuple(sorted(own))
+        return ServicesState(running, (), (), own)
 
     def ops(self, old: ServicesState, new: ServicesState) -> tuple[Op, ...]:
         """Give the commands, service by service; what is to be stopped and started comes in opposite orders."""
-        stopping = [name for name in {*old.running, *old.moving} if name not in new.running]
+        stopping = [name for name in {*old.running, *old.moving} - {*new.running} if self._is_own(name)]
         starting = {*new.running} - ({*old.running} - ({*old.stale} - {*new.stale}))
         stops = [self._op("stop", name) for name in self._ordered(stopping, back=self.wanted != "stopped")]
         starts = [
@@ -141,6 +149,9 @@ class ServiceState(Action[ServicesState]):
             for verb in (self._manager().restart() if name in old.running else ("start",))
         ]
         return (*stops, *starts)
+
+    def _is_own(self, name: str) -> bool:
+        return self._place(name)[0] < len(self.services)
 
     def _ordered(self, names: Collection[str], *, back: bool) -> list[str]:
         return sorted(names, key=self._place, reverse=back)
