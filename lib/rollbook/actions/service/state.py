@@ -134,7 +134,7 @@ class ServiceState(Action[ServicesState]):
 
     def desired(self, before: ServicesState) -> ServicesState:
         """Want each as told."""
-        own = {name: words for name, words in before.seen.items() if self._is_own(name)}
+        own = {name: "" for name in before.seen if self._is_own(name)}  # what its manager will say is not known
         running = () if self.wanted == "stopped" else tuple(sorted(own))
         return ServicesState(running, (), (), own)
 
@@ -189,8 +189,9 @@ class ServiceState(Action[ServicesState]):
 
     def details(self, change: Change[ServicesState]) -> tuple[str, ...]:
         """Give the manager's own words of each; a pattern that fits nothing is told."""
-        told = tuple(f"{name}: {words}" for name, words in change.before.seen.items())
-        return told or (f"no service fits {', '.join(self.services)}",)
+        if not change.before.seen:
+            return (f"no service fits {', '.join(self.services)}",)
+        return tuple(f"{name}: {words}" for name, words in change.before.seen.items() if words)
 
 
 def _state(found: tuple[Service, ...], since: float | None) -> ServicesState:
