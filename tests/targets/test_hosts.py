@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from rollbook.errors import CommandFailed, CommandTimeout, Interrupted, TargetError, Unreachable
-from rollbook.ops import Command, FileCopy, FileRemove, FileWrite
+from rollbook.ops import Awaited, Command, FileCopy, FileRemove, FileWrite, Script
 from rollbook.targets import TargetPool
 from rollbook.targets.base import HostReader
 from rollbook.targets.detached import detached_state
@@ -305,3 +305,29 @@ def test_a_host_that_is_none_is_refused(make_pool: Any, execution: Any) -> None:
 
 
 assert shutil.which("setsid"), "util-linux is on every Debian"
+
+
+def test_what_is_looked_at_and_scripts_show_their_prefix(make_pool: Callable[..., TargetPool]) -> None:
+    """A plan shows what is sent behind a prefix as it is sent: the command, the look after it, and scripts too."""
+    pool = make_pool({}, there=("command", {"prefix": ["docker", "exec", "app"]}))
+
+    awaited = pool.shown(Awaited("there", ("ctl", "stop"), look=("ctl", "status"), codes=(3,)))
+    script = pool.shown(Script("there", ("sh", "-c", "…"), says="ln -s a b"))
+
+    assert awaited == ("docker exec app ctl stop", "    until docker exec app ctl status exits 3, at most 60 s")
+    assert script == ("[behind docker exec app] ln -s a b",)
+
+
+def test_an_effect_is_waited_for(pool: TargetPool, execution: Any, tmp_path: Path) -> None:
+    """A command that returns before its work is done is followed by looks until it is; one that never is fails."""
+    late = ("sh", "-c", f"(sleep 0.6; touch {tmp_path}/done) >/dev/null 2>&1 &")
+    look = ("test", "-e", f"{tmp_path}/done")
+
+    pool.execute(Awaited("there", late, look=look, codes=(0,)), execution)
+    there = (tmp_path / "done").exists()
+    with pytest.raises(CommandFailed, match=r"not come about in 0\.3 s"):
+        pool.execute(Awaited("there", ("true",), look=("false",), codes=(0,), patience=0.3), execution)
+    with pytest.raises(CommandFailed, match="will not come about"):
+        pool.execute(Awaited("there", ("true",), look=("echo", "FATAL"), shows="RUNNING", fails="FATAL"), execution)
+
+    assert there

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from ..errors import Interrupted, TargetError, Unreachable
-from ..ops import Command, Op
+from ..ops import Awaited, Command, Op, Script
 from .base import TargetSpec
 from .hosts import HostTarget
 from .local import LocalTarget
@@ -72,6 +72,11 @@ class CommandTarget(HostTarget[CommandSettings]):
         there = (*(("-C", folder) if folder else ()), *(f"{name}={value}" for name, value in op.environment.items()))
         inner = ("env", *there, *argv) if there else argv
         through = replace(op, argv=(*self.settings.prefix, *inner), shell=False, directory=None, environment={})
+        match through:
+            case Awaited():
+                through = replace(through, look=(*self.settings.prefix, *through.look))
+            case Script():
+                through = replace(through, says=f"[behind {self._shown}] {through.says}")
         return self.host.shown(through)
 
     @property
