@@ -311,6 +311,31 @@ class HttpReader(Reader, Protocol):
         """Ask *url*, relative to the target's or absolute below it. Raises `Unreachable` when nothing answers."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object in a store, by its key below the target's prefix; *size* in bytes."""
+
+    key: str
+    size: int
+    modified: datetime
+
+
+@runtime_checkable
+class ObjectReader(Reader, Protocol):
+    """Looks into an object store. Keys are below the target's prefix."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("s3",)
+
+    def objects(self, prefix: str = "") -> Iterator[StoredObject]:
+        """Stream the objects whose key begins with *prefix*, in the order of their keys. Raises `Unreachable`."""
+
+    def read_object(self, key: str, *, limit: int = 1_000_000) -> bytes | None:
+        """Read an object; None when it is not there. Raises `TargetError` when it is larger than *limit* bytes."""
+
+    def url(self, key: str = "") -> str:
+        """Give the s3:// address of an object, to be shown."""
+
+
 @runtime_checkable
 class MailReader(Reader, Protocol):
     """Knows an smtp server; reading from one means asking whether it answers."""

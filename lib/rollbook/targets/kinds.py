@@ -19,6 +19,7 @@ KINDS: Final[Mapping[str, str]] = {
     "pgbouncer": "pgbouncer:PgbouncerTarget",
     "mongo": "mongo:MongoTarget",
     "http": "http:HttpTarget",
+    "s3": "s3:S3Target",
     "smtp": "smtp:SmtpTarget",
     "broker": "broker:BrokerTarget",
 }
@@ -33,6 +34,7 @@ _SETTINGS: Final[Mapping[str, str]] = {
     "pgbouncer": "settings:PgbouncerSettings",
     "mongo": "settings:MongoSettings",
     "http": "settings:HttpSettings",
+    "s3": "settings:S3Settings",
     "smtp": "settings:SmtpSettings",
     "broker": "settings:BrokerSettings",
 }

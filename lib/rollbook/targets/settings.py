@@ -194,3 +194,22 @@ class BrokerSettings:
     def __post_init__(self) -> None:
         if (self.url is None) == (self.folder is None):
             raise ValueError("expected either url or folder")
+
+
+@dataclass(frozen=True, slots=True)
+class S3Settings:
+    """The settings of `kind: s3`: a bucket, or a part of one, of Amazon's or of another store that speaks S3."""
+
+    bucket: str = field(metadata={"help": "name of the bucket"})
+    prefix: str = field(default="", metadata={"help": "the part of the bucket that is meant, such as backups/shop"})
+    endpoint_url: str | None = field(default=None, metadata={"help": "https://host of the store, where not Amazon's"})
+    region: str | None = field(default=None, metadata={"help": "region of the bucket"})
+    access_key: str | Secret | None = field(
+        default=None, metadata={"help": "id of the key; where not given, boto3 looks where it always does"}
+    )
+    secret_key: Secret | None = field(default=None, metadata={"help": 'the key\'s secret: {secret: "env:NAME"}'})
+    session_token: Secret | None = field(default=None, metadata={"help": "of credentials that end"})
+    addressing: Literal["auto", "path", "virtual"] = field(
+        default="auto", metadata={"help": "path: the bucket stands in the path, as many other stores want it"}
+    )
+    timeout: float = field(default=60.0, metadata={"help": "seconds to wait for an answer"})

@@ -1,0 +1,103 @@
+"""A store that speaks S3, and a backup to put into it."""
+
+import hashlib
+import itertools
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from rollbook.demo.process import free_port, spawn, stop
+from rollbook.postgres.manifest import FileEntry, Manifest
+from rollbook.postgres.properties import Properties
+from rollbook.targets import Redactor, SecretStore, TargetPool
+from rollbook.targets.base import TargetSpec
+
+from ..conftest import Machine
+
+SECRET = "a secret that is long enough"
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A bucket of its own; *client* writes to it without Rollbook."""
+
+    endpoint: str
+    bucket: str
+    client: Any
+    desk: Machine
+
+    def held(self) -> list[str]:
+        return [one["Key"] for one in self.client.list_objects_v2(Bucket=self.bucket).get("Contents", ())]
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start the store that the tests share."""
+    port = free_port()
+    log = tmp_path_factory.mktemp("moto") / "log"
+    process = spawn([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], log=log)
+    endpoint = f"http://127.0.0.1:{port}"
+    until = time.monotonic() + 60
+    while True:
+        try:
+            urllib.request.urlopen(endpoint, timeout=5).close()
+        except urllib.error.HTTPError:
+            break
+        except OSError:
+            assert time.monotonic() < until, log.read_text()
+            time.sleep(0.1)
+        else:
+            break
+    yield endpoint
+    stop(process)
+
+
+@pytest.fixture
+def store(moto: str) -> Iterator[Store]:
+    """Make a bucket, of which `backups` is the part below backups/shop."""
+    bucket = f"bucket-{os.getpid()}-{next(_numbers)}"
+    client = boto3.client(
+        "s3", endpoint_url=moto, region_name="us-east-1", aws_access_key_id="key", aws_secret_access_key=SECRET
+    )
+    client.create_bucket(Bucket=bucket)
+    settings = {
+        "bucket": bucket,
+        "prefix": "backups/shop/",
+        "endpoint_url": moto,
+        "region": "us-east-1",
+        "access_key": "key",
+        "secret_key": {"secret": "env:S3_SECRET"},
+        "addressing": "path",
+    }
+    redactor = Redactor()
+    specs = {"backups": TargetSpec("backups", "s3", settings), "local": TargetSpec("local", "local")}
+    pool = TargetPool(specs, SecretStore({"S3_SECRET": SECRET}, redactor), redactor)
+    yield Store(moto, bucket, client, Machine(pool))
+    pool.close()
+    client.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Make a folder as postgres.backup leaves it, with a file that goes in several parts."""
+    made = tmp_path / "shop_20260102T030405.678Z-1a2b3c"
+    contents = {"dump/toc.dat": b"toc", "dump/1.dat.gz": os.urandom(20_000_000), "sums.txt": b"1\t2\t3\n"}
+    (made / "dump").mkdir(parents=True)
+    for name, content in contents.items():
+        (made / name).write_bytes(content)
+    files = (FileEntry(name, len(part), hashlib.sha256(part).hexdigest()) for name, part in sorted(contents.items()))
+    at = "2026-01-02T03:04:05.678Z"
+    properties = Properties("shop", "UTF8", "C", "C")
+    manifest = Manifest("run", "shop", 150_020, at, at, "none", properties, (), tuple(files), {})
+    (made / "manifest.json").write_text(manifest.text())
+    return made

@@ -1,0 +1,156 @@
+"""Backups go into a store and come back whole, or not at all."""
+
+import gc
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from rollbook.errors import Interrupted, RefusedError, TargetError, Unreachable
+from rollbook.targets.base import TargetSpec
+from rollbook.targets.s3 import S3Target
+
+from ..conftest import use
+from .conftest import SECRET, Store
+
+NAME = "shop_20260102T030405.678Z-1a2b3c"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_backup_goes_there_and_back(store: Store, folder: Path, tmp_path: Path) -> None:
+    """It comes back as it was, private to its owner, and twice changes nothing."""
+    there, back = (
+        use("backup.upload", backup=str(folder)),
+        use("backup.download", name=NAME, folder=str(tmp_path / "b")),
+    )
+
+    uploaded = store.desk.apply(there)
+    downloaded = store.desk.apply(back)
+
+    assert sorted(store.held()) == sorted(f"backups/shop/{NAME}/{name}" for name in contents(folder))
+    place = Path(back.outputs(downloaded.after, ())["path"])
+    assert contents(place) == contents(folder)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in place.rglob("*") if path.is_file()} == {0o600}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (place, place / "dump")} == {0o700}
+    assert uploaded.after.url == f"s3://{store.bucket}/backups/shop/{NAME}"
+    assert store.desk.plan(there).ops == store.desk.plan(back).ops == ()
+
+
+def test_without_its_manifest_a_backup_is_not_there(store: Store, folder: Path, tmp_path: Path) -> None:
+    """The manifest goes last, so an upload that was cut off is no backup; another one sends what is lacking."""
+    action = use("backup.upload", backup=str(folder))
+    store.desk.apply(action)
+    for name in ("manifest.json", "dump/toc.dat"):
+        store.client.delete_object(Bucket=store.bucket, Key=f"backups/shop/{NAME}/{name}")
+    before = store.client.head_object(Bucket=store.bucket, Key=f"backups/shop/{NAME}/dump/1.dat.gz")
+
+    with pytest.raises(RefusedError, match="no complete backup"):
+        store.desk.plan(use("backup.download", name=NAME, folder=str(tmp_path / "b")))
+    assert not action.probe(store.desk.read).exists
+    store.desk.apply(action)
+
+    after = store.client.head_object(Bucket=store.bucket, Key=f"backups/shop/{NAME}/dump/1.dat.gz")
+    assert after["LastModified"] == before["LastModified"]
+    assert action.probe(store.desk.read).exists
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # boto3 leaves the file to its end
+def test_an_upload_that_is_stopped_goes_on(store: Store, folder: Path) -> None:
+    """Stopping leaves no manifest."""
+    action = use("backup.upload", backup=str(folder))
+    store.desk.execution.stopped = True
+
+    with pytest.raises(Interrupted):
+        store.desk.apply(action)
+    gc.collect()
+    assert not any(key.endswith("manifest.json") for key in store.held())
+    store.desk.execution.stopped = False
+    store.desk.apply(action)
+
+    assert action.probe(store.desk.read).exists
+
+
+def test_what_is_damaged_is_not_sent(store: Store, folder: Path) -> None:
+    """A file that is not as the manifest says stays where it is."""
+    (folder / "dump" / "toc.dat").write_bytes(b"tok")
+
+    with pytest.raises(TargetError, match=r"toc\.dat is not as the manifest says"):
+        store.desk.apply(use("backup.upload", backup=str(folder)))
+
+    assert not any(key.endswith("manifest.json") for key in store.held())
+
+
+def test_what_was_damaged_in_the_store_is_not_taken(store: Store, folder: Path, tmp_path: Path) -> None:
+    """One changed byte keeps the folder from getting its name; what is right then is fetched again."""
+    store.desk.apply(use("backup.upload", backup=str(folder)))
+    key = f"backups/shop/{NAME}/dump/toc.dat"
+    store.client.put_object(Bucket=store.bucket, Key=key, Body=b"tok")
+    action = use("backup.download", name=NAME, folder=str(tmp_path / "b"))
+
+    with pytest.raises(TargetError, match="not as its manifest says"):
+        store.desk.apply(action)
+    assert not action.probe(store.desk.read).exists
+    store.client.put_object(Bucket=store.bucket, Key=key, Body=b"toc")
+    store.desk.apply(action)
+
+    assert contents(tmp_path / "b" / NAME) == contents(folder)
+    assert [path.name for path in (tmp_path / "b").iterdir()] == [NAME]
+
+
+@pytest.mark.parametrize("path", ["../../evil", "/tmp/evil"])
+def test_a_manifest_cannot_write_elsewhere(store: Store, folder: Path, tmp_path: Path, path: str) -> None:
+    """A store that others write to does not lead out of the folder."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"] = [{"path": path, "size": 1, "sha256": "0" * 64}]
+    store.client.put_object(
+        Bucket=store.bucket, Key=f"backups/shop/{NAME}/manifest.json", Body=json.dumps(manifest).encode()
+    )
+
+    with pytest.raises(TargetError, match="outside of it"):
+        store.desk.apply(use("backup.download", name=NAME, folder=str(tmp_path / "b")))
+
+
+def test_another_backup_is_not_written_over(store: Store, folder: Path) -> None:
+    """A name is given once."""
+    store.client.put_object(Bucket=store.bucket, Key=f"backups/shop/{NAME}/manifest.json", Body=b"{}")
+
+    with pytest.raises(RefusedError, match="is another backup"):
+        store.desk.plan(use("backup.upload", backup=str(folder)))
+
+
+def test_a_reader_cannot_write(store: Store) -> None:
+    """What probes are given sends nothing that writes, before anything goes out."""
+    reader = store.desk.pool.reader("backups")
+
+    with pytest.raises(TargetError, match="a reader does not send PutObject"):
+        reader._client.put_object(Bucket=store.bucket, Key="x", Body=b"x")
+
+    assert store.held() == []
+
+
+def test_a_store_that_is_away_is_unreachable(store: Store, folder: Path) -> None:
+    """It is told as such, without the secret."""
+    settings = {**store.desk.pool.spec("backups").settings, "endpoint_url": "http://127.0.0.1:1"}
+    store.desk.pool._specs["backups"] = TargetSpec("backups", "s3", settings)
+
+    with pytest.raises(Unreachable, match="does not answer") as caught:
+        store.desk.plan(use("backup.upload", backup=str(folder)))
+
+    assert SECRET not in str(caught.value)
+
+
+def test_the_bucket_is_looked_at_before_a_run(store: Store) -> None:
+    """A preflight tells a bucket that is there from one that is not."""
+    target = store.desk.pool.target("backups")
+    assert isinstance(target, S3Target)
+    assert [finding.severity for finding in target.check()] == ["ok"]
+    store.client.delete_bucket(Bucket=store.bucket)
+
+    (finding,) = target.check()
+
+    assert (finding.severity, finding.subject) == ("missing", "usable")
+    assert "NoSuchBucket" in finding.message
