@@ -74,6 +74,7 @@ BUILTINS: Final[Mapping[str, str]] = {
     "postgres.compare": "rollbook.actions.postgres.compare:Compare",
     "postgres.count": "rollbook.actions.postgres.count:Count",
     "postgres.data_loss": "rollbook.actions.postgres.data_loss:DataLoss",
+    "postgres.drop_scratch": "rollbook.actions.postgres.drop_scratch:PostgresDropScratch",
     "postgres.export": "rollbook.actions.postgres.export:Export",
     "postgres.query": "rollbook.actions.postgres.query:Query",
     "postgres.restore": "rollbook.actions.postgres.restore:PostgresRestore",

@@ -37,8 +37,8 @@ class WatchedLog:
     allowed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.files or any(not path.startswith("/") for path in self.files):
-            raise ValueError("files: expected paths from the root")
+        if not self.files or any(not path or path.startswith("-") for path in self.files):
+            raise ValueError("files: expected paths")
         if not self.patterns or not all((*self.patterns, *self.allowed)):
             raise ValueError("patterns: expected at least one, and none empty")
         for pattern in (*self.patterns, *self.allowed):

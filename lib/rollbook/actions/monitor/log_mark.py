@@ -33,8 +33,8 @@ class LogMark(Assertion):
     def __post_init__(self) -> None:
         if not self.files and not self.units:
             raise ValueError("expected files or units")
-        if any(not path.startswith("/") for path in self.files):
-            raise ValueError("files: expected paths from the root")
+        if any(not path or path.startswith("-") for path in self.files):
+            raise ValueError("files: expected paths")
         if any(unit.startswith("-") or not unit for unit in self.units):
             raise ValueError("units: expected names of systemd units")
 

@@ -76,8 +76,8 @@ On a machine with PostgreSQL's programs of the server's version, with PGHOST, PG
     run: str = field(default=str(RUN_ID), metadata={"help": "the run's id, which stands in the backup's name"})
 
     def __post_init__(self) -> None:
-        if not self.folder.startswith("/"):
-            raise ValueError("folder: expected a path from the root on")
+        if not self.folder or self.folder.startswith("-"):
+            raise ValueError("folder: expected the path of a folder")
         if self.jobs < 1:
             raise ValueError("jobs: expected at least 1")
         if not 0 <= self.compress <= 9:

@@ -66,8 +66,8 @@ class PostgresBackupCheck(Fact[CheckedBackup]):
     runs_on: Ref[HostReader] = field(default=Ref("local"), metadata={"help": "the host with the backup"})
 
     def __post_init__(self) -> None:
-        if not self.backup.startswith("/"):
-            raise ValueError("backup: expected a path from the root on")
+        if not self.backup or self.backup.startswith("-"):
+            raise ValueError("backup: expected a path")
 
     def probe(self, read: Readers) -> CheckedBackup:
         """Read all of it."""

@@ -59,8 +59,8 @@ class PostgresBackupList(Fact[Shelf]):
     runs_on: Ref[HostReader] = field(default=Ref("local"), metadata={"help": "the host with the folder"})
 
     def __post_init__(self) -> None:
-        if not self.folder.startswith("/"):
-            raise ValueError("folder: expected a path from the root on")
+        if not self.folder or self.folder.startswith("-"):
+            raise ValueError("folder: expected a path")
 
     def probe(self, read: Readers) -> Shelf:
         """List them."""

@@ -84,8 +84,8 @@ Restore the backup into another database as `postgres.restore` says, then, where
     run: str = field(default=str(RUN_ID), metadata={"help": "the run's id, which marks the database"})
 
     def __post_init__(self) -> None:
-        if not self.backup.startswith("/"):
-            raise ValueError("backup: expected a path from the root on")
+        if not self.backup or self.backup.startswith("-"):
+            raise ValueError("backup: expected a path")
         if not self.command or not self.command[0]:
             raise ValueError("command: expected a list of words")
         if self.jobs < 1:

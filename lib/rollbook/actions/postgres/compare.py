@@ -44,7 +44,7 @@ STDOUT` of both sides through `diff`. Neither `showmigrations` nor the number of
 
     def subjects(self) -> frozenset[Subject]:
         """Name the comparison."""
-        return frozenset({Subject(self.server.name, self.kind, self.against)})
+        return frozenset({Subject(self.server.name, self.kind, self.against), Subject(self.server.name, "live")})
 
     def describe(self) -> str:
         """Say what must hold."""

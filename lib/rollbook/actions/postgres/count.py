@@ -44,8 +44,10 @@ class Count(Fact[CountState]):
             raise ValueError("tables: expected at least one")
 
     def subjects(self) -> frozenset[Subject]:
-        """Name the count."""
-        return frozenset({Subject(self.server.name, self.kind, ",".join(self.tables))})
+        """Name the count, and the database."""
+        server = self.server.name
+        place = Subject(server, "database", self.database) if self.database else Subject(server, "live")
+        return frozenset({Subject(server, self.kind, ",".join(self.tables)), place})
 
     def probe(self, read: Readers) -> CountState:
         """Count."""

@@ -57,8 +57,9 @@ leave no date.
 
     def subjects(self) -> frozenset[Subject]:
         """Name the comparison; a database that an earlier step makes is there only in its turn."""
-        own = Subject(self.server.name, self.kind, self.backup or self.against)
-        return frozenset({own, Subject(self.server.name, "database", self.against)} if self.against else {own})
+        server = self.server.name
+        found = {Subject(server, self.kind, self.backup or self.against), Subject(server, "live")}
+        return frozenset(found | {Subject(server, "database", self.against)} if self.against else found)
 
     def probe(self, read: Readers) -> LossState:
         """Compare live with the backup."""
@@ -81,6 +82,7 @@ leave no date.
             "changed": changed,
             "deleted": deleted,
             "gone": list(after.gone),
+            "gone_tables": [one.table for one in after.tables if one.live is None],
             "differing": [one.table for one in after.tables if one.differs],
             "untouched": [one.table for one in after.tables if not one.differs],
             "only_live": [one.table for one in after.tables if one.backup is None and not one.note],

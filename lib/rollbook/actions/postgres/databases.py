@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from ...dataclass import dataclass
+from ...postgres.scratch import Mark
 from ...targets.base import PostgresReader
 
 _LISTED = """
@@ -27,3 +28,9 @@ class Listed:
 def list_databases(server: PostgresReader) -> Mapping[str, Listed]:
     """List the databases by name."""
     return {row["name"]: Listed(**row) for row in server.rows_in(server.maintenance, _LISTED)}
+
+
+def was_swapped(server: PostgresReader, run: str) -> bool:
+    """Tell whether *run* has put its restored database in the place of the live one, which it then kept."""
+    marks = (Mark.parse(one.comment) for one in list_databases(server).values())
+    return any(mark is not None and mark.run == run and mark.role == "kept" for mark in marks)

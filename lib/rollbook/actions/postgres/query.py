@@ -54,8 +54,10 @@ class Query(Fact[QueryState]):
             raise ValueError("limit: expected 1 to 10000 rows; postgres.export writes more to a file")
 
     def subjects(self) -> frozenset[Subject]:
-        """Name the query."""
-        return frozenset({Subject(self.server.name, self.kind, self.query)})
+        """Name the query, and the database."""
+        server = self.server.name
+        place = Subject(server, "database", self.database) if self.database else Subject(server, "live")
+        return frozenset({Subject(server, self.kind, self.query), place})
 
     def probe(self, read: Readers) -> QueryState:
         """Run it."""

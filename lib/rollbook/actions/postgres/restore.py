@@ -12,6 +12,7 @@ from ...postgres.restoring import DropScratch
 from ...postgres.scratch import scratch_name
 from ...targets.base import HostReader, PostgresReader
 from ...values import RUN_ID, Plain, Unknown
+from .databases import was_swapped
 from .readiness import Readiness, read_readiness
 from .reading import find_database
 
@@ -67,8 +68,8 @@ With PGHOST, PGUSER and PGPASSWORD set, and programs of the server's version:
     run: str = field(default=str(RUN_ID), metadata={"help": "the run's id, which marks the database"})
 
     def __post_init__(self) -> None:
-        if not self.backup.startswith("/"):
-            raise ValueError("backup: expected a path from the root on")
+        if not self.backup or self.backup.startswith("-"):
+            raise ValueError("backup: expected a path")
         if self.jobs < 1:
             raise ValueError("jobs: expected at least 1")
 
@@ -87,7 +88,9 @@ With PGHOST, PGUSER and PGPASSWORD set, and programs of the server's version:
                 advice="Give another name in into:, or drop that one if nobody needs it.",
             )
         there = found is not None and found.mark is not None and found.mark.role == self.role
-        state = RestoreState(there, name, oid=found.oid if found and there else 0, live=server.database)
+        # Swapped in, it has another name: it was restored all the same.
+        there = there or (self.role == "restored" and not self.into and was_swapped(server, self.run))
+        state = RestoreState(there, name, oid=found.oid if found is not None and there else 0, live=server.database)
         return state if there else replace(state, readiness=read_readiness(server, host, self.backup))
 
     def desired(self, before: RestoreState) -> RestoreState:

@@ -66,7 +66,7 @@ class Recover(Action[RecoverState]):
 
     def subjects(self) -> frozenset[Subject]:
         """Name the live database's tables, and the source."""
-        return frozenset({Subject(self.server.name, self.kind, self.source)})
+        return frozenset({Subject(self.server.name, self.kind, self.source), Subject(self.server.name, "live")})
 
     def probe(self, read: Readers) -> RecoverState:
         """Compare live with the source."""
