@@ -52,7 +52,7 @@ class PostgresDropScratch(Action[ScratchState]):
             return ScratchState(exists=False)
         if found.mark is None or found.mark.run != self.run or found.mark.role not in _ROLES:
             raise RefusedError(
-                f"{self.database} is not dropped: this run did not make it to work with ({found.comment or 'no mark'}).",
+                f"{self.database} is not dropped: this run did not make it ({found.comment or 'no mark'}).",
                 advice="Drop it by hand if nobody needs it; postgres.drop_kept drops what a swap kept.",
             )
         return ScratchState(exists=True, mark=str(found.mark))
