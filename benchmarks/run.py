@@ -1,5 +1,5 @@
 """
-Measures Rollbook side by side with its peers: `python benchmarks/run.py [steps|startup|ssh|memory|all] [--quick]`.
+Measures Rollbook side by side with its peers: `python benchmarks/run.py [QUESTION|all] [--quick]`.
 
 Everything is told as a ratio within one run, for seconds tell of the machine. `peers` installs ansible-core and
 pyinfra into an environment of their own.
@@ -15,7 +15,7 @@ from table import Aim
 from workspace import workspace
 
 # Memory comes before ssh: a child is charged with what this process held when it was started.
-QUESTIONS = {"startup": "startup", "steps": "steps", "memory": "memory", "ssh": "remote"}
+QUESTIONS = {"startup": "startup", "steps": "steps", "memory": "memory", "ssh": "remote", "backups": "backups"}
 
 
 def main() -> None:

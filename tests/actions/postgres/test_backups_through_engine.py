@@ -1,0 +1,72 @@
+"""A runbook that takes a backup, checks it and restores it, planned, killed, resumed and undone by the engine."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from engine.workshop import Workshop, nobody, through_a_crash
+
+from .shops import PASSWORD, Shop
+from .test_restore import schema
+
+pytestmark = pytest.mark.server
+STEPS = """
+targets: {{db: postgres}}
+steps:
+  - id: backup
+    name: Take a backup
+    postgres.backup: {{folder: {folder}}}
+  - id: check
+    name: Read it to its end
+    postgres.backup_check: {{backup: "{{{{ steps.backup.outputs.path }}}}"}}
+  - id: newest
+    name: List what there is
+    postgres.backup_list: {{folder: {folder}, optional: true}}
+  - id: restore
+    name: Restore it beside the live database
+    postgres.restore: {{backup: "{{{{ steps.backup.outputs.path }}}}", role: scratch}}
+  - id: same
+    name: It is the same
+    assert.that: {{that: "{{{{ steps.restore.outputs.database != '' and steps.check.outputs.rows == 972 }}}}"}}
+"""
+
+
+@pytest.fixture
+def workshop(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
+    """Give the shop's database to runbooks."""
+    monkeypatch.chdir(tmp_path)
+    made = Workshop(tmp_path, {"db": shop.pool.spec("db")}, environ={**os.environ, "DB_PASSWORD": PASSWORD})
+    made.write("save", STEPS.format(folder=tmp_path / "backups"))
+    yield made
+    for pool in made.pools:
+        pool.close()
+
+
+def test_a_backup_is_taken_checked_and_restored(shop: Shop, workshop: Workshop) -> None:
+    """Later steps are planned on what is known, and planned anew on what the backup then is; the undo drops the scratch."""
+    plan = workshop.planner("save").plan()
+    assert [step.verdict for step in plan.steps] == ["create", "unknown", "read", "unknown", "unknown"]
+
+    run = workshop.run("save")
+
+    assert run.status == "succeeded"
+    name = run.steps[3].outputs["database"]
+    assert schema(shop, name) == schema(shop, shop.name)
+    assert PASSWORD not in (workshop.runs.all()[-1].journal).read_text()
+    undone = workshop.undo(run)
+    assert undone.status == "undone"
+    assert name not in shop.databases()
+    assert Path(run.steps[0].outputs["path"]).is_dir()
+
+
+@pytest.mark.parametrize("at", range(3, 45, 4))
+def test_a_crash_at_a_boundary_resumes_to_the_same_end(shop: Shop, workshop: Workshop, at: int) -> None:
+    """Around each write and each record of the journal, a resume ends with one backup and one whole restore, unasked."""
+    run = through_a_crash(workshop, "save", at, nobody())
+
+    assert run.status == "succeeded"
+    (backup,) = (workshop.folder / "backups").iterdir()
+    assert run.steps[0].outputs["path"] == str(backup)
+    (name,) = (name for name in shop.databases() if name.startswith(f"{shop.name}_"))
+    assert schema(shop, name) == schema(shop, shop.name)
