@@ -216,6 +216,8 @@ def sshd(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[SshSer
 @pytest.fixture(scope="session")
 def systemd(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[Path]:
     """Start a systemd of an account's own, and give its runtime directory; units lie in config/systemd/user there."""
+    if os.geteuid() != 0:
+        pytest.skip("a systemd of its own needs root, for a mount namespace")
     folder = server_folder / "systemd"
     (folder / "config" / "systemd" / "user").mkdir(parents=True)
     folder.chmod(0o700)

@@ -216,8 +216,6 @@ exec "$1" --user
 
 def start_systemd(folder: Path) -> subprocess.Popen[bytes]:
     """Start an account's systemd with *folder* as its runtime directory and its units in config/systemd/user."""
-    if os.geteuid() != 0:
-        raise Unavailable("a systemd of its own needs root, for a mount namespace")
     server = next((path for path in ("/lib/systemd/systemd", "/usr/lib/systemd/systemd") if Path(path).exists()), None)
     if server is None:
         raise Unavailable("there is no systemd on this machine")

@@ -15,7 +15,7 @@ from dataclasses import field
 from datetime import UTC, datetime
 from typing import ClassVar, Final, Literal, Protocol, Self
 
-from .configuration import Format, Scalar
+from .configuration.place import Format, Scalar
 from .dataclass import dataclass
 from .values import NOW, Plain, Secret, Unknown
 

@@ -7,7 +7,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rollbook.configuration import Format, Scalar, Unfit, format_of, put, read
+from rollbook.configuration.editing import format_of, put, read
+from rollbook.configuration.place import Format, Scalar, Unfit
 
 INI = "; top\n[server]\nport = 80\nHost: a  # kept with the value\n\n[other]\nx=1\n"
 TOML = '# top\ntitle = "t"  # told\n\n[tool.poetry]\nname = \'n\'\nversion = "1.0" # here\nday = 2024-05-01\n\n[last]\nlist = [\n 1,\n]\n'

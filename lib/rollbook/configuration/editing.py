@@ -2,12 +2,11 @@
 
 import posixpath
 from collections.abc import Mapping
-from typing import Final, Literal, get_args
+from typing import Final, get_args
 
 from . import lines, trees
-from .place import Place, Scalar, Unfit
+from .place import Format, Place, Scalar, Unfit
 
-Format = Literal["env", "ini", "toml", "json", "yaml"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 
 _ENDINGS: Final[Mapping[str, Format]] = {

@@ -1,11 +1,12 @@
 """Where a value stands in a text, or would."""
 
 import re
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from ..dataclass import dataclass
 
 Scalar: TypeAlias = str | int | float | bool | None
+Format = Literal["env", "ini", "toml", "json", "yaml"]
 
 _NAME: Final = re.compile(r'"([^"]+)"|([^."]+)')
 _KEY: Final = re.compile(r'(?:"[^"]+"|[^."]+)(?:\.(?:"[^"]+"|[^."]+))*')

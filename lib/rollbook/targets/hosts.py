@@ -5,7 +5,6 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar, Final, Protocol, TypeVar
 
-from ..configuration import put
 from ..errors import CommandFailed, TargetError
 from ..ops import Awaited, Command, Execution, FileCopy, FileEdit, FileRemove, FileWrite, Op, OpResult
 from ..values import Secret
@@ -96,6 +95,8 @@ class HostTarget(BaseTarget[C]):
         raise self.misplaced(op)
 
     def _edit(self, op: FileEdit) -> None:
+        from ..configuration.editing import put
+
         content, found = self.files.read(op.path, LARGEST), self.files.stat(op.path)
         if content is None or found is None or found.kind != "file":
             raise TargetError(f"{op.path} on {self.name} is no file, so no value can be put into it.")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final, Literal
 
 from ..action import Ref
-from ..configuration import put
+from ..configuration.editing import put
 from ..dataclass import dataclass
 from ..errors import NotFoundError, TargetError, Unreachable
 from ..ops import Awaited, Command, Execution, FileCopy, FileEdit, FileRemove, FileWrite, HttpCall, Op, OpResult

@@ -6,7 +6,8 @@ from dataclasses import field, replace
 from typing import ClassVar, Final
 
 from ...action import Action, Change, Readers, Ref, Subject, Undo, evidence
-from ...configuration import FORMATS, Format, Scalar, format_of, put, read
+from ...configuration.editing import FORMATS, format_of, put, read
+from ...configuration.place import Format, Scalar
 from ...dataclass import dataclass
 from ...errors import TargetError
 from ...ops import FileEdit, Op
