@@ -1,5 +1,7 @@
 """What must be agreed before the first write."""
 
+from dataclasses import replace
+
 import pytest
 
 from rollbook.cli.agreement import Agreement, agree, check_approvals
@@ -7,7 +9,7 @@ from rollbook.cli.keyboard import Keyboard
 from rollbook.cli.screen import Screen
 from rollbook.errors import Interrupted, RefusedError, UsageError
 
-from .plans import SMOKE, restore_plan
+from .plans import POINTERS, SMOKE, restore_plan
 from .typing_hands import hands
 
 
@@ -61,6 +63,23 @@ def test_a_protected_environment_without_a_terminal_needs_name_and_reason(agreem
         agree(plan, agreement, None)
 
     assert agree(plan, Agreement(names=("prod",), reason="x"), None) == "x"
+
+
+def test_each_protected_environment_of_a_playbook_is_named() -> None:
+    """Of several protected environments each name is typed that was not given; those only read from are not asked for."""
+    steps = tuple(replace(POINTERS, address=f"{name}/pointers", environment=name) for name in ("stage", "prod", "edge"))
+    there = {"ops": True, "stage": True, "prod": True, "edge": False, "dev": True}
+    plan = restore_plan(environment="ops", steps=steps, playbook=True, environments=there)
+
+    assert plan.guarded == ("stage", "prod")
+    assert agree(plan, Agreement(), hands("", "why not", "stage", "prod")) == "why not"
+    assert agree(plan, Agreement(names=("stage",), reason="x"), hands("prod")) == "x"
+    with pytest.raises(RefusedError):
+        agree(plan, Agreement(reason="x"), hands("stage", "stage", "stage", "stage"))
+    with pytest.raises(RefusedError, match="prod is protected and there is no terminal"):
+        agree(plan, Agreement(yes=True, names=("stage",), reason="x"), None)
+    with pytest.raises(UsageError, match="--confirm-environment dve"):
+        agree(plan, Agreement(names=("dve",), reason="x"), None)
 
 
 def test_the_name_of_another_environment_is_a_mistake() -> None:
