@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from rollbook.cli.boundary import boundaries, sites
 from rollbook.cli.planview import plan_lines, step_lines
 from rollbook.cli.screen import Screen
+from rollbook.runbook import Runbook, Step
 
 from .plans import CHOICE, GIVE_BACK, MAIL, POINTERS, SMOKE, restore_plan
 
@@ -116,3 +118,13 @@ def test_a_plan_without_writes_says_so() -> None:
 def test_a_downtime_that_no_step_ends_is_told() -> None:
     """The summary warns of downtime that stays open."""
     assert "it begins at pointers and no step ends it" in text_of(steps=(POINTERS,))
+
+
+def test_an_undo_leaves_the_site_as_it_was_before_the_step() -> None:
+    """Once the step that let visitors in again is undone the site is down, and up when what took it down is undone."""
+    book = Runbook("r", "t", (Step("off", site="down"), Step("on", site="up")))
+    undone = [replace(POINTERS, address=f"undo/{name}") for name in ("on", "off")]
+
+    after = boundaries(undone, sites(book))
+
+    assert [after[step.address].site for step in undone] == ["down", "up"]

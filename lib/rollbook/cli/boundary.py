@@ -60,8 +60,18 @@ class Boundary:
 
 
 def sites(runbook: Runbook) -> Mapping[str, Site]:
-    """Give the site's state that the runbook's steps declare, by address without loop items and members."""
-    return dict(_sites(runbook, ""))
+    """
+    Give the site's state that the runbook's steps declare, by address without loop items and members.
+
+    Also that after each such step was undone: then the site is again as it was before the step.
+    """
+    found: dict[str, Site] = {}
+    before: Site = "up"
+    for address, site in _sites(runbook, ""):
+        found[address] = site
+        found[f"undo/{address}"] = before
+        before = site
+    return found
 
 
 def _sites(runbook: Runbook, prefix: str) -> Iterator[tuple[str, Site]]:
