@@ -1,0 +1,123 @@
+"""The playbook bad-deploy: what it decides, and which runbook it orders; the runbooks are stood in for."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from rollbook.errors import RefusedError
+
+from .workshop import Workshop, nobody
+
+INPUTS = {
+    "stop-writers": "",
+    "rollback-deploy": "deploy: text, deployed_at: datetime, backup: {type: path, optional: true}",
+    "rollback-database": "deployed_at: datetime, backup: {type: path, optional: true}, cure: text",
+    "rollback-code": "deploy: text",
+}
+TOLD = {
+    "stop-writers": "",
+    "rollback-deploy": "{{ inputs.deploy }}",
+    "rollback-database": "{{ inputs.cure }}",
+    "rollback-code": "{{ inputs.deploy }}",
+}
+ANSWERS = {
+    "corrupting": "no",
+    "fault": "deploy",
+    "severity": "critical",
+    "affected": "all",
+    "fixable": "no",
+    "team": "all",
+    "evidence": "all",
+    "choice": "default",
+    "ready": "all",
+    "cure": "default",
+    "owner": "Ada",
+    "fix": "all",
+    "out": "done",
+    "well": "all",
+}
+
+
+@pytest.fixture
+def stood_in(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    """Give a workshop whose runbooks, of the names of the stock's, only write down that they were carried out."""
+    monkeypatch.setattr("rollbook.engine.locks.FOLDER", workshop.folder / "locks")
+    workshop.variables = {"contacts": ["technical lead: call the desk"]}
+    for name, inputs in INPUTS.items():
+        head = f"inputs: {{{inputs}}}\n" if inputs else ""
+        step = f'file.present: {{path: {name}.txt, content: "{name} {TOLD[name]}"}}'
+        workshop.write(name, f"{head}lock: deploy\nsteps:\n  - id: done\n    name: Write it down.\n    {step}\n")
+    return workshop
+
+
+def carried_out(folder: Path) -> list[str]:
+    """Read what was carried out."""
+    return sorted(path.read_text().strip() for path in folder.glob("*.txt"))
+
+
+def deployed(workshop: Workshop, hours: float) -> dict[str, object]:
+    """Give the inputs for a deploy that is so many hours old."""
+    at = workshop.clock() - timedelta(hours=hours)
+    return {"deploy": "abc123", "deployed_at": at.isoformat()}
+
+
+@pytest.mark.parametrize(
+    ("fault", "wanted"),
+    [
+        ("deploy", ["rollback-deploy abc123"]),
+        ("database", ["rollback-database put_back"]),
+        ("code", ["rollback-code abc123"]),
+    ],
+)
+def test_the_runbook_that_fits_is_ordered(stood_in: Workshop, fault: str, wanted: list[str]) -> None:
+    """What is at fault decides which runbook takes it back, and no other is carried out."""
+    answers = {**ANSWERS, "fault": fault}
+
+    run = stood_in.run("bad-deploy", nobody(answers), inputs=deployed(stood_in, 3), answers=answers)
+
+    assert (run.status, carried_out(stood_in.folder)) == ("succeeded", wanted)
+
+
+@pytest.mark.parametrize(
+    ("severity", "hours", "back"),
+    [("critical", 30, True), ("critical", 49, False), ("major", 23, True), ("major", 25, False), ("minor", 1, False)],
+)
+def test_age_and_severity_decide(stood_in: Workshop, severity: str, hours: float, back: bool) -> None:
+    """The matrix decides between going back and fixing forward, where nobody overrules it."""
+    answers = {**ANSWERS, "severity": severity}
+
+    run = stood_in.run("bad-deploy", nobody(answers), inputs=deployed(stood_in, hours))
+
+    assert (run.status, bool(carried_out(stood_in.folder))) == ("succeeded", back)
+    forward = run.step("forward/out")
+    assert (forward is not None and forward.status == "ok") is not back
+
+
+def test_writers_are_stopped_before_the_rest_is_asked(stood_in: Workshop) -> None:
+    """Where data is being corrupted, nothing else has to be answered before writers are stopped."""
+    waiting = stood_in.run("bad-deploy", nobody({"corrupting": "yes"}), inputs=deployed(stood_in, 3))
+
+    assert (waiting.status, waiting.waiting_for) == ("waiting", "fault")
+    assert carried_out(stood_in.folder) == ["stop-writers"]
+    resumed = stood_in.resume(nobody(ANSWERS))
+    assert (resumed.status, carried_out(stood_in.folder)) == ("succeeded", ["rollback-deploy abc123", "stop-writers"])
+
+
+def test_deciding_otherwise_takes_a_reason_that_the_report_has(stood_in: Workshop) -> None:
+    """Who goes against the matrix is asked why, and both are among the answers and in what was found."""
+    answers = {**ANSWERS, "choice": "fix-forward", "why": "The fix is tested."}
+
+    run = stood_in.run("bad-deploy", nobody(answers), inputs=deployed(stood_in, 3))
+
+    decision = run.step("decision")
+    assert decision is not None
+    assert run.status == "succeeded"
+    assert decision.details[-1] == "AGAINST THE TABLE: fix-forward, because The fix is tested."
+    assert [answer.value for answer in run.answers if answer.address == "why"] == ["The fix is tested."]
+
+
+def test_a_deploy_to_come_is_refused(stood_in: Workshop) -> None:
+    """A time in the wrong zone is told before anything is asked about it."""
+    with pytest.raises(RefusedError, match="ahead of this machine's clock"):
+        stood_in.planner("bad-deploy", deployed(stood_in, -2), ANSWERS).plan()
