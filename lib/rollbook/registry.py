@@ -20,6 +20,7 @@ BUILTINS: Final[Mapping[str, str]] = {
     "archive.unpack": "rollbook.actions.file.unpack:ArchiveUnpack",
     "assert.that": "rollbook.actions.core.assert_that:AssertThat",
     "backup.download": "rollbook.actions.backup.download:BackupDownloaded",
+    "backup.retention": "rollbook.actions.backup.retention:BackupRetention",
     "backup.upload": "rollbook.actions.backup.upload:BackupUploaded",
     "celery.purge": "rollbook.actions.celery.purge:CeleryPurge",
     "celery.queue": "rollbook.actions.celery.queue:CeleryQueue",

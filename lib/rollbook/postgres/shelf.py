@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
 from ..dataclass import dataclass
+from .manifest import FILE
 from .source import BackupKind
 
 # Of each entry: what it is, its size in KiB, when it was last written to, its first bytes, and its name.
@@ -12,10 +13,13 @@ LISTING: Final = """\
 cd -- "$1" 2>/dev/null || exit 44
 for name in * .*.partial; do
   head= last=$name
-  if [ -f "$name/manifest.json" ]; then kind=rollbook last=$name/manifest.json
+  case $name in
+    .*.partial) if [ ! -d "$name" ]; then continue; fi; kind=partial ;;
+    *) kind= ;;
+  esac
+  if [ "$kind" = partial ]; then :
+  elif [ -f "$name/manifest.json" ]; then kind=rollbook last=$name/manifest.json
   elif [ -f "$name/toc.dat" ]; then kind=directory last=$name/toc.dat
-  elif [ -d "$name" ]; then
-    case $name in .*.partial) kind=partial ;; *) continue ;; esac
   elif [ -f "$name" ]; then
     kind=file head=$(od -A n -t x1 -N 5 -- "$name" | tr -d ' \\n')
   else continue
@@ -27,12 +31,29 @@ done
 ABSENT: Final = 44
 _ARCHIVE: Final = "5047444d50"  # PGDMP
 _PLAIN: Final = (".sql", ".sql.gz", ".sql.zst")
+_ARCHIVES: Final = (".dump", ".pgdump", ".backup")
+
+
+class StoredFile(Protocol):
+    """An object in a store."""
+
+    @property
+    def key(self) -> str:
+        """Its name, with slashes for folders."""
+
+    @property
+    def size(self) -> int:
+        """Its size in bytes."""
+
+    @property
+    def modified(self) -> datetime:
+        """When it was written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
     """
-    A backup as it is listed; *database* is empty where it does not tell.
+    A backup as it is listed, by its *path*, or its name in a store; *database* is empty where it does not tell.
 
     *started* is the instant of the snapshot where a manifest tells it, else when it was last written to, which is
     later; ISO 8601 UTC. What is not *complete* is no backup.
@@ -54,7 +75,7 @@ def listed(folder: str, listing: str) -> Iterator[Listed]:
         sort, size, written, head, name = line.split("\t", 4)
         kind = _kind(sort, head, name)
         if kind is not None:
-            at = datetime.fromtimestamp(int(written), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            at = _told(datetime.fromtimestamp(int(written), UTC))
             complete = sort != "partial"
             yield Listed(f"{folder}/{name}", kind, at, int(size) * 1024, complete=complete)
 
@@ -68,6 +89,25 @@ def _kind(sort: str, head: str, name: str) -> BackupKind | None:
     if head == _ARCHIVE:
         return "custom"
     return "plain" if name.endswith(_PLAIN) else None
+
+
+def stored(objects: Iterable[StoredFile]) -> Iterator[Listed]:
+    """Find the backups among a store's objects: those with a manifest, halves without one, and files of others."""
+    folders: dict[str, list[StoredFile]] = {}
+    for one in objects:
+        name, inside, _ = one.key.partition("/")
+        if inside:
+            folders.setdefault(name, []).append(one)
+        elif name.endswith((*_PLAIN, *_ARCHIVES)):
+            yield Listed(name, "plain" if name.endswith(_PLAIN) else "custom", _told(one.modified), one.size)
+    for name, files in folders.items():
+        complete = any(one.key == f"{name}/{FILE}" for one in files)
+        last = max(one.modified for one in files)
+        yield Listed(name, "rollbook", _told(last), sum(one.size for one in files), complete=complete)
+
+
+def _told(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def newest_first(backups: Iterable[Listed]) -> tuple[Listed, ...]:

@@ -88,6 +88,17 @@ def store(moto: str) -> Iterator[Store]:
 
 
 @pytest.fixture
+def postgres_desk(store: Store, postgres_url: str) -> Iterator[Machine]:
+    """Give the store beside a PostgreSQL database."""
+    redactor = Redactor()
+    spec = TargetSpec("db", "postgres", {"url": postgres_url})
+    specs = {"backups": store.desk.pool.spec("backups"), "local": TargetSpec("local", "local"), "db": spec}
+    pool = TargetPool(specs, SecretStore({"S3_SECRET": SECRET}, redactor), redactor)
+    yield Machine(pool)
+    pool.close()
+
+
+@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Make a folder as postgres.backup leaves it, with a file that goes in several parts."""
     made = tmp_path / "shop_20260102T030405.678Z-1a2b3c"

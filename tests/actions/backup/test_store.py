@@ -11,7 +11,7 @@ from rollbook.errors import Interrupted, RefusedError, TargetError, Unreachable
 from rollbook.targets.base import TargetSpec
 from rollbook.targets.s3 import S3Target
 
-from ..conftest import use
+from ..conftest import Machine, use
 from .conftest import SECRET, Store
 
 NAME = "shop_20260102T030405.678Z-1a2b3c"
@@ -154,3 +154,22 @@ def test_the_bucket_is_looked_at_before_a_run(store: Store) -> None:
 
     assert (finding.severity, finding.subject) == ("missing", "usable")
     assert "NoSuchBucket" in finding.message
+
+
+def test_what_a_store_has_is_listed(store: Store, folder: Path, postgres_desk: Machine) -> None:
+    """The newest is a name for `backup.download`; halves and others' files are told as what they are."""
+    store.desk.apply(use("backup.upload", backup=str(folder)))
+    for key in ("half/dump/toc.dat", "theirs.sql.gz", "theirs.dump", "notes.txt"):
+        store.client.put_object(Bucket=store.bucket, Key=f"backups/shop/{key}", Body=b"x")
+    action = use("postgres.backup_list", store="backups", database="shop", before="2026-01-03T00:00:00Z")
+
+    outputs = action.outputs(action.probe(postgres_desk.read), ())
+
+    assert outputs["newest_before"] == NAME
+    assert outputs["started"] == "2026-01-02T03:04:05.678Z"
+    assert {(one["path"], one["kind"], one["complete"]) for one in outputs["backups"]} == {
+        (NAME, "rollbook", True),
+        ("half", "rollbook", False),
+        ("theirs.sql.gz", "plain", True),
+        ("theirs.dump", "custom", True),
+    }

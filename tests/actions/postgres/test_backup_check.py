@@ -119,6 +119,17 @@ def test_what_is_no_backup_is_refused(desk: Machine, tmp_path: Path, name: str) 
         checked(desk, tmp_path / name)
 
 
+def test_a_half_with_a_manifest_is_refused(shop: Shop, desk: Machine, tmp_path: Path) -> None:
+    """What has not got its name yet, or has lost it, is no backup, whatever it holds."""
+    path = made(shop, desk, tmp_path, "rollbook")
+    half = path.rename(tmp_path / f".{path.name}.partial")
+
+    with pytest.raises(RefusedError, match="never became complete"):
+        checked(desk, half)
+    listing = use("postgres.backup_list", folder=str(tmp_path), optional=True).probe(desk.read)
+    assert [(one.complete, listing.chosen) for one in listing.backups] == [(False, "")]
+
+
 def test_a_backup_is_found_through_a_link(shop: Shop, desk: Machine, tmp_path: Path) -> None:
     """Sites point `latest` at the newest."""
     path = made(shop, desk, tmp_path, "rollbook")

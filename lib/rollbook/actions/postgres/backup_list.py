@@ -1,6 +1,6 @@
 """`postgres.backup_list`: the backups in a folder, and the newest one, or the last before an instant."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import datetime
 from typing import ClassVar, Final
@@ -12,9 +12,9 @@ from ...ops import OpResult
 from ...postgres.archive import read_listing
 from ...postgres.manifest import FILE, read_manifest
 from ...postgres.programs import Programs
-from ...postgres.shelf import ABSENT, LISTING, Listed, instant, listed, newest, newest_first
+from ...postgres.shelf import ABSENT, LISTING, Listed, instant, listed, newest, newest_first, stored
 from ...schema import encode
-from ...targets.base import HostReader, PostgresReader
+from ...targets.base import HostReader, ObjectReader, PostgresReader
 from ...values import Plain
 from .reading import find_programs, server_version
 from .recognising import MANIFEST_LIMIT
@@ -36,12 +36,13 @@ class Shelf:
 @dataclass(frozen=True, slots=True)
 class PostgresBackupList(Fact[Shelf]):
     """
-    List the backups in a folder, newest first, and choose one.
+    List the backups in a folder or an object store, newest first, and choose one.
 
     Folders of `postgres.backup`, folders and files of `pg_dump -Fd` and `-Fc`, and plain SQL (.sql, .sql.gz, .sql.zst)
     are found, whoever made them. A backup without a manifest counts from when it was last written to. What never became
     complete is listed as such and never chosen. With `before` the last one from before that instant is chosen, such as
-    that of the deploy; else the newest. Without one the runbook stops, unless `optional` is set.
+    that of the deploy; else the newest. Without one the runbook stops, unless `optional` is set. In a store `newest`
+    and `newest_before` are names, for `backup.download`.
     """
 
     kind: ClassVar[str] = "postgres.backup_list"
@@ -51,7 +52,8 @@ class PostgresBackupList(Fact[Shelf]):
 - `pg_restore --list BACKUP | head` tells of which database an archive is
 """
 
-    folder: str = field(metadata={"help": "a folder on runs_on; folders in it are not looked into"})
+    folder: str = field(default="", metadata={"help": "a folder on runs_on; folders in it are not looked into"})
+    store: Ref[ObjectReader] | None = field(default=None, metadata={"help": "an object store, instead of a folder"})
     server: Ref[PostgresReader] = Ref("db")
     database: str = field(default="", metadata={"help": "of which to choose; the target's own database unless given"})
     before: datetime | None = field(default=None, metadata={"help": "an instant with its zone"})
@@ -59,27 +61,45 @@ class PostgresBackupList(Fact[Shelf]):
     runs_on: Ref[HostReader] = field(default=Ref("local"), metadata={"help": "the host with the folder"})
 
     def __post_init__(self) -> None:
-        if not self.folder or self.folder.startswith("-"):
+        if bool(self.folder) == (self.store is not None):
+            raise ValueError("expected either folder or store")
+        if self.folder.startswith("-"):
             raise ValueError("folder: expected a path")
 
     def probe(self, read: Readers) -> Shelf:
         """List them."""
-        server, host = read[self.server], read[self.runs_on]
-        folder = self.folder.rstrip("/")
-        found = host.run(("sh", "-c", LISTING, "sh", folder), timeout=_SECONDS)
-        entries = () if found.exited == ABSENT else tuple(listed(folder, found.stdout))
-        programs = find_programs(server, host, server_version(server) // 10_000)
-        backups = newest_first(_told(host, one, programs) for one in entries)
+        server = read[self.server]
+        backups = newest_first(self._in_store(read[self.store]) if self.store else self._in_folder(server, read))
         database = self.database or server.database
         last, chosen = newest(backups, database), newest(backups, database, self.before)
         return Shelf(chosen.path if chosen else "", backups, last.path if last else "", read.now())
+
+    def _in_folder(self, server: PostgresReader, read: Readers) -> Iterator[Listed]:
+        host, folder = read[self.runs_on], self.folder.rstrip("/")
+        found = host.run(("sh", "-c", LISTING, "sh", folder), timeout=_SECONDS)
+        entries = () if found.exited == ABSENT else tuple(listed(folder, found.stdout))
+        programs = find_programs(server, host, server_version(server) // 10_000)
+        for one in entries:
+            yield _told(host, one, programs)
+
+    @staticmethod
+    def _in_store(store: ObjectReader) -> Iterator[Listed]:
+        for one in stored(store.objects()):
+            if one.kind != "rollbook" or not one.complete:
+                yield one
+                continue
+            try:
+                yield _by_manifest(one, store.read_object(f"{one.path}/{FILE}", limit=MANIFEST_LIMIT))
+            except (SchemaError, ValueError):
+                yield replace(one, complete=False)
 
     def refusal(self, state: Shelf) -> str | None:
         """Refuse to go on without a backup."""
         if state.chosen or self.optional:
             return None
         when = f" from before {self.before.isoformat()}" if self.before else ""
-        return f"{self.folder} on {self.runs_on} has no complete backup of {self.database or 'the database'}{when}."
+        where = f"the store {self.store}" if self.store else f"{self.folder} on {self.runs_on}"
+        return f"{where} has no complete backup of {self.database or 'the database'}{when}."
 
     def details(self, change: Change[Shelf]) -> tuple[str, ...]:
         """Show the newest of them."""
@@ -105,15 +125,19 @@ def _told(host: HostReader, one: Listed, programs: Programs) -> Listed:
     """Add what a backup itself tells; of one that cannot be read, nothing."""
     try:
         if one.kind == "rollbook" and one.complete:
-            content = host.read_file(f"{one.path}/{FILE}", limit=MANIFEST_LIMIT)
-            manifest = read_manifest((content or b"").decode())
-            return replace(one, database=manifest.database, started=manifest.started)
+            return _by_manifest(one, host.read_file(f"{one.path}/{FILE}", limit=MANIFEST_LIMIT))
         if one.kind in ("directory", "custom"):
             printed = host.run(programs.argv("pg_restore", "--list", one.path), timeout=_SECONDS).stdout
             return replace(one, database=read_listing(printed).database)
     except (SchemaError, ValueError):
         return replace(one, complete=False)
     return one
+
+
+def _by_manifest(one: Listed, content: bytes | None) -> Listed:
+    """Add what the manifest tells. Raises ValueError or `SchemaError` where it is none."""
+    manifest = read_manifest((content or b"").decode())
+    return replace(one, database=manifest.database, started=manifest.started)
 
 
 def _age(one: Listed, state: Shelf) -> float:

@@ -59,13 +59,19 @@ def recognise(host: HostReader, path: str, programs: Programs) -> Backup:
 
 
 def _folder(host: HostReader, path: str, programs: Programs) -> Backup:
+    name = path.rpartition("/")[2]
+    if name.startswith(".") and name.endswith(".partial"):
+        raise RefusedError(
+            f"{path} on {host.name} is a backup that never became complete, or is being cleared away.",
+            advice="Choose another one: postgres.backup_list lists those that are whole.",
+        )
     content = host.read_file(f"{path}/{FILE}", limit=MANIFEST_LIMIT)
     if content is None:
         if host.stat(f"{path}/toc.dat") is not None:
             return _archived(host, Source("directory", path, path), programs)
         raise RefusedError(
             f"{path} on {host.name} is no backup: it has neither {FILE} nor toc.dat.",
-            advice="A folder whose name begins with a dot and ends in .partial is a backup that never became complete.",
+            advice="Give the folder that has one of them, or a file.",
         )
     try:
         manifest = read_manifest(content.decode())
