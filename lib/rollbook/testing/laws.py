@@ -170,7 +170,7 @@ def nothing_hidden_comes_out(case: Case) -> None:
     lines = [line for op in change.ops for line in op.render()]
     told = [encode(change.before), encode(change.after), [encode(op) for op in change.ops], encode(action)]
     results = world.carry_out(*change.ops)
-    text = json.dumps([*told, lines, action.details(change), dict(action.outputs(change.after, results))])
+    text = json.dumps([*told, lines, action.details(change), encode(dict(action.outputs(change.after, results)))])
     text += str(action.undo(change)) + repr(action) + repr(change)
 
     for hidden in case.hidden:
