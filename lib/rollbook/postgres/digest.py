@@ -109,6 +109,11 @@ def integer_key(table: Table, key: tuple[str, ...]) -> bool:
     return len(key) == 1 and table.column(key[0]).type in _INTEGERS
 
 
+def chunk_of(key: int) -> int:
+    """Give the chunk that an integer key belongs to, where chunks are ranges of it."""
+    return key >> _CHUNK_BITS
+
+
 def is_dense(rows: int, lowest: int, highest: int) -> bool:
     """Say whether chunks by ranges of an integer key would hold enough rows each."""
     return (highest - lowest) >> _CHUNK_BITS <= max(1_000, rows >> 3)

@@ -163,12 +163,23 @@ _CODECS: Final = {
 }
 
 
+def reading(path: str, restore: str, table: Name | None = None) -> tuple[str, ...]:
+    """
+    Give the command that prints a dump's rows as text: a folder, an archive of any format, or SQL, compressed or not.
+
+    What it is, its first bytes say, not its name. *restore* is pg_restore of the server's major version; with a
+    *table*, an archive gives only the rows of that.
+    """
+    only = () if table is None else (f"--schema={table.schema}", f"--table={table.name}")
+    return ("sh", "-c", _READING, "sh", path, restore, *only)
+
+
 _READING: Final = """\
-p=$1; restore=$2
+p=$1; restore=$2; shift 2
 if [ -d "$p/dump" ]; then p=$p/dump; fi
-if [ -d "$p" ]; then exec "$restore" --data-only --file=- "$p"; fi
+if [ -d "$p" ]; then exec "$restore" --data-only --file=- "$@" "$p"; fi
 case $(head -c 5 -- "$p" | od -An -tx1 | tr -d ' \\n') in
-  5047444d50|746f632e64) exec "$restore" --data-only --file=- "$p" ;;
+  5047444d50|746f632e64) exec "$restore" --data-only --file=- "$@" "$p" ;;
   1f8b*) exec gzip -dc -- "$p" ;;
   28b52ffd*) exec zstd -dc -- "$p" ;;
   fd377a585a) exec xz -dc -- "$p" ;;
@@ -176,12 +187,3 @@ case $(head -c 5 -- "$p" | od -An -tx1 | tr -d ' \\n') in
   *) exec cat -- "$p" ;;
 esac
 """
-
-
-def reading(path: str, restore: str) -> tuple[str, ...]:
-    """
-    Give the command that prints a dump's rows as text: a folder, an archive of any format, or SQL, compressed or not.
-
-    What it is, its first bytes say, not its name. *restore* is pg_restore of the server's major version.
-    """
-    return ("sh", "-c", _READING, "sh", path, restore)

@@ -6,7 +6,7 @@ engine holds targets. Kinds of target: local, ssh, command (hosts: things comman
 sql, mongo, http, smtp.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import field
 from datetime import datetime
@@ -19,6 +19,8 @@ from ..values import Plain, Secret
 if TYPE_CHECKING:
     from ..postgres.catalog import Catalog
     from ..postgres.loss import Depth, TableLoss
+    from ..postgres.manifest import Manifest
+    from ..postgres.names import Name
     from ..postgres.objects import Objects
     from ..postgres.recovering import Recovery
 
@@ -221,6 +223,15 @@ class PostgresReader(SqlReader, Protocol):
         Read what the database *source* of the server has and live lacks: tables, columns, and how each is made.
 
         *only* are patterns of tables and of table.column; without one, all. Raises `Unreachable` or `TargetError`.
+        """
+
+    def manifest_losses(
+        self, manifest: "Manifest", sums: bytes, dump: "Callable[[Name | None], Iterable[bytes]]", *, depth: "Depth"
+    ) -> "tuple[TableLoss, ...]":
+        """
+        Compare the live database with a backup's manifest and its *sums*.
+
+        *dump* gives the lines of the backup's rows of one table, or of all for None; asked for only where needed.
         """
 
     def dump_losses(self, dump: Iterable[bytes], *, depth: "Depth") -> "tuple[TableLoss, ...]":

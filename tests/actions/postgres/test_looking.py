@@ -241,3 +241,62 @@ def test_a_damaged_archive_is_told(forum: Forum, tmp_path: Path) -> None:
 
     with pytest.raises(TargetError):
         forum.action("postgres.data_loss", backup=str(path)).probe(forum.read)
+
+
+SITE = """
+    CREATE TABLE users (id integer PRIMARY KEY, name text, seen timestamptz DEFAULT '2026-01-01 12:00+05', gone text);
+    INSERT INTO users SELECT i, 'n' || i FROM generate_series(1, 2000) i;
+    CREATE TABLE tags (post integer, tag text, size integer GENERATED ALWAYS AS (post * 2) STORED, PRIMARY KEY (tag, post));
+    INSERT INTO tags SELECT i, 't' FROM generate_series(1, 500) i;
+    CREATE TABLE log (line text); INSERT INTO log VALUES ('same'), ('same'), ('gone');
+    CREATE TABLE parts (id integer, at date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+    CREATE TABLE parts_1 PARTITION OF parts DEFAULT; INSERT INTO parts VALUES (1, '2024-05-05'), (2, '2025-05-05');
+    CREATE TABLE doomed (id integer PRIMARY KEY); INSERT INTO doomed VALUES (1), (2);
+    CREATE TABLE still (id integer PRIMARY KEY); INSERT INTO still VALUES (1);
+"""
+SINCE = {
+    "new rows": "INSERT INTO users SELECT i, 'new' FROM generate_series(2001, 4000) i",
+    "scattered": "UPDATE users SET name = 'x' WHERE id % 700 = 0; DELETE FROM users WHERE id = 3;"
+    "DELETE FROM tags WHERE post = 9; UPDATE tags SET post = 9000 WHERE post = 8",
+    "a column went": "ALTER TABLE users DROP COLUMN gone; UPDATE users SET name = 'x' WHERE id = 5",
+    "tables": "DROP TABLE doomed; CREATE TABLE late (id integer); INSERT INTO late VALUES (1)",
+    "without a key": "INSERT INTO log VALUES ('same'); DELETE FROM log WHERE line = 'gone'",
+    "partitions": "UPDATE parts SET at = '2026-06-06' WHERE id = 1",
+    "nothing": "ANALYZE",
+}
+
+
+@pytest.mark.parametrize("manifest", ["full", "counts", "none"])
+@pytest.mark.parametrize("since", SINCE.values(), ids=SINCE)
+def test_a_manifest_tells_the_losses_that_a_restore_would(
+    forum: Forum, tmp_path: Path, since: str, manifest: str
+) -> None:
+    """With sums or without, the counts are those of a comparison with the restored backup."""
+    forum.execute(SITE)
+    forum.execute(SITE, OTHER)
+    backup = forum.action("postgres.backup", folder=str(tmp_path), manifest=manifest, run="20260101T000000Z-abc")
+    forum.pool.execute(*backup.ops(backup.probe(forum.read), backup.desired(backup.probe(forum.read))), FakeExecution())
+    forum.execute(since)
+    path = str(backup.probe(forum.read).path)
+
+    told = forum.action("postgres.data_loss", backup=path).probe(forum.read)
+
+    restored = forum.action("postgres.data_loss", against=OTHER).probe(forum.read)
+    assert sorted(told.tables, key=lambda one: one.table) == sorted(restored.tables, key=lambda one: one.table)
+
+
+def test_new_rows_are_counted_without_reading_the_backup(forum: Forum, tmp_path: Path) -> None:
+    """Where only new rows came, in ranges of keys that the backup does not have, its sums are enough."""
+    forum.execute(SITE)
+    backup = forum.action("postgres.backup", folder=str(tmp_path), run="20260101T000000Z-abc")
+    forum.pool.execute(*backup.ops(backup.probe(forum.read), backup.desired(backup.probe(forum.read))), FakeExecution())
+    forum.execute("INSERT INTO users SELECT i, 'new' FROM generate_series(20001, 20500) i")
+    path = Path(str(backup.probe(forum.read).path))
+    for file in (path / "dump").iterdir():
+        file.unlink()
+
+    told = forum.action("postgres.data_loss", backup=str(path)).probe(forum.read)
+
+    assert [(one.table, one.added, one.changed, one.deleted) for one in told.tables if one.differs] == [
+        ("users", 500, 0, 0)
+    ]

@@ -9,10 +9,13 @@ from ...dataclass import dataclass
 from ...ops import OpResult
 from ...postgres.dumptext import reading
 from ...postgres.loss import Depth, TableLoss, totals
+from ...postgres.manifest import FILE, SUMS, read_manifest
+from ...postgres.names import Name
 from ...schema import encode
 from ...targets.base import HostReader, PostgresReader
 from ...values import Plain
 from .reading import find_programs, server_version
+from .recognising import MANIFEST_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +67,23 @@ leave no date.
     def probe(self, read: Readers) -> LossState:
         """Compare live with the backup."""
         server = read[self.server]
-        if self.against:
-            found = server.losses(self.against, depth=self.depth)
-        else:
-            host = read[self.runs_on]
-            programs = find_programs(server, host, server_version(server) // 10_000)
-            dump = host.lines(reading(self.backup, programs.argv("pg_restore")[0]))
-            found = server.dump_losses(dump, depth=self.depth)
+        found = server.losses(self.against, depth=self.depth) if self.against else self._since_dump(read)
         return LossState(tuple(_gone(found)), found)
+
+    def _since_dump(self, read: Readers) -> tuple[TableLoss, ...]:
+        server, host = read[self.server], read[self.runs_on]
+        restore = find_programs(server, host, server_version(server) // 10_000).argv("pg_restore")[0]
+
+        def dump(table: Name | None) -> Iterator[bytes]:
+            return host.lines(reading(self.backup, restore, table))
+
+        path = self.backup.rstrip("/")
+        content = host.read_file(f"{path}/{FILE}", limit=MANIFEST_LIMIT)
+        manifest = None if content is None else read_manifest(content.decode())
+        if manifest is None or manifest.depth == "none":
+            return server.dump_losses(dump(None), depth=self.depth)
+        sums = host.read_file(f"{path}/{SUMS}", limit=MANIFEST_LIMIT) or b""
+        return server.manifest_losses(manifest, sums, dump, depth=self.depth)
 
     def outputs(self, after: LossState, results: Sequence[OpResult]) -> Mapping[str, Plain]:  # noqa: ARG002  # it only reads
         """Give the tables, the totals, and the names by how they stand."""

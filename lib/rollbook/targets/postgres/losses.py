@@ -39,6 +39,11 @@ def dump_losses(live: "Connection", dump: Iterable[bytes], *, depth: Depth) -> t
     return tuple(sorted(_Comparison(live, depth).of(dump), key=lambda one: one.table))
 
 
+def part_roots(live: "Connection") -> Mapping[Name, Name]:
+    """Give, for each partition that holds rows, the table that it is a part of."""
+    return {Name(schema, name): Name(*root) for schema, name, *root in live.execute(_ROOTS)}
+
+
 class _Backup:
     """What the dump has of one table; *spill* holds its rows where they are to be told apart."""
 
@@ -56,9 +61,7 @@ class _Comparison:
     def __init__(self, live: "Connection", depth: Depth) -> None:
         self._live, self._depth = live, depth
         self._catalog: Catalog = read_catalog(live)
-        self._roots: Mapping[Name, Name] = {
-            Name(schema, name): Name(*root) for schema, name, *root in live.execute(_ROOTS)
-        }
+        self._roots = part_roots(live)
         self._stack = ExitStack()
 
     def of(self, dump: Iterable[bytes]) -> Iterator[TableLoss]:
@@ -80,7 +83,7 @@ class _Comparison:
                 yield self._told(name, found)
         for name, table in self._catalog.tables.items():
             if name not in seen:
-                yield TableLoss(str(name), None, _count(self._live, table))
+                yield TableLoss(str(name), None, counted(self._live, table))
 
     def _take(self, found: _Backup, block: Block, table: Table | None) -> None:
         if block.rows is None:
@@ -97,7 +100,7 @@ class _Comparison:
             return
         found.lined = found.lined or lining(table, block.columns)
         found.spill = found.spill or self._stack.enter_context(Spill())
-        _spill(found.spill, found.lined, map(found.lined.dumped, block.rows), self._depth)
+        spilled(found.spill, found.lined, map(found.lined.dumped, block.rows), self._depth)
         found.rows = found.spill.rows
 
     def _told(self, name: Name, found: _Backup) -> TableLoss:
@@ -105,7 +108,7 @@ class _Comparison:
         if table is None:
             return TableLoss(str(name), None if found.note else found.rows, None, note=found.note)
         if found.note:
-            return TableLoss(str(name), None, _count(self._live, table), note=found.note)
+            return TableLoss(str(name), None, counted(self._live, table), note=found.note)
         there = tuple(column.name for column in table.written)
         plain = TableLoss(
             str(name),
@@ -116,17 +119,18 @@ class _Comparison:
             only_live=tuple(one for one in there if one not in found.dumped),
         )
         if found.spill is None or found.lined is None:
-            return replace(plain, live=_count(self._live, table))
+            return replace(plain, live=counted(self._live, table))
         return self._compared(plain, table, found.lined, found.spill)
 
     def _compared(self, plain: TableLoss, table: Table, lined: Lining, backup: Spill) -> TableLoss:
         with Spill() as live, backup:
-            _spill(live, lined, _live_rows(self._live, table, lined.columns), self._depth)
+            spilled(live, lined, _live_rows(self._live, table, lined.columns), self._depth)
             tally = by_key(backup, live) if lined.keyed else by_row(backup, live)
-            return _tallied(plain, tally, live.rows, keyed=bool(lined.keyed), depth=self._depth)
+            return tallied(plain, tally, live.rows, keyed=bool(lined.keyed), depth=self._depth)
 
 
-def _spill(spill: Spill, lined: Lining, rows: Iterable[bytes], depth: Depth) -> None:
+def spilled(spill: Spill, lined: Lining, rows: Iterable[bytes], depth: Depth) -> None:
+    """Take the rows in, by what tells them apart."""
     key, add = lined.key, spill.add
     for row in rows:
         add(key(row), 0 if depth == "keys" and lined.keyed else hash(row))
@@ -139,12 +143,14 @@ def _live_rows(live: "Connection", table: Table, columns: Sequence[str]) -> Iter
             yield bytes(read)[:-1]
 
 
-def _count(live: "Connection", table: Table) -> int:
+def counted(live: "Connection", table: Table) -> int:
+    """Count the rows of a table."""
     row = live.execute(f"SELECT count(*) FROM {table.relation}".encode()).fetchone()
     return row[0] if row else 0
 
 
-def _tallied(plain: TableLoss, tally: Tally, live: int, *, keyed: bool, depth: Depth) -> TableLoss:
+def tallied(plain: TableLoss, tally: Tally, live: int, *, keyed: bool, depth: Depth) -> TableLoss:
+    """Fill in what was counted."""
     return replace(
         plain,
         live=live,
@@ -170,7 +176,7 @@ def database_losses(live: "Connection", backup: "Connection", *, depth: Depth) -
 def _losses(
     name: Name, live: "Connection", ours: Table | None, backup: "Connection", old: Table | None, depth: Depth
 ) -> TableLoss:
-    counts = None if old is None else _count(backup, old), None if ours is None else _count(live, ours)
+    counts = None if old is None else counted(backup, old), None if ours is None else counted(live, ours)
     plain = TableLoss(str(name), *counts)
     if ours is None or old is None:
         return plain
@@ -189,4 +195,4 @@ def _losses(
         for one in differences(lined, Side(backup, old, old.relation), Side(live, ours, ours.relation))
     )
     tally = Tally(found["added"], found["changed"], found["deleted"])
-    return _tallied(plain, tally, plain.live or 0, keyed=bool(lined.key), depth=depth)
+    return tallied(plain, tally, plain.live or 0, keyed=bool(lined.key), depth=depth)

@@ -9,6 +9,8 @@ from ...errors import Unreachable
 from ...ops import Execution, Op, OpResult
 from ...postgres.catalog import Catalog
 from ...postgres.loss import Depth, TableLoss
+from ...postgres.manifest import Manifest
+from ...postgres.names import Name
 from ...postgres.objects import Objects
 from ...postgres.recovering import Recovery
 from ...values import Plain
@@ -221,6 +223,15 @@ class PostgresProbe(SqlProbe, PostgresReader):
         doing = asked(f"comparing {self.database} with {source}")
         with doing, closing(self._connect_to(self.database)) as live, closing(self._connect_to(source)) as other:
             return read_recovery(live, other, only)
+
+    def manifest_losses(
+        self, manifest: Manifest, sums: bytes, dump: Callable[[Name | None], Iterable[bytes]], *, depth: Depth
+    ) -> tuple[TableLoss, ...]:
+        """Compare the live database with a backup's manifest, and with those of its rows that may differ."""
+        from .manifest_losses import manifest_losses
+
+        with asked(f"comparing {self.database} with a manifest"), closing(self._connect_to(self.database)) as live:
+            return manifest_losses(live, manifest, sums, dump, depth=depth)
 
     def dump_losses(self, dump: Iterable[bytes], *, depth: Depth) -> tuple[TableLoss, ...]:
         """Compare the live database with the lines of a dump."""

@@ -1,0 +1,153 @@
+"""Compares the live database with what a backup's manifest says of it, and reads only the rows that differ."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ...dataclass import dataclass
+from ...postgres.catalog import Table
+from ...postgres.digest import chunk_of, ranges
+from ...postgres.dumptext import blocks
+from ...postgres.loss import ByWhat, Depth, Lining, TableLoss, lining
+from ...postgres.manifest import Manifest, TableContent
+from ...postgres.names import Name, listed, quote
+from .catalog import read_catalog
+from .losses import counted, part_roots, spilled, tallied
+from .spill import Spill, by_key, by_row
+
+if TYPE_CHECKING:
+    from .session import Connection
+
+Dump = Callable[[Name | None], Iterable[bytes]]
+Chunks = Mapping[int, bytes]
+
+
+def manifest_losses(
+    live: "Connection", manifest: Manifest, sums: bytes, dump: Dump, *, depth: Depth
+) -> tuple[TableLoss, ...]:
+    """
+    Compare *live*, a connection opened for reading, with a manifest and its *sums*; in the order of the names.
+
+    Tables whose sums agree are not read any further, nor are new rows in chunks of keys that the backup does not have.
+    For all others *dump* gives the lines of the backup's rows of one table, or of all of them for None.
+    """
+    return tuple(sorted(_Look(live, manifest, sums, dump, depth).all(), key=lambda one: one.table))
+
+
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    """A table with its chunks that differ; None where that is not known, so that all of it is to be read."""
+
+    content: TableContent
+    table: Table
+    chunks: frozenset[int] | None
+
+
+class _Look:
+    """One comparison."""
+
+    def __init__(self, live: "Connection", manifest: Manifest, sums: bytes, dump: Dump, depth: Depth) -> None:
+        self._live, self._manifest, self._sums, self._dump, self._depth = live, manifest, sums, dump, depth
+        self._tables = read_catalog(live).tables
+        self._roots = part_roots(live)
+        # Hashes are the server's own: another major may hash otherwise.
+        self._comparable = live.info.server_version // 10_000 == manifest.major
+
+    def all(self) -> Iterator[TableLoss]:
+        """Compare every table of either side."""
+        known = {content.title: content for content in self._manifest.tables}
+        for name, content in known.items():
+            table = self._tables.get(name)
+            yield TableLoss(str(name), content.rows, None) if table is None else self._compared(content, table)
+        for name, table in self._tables.items():
+            if name not in known:
+                yield TableLoss(str(name), None, counted(self._live, table))
+
+    def _compared(self, content: TableContent, table: Table) -> TableLoss:
+        there = {column.name for column in table.columns}
+        had = {column.name for column in content.columns}
+        plain = TableLoss(
+            str(table.name),
+            content.rows,
+            counted(self._live, table),
+            by="count",
+            only_backup=tuple(one.name for one in content.columns if one.name not in there),
+            only_live=tuple(one.name for one in table.columns if one.name not in had),
+        )
+        if self._depth == "counts":
+            return plain
+        part = self._sums[content.offset : content.offset + content.length]
+        whole = bool(content.sha256) and hashlib.sha256(part).hexdigest() == content.sha256
+        if not whole or not self._comparable or plain.only_backup:
+            return self._read(_Suspect(content, table, None), plain)
+        old, new = dict(_numbered(part.splitlines())), self._present(content, table)
+        bad = {chunk for chunk in old.keys() | new.keys() if old.get(chunk) != new.get(chunk)}
+        if not bad & old.keys():
+            added = sum(int(new[chunk].split(b"\t")[0]) for chunk in bad)
+            return replace(plain, added=added, changed=0 if content.key else None, deleted=0, by=_by(content))
+        return self._read(_Suspect(content, table, frozenset(bad) if content.ranged else None), plain)
+
+    def _present(self, content: TableContent, table: Table) -> Chunks:
+        if not content.columns:
+            return {0: b"%d\t0" % counted(self._live, table)}
+        statement = content.digest().sums(content.relation(table))
+        with self._live.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+            return dict(_numbered(bytes(read).rstrip(b"\n") for read in copy))
+
+    def _read(self, suspect: _Suspect, plain: TableLoss) -> TableLoss:
+        """Read the rows of a table on both sides, or those of its chunks that differ."""
+        with Spill() as backup, Spill() as live:
+            lined = self._fill(backup, suspect)
+            if lined is None:
+                return replace(plain, by="")
+            spilled(live, lined, self._rows(suspect, lined), self._depth)
+            tally = by_key(backup, live) if lined.keyed else by_row(backup, live)
+            return tallied(plain, tally, plain.live or 0, keyed=bool(lined.keyed), depth=self._depth)
+
+    def _fill(self, spill: Spill, suspect: _Suspect) -> Lining | None:
+        name = suspect.table.name
+        lined: Lining | None = None
+        for block in blocks(self._dump(None if suspect.content.partitioned else name)):
+            if self._roots.get(block.table, block.table) != name or block.rows is None:
+                continue
+            lined = lining(suspect.table, block.columns)
+            rows = map(lined.dumped, block.rows)
+            spilled(spill, lined, _within(rows, lined, suspect), self._depth)
+        return lined
+
+    def _rows(self, suspect: _Suspect, lined: Lining) -> Iterator[bytes]:
+        table, joined, where = suspect.table, "", ""
+        if suspect.chunks is not None:
+            lows, highs = zip(*ranges(sorted(suspect.chunks)), strict=True)
+            joined = f", unnest('{{{_numbers(lows)}}}'::bigint[], '{{{_numbers(highs)}}}'::bigint[]) AS r (low, high)"
+            where = f" WHERE t.{quote(suspect.content.key[0])} BETWEEN r.low AND r.high"
+        query = f"COPY (SELECT {listed(lined.columns, 't')} FROM {table.relation} AS t{joined}{where}) TO STDOUT"
+        with self._live.cursor() as cursor, cursor.copy(query.encode()) as copy:
+            for read in copy:
+                yield bytes(read)[:-1]
+
+
+def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    for line in lines:
+        chunk, _, rest = line.partition(b"\t")
+        yield int(chunk), rest
+
+
+def _within(rows: Iterable[bytes], lined: Lining, suspect: _Suspect) -> Iterator[bytes]:
+    """Leave out the rows of chunks that agree."""
+    chunks = suspect.chunks
+    if chunks is None or lined.keyed == () or suspect.content.key != (lined.columns[lined.keyed[0]],):
+        yield from rows
+        return
+    for row in rows:
+        if chunk_of(int(lined.key(row))) in chunks:
+            yield row
+
+
+def _numbers(numbers: Iterable[int]) -> str:
+    return ",".join(map(str, numbers))
+
+
+def _by(content: TableContent) -> ByWhat:
+    return "key" if content.key else "row"
