@@ -7,8 +7,8 @@ from .staging import STATE, THERE, Stage
 
 
 def adopt_clashing(stage: Stage, unique: Unique) -> str:
-    """Stage the backup's rows that hold a unique value which a staged row of live wants."""
-    wanted = _keyed(stage, unique, stage.name, f"{THERE} AND {STATE} = 'L'")
+    """Stage the table's rows that hold a unique value which a staged row wants."""
+    wanted = _keyed(stage, unique, stage.name, THERE if stage.chunk else f"{THERE} AND {STATE} = 'L'")
     held = _keyed(stage, unique, stage.table.relation, "true")
     same = _same(unique, "w", "h")
     found = f"(SELECT {listed(stage.key, 'h')} FROM ({wanted}) w JOIN ({held}) h ON {same})"

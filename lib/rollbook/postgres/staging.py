@@ -21,10 +21,16 @@ _MARKS: Final = f"{THERE}, {STATE}"
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The stage of one table that has a key."""
+    """
+    The stage of one table that has a key.
+
+    With a *chunk*, an expression of a row `t`, only rows in the chunks that are listed in `moved` are looked at in this
+    pass; all others are as the pass before left them.
+    """
 
     table: Table
     key: tuple[str, ...]
+    chunk: str = ""
 
     @property
     def name(self) -> str:
@@ -35,6 +41,15 @@ class Stage:
     def pristine(self) -> str:
         """Give the name of the table of pristine rows."""
         return f"rollbook.pristine_{self.table.oid}"
+
+    @property
+    def moved(self) -> str:
+        """Give the name of the temporary table of chunks to look at."""
+        return f"pg_temp.moved_{self.table.oid}"
+
+    def in_moved(self) -> str:
+        """Say that a row `t` is in a chunk to look at."""
+        return f"EXISTS (SELECT FROM {self.moved} m WHERE m.c = {self.chunk})" if self.chunk else "true"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -82,16 +97,18 @@ class Stage:
     def recall(self) -> str:
         """Stage the backup's row under every key that an earlier pass touched and this one has no reason to."""
         return (
-            f"INSERT INTO {self.name} ({listed(self.columns)}, {_MARKS}) SELECT {listed(self.columns, 'p')},"
-            f" p.{THERE}, 'B' FROM {self.pristine} p"
-            f" WHERE NOT EXISTS (SELECT FROM {self.name} s WHERE {equal(self.key, 's', 'p')})"
+            f"INSERT INTO {self.name} ({listed(self.columns)}, {_MARKS}) SELECT {listed(self.columns, 't')},"
+            f" t.{THERE}, 'B' FROM {self.pristine} t WHERE {self.in_moved()}"
+            f" AND NOT EXISTS (SELECT FROM {self.name} s WHERE {equal(self.key, 's', 't')})"
         )
 
     def adopt(self, joined: str, where: str) -> str:
-        """Stage rows `t` of the table itself, as the backup's."""
+        """Stage rows `t` of the table itself, as the backup's; those that an earlier pass carried, as live's."""
+        carried = f"NOT {self.in_moved()} AND EXISTS (SELECT FROM {self.pristine} p WHERE {equal(self.key, 'p', 't')})"
+        whose = f"CASE WHEN {carried} THEN 'L' ELSE 'B' END::\"char\"" if self.chunk else "'B'"
         return (
             f"INSERT INTO {self.name} ({listed(self.columns)}, {_MARKS}) SELECT DISTINCT ON ({listed(self.key, 't')})"
-            f" {listed(self.columns, 't')}, true, 'B' FROM {self.table.relation} t {joined}"
+            f" {listed(self.columns, 't')}, true, {whose} FROM {self.table.relation} t {joined}"
             f" WHERE {self.unstaged('t')} AND {where}"
         )
 

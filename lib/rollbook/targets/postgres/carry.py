@@ -27,12 +27,21 @@ from .applying import apply
 from .catalog import read_catalog
 from .counting import settle_counted
 from .exporting import Exports, export_conflicts, export_left_behind, export_table
-from .ledger import close_ledger, count_conflicts, drop_ledger, open_ledger, read_conflicts, read_exported
+from .ledger import (
+    close_ledger,
+    count_conflicts,
+    drop_ledger,
+    forget_conflicts,
+    open_ledger,
+    read_conflicts,
+    read_exported,
+)
 from .merger import Merger, Terms
 from .merging import Watch
 from .resolving import Stages, resolve
 from .sequences import advance_sequences
 from .session import connect
+from .surveys import troubled
 from .wording import worded
 from .writes import read_writes
 
@@ -102,8 +111,10 @@ def carry(
         open_ledger(restored)
         _settings(restored)
         work = Stages(restored, read_catalog(restored))
+        again = troubled(restored, work.catalog)
+        forget_conflicts(restored)
         terms = replace(terms, policy=_ruled(policy, rules, work.catalog))
-        read = _read_live(sources, work, terms, errand, final=final)
+        read = _read_live(sources, work, terms, errand, again, final=final)
         # The readers are closed: a snapshot of the restored database would be in the way of its constraints.
         resolve(work, terms.policy)
         for one in read.counted:
@@ -149,7 +160,9 @@ class _Read:
     writes: Mapping[str, str]
 
 
-def _read_live(sources: Sources, work: Stages, terms: Terms, errand: Errand, *, final: bool) -> _Read:
+def _read_live(
+    sources: Sources, work: Stages, terms: Terms, errand: Errand, whole: Collection[Name], *, final: bool
+) -> _Read:
     """Merge and stage every table, from one snapshot of live."""
     with closing(connect(sources.live)) as counting:
         counting.autocommit = True
@@ -159,7 +172,7 @@ def _read_live(sources: Sources, work: Stages, terms: Terms, errand: Errand, *, 
         closing(connect(sources.live, reading=True)) as live,
         closing(connect(sources.base or sources.restored, reading=True)) as base,
     ):
-        merger = Merger(work, live, read_catalog(live), base, read_catalog(base), terms, errand.watch)
+        merger = Merger(work, live, read_catalog(live), base, read_catalog(base), terms, errand.watch, troubled=whole)
         merger.translate()
         differing = tuple((name, merger.merge(name)) for name in sorted(work.catalog.tables) if merger.takes(name))
         if final:

@@ -26,7 +26,7 @@ from .carry import Errand, export_conflicts_of, require_settled
 from .catalog import read_catalog
 from .differences import Difference, Side, differences
 from .exporting import export_table
-from .ledger import close_ledger, open_ledger
+from .ledger import close_ledger, forget_conflicts, open_ledger
 from .merging import Desk, merge_table
 from .resolving import Stages, resolve
 from .sequences import advance_sequences
@@ -68,6 +68,7 @@ def carry_back(live: str, kept: str, moment: Since, policy: Policy, errand: Erra
     """
     with worded("the way back"), closing(connect(kept)) as ours:
         open_ledger(ours)
+        forget_conflicts(ours)
         work = Stages(ours, read_catalog(ours))
         with closing(connect(live, reading=True)) as theirs:
             way = _Way(work, kept, theirs, read_catalog(theirs), moment, policy, errand)

@@ -50,12 +50,40 @@ def differences(shape: Shape, base: Side, live: Side) -> Iterator[Difference]:
     Both connections belong to this until the stream has ended or is closed. Rows of a table without a key are
     counted: one that occurs twice more in live comes twice, with its whole text as its key.
     """
+    yield from rows_of(survey(shape, base, live), shape, base, live)
+
+
+class Survey(NamedTuple):
+    """Which chunks of a table are to be looked at, of how many; *sums* are live's."""
+
+    digest: Digest
+    chunks: list[int]
+    total: int
+    sums: Mapping[int, bytes]
+
+
+def survey(shape: Shape, base: Side, live: Side) -> Survey:
+    """Compare the sums of both sides' chunks."""
     digest = _digest(shape, base, live)
-    chunks, total = _bad_chunks(digest, base, live)
-    if not chunks:
+    old, new = _at_once(lambda: _sums(base, digest), lambda: _sums(live, digest))
+    bad = [chunk for chunk, found in new.items() if old.get(chunk) != found]
+    bad += [chunk for chunk in old if chunk not in new]
+    return Survey(digest, sorted(bad), len(old.keys() | new.keys()), new)
+
+
+def survey_again(digest: Digest, before: Mapping[int, bytes], live: Side) -> Survey:
+    """Compare the sums of live's chunks with those that it had *before*, by the same digest."""
+    new = _sums(live, digest)
+    moved = [chunk for chunk in new.keys() | before.keys() if new.get(chunk) != before.get(chunk)]
+    return Survey(digest, sorted(moved), len(new.keys() | before.keys()), new)
+
+
+def rows_of(found: Survey, shape: Shape, base: Side, live: Side) -> Iterator[Difference]:
+    """Stream the rows that differ between base and live in the chunks of a survey."""
+    if not found.chunks:
         return
-    most = len(chunks) * 2 > total
-    wanted = digest.rows(base.relation, chunks, most=most), digest.rows(live.relation, chunks, most=most)
+    digest, most = found.digest, len(found.chunks) * 2 > found.total
+    wanted = digest.rows(base.relation, found.chunks, most=most), digest.rows(live.relation, found.chunks, most=most)
     with _both(base, live, *wanted) as (old, new):
         for one, other in _side_by_side(old, new):
             yield from _counted(one, other) if not shape.key else _by_key(one, other, len(shape.key))
@@ -75,14 +103,6 @@ def _digest(shape: Shape, base: Side, live: Side) -> Digest:
     return make_digest(
         base.table, live.table, shape.key, shape.compared, dense=dense, rows=rows, same_major=len(majors) == 1
     )
-
-
-def _bad_chunks(digest: Digest, base: Side, live: Side) -> tuple[list[int], int]:
-    """Give the chunks that differ, in order, and how many chunks there are."""
-    old, new = _at_once(lambda: _sums(base, digest), lambda: _sums(live, digest))
-    bad = [chunk for chunk, found in new.items() if old.get(chunk) != found]
-    bad += [chunk for chunk in old if chunk not in new]
-    return sorted(bad), len(old.keys() | new.keys())
 
 
 def _sums(side: Side, digest: Digest) -> Mapping[int, bytes]:

@@ -24,6 +24,8 @@ _MADE: Final = (
         relation text NOT NULL, key text[] NOT NULL, about text NOT NULL, settled text NOT NULL, live jsonb,
         backup jsonb, UNIQUE (kind, namespace, relation, key, about))""",
     "CREATE TABLE IF NOT EXISTS rollbook.counted (relation bigint PRIMARY KEY, digest bigint NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS rollbook.surveys (relation bigint PRIMARY KEY, digest jsonb, way text NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS rollbook.sums (relation bigint, chunk bigint, sum text, PRIMARY KEY (relation, chunk))",
     """CREATE TABLE IF NOT EXISTS rollbook.exported (
         namespace text NOT NULL, relation text NOT NULL, key text[] NOT NULL, cells jsonb NOT NULL)""",
 )
@@ -31,7 +33,7 @@ _MADE: Final = (
 
 def open_ledger(connection: "Connection") -> None:
     """
-    Make the schema where it is missing, and forget the conflicts of the pass before.
+    Make the schema where it is missing.
 
     Waits until a pass whose process was killed has ended on the server.
     """
@@ -40,6 +42,10 @@ def open_ledger(connection: "Connection") -> None:
     connection.execute("SET LOCAL lock_timeout = '60s'")
     for statement in _MADE:
         connection.execute(statement)
+
+
+def forget_conflicts(connection: "Connection") -> None:
+    """Forget what did not fit in the pass before: every pass looks anew at it."""
     connection.execute("TRUNCATE rollbook.conflicts, rollbook.exported")
 
 

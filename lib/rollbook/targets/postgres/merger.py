@@ -15,10 +15,11 @@ from ...postgres.rules import Rules
 from ...postgres.shape import Shape, shape
 from ...postgres.staging import STATE, THERE, Stage
 from .counting import count_table
-from .differences import Difference, Side, differences
+from .differences import Difference, Side, differences, rows_of, survey
 from .merging import Desk, Watch, merge_table
 from .naming import Moves, Reading, read_natural, renamed, rows_with
 from .resolving import Stages
+from .surveys import look_again, save_survey
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -46,6 +47,7 @@ class Merger:
     terms: Terms
     watch: Watch
     without_key: list[Name] = field(default_factory=list)
+    troubled: Collection[Name] = ()
     counted: list[Counted] = field(default_factory=list)
     translations: dict[Name, Translation] = field(default_factory=dict)
 
@@ -78,8 +80,18 @@ class Merger:
         stage = self.work.of(name, lined.key)
         if stage is None:
             return Differing()
-        found = differences(lined, Side(self.base, self.old.tables[name], self._base_relation(table)), self._live(name))
-        return self._stage(stage, lined, found)
+        base, live = Side(self.base, self.old.tables[name], self._base_relation(table)), self._live(name)
+        again = None
+        way = f"{lined!r} from {self.base.info.dbname}"
+        if name not in self.troubled and not self._is_mapped(name):
+            again = look_again(self.work.connection, stage, way, live)
+        if again is None:
+            found, kept = survey(lined, base, live), Differing()
+        else:
+            found, kept = again.found, again.kept
+            stage = self.work.made[name] = again.stage
+        save_survey(self.work.connection, stage, way, found)
+        return kept + self._stage(stage, lined, rows_of(found, lined, base, live))
 
     def count(self, name: Name) -> Differing:
         """Load the differences of a table without a key; gives how many there are."""
@@ -116,6 +128,10 @@ class Merger:
         pointing = self._pointing(lined.table)
         found = {lined.carried.index(column): one for column, one in pointing.items() if column in lined.carried}
         return {at: one for at, one in found.items() if one.live or one.base}
+
+    def _is_mapped(self, name: Name) -> bool:
+        """Say whether rows of a table decide what is brought in elsewhere, or hold ids that are others here."""
+        return any(one.missing or one.live or one.base for one in self._pointing(name).values())
 
     def _pointing(self, name: Name) -> Mapping[str, Translation]:
         found = parents(self.work.catalog, name)
