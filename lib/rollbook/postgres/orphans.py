@@ -43,12 +43,12 @@ class Link:
         """Make `pg_temp.hits` of the staged rows without a parent: key, whose they are, both sides."""
         child = self.child
         filled = " AND ".join(f"s.{quote(name)} IS NOT NULL" for name in self.key.columns)
+        # Looked up row by row for the few that are hits; a join would read all that was ever carried.
+        backup = f"SELECT {child.shown('p')} FROM {child.pristine} p WHERE p.{THERE} AND {equal(child.key, 'p', 's')}"
         return (
             f"CREATE TEMP TABLE hits ON COMMIT DROP AS SELECT {listed(child.key, 's')}, s.{STATE} AS whose,"
-            f" CASE WHEN s.{STATE} = 'L' THEN {child.shown('s')} END AS live,"
-            f" CASE WHEN p.{THERE} THEN {child.shown('p')} END AS backup"
-            f" FROM {child.name} s JOIN {child.pristine} p ON {equal(child.key, 'p', 's')}"
-            f" WHERE s.{THERE} AND {filled} AND NOT {self._present('s')}"
+            f" CASE WHEN s.{STATE} = 'L' THEN {child.shown('s')} END AS live, ({backup}) AS backup"
+            f" FROM {child.name} s WHERE s.{THERE} AND {filled} AND NOT {self._present('s')}"
         )
 
     def restore_parents(self) -> str | None:

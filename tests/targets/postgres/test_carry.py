@@ -10,7 +10,8 @@ from databases import script
 from rollbook.errors import StepFailed
 from rollbook.postgres.conflict import KEEP_BACKUP, Policy
 from rollbook.postgres.names import Name
-from rollbook.targets.postgres.carry import ConflictsFound, Sources, carry
+from rollbook.postgres.passes import Differing
+from rollbook.targets.postgres.carry import ConflictsFound, Errand, Sources, carry
 from rollbook.targets.postgres.ledger import passes, read_conflicts, read_exported
 from rollbook.targets.postgres.session import connect
 
@@ -163,3 +164,26 @@ def test_what_is_settled_is_not_unsettled_again(trio: Any) -> None:
 def test_addresses_are_not_shown() -> None:
     """An address may hold a password."""
     assert "sesame" not in repr(Sources("postgresql://u:sesame@h/d", "postgresql://u:sesame@h/e", None))
+
+
+def test_a_later_pass_looks_only_at_what_moved(trio: Any) -> None:
+    """Rows that the first pass carried are not read again, are in, and are told with those of the final pass."""
+    good = (
+        "CREATE TABLE t (id int PRIMARY KEY, a text)",
+        "INSERT INTO t SELECT g, 'x' FROM generate_series(1, 5000) g",
+    )
+    users = "INSERT INTO t SELECT g, 'n' FROM generate_series(6001, 9000) g; UPDATE t SET a = 'u' WHERE id = 7"
+    sources = site(trio, good, ("SELECT 1",), (users,))
+    looked: list[int] = []
+    errand = Errand(watch=looked.append)
+
+    carry(sources, final=False, errand=errand)
+    script(trio.live, "INSERT INTO t VALUES (9999, 'late')", "DELETE FROM t WHERE id = 6500")
+    first, looked[:] = sum(looked), []
+    done = carry(sources, final=True, errand=errand)
+
+    assert first == 3001
+    assert sum(looked) < 300
+    assert done.differing == ((Name("public", "t"), Differing(3000, 1, 0)),)
+    found = script(trio.restored, "SELECT count(*), count(*) FILTER (WHERE a <> 'x') FROM t")
+    assert found == [(8000, 3001)]

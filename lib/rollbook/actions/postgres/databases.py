@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from ...dataclass import dataclass
+from ...errors import RefusedError
 from ...postgres.scratch import Mark
 from ...targets.base import PostgresReader
 
@@ -26,8 +27,13 @@ class Listed:
 
 
 def list_databases(server: PostgresReader) -> Mapping[str, Listed]:
-    """List the databases by name."""
-    return {row["name"]: Listed(**row) for row in server.rows_in(server.maintenance, _LISTED)}
+    """List the databases by name. Raises `RefusedError` where the live one is not among them."""
+    found = {row["name"]: Listed(**row) for row in server.rows_in(server.maintenance, _LISTED)}
+    if server.database not in found:
+        raise RefusedError(
+            f"{server.name} has no database {server.database!r}.", advice="Correct the name in the target's address."
+        )
+    return found
 
 
 def was_swapped(server: PostgresReader, run: str) -> bool:

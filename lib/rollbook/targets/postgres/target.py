@@ -58,6 +58,7 @@ class PostgresTarget(SqlTarget):
     def __init__(self, spec: TargetSpec, settings: SqlSettings, surroundings: Surroundings) -> None:
         super().__init__(spec, settings, surroundings)
         self._maintenance: Engine | None = None
+        self._accounts: tuple[str, ...] = ()
 
     @property
     def postgres(self) -> PostgresSettings:
@@ -86,11 +87,13 @@ class PostgresTarget(SqlTarget):
 
     def accounts(self) -> tuple[str, ...]:
         """Name the roles of its accounts, the one that writes first; they are asked for where no address names them."""
-        found = []
-        for reading in (False, True):
-            with closing(self.connect(self.postgres.maintenance, reading=reading)) as connection:
-                found.append(str(connection.info.user))
-        return tuple(dict.fromkeys(found))
+        if not self._accounts:
+            found = []
+            for reading in (False, True):
+                with closing(self.connect(self.postgres.maintenance, reading=reading)) as connection:
+                    found.append(str(connection.info.user))
+            self._accounts = tuple(dict.fromkeys(found))
+        return self._accounts
 
     def reader(self) -> "PostgresProbe":
         """Give the side that only reads, with the account that the inventory names for it."""
