@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -53,9 +54,20 @@ class ForumFolder:
         """What gunicorn and Django print."""
         return self.logs / "web.log"
 
+    @property
+    def backups(self) -> Path:
+        """Where dumps of its database lie."""
+        return self.path / "backups"
+
+    def clear(self) -> None:
+        """Remove what an earlier forum left here: its backups, its logs, messages that nobody took, a closed sign."""
+        for folder in (self.backups, self.logs, self.path / "queue"):
+            shutil.rmtree(folder, ignore_errors=True)
+        (self.path / "maintenance").unlink(missing_ok=True)
+
     def write(self, database_url: str, secret_key: str) -> None:
         """Write the forum's settings and programs; what people find in `bin` needs no argument to find the rest."""
-        for folder in (self.logs, self.bin, self.path / "backups", *(self.path / "queue" / n for n in _QUEUES)):
+        for folder in (self.logs, self.bin, self.backups, *(self.path / "queue" / n for n in _QUEUES)):
             folder.mkdir(parents=True, exist_ok=True)
         settings = {
             "FORUM_SECRET_KEY": secret_key,

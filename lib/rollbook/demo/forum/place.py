@@ -137,6 +137,7 @@ class ForumPlace:
             raise DemoError(f"there is no forum in {self.folder.path} yet.", advice="Run `demo-rollback` first.")
         if not kept:
             self._built.unlink(missing_ok=True)
+            self.folder.clear()
             self._fetch()
         postgres = self._start_postgres(stack, create=not kept)
         owner_url = postgres.url(OWNER, self._passwords()[OWNER], DATABASE)

@@ -74,7 +74,7 @@ def break_forum(place: ForumPlace, visitors: Visitors) -> Story:
 
 def back_up(place: ForumPlace, now: dt.datetime) -> Path:
     """Dump the database as a nightly job would, and give the file. Raises `DemoError`."""
-    file = place.folder.path / "backups" / f"forum-{now:%Y%m%dT%H%M%SZ}.dump"
+    file = place.folder.backups / f"forum-{now:%Y%m%dT%H%M%SZ}.dump"
     argv = [str(place.programs / "pg_dump"), "-Fc", "-f", str(file)]
     environment = {**os.environ, **place.client_environment()}
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
