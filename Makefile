@@ -13,7 +13,7 @@ STAMPS := $(VENV)/stamps
 
 help:
 	@echo "make demo   start a small Open edX on this machine, and restore a destroyed course in it"
-	@echo "make demo-rollback   start a forum on this machine, and break it by a deploy while people write to it"
+	@echo "make demo-rollback   start a forum on this machine, break it by a deploy while people write to it, and go back"
 	@echo "make test   run the tests"
 	@echo "make lint   check style, types and layers"
 	@echo "make clean  delete the environment, the demo and what tools left behind"

@@ -79,6 +79,31 @@ def test_whatever_ends_the_demo_ends_its_servers(folder: Path, sign: signal.Sign
     assert not (folder / ".rollbook" / "demo-forum" / "servers.json").exists()
 
 
+@pytest.mark.timeout(900)
+def test_the_forum_comes_back_and_can_be_taken_back(folder: Path) -> None:
+    """Without a terminal the run succeeds, what visitors were told is there, and the undo keeps what they wrote."""
+    process = demo(folder)
+    shown = process.communicate(timeout=400)[0]
+    assert process.returncode == 0, shown
+    after = shown.partition("The forum afterwards")[2]
+    assert "200            /c/test_channel/" in after
+    assert "302            /login/ with a right password" in after
+    assert "0              posts" in after
+    assert "is NOT" not in after
+    assert "rollbook demo-rollback --undo" in after
+    assert len(list((folder / ".rollbook" / "runs").glob("*/report.html"))) == 1
+    assert servers(folder) == []
+
+    undone = demo(folder, "--undo")
+    told = undone.communicate(timeout=400)[0]
+
+    assert undone.returncode == 0, told
+    assert "took back run" in " ".join(told.split())
+    assert servers(folder) == []
+    broken = [line for line in told.splitlines() if "is NOT" in line]
+    assert [line.rpartition(" ")[2] for line in broken] == ["comments."]
+
+
 def test_there_must_be_a_forum_to_keep_up(folder: Path) -> None:
     """Where no demo ran, its servers cannot be kept up, and the command that helps is named."""
     process = demo(folder, "--stay")

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -38,14 +39,18 @@ def demonstrate(folder: Path) -> int:
         course = place.sample.course_id
         write(paint(f"The course {course} was overwritten by a mistaken import. This is the way back.", "bold"))
         write()
-        want = Wanted(_RUNBOOK, DEMO, inputs={"course_id": course})
-        library = Library(stock_folder(), stock=False)
-        with open_workplace(want, library) as work:
-            answers = usual_answers(work.planner.plan())
-        with open_workplace(Wanted(_RUNBOOK, DEMO, inputs=want.inputs, answers=answers), library) as work:
-            plan = work.planner.plan()
-            show_plan(plan, screen(), work.sites)
-            return carry_new(plan, work, _AGREED)
+        return carry_out(Wanted(_RUNBOOK, DEMO, inputs={"course_id": course}))
+
+
+def carry_out(want: Wanted) -> int:
+    """Plan, give every question its usual answer, show the plan and carry it out."""
+    library = Library(stock_folder(), stock=False)
+    with open_workplace(want, library) as work:
+        answers = usual_answers(work.planner.plan())
+    with open_workplace(replace(want, answers={**answers, **want.answers}), library) as work:
+        plan = work.planner.plan()
+        show_plan(plan, screen(), work.sites)
+        return carry_new(plan, work, _AGREED)
 
 
 @contextmanager
@@ -67,25 +72,29 @@ def _shown_place(folder: Path) -> Iterator[DemoPlace]:
 def take_back(folder: Path) -> int:
     """Undo the last run of the demo, on the servers and data that it left."""
     with _place(folder, keep=True):
-        last = next(
-            (
-                (where, run)
-                for where, run in Runs().readable()
-                if run.plan.runbook == _RUNBOOK and run.plan.environment == DEMO and not run.plan.undo_of
-            ),
-            None,
-        )
-        if last is None:
-            write(f"There is no run of the demo yet: {typed('demo')}")
-            return OK
-        _, run = last
-        library = Library(stock_folder(), stock=False)
-        with reopen_workplace(run.plan, library) as work:
-            answers = usual_answers(plan_undo(run, work.planner))
-        with reopen_workplace(run.plan, library, answers=answers) as work:
-            plan = plan_undo(run, work.planner)
-            show_plan(plan, screen(), work.sites)
-            return carry_new(plan, work, _AGREED)
+        return undo_last(_RUNBOOK, DEMO, typed("demo"))
+
+
+def undo_last(runbook: str, environment: str, otherwise: str) -> int:
+    """Undo the last run of a runbook in an environment; where there is none, say what to type first."""
+    last = next(
+        (
+            run
+            for _, run in Runs().readable()
+            if run.plan.runbook == runbook and run.plan.environment == environment and not run.plan.undo_of
+        ),
+        None,
+    )
+    if last is None:
+        write(f"There is no run of the demo yet: {otherwise}")
+        return OK
+    library = Library(stock_folder(), stock=False)
+    with reopen_workplace(last.plan, library) as work:
+        answers = usual_answers(plan_undo(last, work.planner))
+    with reopen_workplace(last.plan, library, answers=answers) as work:
+        plan = plan_undo(last, work.planner)
+        show_plan(plan, screen(), work.sites)
+        return carry_new(plan, work, _AGREED)
 
 
 def stay_up(folder: Path) -> int:
@@ -100,12 +109,13 @@ def stay_up(folder: Path) -> int:
     return OK
 
 
-def serve_until_ctrl_c(what: str, environment: Mapping[str, str], *commands: str) -> None:
+def serve_until_ctrl_c(what: str, environment: Mapping[str, str], *commands: str, programs: str = "") -> None:
     """Say what other terminals must export to reach the servers, and which commands may be tried there; and wait."""
     write(f"{what} In another terminal:")
     write()
     write(f"  cd {shlex.quote(str(Path.cwd()))}")
-    write(f'  export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
+    folders = [shlex.quote(folder) for folder in (str(Path(sys.executable).parent), programs) if folder]
+    write(f'  export PATH={":".join(folders)}:"$PATH"')
     for name, value in environment.items():
         write(f"  export {name}={shlex.quote(value)}")
     for command in commands:

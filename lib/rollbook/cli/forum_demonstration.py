@@ -1,4 +1,4 @@
-"""The second demo: a forum in use, broken by a deploy that dropped tables while people went on writing."""
+"""The demo of a bad deploy: a forum in use loses tables while people go on writing; and the way back."""
 
 import os
 from collections import Counter
@@ -11,37 +11,77 @@ from ..demo.forum.acknowledged import Account
 from ..demo.forum.place import ForumPlace
 from ..demo.forum.story import Story, break_forum, statuses
 from ..demo.forum.visitors import Visitors
-from .command import OK
-from .demonstration import serve_until_ctrl_c
+from ..values import Plain
+from .command import FAILED, OK
+from .demonstration import carry_out, serve_until_ctrl_c, undo_last
 from .hints import typed
 from .screen import screen, write
+from .workspace import Wanted
 
+_RUNBOOK: Final = "rollback-deploy"
 _ENVIRONMENT: Final = "demo-forum"
+_AFTERWARDS: Final = 15  # writes that are waited for when the forum is back
 
 
 def demonstrate(folder: Path) -> int:
-    """Build the forum, let people use it, break it, and say what is gone and what was written since the backup."""
-    with _shown_place(folder) as place, Visitors(place.url, place.folder.path / "visitors.jsonl") as visitors:
+    """Build the forum, let people use it, break it, go back, and hold the result to what people were told."""
+    with _shown_place(folder) as place, Visitors(place.url, _log(place)) as visitors:
         write(f"The forum answers at {place.url}, and people use it. It is backed up, used, and deployed anew …")
         story = break_forum(place, visitors)
         write()
         write(screen().paint(f"The deploy of {story.deployed:%H:%M:%S} UTC broke the forum.", "bold"))
-        _show_damage(statuses(place), story.missing(place))
+        _show_pages(statuses(place))
+        _show_missing(story.missing(place))
+        write("People go on writing all the time. This is the way back.")
+        write()
+        code = carry_out(Wanted(_RUNBOOK, _ENVIRONMENT, inputs=_inputs(story)))
+        if code == OK:
+            visitors.wait_for(_AFTERWARDS)
         visitors.leave()
-        _show_account(story.settle(place, visitors.log), story)
-    return OK
+        return code or _judge(place, visitors, story)
+
+
+def take_back(folder: Path) -> int:
+    """Undo the last run of the demo, on the servers and data that it left."""
+    with _place(folder, keep=True) as place:
+        code = undo_last(_RUNBOOK, _ENVIRONMENT, typed("demo-rollback"))
+        write()
+        write("The channels are gone again, with what was written there. Of all else:")
+        _show_account(_story(place).settle(place, _log(place)))
+        return code
 
 
 def stay_up(folder: Path) -> int:
     """Keep the servers up as the last demo left them until Ctrl-C, and say how other terminals reach them."""
     with _place(folder, keep=True) as place:
-        serve_until_ctrl_c(f"The forum is up at {place.url}.", place.environment(), typed("doctor", env=_ENVIRONMENT))
+        story = _story(place)
+        inputs = tuple(f"{name}={value}" for name, value in _inputs(story).items())
+        serve_until_ctrl_c(
+            f"The forum is up at {place.url}.",
+            place.environment(),
+            typed("doctor", env=_ENVIRONMENT),
+            typed("plan", _RUNBOOK, env=_ENVIRONMENT, set_=inputs),
+            programs=str(place.folder.bin),
+        )
     return OK
+
+
+def _story(place: ForumPlace) -> Story:
+    return Story.read(place.folder.path / "story.json")
+
+
+def _log(place: ForumPlace) -> Path:
+    return place.folder.path / "visitors.jsonl"
+
+
+def _inputs(story: Story) -> Mapping[str, Plain]:
+    """Give what an operator would know; that the logs are watched for seconds is the demo's impatience."""
+    return {"deploy": story.commit, "deployed_at": story.deploy_began.isoformat(), "watch_for": "5s"}
 
 
 @contextmanager
 def _shown_place(folder: Path) -> Iterator[ForumPlace]:
-    """Say, however the demo ends, that its servers are down, and how to have them up again."""
+    """Say, however the demo ends, that its servers are down, and what can be typed all the same."""
     began = False
     try:
         with _place(folder) as place:
@@ -50,7 +90,8 @@ def _shown_place(folder: Path) -> Iterator[ForumPlace]:
     finally:
         if began:
             write()
-            write("The forum's servers are stopped now. Its database and its code are kept as they are.")
+            write("The forum's servers are stopped now: no resume or undo reaches them. Database and code are kept.")
+            write(f"  take it back   {typed('demo-rollback', undo=True)}")
             write(f"  servers up     {typed('demo-rollback', stay=True)}    then all else works in another terminal")
 
 
@@ -61,24 +102,37 @@ def _place(folder: Path, *, keep: bool = False) -> Iterator[ForumPlace]:
 
     with ForumPlace(folder, keep=keep, tell=tell) as place:
         os.environ.update(place.environment())
+        os.environ["PATH"] = f"{place.folder.bin}{os.pathsep}{os.environ.get('PATH', '')}"  # for its supervisorctl
         yield place
 
 
-def _show_damage(pages: Mapping[str, str], gone: Mapping[str, int]) -> None:
+def _show_pages(pages: Mapping[str, str]) -> None:
     write("What visitors see (a check of /healthz alone would have said that all is well):")
     for page, answer in pages.items():
         write(f"  {answer:<14} {page}")
+
+
+def _show_missing(gone: Mapping[str, int]) -> None:
     write("What is gone from the database, or not as it was:")
     for name, count in gone.items():
         write(f"  {count:<14} {name}")
 
 
-def _show_account(account: Account, story: Story) -> None:
-    kinds = Counter(promise.kind for promise in account.broken)
+def _judge(place: ForumPlace, visitors: Visitors, story: Story) -> int:
+    """Hold the forum to what it told its visitors, and to what it was before; this knows nothing of the run."""
+    missing, account = story.missing(place), story.settle(place, visitors.log)
+    write()
+    write(screen().paint("The forum afterwards, by an account of its visitors' own:", "bold"))
+    _show_pages(statuses(place))
+    _show_missing(missing)
+    _show_account(account)
+    return FAILED if account.broken or any(missing.values()) else OK
+
+
+def _show_account(account: Account) -> None:
     kept = ", ".join(f"{count} {kind}s" for kind, count in sorted(account.kept.items()))
     write(f"What visitors were told is stored, and is: {kept}.")
-    if kinds:
-        write(f"What they were told is stored, and is not: {', '.join(f'{n} {kind}s' for kind, n in kinds.items())}.")
+    for kind, count in Counter(promise.kind for promise in account.broken).items():
+        write(f"What they were told is stored, and is NOT: {count} {kind}s.")
     if account.lost:
         write(f"In no copy at all, for they came between the backup and the deploy: {len(account.lost)} comments.")
-    write(f"The backup is {story.backup}, begun at {story.backup_began:%H:%M:%S} UTC.")

@@ -82,17 +82,22 @@ def demo(*, undo_: bool = False, stay: bool = False) -> int:
 
 @command(
     "demo-rollback",
-    help={"stay": "Keep the forum's servers up until Ctrl-C, to try other commands on them."},
+    help={
+        "undo_": "Take back what the last demo of this sort changed.",
+        "stay": "Keep the forum's servers up until Ctrl-C, to try other commands on them.",
+    },
 )
-def demo_rollback(*, stay: bool = False) -> int:
+def demo_rollback(*, undo_: bool = False, stay: bool = False) -> int:
     """
-    Break a forum by a deploy while people write to it, on servers of its own.
+    Break a forum by a deploy while people write to it, and go back without losing a row.
 
-    Shows what the deploy took and what people wrote since the backup; the servers are stopped at the end.
+    Shows the plan, the run, the report's path and how to undo; the servers are stopped at the end.
     """
-    from .forum_demonstration import demonstrate, stay_up
+    from .forum_demonstration import demonstrate, stay_up, take_back
 
-    return stay_up(_FORUM_FOLDER) if stay else demonstrate(_FORUM_FOLDER)
+    if stay:
+        return stay_up(_FORUM_FOLDER)
+    return take_back(_FORUM_FOLDER) if undo_ else demonstrate(_FORUM_FOLDER)
 
 
 @command("test", help={"only": "Only tests whose name contains this."})

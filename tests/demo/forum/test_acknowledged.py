@@ -98,6 +98,16 @@ def test_what_was_deleted_must_not_come_back(log: Path) -> None:
     assert episode.key == 2
 
 
+def test_a_number_that_is_given_again_does_not_keep_the_first_promise(log: Path) -> None:
+    """Where a table went back, new rows get numbers of rows that are lost; both are accounted for."""
+    told(log, "made", "comment", 5, {"text": "lost"})
+    told(log, "made", "comment", 5, {"text": "later"})
+
+    kept = [promise.kept({"text": "later"}) for promise in promises(log) if promise.kind == "comment"]
+
+    assert sorted(kept) == [False, True]
+
+
 def test_a_torn_line_is_passed_over(log: Path) -> None:
     """What a killed writer left unfinished at the end counts for nothing."""
     with log.open("a") as file:

@@ -55,14 +55,21 @@ class Account:
 
 
 def promises(log: Path) -> tuple[Promise, ...]:
-    """Read the log; a show that was deleted took its episodes along, which are promised nothing more."""
+    """
+    Read the log; a show that was deleted took its episodes along, which are promised nothing more.
+
+    A row that got the number of an earlier one is a promise of its own: the earlier one is not kept by it.
+    """
     known: dict[tuple[str, object], Promise] = {}
     before: dict[tuple[str, object], Promise | None] = {}
+    displaced: list[Promise] = []
     for line in _lines(log):
         thing = line.kind, line.key
         if line.key is None:
             continue
-        if line.outcome == "sent":
+        if line.made and thing in known:
+            displaced.append(known.pop(thing))
+        if line.outcome == "sent" or line.made:
             before[thing] = known.get(thing)
         old = before.get(thing)
         if line.outcome != "refused":
@@ -73,7 +80,7 @@ def promises(log: Path) -> tuple[Promise, ...]:
             known.pop(thing, None)
         if line.kind == "show" and line.fields is None and line.outcome != "refused":
             known = {thing: one for thing, one in known.items() if not _belongs(one, line.key)}
-    return tuple(known.values())
+    return (*known.values(), *displaced)
 
 
 def settle(
@@ -98,6 +105,9 @@ def settle(
 
 @dataclass(frozen=True, slots=True)
 class _Line:
+    """A line; *made* is said of the one that tells the number of a new row."""
+
+    made: bool
     at: dt.datetime
     outcome: str
     kind: str
@@ -106,11 +116,14 @@ class _Line:
 
 
 def _lines(log: Path) -> Iterator[_Line]:
+    nameless = False
     for text in log.read_text().splitlines(keepends=True):
         if text.endswith("\n"):  # the last one may be torn
             found = json.loads(text)
             at = dt.datetime.fromisoformat(found["at"])
-            yield _Line(at, found["outcome"], found["kind"], found["key"], found["fields"])
+            made = nameless and found["key"] is not None
+            yield _Line(made, at, found["outcome"], found["kind"], found["key"], found["fields"])
+            nameless = found["outcome"] == "sent" and found["key"] is None
 
 
 def _after(old: Promise | None, line: _Line) -> Promise:

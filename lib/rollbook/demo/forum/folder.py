@@ -84,8 +84,9 @@ class ForumFolder:
         run = f'#!/bin/sh\n. {here}/settings.env\ncd {site} || exit 1\n{path}\nexec "$@"\n'
         write_closed(self.bin / "run", run, 0o700)
         write_closed(self.bin / "manage", f'#!/bin/sh\nexec {here}/bin/run python manage.py "$@"\n', 0o700)
-        control = f"{here}/venv/bin/python -m supervisor.supervisorctl -c {here}/supervisord.conf"
-        write_closed(self.bin / "supervisorctl", f'#!/bin/sh\nexec {control} "$@"\n', 0o700)
+        control = f'exec {here}/venv/bin/python -m supervisor.supervisorctl "$@"'
+        named = f'[ "$1" = -c ] || set -- -c {here}/supervisord.conf "$@"'  # it takes but one -c
+        write_closed(self.bin / "supervisorctl", f"#!/bin/sh\n{named}\n{control}\n", 0o700)
 
     def manage(self, *words: str) -> str:
         """Run a management command and give what it prints. Raises `DemoError` with the end of it."""

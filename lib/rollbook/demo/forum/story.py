@@ -11,6 +11,7 @@ from typing import Self
 from rollbook.demo.errors import DemoError
 from rollbook.demo.forum import taken
 from rollbook.demo.forum.acknowledged import Account, promises, settle
+from rollbook.demo.forum.history import git
 from rollbook.demo.forum.member import Member
 from rollbook.demo.forum.place import ForumPlace
 from rollbook.demo.forum.traffic import SEEDED_PASSWORD
@@ -22,15 +23,18 @@ from ...dataclass import dataclass
 PAGES = ("/", "/c/test_channel/", "/search/?q=test", "/api/v0/channels/", "/api/v0/podcasts/")
 """The pages of a smoke check; each reads rows."""
 
+_TIMES = ("backup_began", "deploy_began", "deployed")
 _BEFORE, _BETWEEN, _AFTER = 25, 15, 25  # writes that are waited for before backup, deploy and going back
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What happened when, where the backup is, and what the deploy took."""
+    """What happened when, where the backup is, which commit broke the forum, and what that took."""
 
     backup: Path
+    commit: str
     backup_began: dt.datetime
+    deploy_began: dt.datetime
     deployed: dt.datetime
     taken: taken.Taken
 
@@ -38,13 +42,15 @@ class Story:
     def read(cls, file: Path) -> Self:
         """Read what `keep` wrote."""
         found = json.loads(file.read_text())
-        began, deployed = (dt.datetime.fromisoformat(found[name]) for name in ("backup_began", "deployed"))
-        return cls(Path(found["backup"]), began, deployed, found["taken"])
+        began, deploying, deployed = (dt.datetime.fromisoformat(found[name]) for name in _TIMES)
+        return cls(Path(found["backup"]), found["commit"], began, deploying, deployed, found["taken"])
 
     def keep(self, file: Path) -> None:
         """Write it, for another process that looks at the forum later."""
-        times = {"backup_began": self.backup_began.isoformat(), "deployed": self.deployed.isoformat()}
-        write_whole(file, json.dumps({"backup": str(self.backup), "taken": dict(self.taken), **times}))
+        times = {name: getattr(self, name).isoformat() for name in _TIMES}
+        write_whole(
+            file, json.dumps({"backup": str(self.backup), "commit": self.commit, "taken": dict(self.taken), **times})
+        )
 
     def settle(self, place: ForumPlace, log: Path) -> Account:
         """Compare what visitors were told with what is there."""
@@ -65,8 +71,10 @@ def break_forum(place: ForumPlace, visitors: Visitors) -> Story:
     began = dt.datetime.now(dt.UTC)
     backup = back_up(place, began)
     visitors.wait_for(_BETWEEN)
+    deploying = dt.datetime.now(dt.UTC)
     place.deploy()
-    story = Story(backup, began, dt.datetime.now(dt.UTC), noted)
+    merge = git(place.folder.site, "rev-list", "--merges", "--max-count=1", "HEAD")
+    story = Story(backup, merge, began, deploying, dt.datetime.now(dt.UTC), noted)
     story.keep(place.folder.path / "story.json")
     visitors.wait_for(_AFTER)
     return story
