@@ -50,7 +50,9 @@ class PostgresDropScratch(Action[ScratchState]):
         found = find_database(server, self.database) if self.database else None
         if found is None:
             return ScratchState(exists=False)
-        if found.mark is None or found.mark.run != self.run or found.mark.role not in _ROLES:
+        # While this is planned in the middle of a run, that run's id is not bound yet: at its turn it is.
+        runs = (self.run, found.mark.run) if found.mark and self.run == str(RUN_ID) else (self.run,)
+        if found.mark is None or found.mark.run not in runs or found.mark.role not in _ROLES:
             raise RefusedError(
                 f"{self.database} is not dropped: this run did not make it ({found.comment or 'no mark'}).",
                 advice="Drop it by hand if nobody needs it; postgres.drop_kept drops what a swap kept.",
