@@ -339,6 +339,21 @@ def test_a_failed_stage_stops_the_run(scene: Workshop, on_failure: str, wanted: 
     assert (undo.status, files(scene.folder)) == ("undone", {"stage.end.txt": "undone"})
 
 
+def test_an_undo_comes_to_the_end_of_a_stage_that_was_decided_on(scene: Workshop) -> None:
+    """Whether a stage took part hangs on what the run that is taken back had decided, not on the undo."""
+    scene.write(
+        "fail", FAIL.replace("name: Say how it ended.", "name: Say how it ended.\n    when: run.status == 'undone'")
+    )
+    stage = "- {name: Try it, id: try, runbook: fail, environment: stage, when: steps.found.outputs.what == 'code'}\n"
+    scene.write_playbook("decided", SCENE[: SCENE.index("stages:")] + "stages:\n" + stage)
+    run = scene.run("decided", nobody(ANSWERS))
+
+    undo = scene.undo(run)
+
+    assert (run.status, undo.status) == ("failed", "undone")
+    assert files(scene.folder) == {"stage.end.txt": "undone"}
+
+
 def test_giving_up_comes_to_the_end_of_what_began(scene: Workshop) -> None:
     """A run that is abandoned in a stage does what belongs to that stage's end, and to no other's."""
     failing(scene, "stop")

@@ -18,6 +18,7 @@ from ..planner import plan_undo
 from ..planner.scope import Known
 from ..registry import action_type
 from ..run import Run, RunStatus, StepRun
+from ..runs import RunFolder
 from ..schema import encode
 from ..targets.pool import redact
 from . import inbox
@@ -40,7 +41,14 @@ class Walk:
         self._stepper = Stepper(session, self._past)
         session.known |= {address: Known.of(step) for address, step in past.items() if step.done}
         self._take(plan)
-        session.planner.follow(plan, session.known)
+        session.planner.follow(plan, {**self._undone(), **session.known})
+
+    def _undone(self) -> Mapping[str, Known]:
+        """Give what is known of the steps of the run that is taken back: which ends it has hangs on that."""
+        if not self.plan.undo_of:
+            return {}
+        run = RunFolder(self.session.folder.path.parent / self.plan.undo_of).read()
+        return {step.address: Known.of(step) for step in run.steps if step.done}
 
     def _take(self, plan: Plan) -> None:
         self.plan = plan
