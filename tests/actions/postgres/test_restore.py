@@ -244,6 +244,26 @@ def test_a_role_that_is_missing_is_named(shop: Shop, desk: Machine, tmp_path: Pa
         desk.plan(restore(path))
 
 
+def test_rights_that_are_missing_are_told_with_their_grants(shop: Shop, desk: Machine, tmp_path: Path) -> None:
+    """Before anything is made: what to run so that the account may make the database and give things their owners."""
+    with psycopg.connect(shop.at(), autocommit=True) as connection:
+        connection.execute(b"ALTER SCHEMA public OWNER TO postgres")
+        connection.execute(f'ALTER ROLE "{shop.role}" NOCREATEDB'.encode())
+    path = made(shop, desk, tmp_path, "custom")
+
+    with pytest.raises(RefusedError) as caught:
+        desk.plan(restore(path))
+
+    assert f'ALTER ROLE "{shop.role}" CREATEDB;' in str(caught.value)
+    assert f'GRANT "postgres" TO "{shop.role}";' in str(caught.value)
+    with psycopg.connect(shop.at(), autocommit=True) as connection:
+        connection.execute(f'ALTER ROLE "{shop.role}" CREATEDB'.encode())
+        connection.execute(f'GRANT "postgres" TO "{shop.role}"'.encode())
+    wanted = schema(shop, shop.name)
+    change = desk.apply(restore(path))
+    assert schema(shop, change.after.database) == wanted
+
+
 def test_a_scratch_database_is_dropped_by_an_undo(shop: Shop, desk: Machine, tmp_path: Path) -> None:
     """Only where nobody is connected, and only the run's own; one that may become live stays."""
     path = made(shop, desk, tmp_path, "custom")

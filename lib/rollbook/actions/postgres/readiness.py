@@ -6,16 +6,21 @@ from typing import Final
 from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...postgres.manifest import FILE
+from ...postgres.names import quote
 from ...postgres.programs import Programs
 from ...postgres.properties import Properties
 from ...postgres.restoring import RestoreDatabase
+from ...postgres.rights import missing
 from ...postgres.scratch import Role
 from ...postgres.source import Source
 from ...targets.base import HostReader, PostgresReader
 from .reading import database_size, find_programs, free_space, read_properties, server_version
 from .recognising import Backup, recognise
+from .surroundings import read_account
 
 _ROLES: Final = "SELECT rolname FROM pg_catalog.pg_roles"
+_MINE: Final = """
+    SELECT rolname FROM pg_catalog.pg_roles WHERE pg_catalog.pg_has_role(CAST(:account AS name), oid, 'MEMBER')"""
 _EXTENSIONS: Final = "SELECT name FROM pg_catalog.pg_available_extensions"
 _FOLDER: Final = "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory'"
 
@@ -100,7 +105,25 @@ def _require_ready(server: PostgresReader, backup: Backup, programs: Programs) -
             advice="An older version may not understand what a newer one wrote: restore it on a server of its version.",
         )
     _require(server, _ROLES, "rolname", backup.owners, "roles that own something in it", "CREATE ROLE {} for each")
+    _require_rights(server, backup)
     _require(server, _EXTENSIONS, "name", backup.extensions, "extensions", "Install their packages on the server")
+
+
+def _require_rights(server: PostgresReader, backup: Backup) -> None:
+    """Raise `RefusedError` with the GRANTs that are missing: to make the database, and to give things their owners."""
+    account = read_account(server)
+    mine = {row["rolname"] for row in server.rows(_MINE, {"account": account.name})}
+    strange = () if account.superuser else sorted(set(backup.owners) - mine)
+    lacking = (
+        *missing(account.rename()),
+        *(f"may make {owner} an owner: GRANT {quote(owner)} TO {quote(account.name)};" for owner in strange),
+    )
+    if lacking:
+        raise RefusedError(
+            f"the account {account.name} of {server.name} lacks rights that a restore takes: {' '.join(lacking)}",
+            advice="Have them granted, or name an account that has them. What belongs to a superuser, such as the "
+            "schema public of a database from before PostgreSQL 15, only a member of its role can restore.",
+        )
 
 
 def _require(server: PostgresReader, query: str, column: str, wanted: tuple[str, ...], what: str, advice: str) -> None:
