@@ -86,8 +86,8 @@ def start_mariadb(folder: Path) -> SqlServer:
     return SqlServer(f"mysql+pymysql://root@127.0.0.1:{port}/", process)
 
 
-def start_postgres(folder: Path) -> SqlServer:
-    """Start PostgreSQL with its files in *folder*; everybody on loopback is trusted."""
+def start_postgres(folder: Path, *settings: str) -> SqlServer:
+    """Start PostgreSQL with its files in *folder*, with *settings* as NAME=VALUE; everybody on loopback is trusted."""
     server, initdb = _program("postgres"), _program("initdb")
     account = _account(folder, "postgres")
     data = folder / "data"
@@ -95,7 +95,7 @@ def start_postgres(folder: Path) -> SqlServer:
     _prepare([*account, *made], folder)
     port = free_port()
     argv = [server, "-D", str(data), "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
-    argv += ["-c", "unix_socket_directories="]
+    argv += ["-c", "unix_socket_directories=", *(part for setting in settings for part in ("-c", setting))]
     process = spawn([*account, *argv], log=folder / "log")
 
     def answers() -> None:

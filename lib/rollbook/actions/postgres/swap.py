@@ -135,18 +135,19 @@ In the database `postgres`, as the owner of both:
             refused=tuple(self._refused(server, there, kept, swapped=swapped)),
         )
         if swapped:
-            return self._since(read, state, there[kept])
+            return self._since(read, state, there[kept], readable=there[live].accepts)
         notes = tuple(self._notes(server, there)) if there[live].accepts else ()
         return replace(state, stale=self._stale(read, state.incoming_oid), notes=notes)
 
-    def _since(self, read: Readers, state: SwapState, kept: Listed) -> SwapState:
+    def _since(self, read: Readers, state: SwapState, kept: Listed, *, readable: bool) -> SwapState:
+        """Add what is known since the swap; in the middle of the way back the live database is closed."""
         record = SwapRecord.parse(kept.comment)
         server = read[self.server]
         return replace(
             state,
             stale=self._stale(read, kept.oid),
             swapped_at=record.at if record else "",
-            written=read_written(server, record.writes) if record else (),
+            written=read_written(server, record.writes) if record and readable else (),
         )
 
     def _stale(self, read: Readers, oid: int | None) -> bool:

@@ -1,17 +1,21 @@
 """`postgres.fence` on a real server: nobody gets in, everybody gets in again."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from servers import SqlServer, start_postgres
 
 from actions.conftest import use
 from rollbook.errors import RefusedError
 from rollbook.postgres.fencing import FenceMark, split_comment
 
-from .conftest import Site
+from .conftest import Site, make_site
 
 pytestmark = pytest.mark.server
+Give = Callable[[str, Callable[[], SqlServer]], SqlServer]
 
 
 def fence(**given: Any) -> Any:
@@ -150,3 +154,29 @@ def test_a_comment_of_somebody_else_is_no_mark() -> None:
     for text in ("", "yes", "two\nlines", "rollbook fence {}", "rollbook fence [1]", 'rollbook fence {"run": 1}'):
         assert split_comment(text) == (text, None)
         assert split_comment(mark.on(text)) == (text, mark)
+
+
+def test_what_would_be_lost_with_the_live_database_is_refused(give: Give, server_folder: Path) -> None:
+    """A prepared transaction and a logical slot are named, each with what to do; once they are gone, all is well."""
+    settings = ("wal_level=logical", "max_prepared_transactions=2")
+    server = give("PostgreSQL", lambda: start_postgres(server_folder / "logical", *settings))
+    site = make_site(server)
+    site.build()
+    slot = f"slot_{site.live}"
+    site.admin(f"SELECT pg_create_logical_replication_slot('{slot}', 'test_decoding')", database=site.live)
+    site.admin("BEGIN", "CREATE TABLE held (a int)", "PREPARE TRANSACTION 'left'", database=site.live)
+
+    with pytest.raises(RefusedError) as caught:
+        site.machine().plan(fence())
+    with pytest.raises(RefusedError) as swapping:
+        site.machine().plan(use("postgres.swap", incoming=site.names[1], run="r1"))
+
+    for message in (caught.value.message, swapping.value.message):
+        assert "the transaction left is prepared since" in message
+        assert "COMMIT PREPARED or ROLLBACK PREPARED 'left'" in message
+        assert f"SELECT pg_drop_replication_slot('{slot}')" in message
+    site.admin("ROLLBACK PREPARED 'left'", f"SELECT pg_drop_replication_slot('{slot}')", database=site.live)
+    site.machine().apply(fence())
+    for pool in site.pools:
+        pool.close()
+    server.stop()

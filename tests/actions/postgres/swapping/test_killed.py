@@ -36,30 +36,36 @@ def live_ones(site: Site) -> list[tuple[str, bool]]:
     return site.admin(f"SELECT datname, datallowconn FROM pg_database WHERE datname = '{site.live}'")
 
 
-def killed(desk: GoingBack, rng: Random, words: tuple[str, ...], until: float) -> bool:
-    """Type a command and kill it at a random moment; says whether it was killed."""
-    process = desk.start(*words)
-    time.sleep(rng.uniform(0.3, until))
+def records(desk: GoingBack) -> int:
+    """Count the records of all journals."""
+    return sum(folder.journal.read_bytes().count(b"\n") for folder in desk.runs.all() if folder.journal.exists())
+
+
+def killed(desk: GoingBack, rng: Random, words: tuple[str, ...]) -> bool:
+    """Type a command and kill it a moment after a random record of its journal; says whether it was killed."""
+    process, wanted = desk.start(*words), records(desk) + rng.randint(1, 6)
+    while process.poll() is None and records(desk) < wanted:
+        time.sleep(0.002)
+    time.sleep(rng.choice((0.0, rng.uniform(0.0, 0.1), rng.uniform(0.0, 0.4))))
     process.send_signal(signal.SIGKILL)
     process.communicate()
     return process.returncode == -signal.SIGKILL
 
 
-def carried_out(desk: GoingBack, rng: Random, until: float) -> int:
+def brought_to_its_end(desk: GoingBack, *begin: str, begun: bool) -> None:
+    """Type what an operator does after kills: resume, or begin where nothing has begun."""
+    code, said = desk.type("resume", "last", "--yes") if begun else desk.type(*begin)
+    if "before it began" in said:
+        code, said = desk.type(*begin)
+    assert code == 0 or "is over" in said, said
+
+
+def carried_out(desk: GoingBack, rng: Random) -> int:
     """Kill the run and its resumes a few times, then let it end; gives how often it was killed."""
-    kills = sum(
-        killed(desk, rng, desk.go() if not desk.runs.all() else ("resume", "last", "--yes"), until)
-        for _ in range(_KILLS)
-    )
-    if not desk.runs.all():
-        code, said = desk.type(*desk.go())
-    elif desk.last().status == "succeeded":
-        return kills
-    else:
-        code, said = desk.type("resume", "last", "--yes")
-        if "before it began" in said:
-            code, said = desk.type(*desk.go())
-    assert code == 0, said
+    kills = 0
+    for _ in range(_KILLS):
+        kills += killed(desk, rng, ("resume", "last", "--yes") if desk.runs.all() else desk.go())
+    brought_to_its_end(desk, *desk.go(), begun=bool(desk.runs.all()))
     return kills
 
 
@@ -97,7 +103,7 @@ def test_a_killed_run_is_resumed(desk: GoingBack, seed: int) -> None:
     site, rng = desk.site, Random(seed)
     expected = {title for (title,) in script(site.url(), "SELECT title FROM book WHERE title !~ '!$'")}
 
-    kills = carried_out(desk, rng, 3.5)
+    kills = carried_out(desk, rng)
 
     assert kills > 0
     assert desk.last().status == "succeeded"
@@ -120,15 +126,11 @@ def test_a_killed_undo_is_resumed(desk: GoingBack, seed: int) -> None:
     script(site.url(user=site.app), "INSERT INTO book (shelf, title) VALUES (1, 'since'), (2, 'since')")
     done = desk.last().id
 
-    kills = killed(desk, rng, ("undo", done, "--yes"), 2.5)
-    for _ in range(_KILLS - 1):
-        if desk.last().id != done and desk.last().status != "succeeded":
-            kills += killed(desk, rng, ("resume", "last", "--yes"), 2.5)
-    if desk.last().id == done:
-        code, said = desk.type("undo", done, "--yes")
-    elif desk.last().status != "succeeded":
-        code, said = desk.type("resume", "last", "--yes")
-    assert code == 0, said
+    kills = 0
+    for _ in range(_KILLS):
+        begun = desk.last().id != done
+        kills += killed(desk, rng, ("resume", "last", "--yes") if begun else ("undo", done, "--yes"))
+    brought_to_its_end(desk, "undo", done, "--yes", begun=desk.last().id != done)
 
     assert kills > 0
     assert site.admin(f"SELECT oid FROM pg_database WHERE datname = '{site.live}'") == [oid]

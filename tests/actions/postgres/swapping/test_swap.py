@@ -204,6 +204,18 @@ def test_undo_asks_about_changes_that_nobody_can_tell_apart(site: Site, tmp_path
     assert databases(site)[site.live][0] == change.before.live_oid
 
 
+def test_a_way_back_that_was_cut_off_while_both_were_closed_goes_on(site: Site) -> None:
+    """Neither the probe nor the way back needs a database that takes connections."""
+    machine, action = site.machine(), swap(site)
+    change = machine.apply(action)
+    for name in (site.live, f"{site.live}_kept"):
+        site.admin(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+
+    site.machine().undo(action, change)
+
+    assert databases(site)[site.live] == (change.before.live_oid, True)
+
+
 def test_another_database_under_the_name_is_not_touched(site: Site) -> None:
     """Somebody who put another database in the place of the restored one stops the swap before anything is closed."""
     machine, action = site.machine(), swap(site)
