@@ -58,3 +58,14 @@ class Mark:
             if role == found[2]:
                 return cls(found[1], role, found[3])
         return None
+
+
+def subject_names(database: str) -> tuple[str, ...]:
+    """
+    Give the names by which the steps that make a database know it as their subject.
+
+    While a run is only planned, the name of what it will make has a gap for its id: it may be any of them.
+    """
+    if str(RUN_ID) not in database:
+        return (database,)
+    return tuple(f"{role} of {RUN_ID}" for role in ("restored", "scratch", "base"))

@@ -8,6 +8,7 @@ from ...action import Assertion, Outcome, Readers, Ref, Subject
 from ...dataclass import dataclass
 from ...postgres.loss import TableLoss
 from ...postgres.objects import told, unlike
+from ...postgres.scratch import subject_names
 from ...targets.base import PostgresReader
 from ...values import Plain
 
@@ -44,7 +45,9 @@ STDOUT` of both sides through `diff`. Neither `showmigrations` nor the number of
 
     def subjects(self) -> frozenset[Subject]:
         """Name the comparison."""
-        return frozenset({Subject(self.server.name, self.kind, self.against), Subject(self.server.name, "live")})
+        server = self.server.name
+        other = (Subject(server, "database", name) for name in subject_names(self.against))
+        return frozenset({Subject(server, self.kind, self.against), Subject(server, "live"), *other})
 
     def describe(self) -> str:
         """Say what must hold."""

@@ -8,6 +8,7 @@ from ...action import Change, Fact, Readers, Ref, Subject, evidence, identity
 from ...dataclass import dataclass
 from ...ops import OpResult
 from ...postgres.names import Name
+from ...postgres.scratch import subject_names
 from ...targets.base import PostgresReader
 from ...values import Plain
 
@@ -46,8 +47,9 @@ class Count(Fact[CountState]):
     def subjects(self) -> frozenset[Subject]:
         """Name the count, and the database."""
         server = self.server.name
-        place = Subject(server, "database", self.database) if self.database else Subject(server, "live")
-        return frozenset({Subject(server, self.kind, ",".join(self.tables)), place})
+        where = [Subject(server, "database", name) for name in subject_names(self.database)]
+        own = Subject(server, self.kind, ",".join(self.tables))
+        return frozenset({own, *(where if self.database else (Subject(server, "live"),))})
 
     def probe(self, read: Readers) -> CountState:
         """Count."""

@@ -11,6 +11,7 @@ from ...postgres.dumptext import reading
 from ...postgres.loss import Depth, TableLoss, totals
 from ...postgres.manifest import FILE, SUMS, read_manifest
 from ...postgres.names import Name
+from ...postgres.scratch import subject_names
 from ...schema import encode
 from ...targets.base import HostReader, PostgresReader
 from ...values import Plain
@@ -62,7 +63,8 @@ leave no date.
         """Name the comparison; a database that an earlier step makes is there only in its turn."""
         server = self.server.name
         found = {Subject(server, self.kind, self.backup or self.against), Subject(server, "live")}
-        return frozenset(found | {Subject(server, "database", self.against)} if self.against else found)
+        other = subject_names(self.against) if self.against else ()
+        return frozenset(found | {Subject(server, "database", name) for name in other})
 
     def probe(self, read: Readers) -> LossState:
         """Compare live with the backup."""

@@ -9,6 +9,7 @@ from typing import ClassVar
 from ...action import Change, Fact, Readers, Ref, Subject, evidence
 from ...dataclass import dataclass
 from ...ops import OpResult
+from ...postgres.scratch import subject_names
 from ...targets.base import PostgresReader
 from ...values import Plain
 
@@ -56,8 +57,9 @@ class Query(Fact[QueryState]):
     def subjects(self) -> frozenset[Subject]:
         """Name the query, and the database."""
         server = self.server.name
-        place = Subject(server, "database", self.database) if self.database else Subject(server, "live")
-        return frozenset({Subject(server, self.kind, self.query), place})
+        where = [Subject(server, "database", name) for name in subject_names(self.database)]
+        own = Subject(server, self.kind, self.query)
+        return frozenset({own, *(where if self.database else (Subject(server, "live"),))})
 
     def probe(self, read: Readers) -> QueryState:
         """Run it."""

@@ -9,6 +9,7 @@ from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...ops import Op, OpResult
 from ...postgres.recovering import ColumnsBack, ParentsGone, Recovery, RecoveryOut, SettleRecovery, TablesBack
+from ...postgres.scratch import subject_names
 from ...targets.base import PostgresReader
 from ...values import RUN_ID, Plain
 
@@ -66,7 +67,9 @@ class Recover(Action[RecoverState]):
 
     def subjects(self) -> frozenset[Subject]:
         """Name the live database's tables, and the source."""
-        return frozenset({Subject(self.server.name, self.kind, self.source), Subject(self.server.name, "live")})
+        server = self.server.name
+        source = (Subject(server, "database", name) for name in subject_names(self.source))
+        return frozenset({Subject(server, self.kind, self.source), Subject(server, "live"), *source})
 
     def probe(self, read: Readers) -> RecoverState:
         """Compare live with the source."""
