@@ -5,10 +5,10 @@ from dataclasses import field
 from typing import ClassVar
 
 from ...action import Change, Effect, Family, Readers, Subject, Undo, Verdict
+from ...command import OUTPUTS, CommandState, command_outputs, look_whether_done, undo_of_command
 from ...dataclass import dataclass
 from ...ops import Op, OpResult
 from ...values import Plain
-from ..work import OUTPUTS, CommandState, command_outputs, look_whether_done, undo_of_command
 from .site import DjangoSite
 
 

@@ -5,12 +5,7 @@ from dataclasses import field
 from typing import ClassVar
 
 from ...action import Action, Change, Effect, Family, Readers, Ref, Subject, Undo, Verdict
-from ...dataclass import dataclass
-from ...errors import CommandFailed
-from ...ops import Command, Op, OpResult
-from ...targets.base import CommandResult, HostReader
-from ...values import Plain, Secret
-from ..work import (
+from ...command import (
     OUTPUTS,
     STDERR_LIMIT,
     STDOUT_LIMIT,
@@ -19,6 +14,11 @@ from ..work import (
     look_whether_done,
     undo_of_command,
 )
+from ...dataclass import dataclass
+from ...errors import CommandFailed
+from ...ops import Command, Op, OpResult
+from ...targets.base import CommandResult, HostReader
+from ...values import Plain, Secret
 
 
 @dataclass(frozen=True, slots=True)

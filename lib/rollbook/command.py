@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ..action import Change, Effect, Leave, Refuse, Undo, evidence
-from ..dataclass import dataclass
-from ..ops import OpResult
-from ..targets.base import HostReader
-from ..values import Plain
+from .action import Change, Effect, Leave, Refuse, Undo, evidence
+from .dataclass import dataclass
+from .ops import OpResult
+from .targets.base import HostReader
+from .values import Plain
 
 STDOUT_LIMIT: Final = 64 * 1024
 STDERR_LIMIT: Final = 4 * 1024
