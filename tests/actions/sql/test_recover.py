@@ -158,6 +158,18 @@ def test_the_undo_loses_nothing_that_was_written_since(taken: Taken, written: st
     assert taken.differences() == ()
 
 
+def test_the_undo_knows_what_the_recovery_itself_settled(taken: Taken) -> None:
+    """Rows that lost their reference or were left out, for their parent was gone, are no writes of anybody's."""
+    _broken(taken, "DELETE FROM users WHERE id IN (4, 5);")
+    action = taken.recover(parents_gone="settle")
+    change = taken.plan(action)
+    taken.carry_out(*change.ops)
+
+    taken.carry_out(*action.ops(action.probe(taken.read), action.undo(change).goal))
+
+    assert taken.rows("SELECT to_regclass('channels'), to_regclass('badges')") == [(None, None)]
+
+
 def test_rows_that_came_since_stay_as_they_are(taken: Taken) -> None:
     """A new row keeps its cells, gets the default of a column that came back, and forbids NOT NULL where it has none."""
     _broken(taken, "INSERT INTO users (name) VALUES ('since'); DELETE FROM users WHERE id = 2;")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from ...errors import ConflictError
 from ...ops import Execution, Op, OpResult
-from ...postgres.catalog import Catalog
+from ...postgres.catalog import Catalog, ForeignKey
 from ...postgres.copytext import NULL, value
-from ...postgres.names import Name
+from ...postgres.names import Name, quote
 from ...postgres.recovering import RecoveryOut
 from ...postgres.shape import shape
 from .catalog import read_catalog
@@ -31,8 +31,9 @@ def recovery_out(target: "PostgresTarget", op: Op, execution: Execution) -> OpRe
         doing,
         closing(target.connect(op.source, reading=True)) as source,
         closing(target.connect(reading=True)) as live,
+        closing(target.connect(reading=True)) as beside,
     ):
-        changed = tuple(_Look(live, source).changed(op))
+        changed = tuple(_Look(live, source, _Parents(beside)).changed(op))
     if changed:
         raise ConflictError(
             f"somebody wrote since into what was brought back, and it would be lost: {', '.join(changed)}",
@@ -44,11 +45,31 @@ def recovery_out(target: "PostgresTarget", op: Op, execution: Execution) -> OpRe
     return OpResult()
 
 
+class _Parents:
+    """Looks for the rows that others point at, on a connection of its own: the one that compares is busy."""
+
+    def __init__(self, live: "Connection") -> None:
+        self._live = live
+        self._known: dict[tuple[ForeignKey, tuple[str | None, ...]], bool] = {}
+
+    def gone(self, key: ForeignKey, cells: tuple[str | None, ...]) -> bool:
+        """Say whether the parent with these values is not there; a reference with a NULL in it has none to miss."""
+        if None in cells:
+            return False
+        known = self._known.get((key, cells))
+        if known is None:
+            wanted = " AND ".join(f"{quote(name)} = %s" for name in key.parent_columns)
+            query = f"SELECT NOT EXISTS (SELECT FROM {key.parent.sql} WHERE {wanted})"
+            row = self._live.execute(query.encode(), cells).fetchone()
+            known = self._known[key, cells] = bool(row and row[0])
+        return known
+
+
 class _Look:
     """Compares what was brought back with where it came from."""
 
-    def __init__(self, live: "Connection", source: "Connection") -> None:
-        self._live, self._source = live, source
+    def __init__(self, live: "Connection", source: "Connection", parents: _Parents) -> None:
+        self._live, self._source, self._parents = live, source, parents
         self._ours: Catalog = read_catalog(live)
         self._theirs: Catalog = read_catalog(source)
 
@@ -57,7 +78,7 @@ class _Look:
         for name in op.tables:
             if name not in self._ours.tables:  # a partition: its rows are its table's
                 continue
-            found = sum(1 for _ in self._differences(name, None))
+            found = sum(1 for one in self._differences(name, None) if not self._settled(name, one))
             if found:
                 yield f"{found} rows of {name}"
         for name, column in op.columns:
@@ -65,6 +86,24 @@ class _Look:
             found = sum(1 for one in self._differences(name, column) if not _untouched(one, given))
             if found:
                 yield f"{found} cells of {name}.{column}"
+
+    def _settled(self, name: Name, one: Difference) -> bool:
+        """Say whether a row differs only as the recovery itself left it: its parent is gone."""
+        if one.base is None:
+            return False
+        ours, theirs = self._ours.tables[name], self._theirs.tables[name]
+        compared = shape(theirs, ours, theirs, decided=True).compared
+        was = dict(zip(compared, map(value, one.base), strict=True))
+        lost = {
+            column
+            for key in self._ours.foreign_keys
+            if key.child == name and self._parents.gone(key, tuple(was[column] for column in key.columns))
+            for column in key.columns
+        }
+        if one.live is None:
+            return bool(lost)
+        now = dict(zip(compared, map(value, one.live), strict=True))
+        return all(now[column] is None for column in lost) and {c for c in was if was[c] != now[c]} <= lost
 
     def _differences(self, name: Name, column: str | None) -> Iterator[Difference]:
         ours, theirs = self._ours.tables[name], self._theirs.tables[name]
