@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from ..dataclass import dataclass
+from ..ops import WrittenFile
 from .catalog import Sequence
 from .names import Name
 
@@ -42,6 +43,10 @@ class Exported:
     rows: int
     size: int
     sha256: str
+
+    def written(self) -> WrittenFile:
+        """Give it as an op tells of what it left behind."""
+        return WrittenFile(self.path, self.size, self.sha256)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
 from ...errors import Interrupted, StepFailed
-from ...ops import Execution, OpResult, WrittenFile
+from ...ops import Execution, OpResult
 from ...postgres.carrying import DECISIONS, CarryPass
 from ...postgres.conflict import Conflict, Kind, Policy, Side
 from ...postgres.names import Name
@@ -52,7 +52,7 @@ def carry_pass(target: "PostgresTarget", op: CarryPass, execution: Execution) ->
         _ask_early(target, op, path, decided)
     return OpResult(
         outputs={"rows": sum(one.total for _, one in done.differing)},
-        files=tuple(WrittenFile(one.path, one.size, one.sha256) for one in exports.files),
+        files=tuple(one.written() for one in exports.files),
     )
 
 

@@ -9,6 +9,7 @@ from ...ops import Execution, Op, OpResult, WrittenFile
 from ...postgres.exporting import CsvExport
 from ..export import LinesFile
 from ..sql_values import parameters
+from .exporting import Write, export_query
 from .wording import asked
 
 if TYPE_CHECKING:
@@ -21,23 +22,30 @@ def export_csv(target: "PostgresTarget", op: Op, execution: Execution) -> OpResu
     """Carry out a `CsvExport` in one read-only snapshot. Raises `TargetError`, `Unreachable` or `Interrupted`."""
     if not isinstance(op, CsvExport):
         raise target.misplaced(op)
-    statement = f"COPY ({bound_query(op.query)}) TO STDOUT (FORMAT csv, HEADER)".encode()
-    given = parameters(op.parameters, "postgresql")
-    rows = -1  # the head is no row
     with ExitStack() as stack:
         stack.enter_context(asked(f"exporting to {op.path}"))
         connection = stack.enter_context(closing(target.connect(op.database, reading=True)))
         connection.execute("RESET search_path")  # names in the query mean what they mean to the site
         file = stack.enter_context(LinesFile(Path(op.path)))
-        for piece in stack.enter_context(connection.cursor().copy(statement, given)):
-            file.write(bytes(piece))
-            rows += 1
-            if rows % _EVERY == 0:
-                execution.progress(rows, None, "rows")
-                if execution.stopping():
-                    raise Interrupted(f"the export to {op.path} was stopped; the file was not written")
+        given = parameters(op.parameters, "postgresql")
+        rows = export_query(connection, bound_query(op.query), _watched(file.write, op, execution), given)
     written = WrittenFile(op.path, file.size, file.sha256)
     return OpResult({"rows": rows, "path": op.path, "sha256": file.sha256, "size": file.size}, (written,))
+
+
+def _watched(write: Write, op: CsvExport, execution: Execution) -> Write:
+    rows = -1  # the head is no row
+
+    def watched(row: bytes) -> None:
+        nonlocal rows
+        write(row)
+        rows += 1
+        if rows > 0 and rows % _EVERY == 0:
+            execution.progress(rows, None, "rows")
+            if execution.stopping():
+                raise Interrupted(f"the export to {op.path} was stopped; the file was not written")
+
+    return watched
 
 
 def bound_query(query: str) -> str:

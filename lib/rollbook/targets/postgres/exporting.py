@@ -1,7 +1,6 @@
 """Writes out as CSV what has no place in the restored database."""
 
 import csv
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
@@ -9,12 +8,12 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...beside import written_beside
 from ...dataclass import dataclass
 from ...postgres.catalog import Table
 from ...postgres.conflict import Conflict
 from ...postgres.names import Name
 from ...postgres.passes import Exported
+from ..export import LinesFile
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -26,9 +25,15 @@ _HEADS = ("table", "key", "kind", "about", "settled", "live", "backup")
 
 def export_table(connection: "Connection", table: Table, write: Write, *, where: str = "true") -> int:
     """Write the rows of a table, `t`, as CSV with a head, a piece at a time; gives how many there were."""
-    statement = f"COPY (SELECT t.* FROM {table.relation} AS t WHERE {where}) TO STDOUT (FORMAT csv, HEADER)"
+    return export_query(connection, f"SELECT t.* FROM {table.relation} AS t WHERE {where}", write)
+
+
+def export_query(
+    connection: "Connection", query: str, write: Write, parameters: Mapping[str, object] | None = None
+) -> int:
+    """Write the rows of a query as CSV with a head, a row at a time; gives how many there were."""
     with connection.cursor() as cursor:
-        with cursor.copy(statement.encode()) as copy:
+        with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv, HEADER)".encode(), parameters) as copy:
             for piece in copy:
                 write(bytes(piece))
         return cursor.rowcount
@@ -55,17 +60,10 @@ class Exports:
     def add(self, what: str, name: str, fill: Callable[[Write], int]) -> Exported:
         """Write one file by *fill*, which gives how many rows it wrote; in place once it is whole."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path, digest, size = self.folder / name, hashlib.sha256(), 0
-        with written_beside(path, 0o600) as file:
-
-            def write(piece: bytes) -> None:
-                nonlocal size
-                size += len(piece)
-                digest.update(piece)
-                file.write(piece)
-
-            rows = fill(write)
-        made = Exported(what, str(path), rows, size, digest.hexdigest())
+        path = self.folder / name
+        with LinesFile(path) as file:
+            rows = fill(file.write)
+        made = Exported(what, str(path), rows, file.size, file.sha256)
         self.files.append(made)
         return made
 

@@ -11,7 +11,7 @@ from ...ops import Execution, Op, OpResult, WrittenFile
 from ...postgres.definition import Definition, Reference
 from ...postgres.names import Name, listed, literal, paired, quote
 from ...postgres.recovering import ColumnsBack, TablesBack, mark
-from .exporting import Exports, Write
+from .exporting import Exports, Write, export_query
 from .wording import asked
 
 if TYPE_CHECKING:
@@ -121,20 +121,12 @@ def _export(live: "Connection", one: Reference, folder: str) -> WrittenFile:
     made = Exports(Path(folder)).add(
         f"rows of {one.child} whose parent is gone", file_name("parents-gone", str(one)), exported(live, query)
     )
-    return WrittenFile(made.path, made.size, made.sha256)
+    return made.written()
 
 
 def exported(live: "Connection", query: str) -> Callable[[Write], int]:
     """Give what writes the rows of *query* as CSV with a head."""
-
-    def fill(write: Write) -> int:
-        with live.cursor() as cursor:
-            with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv, HEADER)".encode()) as copy:
-                for piece in copy:
-                    write(bytes(piece))
-            return cursor.rowcount
-
-    return fill
+    return lambda write: export_query(live, query, write)
 
 
 def file_name(*parts: str) -> str:

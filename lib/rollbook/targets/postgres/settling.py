@@ -123,7 +123,7 @@ class _Filler:
             file_name("cells-kept", str(table), *names),
             exported(self._live, "SELECT * FROM refused"),
         )
-        self.files.append(WrittenFile(made.path, made.size, made.sha256))
+        self.files.append(made.written())
 
 
 def _any_filled(names: Sequence[str]) -> str:

@@ -87,7 +87,7 @@ def _carry(
         if op.conflicts == "ask":
             write_decisions(path, decided, found.conflicts)
         raise unsettled(op, found.conflicts, exports.files) from found
-    files = tuple(WrittenFile(one.path, one.size, one.sha256) for one in exports.files)
+    files = tuple(one.written() for one in exports.files)
     return files, sum(one.total for _, one in done.differing)
 
 
