@@ -26,7 +26,15 @@ def test_rows_come_with_their_table_and_columns() -> None:
 
 @pytest.mark.parametrize(
     "quoted",
-    ["$$\n{}$$;\n", "$body$\n{}$body$;\n", "'\n{}';\n", '"\n{}";\n', "/* a /* b */\n{}*/\n", "E'it''s\n{}';\n"],
+    [
+        "$$\n{}$$;\n",
+        "$body$\n{}$body$;\n",
+        "'\n{}';\n",
+        '"\n{}";\n',
+        "/* a /* b */\n{}*/\n",
+        "E'it''s\n{}';\n",
+        "E'it\\'s\n{}';\n",
+    ],
 )
 def test_what_is_quoted_is_no_head(quoted: str) -> None:
     """A head of rows inside a body, a text, a name or a comment begins no rows."""

@@ -13,6 +13,7 @@ from typing import Final
 from ..dataclass import dataclass
 from ..errors import TargetError
 from .names import Name
+from .quoting import Quoting
 
 _IDENTIFIER: Final = rb'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
 _HEAD: Final = re.compile(
@@ -23,8 +24,6 @@ _NAMES: Final = re.compile(_IDENTIFIER)
 _SEARCH_PATH: Final = re.compile(rb"SET search_path = (" + _IDENTIFIER + rb")")
 _ENCODING: Final = re.compile(rb"SET client_encoding = '([\w-]+)'")
 _INSERT: Final = re.compile(rb"INSERT INTO (" + _IDENTIFIER + rb"(?:\." + _IDENTIFIER + rb")?) ")
-# What opens a part in which quotes, semicolons and heads mean nothing; a dollar needs to stand apart from a name.
-_OPENS: Final = re.compile(rb"""'|"|--|/\*|(?<![\w$])\$(?:[^\W\d]\w*)?\$""")
 _END: Final = b"\\."
 _RAW: Final = frozenset({"UTF8", "UTF-8", "SQL_ASCII", "UNICODE"})
 
@@ -53,7 +52,7 @@ def blocks(lines: Iterable[bytes]) -> Iterator[Block]:
     scanner = _Scanner()
     inserted: set[Name] = set()
     for text in stream:
-        if not scanner.inside:
+        if not scanner.quoting.inside:
             head = _HEAD.match(text)
             if head is not None:
                 block, rest = scanner.block(head, stream)
@@ -72,46 +71,20 @@ class _Scanner:
     """Follows the SQL between the rows: the search path, the encoding, and what is quoted."""
 
     def __init__(self) -> None:
-        self.inside = b""  # what ends the quoted part that the next line begins in
+        self.quoting = Quoting()
         self._schema = "public"
         self._encoding = ""
-        self._depth = 0
 
     def follow(self, text: bytes) -> None:
         """Take in one line of SQL."""
-        if not self.inside:
+        if not self.quoting.inside:
             if found := _SEARCH_PATH.match(text):
                 self._schema = _name(found[1])
             if found := _ENCODING.match(text):
                 name = found[1].decode()
                 self._encoding = "" if name.upper() in _RAW else _codec(name)
-        at = 0
-        while at < len(text):
-            at = self._close(text, at) if self.inside else self._open(text, at)
-
-    def _open(self, text: bytes, at: int) -> int:
-        found = _OPENS.search(text, at)
-        if found is None or found[0] == b"--":
-            return len(text)
-        self.inside = b"*/" if found[0] == b"/*" else found[0]
-        self._depth = 1
-        return found.end()
-
-    def _close(self, text: bytes, at: int) -> int:
-        if self.inside != b"*/":
-            end = text.find(self.inside, at)
-            if end < 0:
-                return len(text)
-            # A doubled quote closes and opens again, which comes to the same.
-            at, self.inside = end + len(self.inside), b""
-            return at
-        found = re.compile(rb"/\*|\*/").search(text, at)  # comments nest
-        if found is None:
-            return len(text)
-        self._depth += 1 if found[0] == b"/*" else -1
-        if not self._depth:
-            self.inside = b""
-        return found.end()
+        for _ in self.quoting.follow(text):
+            pass
 
     def table(self, text: bytes) -> Name:
         """Read the name of a table; dumps of old servers leave the schema to the search path."""

@@ -9,13 +9,12 @@ import re
 from typing import Final
 
 from ..dataclass import dataclass
+from .quoting import Quoting
 
 _HEAD: Final = b"-- PostgreSQL database dump"
 _CLUSTER: Final = b"-- PostgreSQL database cluster dump"
 _COMPLETE: Final = b"-- PostgreSQL database dump complete"
 _FROM: Final = re.compile(rb"-- Dumped from database version (\d+)")
-_SPECIAL: Final = re.compile(rb"""['"\\;]|--|/\*|(?<![\w$\x80-\xff])\$(?:[^\W\d]\w*)?\$""")
-_COMMENT: Final = re.compile(rb"/\*|\*/")
 _COPY: Final = re.compile(rb"\s*COPY\b.*\bFROM\s+(STDIN|PROGRAM)\b", re.IGNORECASE | re.DOTALL)
 _ALLOWED: Final = re.compile(rb"\\(un)?restrict [0-9A-Za-z]+\s*")
 _TABLE: Final = re.compile(rb"\s*CREATE\s+(UNLOGGED\s+)?TABLE\b", re.IGNORECASE)
@@ -73,9 +72,7 @@ class ScriptScan:
     def __init__(self) -> None:
         self._rest = b""
         self._number = 0
-        self._inside = b""  # what ends the quoted part that the next line begins in
-        self._escapes = False  # a backslash in it takes the next letter's meaning away
-        self._depth = 0
+        self._quoting = Quoting()
         self._statement = bytearray()
         self._copying = False
         self._dump = self._complete = False
@@ -97,7 +94,7 @@ class ScriptScan:
         """Take the end of it."""
         if self._rest and not self._copying:
             self._take(self._rest)
-        if self._copying or self._inside:
+        if self._copying or self._quoting.inside:
             self._problem("it ends in the middle of " + ("rows" if self._copying else "a quoted text"))
         elif self._dump and not self._complete:
             self._problem("it lacks the line with which pg_dump ends, so it was cut off")
@@ -111,12 +108,16 @@ class ScriptScan:
 
     def _take(self, line: bytes) -> None:
         self._number += 1
-        if not self._inside and line.startswith(b"--"):
+        if not self._quoting.inside and line.startswith(b"--"):
             self._read_comment(line)
             return
-        at = 0
-        while at < len(line):
-            at = self._close(line, at) if self._inside else self._open(line, at)
+        for begin, end in self._quoting.follow(line):
+            self._keep(line[begin:end])
+            match line[end : end + 1]:
+                case b";":
+                    self._ended(line)
+                case b"\\":
+                    self._command(line, end)
         self._keep(b"\n")
 
     def _read_comment(self, line: bytes) -> None:
@@ -129,44 +130,6 @@ class ScriptScan:
             self._problem("it is of a whole server (pg_dumpall); take the part of this database only")
         elif (version := _FROM.match(line)) and not self._major:
             self._major = int(version[1])
-
-    def _open(self, line: bytes, at: int) -> int:
-        found = _SPECIAL.search(line, at)
-        end = len(line) if found is None else found.start()
-        self._keep(line[at:end])
-        if found is None or found[0] == b"--":
-            return len(line)
-        match found[0]:
-            case b";":
-                self._ended(line)
-            case b"\\":
-                return self._command(line, found.start())
-            case b"/*":
-                self._inside, self._depth = b"*/", 1
-            case _:
-                self._inside = found[0]
-                before = line[max(0, found.start() - 2) : found.start()]
-                self._escapes = found[0] == b"'" and before[-1:] in b"eE" and before != b"" and not _joined(before)
-        return found.end()
-
-    def _close(self, line: bytes, at: int) -> int:
-        if self._inside == b"*/":
-            found = _COMMENT.search(line, at)  # they nest
-            if found is None:
-                return len(line)
-            self._depth += 1 if found[0] == b"/*" else -1
-            self._inside = b"*/" if self._depth else b""
-            return found.end()
-        end = line.find(self._inside, at)
-        if self._escapes and 0 <= (escape := line.find(b"\\", at)) < (end if end >= 0 else len(line)):
-            return escape + 2
-        if end < 0:
-            return len(line)
-        # A doubled quote closes and opens again, which comes to the same; but what opens again has the old escapes.
-        if self._escapes and line[end + 1 : end + 2] == b"'":
-            return end + 2
-        at, self._inside = end + len(self._inside), b""
-        return at
 
     def _keep(self, text: bytes) -> None:
         if len(self._statement) < _LONGEST:
@@ -190,7 +153,7 @@ class ScriptScan:
         found = _COPY.match(statement)
         self._copying = found is not None and found[1].upper() == b"STDIN"
 
-    def _command(self, line: bytes, at: int) -> int:
+    def _command(self, line: bytes, at: int) -> None:
         if at == 0 and not self._statement.strip() and _ALLOWED.fullmatch(line):
             self._dropped.append(self._number)
         elif line.startswith((b"\\connect", b"\\c "), at):
@@ -199,12 +162,6 @@ class ScriptScan:
             self._problem(
                 f"line {self._number} has a command for psql, which no dump of a database has: {_shown(line[at:])}"
             )
-        return len(line)
-
-
-def _joined(before: bytes) -> bool:
-    """Tell whether the E before a quote is the end of a longer name, after which a quote opens an ordinary text."""
-    return len(before) == 2 and (before[:1].isalnum() or before[:1] in b"_$" or before[0] > 127)
 
 
 def _shown(text: bytes) -> str:
