@@ -6,10 +6,10 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from ..action import Prompt
 from ..demo.place import DemoPlace
@@ -28,6 +28,7 @@ from .planning import show_plan
 from .screen import screen, write
 from .workspace import DEMO, Wanted, open_workplace, reopen_workplace
 
+T = TypeVar("T")
 _RUNBOOK: Final = "restore-course"
 _AGREED: Final = Agreement(yes=True, reason="the demo")
 
@@ -35,7 +36,7 @@ _AGREED: Final = Agreement(yes=True, reason="the demo")
 def demonstrate(folder: Path) -> int:
     """Build the sample, plan, run with every question's usual answer, and say how to undo."""
     paint = screen().paint
-    with _shown_place(folder) as place:
+    with told_afterwards(_place(folder), "demo", "Course and ledger", "demo") as place:
         course = place.sample.course_id
         write(paint(f"The course {course} was overwritten by a mistaken import. This is the way back.", "bold"))
         write()
@@ -54,19 +55,19 @@ def carry_out(want: Wanted) -> int:
 
 
 @contextmanager
-def _shown_place(folder: Path) -> Iterator[DemoPlace]:
+def told_afterwards(place: AbstractContextManager[T], whose: str, kept: str, command: str) -> Iterator[T]:
     """Say, however the demo ends, that its servers are down, and what can be typed all the same."""
     began = False
     try:
-        with _place(folder) as place:
+        with place as entered:
             began = True
-            yield place
+            yield entered
     finally:
         if began:
             write()
-            write("The demo's servers are stopped now: no resume or undo reaches them. Course and ledger are kept.")
-            write(f"  take it back   {typed('demo', undo=True)}")
-            write(f"  servers up     {typed('demo', stay=True)}    then all else works in another terminal")
+            write(f"The {whose}'s servers are stopped now: no resume or undo reaches them. {kept} are kept.")
+            write(f"  take it back   {typed(command, undo=True)}")
+            write(f"  servers up     {typed(command, stay=True)}    then all else works in another terminal")
 
 
 def take_back(folder: Path) -> int:

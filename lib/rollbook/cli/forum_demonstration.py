@@ -13,7 +13,7 @@ from ..demo.forum.story import Story, break_forum, statuses
 from ..demo.forum.visitors import Visitors
 from ..values import Plain
 from .command import FAILED, OK
-from .demonstration import carry_out, serve_until_ctrl_c, undo_last
+from .demonstration import carry_out, serve_until_ctrl_c, told_afterwards, undo_last
 from .hints import typed
 from .screen import screen, write
 from .workspace import Wanted
@@ -25,7 +25,8 @@ _AFTERWARDS: Final = 15  # writes that are waited for when the forum is back
 
 def demonstrate(folder: Path) -> int:
     """Build the forum, let people use it, break it, go back, and hold the result to what people were told."""
-    with _shown_place(folder) as place, Visitors(place.url, _log(place)) as visitors:
+    told = told_afterwards(_place(folder), "forum", "Database and code", "demo-rollback")
+    with told as place, Visitors(place.url, _log(place)) as visitors:
         write(f"The forum answers at {place.url}, and people use it. It is backed up, used, and deployed anew …")
         story = break_forum(place, visitors)
         write()
@@ -77,22 +78,6 @@ def _log(place: ForumPlace) -> Path:
 def _inputs(story: Story) -> Mapping[str, Plain]:
     """Give what an operator would know; that the logs are watched for seconds is the demo's impatience."""
     return {"deploy": story.commit, "deployed_at": story.deploy_began.isoformat(), "watch_for": "5s"}
-
-
-@contextmanager
-def _shown_place(folder: Path) -> Iterator[ForumPlace]:
-    """Say, however the demo ends, that its servers are down, and what can be typed all the same."""
-    began = False
-    try:
-        with _place(folder) as place:
-            began = True
-            yield place
-    finally:
-        if began:
-            write()
-            write("The forum's servers are stopped now: no resume or undo reaches them. Database and code are kept.")
-            write(f"  take it back   {typed('demo-rollback', undo=True)}")
-            write(f"  servers up     {typed('demo-rollback', stay=True)}    then all else works in another terminal")
 
 
 @contextmanager

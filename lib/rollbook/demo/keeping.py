@@ -6,13 +6,17 @@ import json
 import os
 import signal
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
+from typing import Generic, Self, TypeVar
 
 from rollbook.demo.errors import DemoError
 from rollbook.demo.process import command_line, stop_stranger
+
+Servers = TypeVar("Servers")
 
 
 @contextmanager
@@ -85,6 +89,45 @@ def terminable() -> Iterator[None]:
         for sign in taken:
             if signal.getsignal(sign) is _leave:
                 signal.signal(sign, signal.SIG_DFL)
+
+
+class Place(ABC, Generic[Servers]):
+    """
+    A context in which the servers of a demo are up in one folder, which is kept from other demos as long.
+
+    What is in the folder stays when they stop. Enter it in the main thread: the servers end with that thread,
+    whatever ends it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._record = ServerRecord(folder)
+        self._servers: Servers | None = None
+        self._stack = contextlib.ExitStack()
+
+    @abstractmethod
+    def _start(self, stack: contextlib.ExitStack) -> None:
+        """Start the servers, which *stack* stops, and set `_servers`."""
+
+    @property
+    def _running(self) -> Servers:
+        if self._servers is None:
+            raise DemoError("the demo's servers are not running.")
+        return self._servers
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(terminable())
+            stack.enter_context(hold(self._record.folder))
+            self._record.end_stale()
+            self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._servers = None
+        self._stack.__exit__(kind, error, trace)
 
 
 def _leave(sign: int, _: FrameType | None) -> None:

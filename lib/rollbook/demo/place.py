@@ -10,13 +10,11 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import sqlalchemy as sa
 
 from rollbook.demo.errors import DemoError
-from rollbook.demo.keeping import ServerRecord, hold, terminable, write_whole
+from rollbook.demo.keeping import Place, write_whole
 from rollbook.demo.live import Sample
 from rollbook.demo.mongod import MongoServer, open_mongo
 from rollbook.demo.process import spawn, stop
@@ -35,22 +33,19 @@ class _Servers:
     site_url: str
 
 
-class DemoPlace:
+class DemoPlace(Place[_Servers]):
     """
     A context in which mongod, the SQLite ledger and the site of the sample are up.
 
-    The sample is built anew on entering, unless *keep* is set and it is there. The data stays in *folder* when the
-    servers stop. Enter it in the main thread: the servers end with that thread, whatever ends it.
+    The sample is built anew on entering, unless *keep* is set and it is there.
     """
 
     def __init__(self, folder: Path, *, keep: bool = False, environment: Mapping[str, str] = os.environ) -> None:
         self.folder = folder.absolute()
-        self._record = ServerRecord(self.folder)
+        super().__init__(self.folder)
         self._keep = keep
         self._environment = environment
-        self._servers: _Servers | None = None
         self._sample: Sample | None = None
-        self._stack = contextlib.ExitStack()
 
     @property
     def sample(self) -> Sample:
@@ -61,28 +56,11 @@ class DemoPlace:
 
     def environment(self) -> dict[str, str]:
         """Give the variables that the demo's inventory refers to."""
-        if self._servers is None:
-            raise DemoError("the demo's servers are not running.")
         return {
             "ROLLBOOK_DEMO_LEDGER_URL": self.sample.sql_url,
             "ROLLBOOK_DEMO_MONGO_URL": self.sample.mongo_url,
-            "ROLLBOOK_DEMO_SITE_URL": self._servers.site_url,
+            "ROLLBOOK_DEMO_SITE_URL": self._running.site_url,
         }
-
-    def __enter__(self) -> Self:
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(terminable())
-            stack.enter_context(hold(self.folder))
-            self._record.end_stale()
-            self._start(stack)
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._servers = None
-        self._stack.__exit__(kind, error, trace)
 
     def _start(self, stack: contextlib.ExitStack) -> None:
         mongo = open_mongo(self.folder / "mongod", self._environment)

@@ -8,8 +8,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 from urllib.parse import urlsplit
 
 import psycopg
@@ -20,7 +18,7 @@ from rollbook.demo.forum.folder import ForumFolder, write_closed
 from rollbook.demo.forum.history import BAD, GOOD, check_out, git, write_history
 from rollbook.demo.forum.roles import DATABASE, OPERATOR, OWNER, make_roles
 from rollbook.demo.forum.services import Services, start_services
-from rollbook.demo.keeping import ServerRecord, hold, terminable
+from rollbook.demo.keeping import Place
 from rollbook.demo.postgres import PostgresFolder, PostgresServer
 from rollbook.demo.postgres_programs import find_postgres
 from rollbook.library import stock_folder
@@ -38,27 +36,19 @@ class _Servers:
     services: Services
 
 
-class ForumPlace:
+class ForumPlace(Place[_Servers]):
     """
     A context in which the forum is up, at the version that was deployed first; nothing else of the machine is touched.
 
-    The forum is built anew on entering, unless *keep* is set and it is there: then it is as it was left. Enter it in
-    the main thread: the servers end with that thread, whatever ends it. *tell* hears what is being done.
+    The forum is built anew on entering, unless *keep* is set and it is there: then it is as it was left. *tell* hears
+    what is being done.
     """
 
     def __init__(self, folder: Path, *, keep: bool = False, tell: Callable[[str], None] = lambda _: None) -> None:
+        super().__init__(folder.absolute())
         self.folder = ForumFolder(folder.absolute())
         self._keep = keep
         self._tell = tell
-        self._record = ServerRecord(self.folder.path)
-        self._servers: _Servers | None = None
-        self._stack = contextlib.ExitStack()
-
-    @property
-    def _running(self) -> _Servers:
-        if self._servers is None:
-            raise DemoError("the forum's servers are not running.")
-        return self._servers
 
     @property
     def url(self) -> str:
@@ -115,21 +105,6 @@ class ForumPlace:
         log = self.folder.web_log
         tail = "\n  ".join(log.read_text(errors="replace").splitlines()[-5:]) if log.exists() else ""
         raise DemoError(f"the forum did not come up:\n  {tail}", advice=f"See {log}.")
-
-    def __enter__(self) -> Self:
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(terminable())
-            stack.enter_context(hold(self.folder.path))
-            self._record.end_stale()
-            self._start(stack)
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._servers = None
-        self._stack.__exit__(kind, error, trace)
 
     def _start(self, stack: contextlib.ExitStack) -> None:
         kept = self._keep and self._built.exists()
