@@ -149,8 +149,5 @@ class QueueForget(Op):
         return (f"forget that the messages of {self.hold} were put back",)
 
 
-QueueOp = QueueTake | QueueExport | QueueSettle | QueueReturn | QueueForget
-
-
 def _which(tasks: tuple[str, ...]) -> str:
     return f"the messages of {', '.join(tasks)}" if tasks else "the messages"

@@ -76,4 +76,3 @@ class Policy:
 
 
 KEEP_LIVE = Policy("keep_live", {})
-KEEP_BACKUP = Policy("keep_backup", {})

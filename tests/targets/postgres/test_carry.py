@@ -8,7 +8,7 @@ import pytest
 from databases import script
 
 from rollbook.errors import StepFailed
-from rollbook.postgres.conflict import KEEP_BACKUP, Policy
+from rollbook.postgres.conflict import Policy
 from rollbook.postgres.names import Name
 from rollbook.postgres.passes import Differing
 from rollbook.targets.postgres.carry import ConflictsFound, Errand, Sources, carry
@@ -16,6 +16,7 @@ from rollbook.targets.postgres.ledger import passes, read_conflicts, read_export
 from rollbook.targets.postgres.session import connect
 
 pytestmark = pytest.mark.server
+KEEP_BACKUP = Policy("keep_backup", {})
 
 
 def site(trio: Any, good: Sequence[str], migration: Sequence[str], users: Sequence[str]) -> Sources:

@@ -13,12 +13,13 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from rollbook.postgres import digest
-from rollbook.postgres.conflict import KEEP_BACKUP, KEEP_LIVE
+from rollbook.postgres.conflict import KEEP_LIVE, Policy
 from rollbook.targets.postgres.carry import Sources, carry, finish
 from rollbook.targets.postgres.ledger import read_conflicts
 from rollbook.targets.postgres.session import connect
 
 pytestmark = pytest.mark.server
+KEEP_BACKUP = Policy("keep_backup", {})
 EXAMPLES = int(os.environ.get("ROLLBOOK_CARRY_EXAMPLES", "60"))
 _REFUSE = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''fired''; END'"
 _SCHEMA = """
