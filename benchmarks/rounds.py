@@ -28,6 +28,10 @@ class Sample:
     peak_mib: float
 
 
+class NotMeasuredError(Exception):
+    """This machine lacks what a question needs; the text says what."""
+
+
 class FailedError(Exception):
     """A contender did not end well, so its time says nothing."""
 
@@ -44,13 +48,14 @@ def measure(contenders: Mapping[str, Contender], folder: Path, rounds: int, *, w
     for number in range(-1 if warm else 0, rounds):
         turn = number % len(names)
         for name in names[turn:] + names[:turn]:
-            sample = _run(name, contenders[name], folder)
+            sample = run_once(name, contenders[name], folder)
             if number >= 0:
                 samples[name].append(sample)
     return {name: _median(found) for name, found in samples.items()}
 
 
-def _run(name: str, contender: Contender, folder: Path) -> Sample:
+def run_once(name: str, contender: Contender, folder: Path) -> Sample:
+    """Run a contender once in *folder*. Raises `FailedError`, with the end of what it said."""
     contender.before()
     with (folder / "output.log").open("wb") as output:
         started = time.perf_counter()

@@ -1,9 +1,10 @@
 """The folder in which everything runs: generated runbooks, the peers' own files, journals."""
 
+import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,6 +43,27 @@ def write_runbook(folder: Path, count: int, target: str = "") -> str:
     ]
     (folder / "runbooks" / f"{name}.yml").write_text("\n".join(lines) + "\n")
     return name
+
+
+def write_steps(folder: Path, name: str, *steps: Mapping[str, object], **targets: str) -> tuple[str, str, str, str]:
+    """Write a runbook of these steps with *targets* by their kinds, and give the words that run it."""
+    content = {
+        "runbook": name,
+        "title": name,
+        "owner": "benchmarks",
+        "summary": "Measured.",
+        "targets": targets,
+        "steps": [{"id": f"s{number}", "name": f"Step {number}", **step} for number, step in enumerate(steps, 1)],
+    }
+    (folder / "runbooks" / f"{name}.yml").write_text(json.dumps(content))
+    return (name, "--env", ENVIRONMENT, "--yes")
+
+
+def write_databases(folder: Path, **urls: str) -> None:
+    """Let the inventory name databases of PostgreSQL by their addresses."""
+    targets = {name: {"kind": "postgres", "url": url} for name, url in urls.items()}
+    inventory = {"environment": ENVIRONMENT, "targets": targets}
+    (folder / "inventory" / f"{ENVIRONMENT}.yml").write_text(json.dumps(inventory))
 
 
 def rollbook(folder: Path, *arguments: str) -> Contender:

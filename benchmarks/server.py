@@ -1,0 +1,79 @@
+"""A PostgreSQL server of its own for a question, gone afterwards."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from rounds import NotMeasuredError
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where it answers; *address* wants the name of a database at its end."""
+
+    address: str
+
+    def url(self, database: str) -> str:
+        """Give the address of a database."""
+        return f"{self.address}{database}"
+
+    def run(self, database: str, *statements: str) -> list[tuple[object, ...]]:
+        """Run statements, each by itself, and give the rows of the last."""
+        rows: list[tuple[object, ...]] = []
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            for statement in statements:
+                cursor = connection.execute(statement.encode())
+                rows = cursor.fetchall() if cursor.description else []
+        return rows
+
+    def databases(self) -> tuple[str, ...]:
+        """Name its databases."""
+        return tuple(str(name) for (name,) in self.run("postgres", "SELECT datname FROM pg_database"))
+
+    def drop(self, *names: str) -> None:
+        """Drop databases, where they are there."""
+        self.run("postgres", *(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)' for name in names))
+
+    def copy(self, template: str, name: str) -> None:
+        """Make the database *name* anew as a copy, as it lies on disk."""
+        self.drop(name)
+        # From 15 on the other way, which writes every page to the log too, is what it does unless told.
+        with psycopg.connect(self.url("postgres")) as connection:
+            how = " STRATEGY file_copy" if connection.info.server_version >= 150_000 else ""
+        self.run("postgres", f'CREATE DATABASE "{name}" TEMPLATE "{template}"{how}', "CHECKPOINT")
+
+    def megabytes(self, database: str) -> float:
+        """Tell how large a database is on disk."""
+        ((size,),) = self.run(database, "SELECT pg_database_size(current_database())::text")
+        return float(str(size)) / 1e6
+
+    def told(self, database: str) -> str:
+        """Say the server's version and how large a database is."""
+        ((version,),) = self.run(database, "SHOW server_version")
+        return f"PostgreSQL {version}, a database of {self.megabytes(database):.0f} MB"
+
+
+@contextmanager
+def started() -> Iterator[Server]:
+    """Start a server with the settings that it has by itself. Raises `NotMeasuredError`."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from tests.servers import Unavailable, start_postgres
+
+    # Below the home folder the server's own account could not enter.
+    place = Path(tempfile.mkdtemp(prefix="rollbook-benchmark-"))
+    place.chmod(0o755)
+    try:
+        found = start_postgres(place / "postgres", "fsync=on")
+        try:
+            yield Server(found.url.replace("+psycopg", ""))
+        finally:
+            found.stop()
+    except Unavailable as error:
+        raise NotMeasuredError(str(error)) from error
+    finally:
+        shutil.rmtree(place)
