@@ -1,13 +1,15 @@
 # The two commands for everyone are `make demo` and `make test`. Nothing but make, Python 3.11+ and its venv is needed:
 # the environment is made in .venv, and made again only when pyproject.toml changes.
 #
-# PYTHON=/path/to/python chooses the interpreter.
+# PYTHON=/path/to/python chooses the interpreter. Tests run JOBS files at a time, each with servers of their own:
+# `make test JOBS=0 ARGS=tests/targets` runs those of one folder one after the other.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
+JOBS := 2
 
 .PHONY: help demo demo-rollback test lint clean
 
@@ -25,7 +27,7 @@ demo-rollback: $(STAMPS)/demo
 	@$(BIN)/rollbook demo-rollback
 
 test: $(STAMPS)/dev
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 lint: $(STAMPS)/dev
 	@$(BIN)/ruff check .
