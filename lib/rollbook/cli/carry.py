@@ -86,18 +86,31 @@ def _carry(
     before = _records(folder)
     write()
     try:
-        with _watching(plan, place, here, over or {}) as (watcher, keyboard):
-            asker = _asker(keyboard, prepared, place, folder, here)
-            Started.journal = folder.journal
-            engine = Engine(folder, place.planner, asker=asker, watcher=watcher)
-            run = go(engine)
+        run, undo_wanted = _watched(plan, folder, place, prepared, go, over or {}, here)
     except RollbookError as error:
         return _cut_short(error, folder, place, here, before)
     except BaseException:  # a defect, or Ctrl-C: told elsewhere
         _forget_unbegun(folder)
         raise
     code = tell_end(run, folder, place, here, well if run_code(run) == OK else None)
-    return _take_back(run, place, prepared) if engine.undo_wanted else code
+    return _take_back(run, place, prepared) if undo_wanted else code
+
+
+def _watched(
+    plan: Plan,
+    folder: RunFolder,
+    place: Workplace,
+    prepared: Prepared,
+    go: Go,
+    over: Mapping[str, StepStatus],
+    here: Screen,
+) -> tuple[Run, bool]:
+    """Carry the run out, and tell whether it is to be undone; what was kept to tell it is let go with the end."""
+    with _watching(plan, place, here, over) as (watcher, keyboard):
+        asker = _asker(keyboard, prepared, place, folder, here)
+        Started.journal = folder.journal
+        engine = Engine(folder, place.planner, asker=asker, watcher=watcher)
+        return go(engine), engine.undo_wanted
 
 
 def _records(folder: RunFolder) -> int:
