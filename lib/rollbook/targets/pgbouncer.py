@@ -36,12 +36,29 @@ class PgbouncerTarget(BaseTarget[PgbouncerSettings]):
     def console(self) -> Iterator["Console"]:
         """Open a session of the admin console. Raises `Unreachable`, and `TargetError` for what it refuses."""
         import psycopg
+
+        with closing(self._log_in()) as opened:
+            try:
+                yield opened
+            except psycopg.OperationalError as error:
+                raise Unreachable(
+                    f"{self.name}: pgbouncer's console went away: {self.safe(error)}",
+                    advice="Is it up? Resume: which pools are paused is looked at first.",
+                ) from error
+            except psycopg.Error as error:
+                raise TargetError(
+                    f"{self.name}: pgbouncer refused: {self.safe(error)}",
+                    advice="The account must be one of admin_users; stats_users may only look.",
+                ) from error
+
+    def _log_in(self) -> "Console":
+        import psycopg
         from psycopg.rows import dict_row
 
         settings = self.settings
         password = self.secrets.value(settings.password) if isinstance(settings.password, Secret) else None
         try:
-            opened = psycopg.connect(
+            return psycopg.connect(
                 host=settings.host,
                 port=settings.port or _PORT,
                 user=settings.user,
@@ -58,13 +75,6 @@ class PgbouncerTarget(BaseTarget[PgbouncerSettings]):
                 f"{self.name}: pgbouncer's console does not answer: {self.safe(error)}",
                 advice="Check host and port, and that the account is one of admin_users.",
             ) from error
-        with closing(opened):
-            try:
-                yield opened
-            except psycopg.OperationalError as error:
-                raise Unreachable(f"{self.name}: pgbouncer's console went away: {self.safe(error)}") from error
-            except psycopg.Error as error:
-                raise TargetError(f"{self.name}: pgbouncer refused: {self.safe(error)}") from error
 
     def pools(self, database: str) -> tuple[PoolState, ...]:
         """List the pools that lead to a database of the server."""

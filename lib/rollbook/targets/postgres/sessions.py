@@ -50,11 +50,14 @@ def end_sessions(
         if not found:
             return len(ended)
         if time.monotonic() > until:
-            still = ", ".join(f"{user} ({program}, process {pid})" for pid, user, program, _, _ in found[:10])
-            raise StepFailed(
-                f"{len(found)} sessions are still in after {patience:.0f} seconds: {still}.",
-                advice="End them, or find out why they do not end; then go on.",
-            )
+            raise _still_in([f"{user} ({program}, process {pid})" for pid, user, program, _, _ in found], patience)
         if execution.stopping():
             raise Interrupted("stopped while sessions were ended")
         time.sleep(_PAUSE)
+
+
+def _still_in(sessions: Sequence[str], patience: float) -> StepFailed:
+    return StepFailed(
+        f"{len(sessions)} sessions are still in after {patience:.0f} seconds: {', '.join(sessions[:10])}.",
+        advice="End them, or find out why they do not end; then go on.",
+    )
