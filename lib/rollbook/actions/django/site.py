@@ -82,7 +82,10 @@ class DjangoSite(Action[S]):
             )
         answer: dict[str, Plain] = json.loads(text)
         if "error" in answer:
-            raise TargetError(f"{read[self.target].name}: {answer['error']}")
+            raise TargetError(
+                f"{read[self.target].name}: {answer['error']}",
+                advice="Correct the names of app and migration, or mend the migrations of the code there.",
+            )
         return answer
 
 

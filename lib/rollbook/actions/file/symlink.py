@@ -83,7 +83,10 @@ class FileSymlink(Action[LinkState]):
             )
         result = host.run(("readlink", "--", self.path))
         if result.exited:
-            raise TargetError(f"{self.path} on {host.name} cannot be read: {result.stderr.strip()}")
+            raise TargetError(
+                f"{self.path} on {host.name} cannot be read: {result.stderr.strip()}",
+                advice="May the account look into that folder? A deploy may also have moved the link: try again.",
+            )
         return LinkState(True, result.stdout.removesuffix("\n"))
 
     def desired(self, before: LinkState) -> LinkState:  # noqa: ARG002  # wherever it leads now

@@ -58,7 +58,8 @@ def find_deploy(repository: Repository, text: str, head: str, mainline: int | No
     number = mainline or _mainline(repository, last, head, good)
     if number > len(last.parents):
         raise RefusedError(
-            f"{repository.place}: {last.label} has {len(last.parents)} parents, so no mainline {number}."
+            f"{repository.place}: {last.label} has {len(last.parents)} parents, so no mainline {number}.",
+            advice="Give in mainline: the number of the parent that the branch was before the merge, mostly 1.",
         )
     return Deploy("merge", last, repository.commit(last.parents[number - 1]), number)
 

@@ -86,7 +86,8 @@ class GitPush(Action[PushState]):
             lease = repository.find(self.lease) or self.lease
             if lease != there:
                 raise RefusedError(
-                    f"{repository.place}: {where}, not at {lease[:10]} as lease: says; nothing is pushed."
+                    f"{repository.place}: {where}, not at {lease[:10]} as lease: says; nothing is pushed.",
+                    advice="Somebody pushed since: fetch, look at what came, and plan again.",
                 )
             return
         if repository.find(there) is None or not repository.contains(commit, there):

@@ -76,7 +76,10 @@ def _folder(host: HostReader, path: str, programs: Programs) -> Backup:
     try:
         manifest = read_manifest(content.decode())
     except (SchemaError, ValueError) as error:
-        raise RefusedError(f"{path}/{FILE} on {host.name} cannot be read: {error}") from error
+        raise RefusedError(
+            f"{path}/{FILE} on {host.name} cannot be read: {error}",
+            advice=f"Take another copy of the backup, or name its archive {path}/{DUMP}, which is restored uncompared.",
+        ) from error
     found = _archived(host, Source("rollbook", path, f"{path}/{DUMP}"), programs)
     digest = hashlib.sha256(content).hexdigest()
     return replace(found, started=manifest.started, database=manifest.database, manifest=manifest, digest=digest)

@@ -52,7 +52,10 @@ class Commands:
     def _age(self, run: Run, name: str) -> float | None:
         text = run(_for(self.pid, name)).stdout.strip()
         if not text.isdigit():
-            raise TargetError(f"{name}: {' '.join(_for(self.pid, name))} prints no process number but {text[:100]!r}.")
+            raise TargetError(
+                f"{name}: {' '.join(_for(self.pid, name))} prints no process number but {text[:100]!r}.",
+                advice="Correct pid: in commands:, so that it prints the number alone.",
+            )
         return process_ages(run, (int(text),)).get(int(text))
 
     def restart(self) -> tuple[Verb, ...]:

@@ -124,7 +124,8 @@ class RedisTransport:
         for message in messages:
             if message.place not in keys:
                 raise TargetError(
-                    f"{self._name}: {message.place!r} is no list of the queue {queue}; nothing was put back."
+                    f"{self._name}: {message.place!r} is no list of the queue {queue}; nothing was put back.",
+                    advice="Is prefix: of the target still what it was? The messages are kept in the hold.",
                 )
             pipe.rpush(message.place, message.text.encode("utf-8", "surrogateescape"))
 
