@@ -17,6 +17,7 @@ Depth = Literal["none", "counts", "full"]
 FILE: Final = "manifest.json"
 SUMS: Final = "sums.txt"
 DUMP: Final = "dump"
+LIMIT: Final = 1 << 28  # bytes of a manifest or its sums that are read at most
 FORMAT: Final = 1
 
 

@@ -11,7 +11,7 @@ from ..beside import sync_folder
 from ..errors import Interrupted, TargetError, Unreachable
 from ..ops import Execution, Op, OpResult, WrittenFile
 from ..postgres.keeping import BackupDownload, BackupUpload
-from ..postgres.manifest import FILE, FileEntry, read_manifest
+from ..postgres.manifest import FILE, LIMIT, FileEntry, read_manifest
 from .base import Finding, ObjectReader, StoredObject
 from .probe import BaseProbe
 from .settings import S3Settings
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _SHA256: Final = "sha256"
 _READS: Final = ("Get", "List", "Head", "Describe")
-_LIMIT: Final = 1 << 28
 
 
 class S3Target(BaseTarget[S3Settings]):
@@ -139,7 +138,7 @@ class S3Target(BaseTarget[S3Settings]):
     def _download(self, op: BackupDownload, execution: Execution) -> OpResult:
         place = Path(op.folder) / op.name
         partial = Path(op.folder) / f".{op.name}.partial"
-        content = self.reader().read_object(f"{op.name}/{FILE}", limit=_LIMIT)
+        content = self.reader().read_object(f"{op.name}/{FILE}", limit=LIMIT)
         if content is None:
             raise TargetError(f"{self.url(op.name)} is no complete backup: it has no {FILE}", advice="List the store.")
         entries = read_manifest(content.decode()).files

@@ -3,18 +3,16 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from ...action import Action, Change, Family, Leave, Readers, Ref, Subject, Undo, evidence
 from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...ops import Op, OpResult
 from ...postgres.keeping import BackupDownload
-from ...postgres.manifest import FILE, read_manifest
+from ...postgres.manifest import FILE, LIMIT, read_manifest
 from ...targets.base import HostReader, ObjectReader
 from ...values import Plain
-
-_LIMIT: Final = 1 << 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +65,8 @@ class BackupDownloaded(Action[FetchedBackup]):
     def probe(self, read: Readers) -> FetchedBackup:
         """Look for it on both sides."""
         path = f"{self.folder.rstrip('/')}/{self.name}"
-        own = read[self.local].read_file(f"{path}/{FILE}", limit=_LIMIT)
-        there = read[self.store].read_object(f"{self.name}/{FILE}", limit=_LIMIT)
+        own = read[self.local].read_file(f"{path}/{FILE}", limit=LIMIT)
+        there = read[self.store].read_object(f"{self.name}/{FILE}", limit=LIMIT)
         url = read[self.store].url(self.name)
         if there is None:
             raise RefusedError(f"There is no complete backup {url}.", advice="Correct the name, or list the store.")

@@ -9,12 +9,11 @@ from ...action import Action, Change, Family, Readers, Ref, Refuse, Subject, Und
 from ...dataclass import dataclass
 from ...errors import SchemaError
 from ...ops import Command, Op, OpResult
-from ...postgres.manifest import FILE, read_manifest
+from ...postgres.manifest import FILE, LIMIT, read_manifest
 from ...postgres.shelf import ABSENT, LISTING, Listed, instant, listed, newest_first
 from ...targets.base import HostReader
 from ...values import RUN_ID, Plain
 
-_LIMIT: Final = 1 << 28
 _SECONDS: Final = 600.0
 # Renamed first: what a kill leaves is not to be taken for a backup.
 _REMOVE: Final = 'mv -- "$1" "$2" && rm -rf -- "$2"'
@@ -145,7 +144,7 @@ def _told(host: HostReader, one: Listed) -> Listed | None:
     """Add what the manifest tells; None for what is not complete, which is no business of this."""
     if not one.complete:
         return None
-    content = host.read_file(f"{one.path}/{FILE}", limit=_LIMIT)
+    content = host.read_file(f"{one.path}/{FILE}", limit=LIMIT)
     try:
         manifest = read_manifest((content or b"").decode())
     except (SchemaError, ValueError):

@@ -3,18 +3,16 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from ...action import Action, Change, Family, Leave, Readers, Ref, Subject, Undo, evidence
 from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...ops import Op, OpResult
 from ...postgres.keeping import BackupUpload
-from ...postgres.manifest import FILE, read_manifest
+from ...postgres.manifest import FILE, LIMIT, read_manifest
 from ...targets.base import HostReader, ObjectReader
 from ...values import Plain
-
-_LIMIT: Final = 1 << 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +54,14 @@ class BackupUploaded(Action[StoredBackup]):
     def probe(self, read: Readers) -> StoredBackup:
         """Compare the manifest in the store with the folder's."""
         path = self.backup.rstrip("/")
-        own = read[self.local].read_file(f"{path}/{FILE}", limit=_LIMIT)
+        own = read[self.local].read_file(f"{path}/{FILE}", limit=LIMIT)
         if own is None:
             raise RefusedError(
                 f"{path} is no backup of postgres.backup: it has no {FILE}.",
                 advice="Only such backups are known to arrive whole; put others into the store by hand.",
             )
         name = self.name or path.rpartition("/")[2]
-        there = read[self.store].read_object(f"{name}/{FILE}", limit=_LIMIT)
+        there = read[self.store].read_object(f"{name}/{FILE}", limit=LIMIT)
         if there is not None and hashlib.sha256(there).digest() != hashlib.sha256(own).digest():
             raise RefusedError(
                 f"{read[self.store].url(name)} is another backup.", advice="Give this one another name in the store."

@@ -9,14 +9,13 @@ from ...action import Action, Change, Family, Leave, Readers, Ref, Subject, Undo
 from ...dataclass import dataclass
 from ...ops import Op, OpResult
 from ...postgres.dumping import SnapshotDump
-from ...postgres.manifest import FILE, Depth, read_manifest
+from ...postgres.manifest import FILE, LIMIT, Depth, read_manifest
 from ...postgres.programs import Programs
 from ...postgres.properties import Properties
 from ...targets.base import HostReader, PostgresReader
 from ...values import RUN_ID, Plain, Unknown
 from .reading import database_size, find_programs, free_space, read_properties, server_version
 
-_MANIFEST_LIMIT: Final = 1 << 28
 _LATER: Final = Unknown("run.backup")
 
 
@@ -94,7 +93,7 @@ On a machine with PostgreSQL's programs of the server's version, with PGHOST, PG
         server, host = read[self.server], read[self.runs_on]
         database = self.database or server.database
         path = f"{self.folder.rstrip('/')}/{self._name(database)}"
-        content = host.read_file(f"{path}/{FILE}", limit=_MANIFEST_LIMIT)
+        content = host.read_file(f"{path}/{FILE}", limit=LIMIT)
         properties = read_properties(server, database)
         found = BackupState(
             exists=content is not None,

@@ -10,14 +10,13 @@ from ...dataclass import dataclass
 from ...errors import SchemaError
 from ...ops import OpResult
 from ...postgres.archive import read_listing
-from ...postgres.manifest import FILE, read_manifest
+from ...postgres.manifest import FILE, LIMIT, read_manifest
 from ...postgres.programs import Programs
 from ...postgres.shelf import ABSENT, LISTING, Listed, instant, listed, newest, newest_first, stored
 from ...schema import encode
 from ...targets.base import HostReader, ObjectReader, PostgresReader
 from ...values import Plain
 from .reading import find_programs, server_version
-from .recognising import MANIFEST_LIMIT
 
 _SHOWN: Final = 12
 _SECONDS: Final = 600.0
@@ -89,7 +88,7 @@ class PostgresBackupList(Fact[Shelf]):
                 yield one
                 continue
             try:
-                yield _by_manifest(one, store.read_object(f"{one.path}/{FILE}", limit=MANIFEST_LIMIT))
+                yield _by_manifest(one, store.read_object(f"{one.path}/{FILE}", limit=LIMIT))
             except (SchemaError, ValueError):
                 yield replace(one, complete=False)
 
@@ -125,7 +124,7 @@ def _told(host: HostReader, one: Listed, programs: Programs) -> Listed:
     """Add what a backup itself tells; of one that cannot be read, nothing."""
     try:
         if one.kind == "rollbook" and one.complete:
-            return _by_manifest(one, host.read_file(f"{one.path}/{FILE}", limit=MANIFEST_LIMIT))
+            return _by_manifest(one, host.read_file(f"{one.path}/{FILE}", limit=LIMIT))
         if one.kind in ("directory", "custom"):
             printed = host.run(programs.argv("pg_restore", "--list", one.path), timeout=_SECONDS).stdout
             return replace(one, database=read_listing(printed).database)

@@ -9,14 +9,13 @@ from ...dataclass import dataclass
 from ...ops import OpResult
 from ...postgres.dumptext import reading
 from ...postgres.loss import Depth, TableLoss, totals
-from ...postgres.manifest import FILE, SUMS, read_manifest
+from ...postgres.manifest import FILE, LIMIT, SUMS, read_manifest
 from ...postgres.names import Name
 from ...postgres.scratch import subject_names
 from ...schema import encode
 from ...targets.base import HostReader, PostgresReader
 from ...values import Plain
 from .reading import find_programs, server_version
-from .recognising import MANIFEST_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +79,11 @@ leave no date.
             return host.lines(reading(self.backup, restore, table))
 
         path = self.backup.rstrip("/")
-        content = host.read_file(f"{path}/{FILE}", limit=MANIFEST_LIMIT)
+        content = host.read_file(f"{path}/{FILE}", limit=LIMIT)
         manifest = None if content is None else read_manifest(content.decode())
         if manifest is None or manifest.depth == "none":
             return server.dump_losses(dump(None), depth=self.depth)
-        sums = host.read_file(f"{path}/{SUMS}", limit=MANIFEST_LIMIT) or b""
+        sums = host.read_file(f"{path}/{SUMS}", limit=LIMIT) or b""
         return server.manifest_losses(manifest, sums, dump, depth=self.depth)
 
     def outputs(self, after: LossState, results: Sequence[OpResult]) -> Mapping[str, Plain]:  # noqa: ARG002  # it only reads

@@ -7,13 +7,12 @@ from typing import Final
 from ...dataclass import dataclass
 from ...errors import CommandFailed, RefusedError, SchemaError
 from ...postgres import archive
-from ...postgres.manifest import DUMP, FILE, Manifest, read_manifest
+from ...postgres.manifest import DUMP, FILE, LIMIT, Manifest, read_manifest
 from ...postgres.plainsql import Script, ScriptScan
 from ...postgres.programs import Programs
 from ...postgres.source import UNPACK, Packing, Source
 from ...targets.base import HostReader
 
-MANIFEST_LIMIT: Final = 1 << 28
 _SECONDS: Final = 86_400.0
 _HEAD: Final = ("od", "-A", "n", "-t", "x1", "-N", "5", "--")
 _PACKINGS: Final[dict[str, Packing]] = {"1f8b": "gz", "28b52ffd": "zst"}
@@ -65,7 +64,7 @@ def _folder(host: HostReader, path: str, programs: Programs) -> Backup:
             f"{path} on {host.name} is a backup that never became complete, or is being cleared away.",
             advice="Choose another one: postgres.backup_list lists those that are whole.",
         )
-    content = host.read_file(f"{path}/{FILE}", limit=MANIFEST_LIMIT)
+    content = host.read_file(f"{path}/{FILE}", limit=LIMIT)
     if content is None:
         if host.stat(f"{path}/toc.dat") is not None:
             return _archived(host, Source("directory", path, path), programs)
