@@ -1,4 +1,4 @@
-"""The ops that make a database out of a backup beside the live one, and drop it again."""
+"""The ops that make a database out of a backup beside the live one."""
 
 import shlex
 from collections.abc import Mapping
@@ -132,17 +132,3 @@ class MakeBase(Op):
             run_as=self.run_as,
         )
         return (*restore.render()[: -len(restore.finishing())], *command.render(), restore.marked("base"))
-
-
-@dataclass(frozen=True, slots=True)
-class DropScratch(Op):
-    """Drop a database that bears the mark of *run* and that nobody is connected to; one that is gone is fine."""
-
-    op: ClassVar[str] = "postgres.drop_scratch"
-    target: str
-    database: str
-    run: str
-
-    def render(self) -> tuple[str, ...]:
-        """Give the statement."""
-        return (f"DROP DATABASE {quote(self.database)}  -- if it bears the mark of run {self.run}, and nobody uses it",)

@@ -169,18 +169,3 @@ class StaleSessionsEnd(Op):
             f"[{self.target}, {self.maintenance}] wait until OID {self.oid} is {self.database} there",
             f"  SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datid = {self.oid}, until none is left",
         )
-
-
-@dataclass(frozen=True, slots=True)
-class DatabaseDrop(Op):
-    """Drop one database, which must have this OID and nobody in it."""
-
-    op: ClassVar[str] = "postgres.database_drop"
-    target: str
-    database: str
-    oid: int
-    maintenance: str
-
-    def render(self) -> tuple[str, ...]:
-        """Give the statement."""
-        return (f"[{self.maintenance}] DROP DATABASE {quote(self.database)}  -- OID {self.oid}",)

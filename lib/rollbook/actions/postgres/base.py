@@ -7,12 +7,13 @@ from typing import ClassVar, Literal
 from ...action import Action, Change, Family, Readers, Ref, Reverse, Subject, Undo, evidence
 from ...dataclass import dataclass
 from ...ops import Op, OpResult
-from ...postgres.restoring import DropScratch, MakeBase
+from ...postgres.dropping import DatabaseDrop
+from ...postgres.restoring import MakeBase
 from ...postgres.scratch import scratch_name
 from ...targets.base import HostReader, PostgresReader
 from ...values import RUN_ID, Plain, Secret, Unknown
+from .databases import list_databases
 from .readiness import Readiness, read_readiness
-from .reading import find_database
 
 _LATER = Unknown("run.base")
 _TABLES = """
@@ -99,7 +100,7 @@ Restore the backup into another database as `postgres.restore` says, then, where
         """Look whether this run has made its base, and at the backup where it has not."""
         server = read[self.server]
         name = scratch_name(server.database, "base", self.run)
-        found = find_database(server, name)
+        found = list_databases(server).get(name)
         mark = found.mark if found is not None else None
         state = BaseState(False, name, live=server.database)
         if found is None or mark is None or mark.run != self.run or mark.role not in ("base", "undecided"):
@@ -122,7 +123,7 @@ Restore the backup into another database as `postgres.restore` says, then, where
         if old.settled == new.settled:
             return ()
         if old.settled:
-            return (DropScratch(self.server.name, old.scratch, self.run),)
+            return (DatabaseDrop(self.server.name, old.scratch, self.run),)
         if old.readiness is None:
             return ()
         names = (self.server.name, self.runs_on.name, old.scratch)

@@ -25,6 +25,11 @@ class Listed:
     connections: int
     comment: str
 
+    @property
+    def mark(self) -> Mark | None:
+        """What a run of ours wrote on it."""
+        return Mark.parse(self.comment)
+
 
 def list_databases(server: PostgresReader) -> Mapping[str, Listed]:
     """List the databases by name. Raises `RefusedError` where the live one is not among them."""
@@ -38,5 +43,5 @@ def list_databases(server: PostgresReader) -> Mapping[str, Listed]:
 
 def was_swapped(server: PostgresReader, run: str) -> bool:
     """Tell whether *run* has put its restored database in the place of the live one, which it then kept."""
-    marks = (Mark.parse(one.comment) for one in list_databases(server).values())
+    marks = (one.mark for one in list_databases(server).values())
     return any(mark is not None and mark.run == run and mark.role == "kept" for mark in marks)

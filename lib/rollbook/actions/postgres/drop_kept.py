@@ -8,9 +8,10 @@ from ...action import Action, Change, Readers, Ref, Refuse, Subject, Undo, evide
 from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...ops import Op, OpResult
+from ...postgres.dropping import DatabaseDrop
 from ...postgres.rights import missing
 from ...postgres.scratch import Mark
-from ...postgres.swapping import DatabaseDrop, SwapRecord
+from ...postgres.swapping import SwapRecord
 from ...targets.base import PostgresReader
 from ...values import Plain
 from .databases import Listed, list_databases
@@ -32,7 +33,6 @@ class KeptState:
     bytes: int | None = evidence(default=None)
     swapped_at: str = evidence(default="")
     run: str = evidence(default="")
-    maintenance: str = evidence(default="")
     refused: tuple[str, ...] = evidence(default=())
 
 
@@ -66,16 +66,15 @@ In the database `postgres`: `\\l+` lists the kept databases with their sizes and
         server = read[self.server]
         found = list_databases(server).get(self.database)
         if found is None:
-            return KeptState(exists=False, maintenance=server.maintenance)
+            return KeptState(exists=False)
         look = next(server.rows_in(server.maintenance, _LOOK, {"database": self.database}))
-        mark, record = Mark.parse(found.comment), SwapRecord.parse(found.comment)
+        mark, record = found.mark, SwapRecord.parse(found.comment)
         return KeptState(
             exists=True,
             oid=found.oid,
             bytes=look["bytes"],
             swapped_at=record.at if record else "",
             run=mark.run if mark else "",
-            maintenance=server.maintenance,
             refused=self._refused(server, found, mark, look["sessions"]),
         )
 
@@ -97,7 +96,7 @@ In the database `postgres`: `\\l+` lists the kept databases with their sizes and
             return ()
         if old.refused:
             raise RefusedError(f"{self.database} is not dropped:\n" + "\n".join(f"  - {one}" for one in old.refused))
-        return (DatabaseDrop(self.server.name, self.database, old.oid, old.maintenance),)
+        return (DatabaseDrop(self.server.name, self.database, old.run),)
 
     def undo(self, change: Change[KeptState]) -> Undo[KeptState]:  # noqa: ARG002  # whatever was in it is gone
         """Refuse it: nothing brings it back."""

@@ -8,10 +8,10 @@ from ...action import Action, Change, Leave, Readers, Ref, Subject, Undo, eviden
 from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...ops import Op
-from ...postgres.restoring import DropScratch
+from ...postgres.dropping import DatabaseDrop
 from ...targets.base import PostgresReader
 from ...values import RUN_ID, Plain
-from .reading import find_database
+from .databases import list_databases
 
 _ROLES: Final = ("base", "scratch", "unfinished", "undecided")
 
@@ -47,7 +47,7 @@ class PostgresDropScratch(Action[ScratchState]):
     def probe(self, read: Readers) -> ScratchState:
         """Look for it. Raises `RefusedError` where it is none of this run's."""
         server = read[self.server]
-        found = find_database(server, self.database) if self.database else None
+        found = list_databases(server).get(self.database) if self.database else None
         if found is None:
             return ScratchState(exists=False)
         # While this is planned in the middle of a run, that run's id is not bound yet: at its turn it is.
@@ -65,7 +65,7 @@ class PostgresDropScratch(Action[ScratchState]):
 
     def ops(self, old: ScratchState, new: ScratchState) -> tuple[Op, ...]:
         """Drop it."""
-        return (DropScratch(self.server.name, self.database, self.run),) if old.exists and not new.exists else ()
+        return (DatabaseDrop(self.server.name, self.database, self.run),) if old.exists and not new.exists else ()
 
     def undo(self, change: Change[ScratchState]) -> Undo[ScratchState]:  # noqa: ARG002  # always the same
         """Leave it: it is made again where it is needed."""

@@ -1,41 +1,19 @@
-"""What the kinds for whole databases read alike: the server, its databases, its programs on a host."""
+"""What the kinds for whole databases read alike: the server, its programs on a host."""
 
-from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...postgres.programs import Programs, finding, found, majors
 from ...postgres.properties import READ, Properties
-from ...postgres.scratch import Mark
 from ...schema import build
 from ...targets.base import HostReader, PostgresReader
 
 _VERSION = "SELECT current_setting('server_version_num')::int AS version"
-_DATABASE = """
-    SELECT oid::bigint AS oid, pg_catalog.shobj_description(oid, 'pg_database') AS comment
-    FROM pg_catalog.pg_database WHERE datname = :database"""
 _SIZE = "SELECT pg_catalog.pg_database_size(CAST(:database AS name)) AS size"
 _FREE = 'df -Pk -- "$1" 2>/dev/null || df -Pk -- "${1%/*}"'
-
-
-@dataclass(frozen=True, slots=True)
-class Database:
-    """A database as the server lists it; *mark* is what a run of ours wrote on it."""
-
-    oid: int
-    mark: Mark | None
-    comment: str
 
 
 def server_version(server: PostgresReader) -> int:
     """Give server_version_num."""
     return int(next(server.rows(_VERSION))["version"])
-
-
-def find_database(server: PostgresReader, name: str) -> Database | None:
-    """Find a database by its name."""
-    for row in server.rows(_DATABASE, {"database": name}):
-        comment = row["comment"] or ""
-        return Database(int(row["oid"]), Mark.parse(comment), comment)
-    return None
 
 
 def database_size(server: PostgresReader, name: str) -> int:

@@ -8,13 +8,12 @@ from ...action import Action, Change, Family, Leave, Readers, Ref, Reverse, Subj
 from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...ops import Op, OpResult
-from ...postgres.restoring import DropScratch
+from ...postgres.dropping import DatabaseDrop
 from ...postgres.scratch import scratch_name
 from ...targets.base import HostReader, PostgresReader
 from ...values import RUN_ID, Plain, Unknown
-from .databases import was_swapped
+from .databases import list_databases, was_swapped
 from .readiness import Readiness, read_readiness
-from .reading import find_database
 
 _LATER = Unknown("run.restore")
 
@@ -81,7 +80,7 @@ With PGHOST, PGUSER and PGPASSWORD set, and programs of the server's version:
         """Look at the backup, and whether this run has restored it already."""
         server, host = read[self.server], read[self.runs_on]
         name = self.into or scratch_name(server.database, self.role, self.run)
-        found = find_database(server, name)
+        found = list_databases(server).get(name)
         if found is not None and (found.mark is None or found.mark.run != self.run) and self.run not in name:
             raise RefusedError(
                 f"{server.name} has a database {name!r} that this run did not make: {found.comment or 'no comment'}.",
@@ -102,7 +101,7 @@ With PGHOST, PGUSER and PGPASSWORD set, and programs of the server's version:
         if old.exists == new.exists:
             return ()
         if old.exists:
-            return (DropScratch(self.server.name, old.database, self.run),)
+            return (DatabaseDrop(self.server.name, old.database, self.run),)
         if old.readiness is None:
             return ()
         names = (self.server.name, self.runs_on.name, old.database)

@@ -1,4 +1,4 @@
-"""Makes a database out of a backup beside the live one, and drops it again."""
+"""Makes a database out of a backup beside the live one."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from ...errors import ConflictError, Interrupted, TargetError
 from ...ops import Execution, OpResult
-from ...postgres.manifest import read_manifest
+from ...postgres.manifest import LIMIT, read_manifest
 from ...postgres.names import quote
-from ...postgres.restoring import DropScratch, RestoreDatabase
+from ...postgres.restoring import RestoreDatabase
 from ...postgres.scratch import Mark
 from .contents import differing
 from .programs import Host, claim, end_earlier, every, host_of, run_program
@@ -18,11 +18,10 @@ if TYPE_CHECKING:
     from .session import Connection
     from .target import PostgresTarget
 
-_MARK = """
+MARKED = """
     SELECT oid::bigint, pg_catalog.shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database
     WHERE datname = %s"""
 _SIZE = "SELECT pg_catalog.pg_database_size(oid) FROM pg_catalog.pg_database WHERE datname = %s"
-_LIMIT = 1 << 28
 
 
 def restore_database(target: "PostgresTarget", op: RestoreDatabase, execution: Execution) -> OpResult:
@@ -39,7 +38,7 @@ def restore_database(target: "PostgresTarget", op: RestoreDatabase, execution: E
         lacking = _furnish(target, connection, op)
         for statement in op.finishing():
             connection.execute(statement.encode())
-        found = connection.execute(_MARK, (op.database,)).fetchone()
+        found = connection.execute(MARKED, (op.database,)).fetchone()
     return OpResult(outputs={"rows": rows, "not_carried": lacking, "oid": found[0] if found else 0})
 
 
@@ -62,7 +61,7 @@ def maintenance(target: "PostgresTarget", execution: Execution) -> Iterator["Con
 
 def _drop_unfinished(connection: "Connection", op: RestoreDatabase) -> None:
     """Drop what an earlier attempt left; raises `ConflictError` for a database that this run did not make."""
-    found = connection.execute(_MARK, (op.workshop,)).fetchone()
+    found = connection.execute(MARKED, (op.workshop,)).fetchone()
     if found is None:
         return
     mark = Mark.parse(found[1])
@@ -108,7 +107,7 @@ def _finish_contents(target: "PostgresTarget", host: Host, op: RestoreDatabase, 
 
 
 def _compare(connection: "Connection", host: Host, op: RestoreDatabase, execution: Execution) -> int:
-    content = host.files.read(op.manifest, _LIMIT)
+    content = host.files.read(op.manifest, LIMIT)
     if content is None:
         raise TargetError(f"{op.manifest} is gone", advice="Is somebody clearing backups away?")
     manifest = read_manifest(content.decode())
@@ -146,20 +145,3 @@ def _furnish(target: "PostgresTarget", connection: "Connection", op: RestoreData
         except (errors.InsufficientPrivilege, errors.UndefinedObject) as error:
             lacking.append(f"{statement}: {target.safe(error)}")
     return lacking
-
-
-def drop_scratch(target: "PostgresTarget", op: DropScratch, execution: Execution) -> OpResult:
-    """Drop the database, if it is this run's and nobody is connected."""
-    with maintenance(target, execution) as connection:
-        found = connection.execute(_MARK, (op.database,)).fetchone()
-        if found is None:
-            return OpResult()
-        mark = Mark.parse(found[1])
-        if mark is None or mark.run != op.run:
-            raise ConflictError(
-                f"{target.name}: {op.database!r} does not bear the mark of run {op.run}: {found[1] or 'no comment'}",
-                advice="It was not dropped. Look at it, and drop it by hand if it is not needed.",
-            )
-        # Without FORCE: whoever is connected makes it fail.
-        connection.execute(f"DROP DATABASE {quote(op.database)}".encode())
-    return OpResult()

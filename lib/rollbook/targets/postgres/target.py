@@ -31,7 +31,6 @@ Carrier = Callable[["PostgresTarget", Op, Execution], OpResult]
 
 # The name of an op → the function beside this module that carries it out, as `module:function`.
 _CARRIERS: Final[Mapping[str, str]] = {
-    "postgres.drop_scratch": "restore:drop_scratch",
     "postgres.make_base": "base:make_base",
     "postgres.restore_database": "restore:restore_database",
     "postgres.snapshot_dump": "dump:snapshot_dump",
@@ -46,7 +45,7 @@ _CARRIERS: Final[Mapping[str, str]] = {
     "postgres.swap": "swapping:swap",
     "postgres.swap_back": "swapping_back:swap_back",
     "postgres.stale_sessions_end": "standby:stale_sessions_end",
-    "postgres.database_drop": "dropping:database_drop",
+    "postgres.database_drop": "dropping:drop_database",
 }
 
 
