@@ -114,7 +114,7 @@ class CommandTarget(HostTarget[CommandSettings]):
         if not started:
             raise Unreachable(
                 f"{self.name}: {self._shown} started nothing (exit code {exited}): {self.safe(started.complaint)}",
-                advice="Nothing was run. Is the container or pod up? Run the prefix by hand with `true` behind it; "
-                "docker exec and kubectl exec need -i for a step with stdin or secrets.",
+                advice="Nothing was run. Is the program there, and the container or pod up? Run the prefix with"
+                " `true` behind it by hand; docker exec and kubectl exec need -i for a step with stdin or secrets.",
             )
         return exited
