@@ -10,8 +10,8 @@ from .names import listed, quote
 _CHUNK_BITS: Final = 7  # 128 keys: with larger chunks, scattered changes make every chunk a bad one
 _INTEGERS: Final = ("smallint", "integer", "bigint")
 _EXACT: Final = frozenset(
-    {"smallint", "integer", "bigint", "boolean", "date", "uuid", "bytea", "text", "timestamp with time zone"}
-    | {"timestamp without time zone"}
+    {"smallint", "integer", "bigint", "boolean", "date", "uuid", "bytea", "text", "character varying"}
+    | {"timestamp with time zone", "timestamp without time zone"}
 )
 
 Range = tuple[int, int]
@@ -101,7 +101,13 @@ def make_digest(
 
 
 def _hashes_alike(one: Column, other: Column) -> bool:
-    return one.type == other.type and one.type in _EXACT and one.exact and other.exact
+    return one.type == other.type and _without_length(one.type) in _EXACT and one.exact and other.exact
+
+
+def _without_length(type_: str) -> str:
+    """Take the length off a varying text, which is no part of its values: unlike `character(n)`, it is not padded."""
+    name, _, rest = type_.partition("(")
+    return name if name == "character varying" and rest.endswith(")") else type_
 
 
 def integer_key(table: Table, key: tuple[str, ...]) -> bool:

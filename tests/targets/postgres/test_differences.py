@@ -43,6 +43,21 @@ def test_two_rows_that_swap_a_cell_differ(trio: Any, type_: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("type_", ["varchar(20)", "varchar", "char(20)", "varchar(20)[]"])
+def test_texts_of_any_type_differ_by_their_contents(trio: Any, type_: str) -> None:
+    """Two rows that swap a text are found, and one that is written again as it was is not."""
+    value = "'{%s}'" if type_.endswith("]") else "'%s'"
+    made = (
+        f"CREATE TABLE t (id integer PRIMARY KEY, a {type_})",
+        f"INSERT INTO t VALUES (1, {value % 'x'}), (2, {value % 'y'}), (3, {value % 'z'})",
+    )
+    swapped = "UPDATE t SET a = (SELECT o.a FROM t o WHERE o.id = 3 - t.id) WHERE id < 3"
+
+    found = compare(trio, made, (swapped, "UPDATE t SET a = a"))
+
+    assert [one.key for one in found] == [(b"1",), (b"2",)]
+
+
 @pytest.mark.parametrize("key", ["bigint PRIMARY KEY", "text PRIMARY KEY", "numeric PRIMARY KEY"])
 def test_inserts_updates_and_deletes_are_found_among_many(trio: Any, key: str) -> None:
     """Whatever the key's type, exactly the rows that differ come, with both sides."""

@@ -1,0 +1,31 @@
+"""How rows are hashed."""
+
+import pytest
+
+from rollbook.postgres.catalog import Column, Table
+from rollbook.postgres.digest import make_digest
+from rollbook.postgres.names import Name
+
+
+def table(type_: str) -> Table:
+    column = Column("a", type_, required=False, default=None, identity="", generated=False, kind="b")
+    return Table(Name("public", "t"), 1, False, 1, (column,), (), (), False)
+
+
+@pytest.mark.parametrize(
+    ("type_", "other", "quick"),
+    [
+        ("character varying(20)", "character varying(20)", True),
+        ("character varying", "character varying", True),
+        ("text", "text", True),
+        ("character(20)", "character(20)", False),
+        ("character varying(20)[]", "character varying(20)[]", False),
+        ("numeric(10,2)", "numeric(10,2)", False),
+        ("character varying(20)", "integer", False),
+    ],
+)
+def test_values_are_hashed_as_the_server_holds_them_where_equal_means_same(type_: str, other: str, quick: bool) -> None:
+    """Only types of which no two equal values have different texts are hashed without making texts of them."""
+    digest = make_digest(table(type_), table(other), ("a",), ("a",), dense=False, rows=1, same_major=True)
+
+    assert digest.quick is quick
