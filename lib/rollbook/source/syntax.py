@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from .document import Mark, Problem, problem_at, source_lines
 from .scalars import quoted
+from .walk import MAX_DEPTH
 
 # No part gives back what it took, so the time is in proportion to the line.
 _TEMPLATE_VALUE: Final = re.compile(r"""\s*+(?:-\s++)*+(?:[^\s:#"'{][^:#"'{]*+:\s++)?+(\{[{%].*+)""", re.DOTALL)
@@ -17,6 +18,7 @@ _STARTS: Final = {
 
 # The parser's words in its C and its Python form -> ours. The first that matches counts.
 _ADVICE: Final = (
+    ("maximum nesting depth", f"lists and mappings are nested more than {MAX_DEPTH} deep here"),  # libyaml's own bound
     ("tab character that violates indentation", "a tab is used for indentation: use spaces"),
     ("cannot start any token", ""),
     ("quoted scalar.*(end of stream|document indicator)", "the quote that is opened here is never closed"),
