@@ -242,7 +242,21 @@ def _take(run: Run, steps: dict[str, StepRun], record: Record) -> Run:
     if address not in steps:
         raise JournalError(f"Record {record.number} tells of step {address}, which the plan does not have.")
     steps[address] = _STEP[record.type](steps[address], record)
-    return _after_step(run, record, address)
+    return _settled(_after_step(run, record, address), steps, record)
+
+
+def _settled(run: Run, steps: Mapping[str, StepRun], record: Record) -> Run:
+    """
+    Wait no longer for a step that somebody settled by hand, but for another that still waits, if there is one.
+
+    Agreement is to all that comes, and is waited for still.
+    """
+    if record.type not in ("step_finished", "step_skipped") or record["step"] != run.waiting_for or run.agreement_due:
+        return run
+    others = [step.address for step in steps.values() if step.status in ("waiting", "in_doubt")]
+    if run.status != "waiting" or not others:
+        return replace(run, waiting_for="", status="stopped" if run.status == "waiting" else run.status)
+    return replace(run, waiting_for=others[-1])
 
 
 def _after_step(run: Run, record: Record, address: str) -> Run:

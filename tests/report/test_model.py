@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from rollbook.journal import RecordType
 from rollbook.report.model import report_of
 from rollbook.run import Run
 
@@ -355,6 +356,29 @@ def test_open_doubt_is_an_open_wait() -> None:
     report = report_of(story.tell("in_doubt", 1, step="pruning", text="no probe can tell").run())
 
     assert [(wait.address, wait.ended) for wait in report.impact.waits] == [("pruning", None)]
+
+
+@pytest.mark.parametrize("settled", ["step_finished", "step_skipped"])
+def test_what_a_person_settled_is_waited_for_no_longer(settled: RecordType) -> None:
+    """A step in doubt that somebody adopted or skipped was waited for until then, and the run is only stopped."""
+    story = Story(restore_plan()).begin("pruning").tell("run_resumed", 60, operator="a@b")
+    story.tell("in_doubt", 1, step="pruning", text="no probe can tell")
+    stopped = story.tell(settled, 30, step="pruning", status="ok", by="bo", reason="done by hand").run()
+
+    impact = report_of(story.tell("run_resumed", 600, operator="a@b").finish()).impact
+
+    assert (stopped.status, stopped.waiting_for) == ("stopped", "")
+    assert [(wait.address, wait.text) for wait in impact.waits] == [("pruning", "settled by bo")]
+    assert (impact.waiting, impact.stopped) == (pytest.approx(30), pytest.approx(660))
+
+
+def test_a_run_waits_on_for_the_other_of_two_steps() -> None:
+    """Where two steps wait and a person settles the one, the run still waits for the other."""
+    story = Story(restore_plan()).tell("waiting", 1, step="editors").tell("in_doubt", 1, step="pruning", text="?")
+
+    run = story.tell("step_finished", 1, step="pruning", status="ok", by="bo", reason="done by hand").run()
+
+    assert (run.status, run.waiting_for) == ("waiting", "editors")
 
 
 def test_last_failure_is_told_once() -> None:

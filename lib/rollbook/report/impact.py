@@ -89,6 +89,8 @@ def waits_of(run: Run) -> tuple[Span, ...]:
             if began is None or began >= answer.at or answer.how == "doubt":
                 began = _before(answer.at, instants) or answer.at
             found.append(Span("wait", began, answer.at, f"answered by {answer.by}", step.address))
+        elif step.by and step.ended_at and (put := asked.get(step.address) or doubted.get(step.address)):
+            found.append(Span("wait", put, step.ended_at, f"settled by {step.by}", step.address))
     found += _agreements(run)
     return tuple(sorted(found, key=lambda span: span.began))
 
