@@ -27,13 +27,13 @@ GOOD = tuple(f"good{number}" for number in range(10))
 BAD = tuple(f"bad{number}" for number in range(10))
 
 
-def judged(pairs: tuple[Pair, ...], *sketches: Sketch) -> tuple[Candidate, ...]:
+def judged(pairs: tuple[Pair, ...], *sketches: Sketch, allow_same: bool = False) -> tuple[Candidate, ...]:
     """Judge pairs by sketches, of which those not given are pruned."""
     known = {item.version: item for item in sketches}
     for pair in pairs:
         for name in pair.pointers.versions:
             known.setdefault(name, Sketch.gone(name))
-    return judge(pairs, known, KEY, now=pairs[0].pointers, shared={}, left={})
+    return judge(pairs, known, KEY, now=pairs[0].pointers, shared={}, left={}, allow_same=allow_same)
 
 
 def incident() -> tuple[Candidate, ...]:
@@ -150,7 +150,7 @@ def test_a_pair_with_one_branch_pruned_is_passed_over_and_told() -> None:
     suggestion = suggest(candidates, at(20))
     assert suggestion.candidate is not None
     assert suggestion.candidate.pair.pointers == Pointers(version(1), version(11))
-    assert "1 later ones are damaged or pruned" in suggestion.reason
+    assert "1 later one is damaged, pruned or refused" in suggestion.reason
     assert candidates[1].problems == ("draft: pruned: its structure is gone",)
 
 
@@ -285,3 +285,18 @@ def test_a_pair_with_one_version_of_the_other_branch_is_none(draft: int, publish
     (candidate,) = judged(pairs, *(sketch(n, *GOOD, published=n > 9) for n in (draft, published)))
 
     assert candidate.good
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_one_version_for_both_branches_is_suggested_where_it_is_allowed(allowed: bool) -> None:
+    """A course that had one version in both branches before the damage is led back there only if that is allowed."""
+    pairs = (
+        Pair(Pointers(version(2), version(12)), at(2), "history"),
+        Pair(Pointers(version(1), version(1)), at(1), "history"),
+    )
+    sketches = (sketch(1, *GOOD), sketch(2, *BAD), sketch(12, *BAD, published=True))
+
+    suggestion = suggest(judged(pairs, *sketches, allow_same=allowed), None)
+
+    assert (suggestion.candidate is not None) == allowed
+    assert ("refused" in suggestion.reason) != allowed

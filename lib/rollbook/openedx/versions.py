@@ -177,8 +177,13 @@ def judge(
     now: Pointers,
     shared: Mapping[str, Sequence[str]],
     left: Mapping[str, int | None],
+    allow_same: bool = False,
 ) -> tuple[Candidate, ...]:
-    """Judge *pairs* (newest first) by the sketches of their versions, and by what is shared and about to be pruned."""
+    """
+    Judge *pairs* (newest first) by the sketches of their versions, and by what is shared and about to be pruned.
+
+    With *allow_same* a pair whose branches are one version is as good as another.
+    """
     return tuple(
         Candidate(
             pair=pair,
@@ -186,7 +191,7 @@ def judge(
             who=_who(pair, pairs[place + 1] if place + 1 < len(pairs) else None, sketches),
             name=next((sketches[v].name for v in pair.pointers.versions if v in sketches and sketches[v].name), ""),
             counts=_counts(pair.pointers, sketches),
-            problems=_problems(pair.pointers, sketches, key),
+            problems=_problems(pair.pointers, sketches, key, allow_same=allow_same),
             shared_with=tuple(dict.fromkeys(run for v in pair.pointers.versions for run in shared.get(v, ()))),
             saves_left=_least([left.get(version, 0) for version in pair.pointers.versions]),
             replaced=_replaced(place, pairs, sketches),
@@ -270,9 +275,10 @@ def _first_good(candidates: Sequence[Candidate], reason: str, damage: datetime) 
         return Suggestion(None, f"nothing is known of {reason}", damage)
     chosen = next((candidate for candidate in candidates if candidate.good), None)
     if chosen is None:
-        return Suggestion(None, f"{reason} and all known ones before it are damaged or pruned", damage)
+        return Suggestion(None, f"{reason}, and all known ones before it are damaged, pruned or refused", damage)
     passed = candidates.index(chosen)
-    told = f"{reason}; {passed} later ones are damaged or pruned" if passed else reason
+    later = "1 later one is" if passed == 1 else f"{passed} later ones are"
+    told = f"{reason}; {later} damaged, pruned or refused" if passed else reason
     return Suggestion(chosen, told, damage)
 
 
@@ -328,9 +334,11 @@ def _counts(pointers: Pointers, sketches: Mapping[str, Sketch]) -> dict[str, Map
     return {branch.word: sketch.counts for branch, sketch in found if sketch and sketch.counts is not None}
 
 
-def _problems(pointers: Pointers, sketches: Mapping[str, Sketch], key: CourseKey) -> tuple[str, ...]:
+def _problems(
+    pointers: Pointers, sketches: Mapping[str, Sketch], key: CourseKey, *, allow_same: bool
+) -> tuple[str, ...]:
     try:
-        check_fit(pointers, key)
+        check_fit(pointers, key, allow_same=allow_same)
     except RefusedError as error:
         return (error.message,)
     found = [(branch, sketches[version]) for branch, version in pointers.present if version in sketches]

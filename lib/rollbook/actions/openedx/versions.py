@@ -85,6 +85,7 @@ class VersionsFact(Fact[VersionsState]):
     retain: int = field(default=2, metadata={"help": "how many ancestors pruning keeps per branch"})
     limit: int = field(default=40, metadata={"help": "how many pairs to look at"})
     trust: Trust = ""
+    allow_same: bool = field(default=False, metadata={"help": "draft and published may be one version"})
     structures: str | None = field(default=None, metadata={"help": "a dump of modulestore.structures, on this machine"})
     definitions: str | None = field(default=None, metadata={"help": "the dump of modulestore.definitions"})
     ledger: Ref[SqlReader] = Ref("ledger")
@@ -115,6 +116,7 @@ class VersionsFact(Fact[VersionsState]):
             now=present,
             shared=shared,
             left=self._left(mongo, course.key, versions),
+            allow_same=self.allow_same,
         )
         return self._state(present, candidates, len(known) - len(pairs))
 
