@@ -209,11 +209,24 @@ def test_a_half_way_revert_is_refused_until_a_store_is_trusted(site: Site) -> No
 
     with pytest.raises(RefusedError, match="do not agree") as caught:
         site.plan(site.action(CourseVersion, version=good(site)))
-    change = site.apply(site.action(CourseVersion, version=good(site), trust="ledger"))
+    action = site.action(CourseVersion, version=good(site), trust="ledger")
+    change = site.apply(action)
 
     assert good(site) in caught.value.message
     assert head(site) in caught.value.message
     assert [op.op for op in change.ops] == ["mongo.write"]
+
+
+def test_an_undo_tells_each_store_by_itself_where_they_did_not_agree(site: Site) -> None:
+    """What a plan says of an undo is where it really leads: only the store that was moved, and to its own pointers."""
+    site.sample.admin_revert(site.sample.good_history_id)
+    action = site.action(CourseVersion, version=good(site), trust="ledger")
+
+    undo = action.undo(site.plan(action))
+
+    assert isinstance(undo, Reverse)
+    assert f"the modulestore goes back to {Pointers.parse(head(site)).short()}; so they do not agree" in undo.reason
+    assert "ledger goes back" not in undo.reason
 
 
 def test_an_undo_brings_back_what_each_store_had(site: Site) -> None:

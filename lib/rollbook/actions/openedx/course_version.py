@@ -214,8 +214,8 @@ To go back, do the same with the pointers of before, if nobody saved since.
         )
         return Reverse(
             goal,
-            f"both stores go back to {was.ledger.short()}, with a history entry of its own, if nobody saved "
-            "since; holds until the next pruning, which takes versions that no branch leads back to",
+            f"{_ways_back(was, left)}, if nobody saved since; holds until the next pruning, which takes versions that "
+            "no branch leads back to",
         )
 
     def details(self, change: Change[CourseVersionState]) -> tuple[str, ...]:
@@ -232,6 +232,17 @@ _EARLIER = 4  # pairs: enough for an undo that is planned on what the undo of a 
 # In JSON's form, so that an op is the same before and after it went through a saved plan.
 _NOW = {"$date": encode(NOW)}
 _NAMES = tuple(branch.name for branch in BRANCHES)
+
+
+def _ways_back(was: CourseVersionState, left: CourseVersionState) -> str:
+    """Say which store an undo takes where: they did not agree before a restore that was told which one to trust."""
+    entry = ", with a history entry of its own"
+    if was.ledger == was.modulestore:
+        return f"both stores go back to {was.ledger.short()}{entry}"
+    ledger = f"the ledger goes back to {was.ledger.short()}{entry}" if was.ledger != left.ledger else ""
+    moved = was.modulestore != left.modulestore
+    modulestore = f"the modulestore goes back to {was.modulestore.short()}" if moved else ""
+    return f"{'; '.join(filter(None, (ledger, modulestore)))}; so they do not agree again, as before"
 
 
 def text_exact(course: Course) -> str:
