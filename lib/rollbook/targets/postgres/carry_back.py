@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ...dataclass import dataclass
 from ...postgres.catalog import Catalog, Table
@@ -20,6 +20,7 @@ from ...postgres.conflict import Policy
 from ...postgres.copytext import cells
 from ...postgres.names import Name, listed
 from ...postgres.passes import Carried, Differing, Told
+from ...postgres.rules import rules_with
 from ...postgres.shape import Shape, shape
 from .applying import apply
 from .carry import Errand, export_conflicts_of, require_settled
@@ -32,9 +33,12 @@ from .resolving import Stages, resolve
 from .sequences import advance_sequences
 from .session import connect
 from .wording import worded
+from .writes import counted_anew
 
 if TYPE_CHECKING:
     from .session import Connection
+
+_RULES: Final = rules_with({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,13 @@ class Since:
 
 
 def since(xid: int, before: Mapping[str, str], now: Mapping[str, str]) -> Since:
-    """Compare the counters of written rows with those of the swap; one that was reset counts as deleted from."""
+    """
+    Compare the counters of written rows with those of the swap; one that was reset counts as deleted from.
+
+    Where the server began to count anew, as it does when it crashes, every table counts as written to and deleted from.
+    """
+    if counted_anew(before, now):
+        return Since(xid, frozenset(now), frozenset(now))
     changed = {name for name in now if before.get(name) != now[name]}
     return Since(xid, frozenset(changed), frozenset(one for one in changed if _deletes(before.get(one), now[one])))
 
@@ -104,7 +114,8 @@ class _Way:
     def merge(self) -> Iterator[tuple[Name, Differing]]:
         """Merge every table that was written to since; what has no place is exported."""
         for name, table in sorted(self.theirs.tables.items()):
-            if not self._was_written(table):
+            # Which migrations are applied is said of the kept schema, by the kept database.
+            if not self._was_written(table) or _RULES.of(name) == "leave":
                 continue
             ours = self.work.catalog.tables.get(name)
             # What the migration left alone is not known here, so nothing is decided.

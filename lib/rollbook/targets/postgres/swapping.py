@@ -17,7 +17,7 @@ from ...schema import build
 from .ledger import drop_ledger, last_final, passes
 from .sessions import end_sessions
 from .wording import worded
-from .writes import read_writes, written
+from .writes import counted_anew, read_writes, written
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -74,7 +74,14 @@ def _prove(server: "Connection", live: "Connection", incoming: "Connection", op:
     if not wanted:
         return
     live.autocommit = True
-    changed = written(wanted, read_writes(live))
+    found = read_writes(live)
+    if counted_anew(wanted, found):
+        raise StepFailed(
+            f"The server has lost its counters since the final pass, as it does when it crashes: nothing proves any"
+            f" more that {op.live} was not written to. Nothing was swapped.",
+            advice="Undo this run, which leaves the site as it was, and begin it again: no row is lost by that.",
+        )
+    changed = written(wanted, found)
     if changed:
         raise StepFailed(
             f"{op.live} was written to since the final pass began: {', '.join(changed[:10])}"

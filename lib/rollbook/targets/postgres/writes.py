@@ -3,7 +3,8 @@ Counts what was ever written to each table of a database, so that two looks prov
 
 The server's own counters of inserted, updated and deleted rows, and the file that holds the rows (TRUNCATE and
 rewriting change it). Sessions add to the counters when they end their transaction, at the latest when they end: so a
-look after every other session has ended misses nothing. Counters that were reset differ too, and are no proof.
+look after every other session has ended misses nothing. A server that crashes begins to count anew, as it does when
+somebody resets its statistics: the instant of that is kept beside the counters, which prove nothing across it.
 """
 
 from collections.abc import Mapping
@@ -22,9 +23,18 @@ _COUNTERS: Final = """
     WHERE c.relkind = 'r' AND (n.nspname !~ '^pg_' OR c.relname = 'pg_largeobject')
       AND n.nspname <> 'information_schema' ORDER BY 1"""
 
+# A crash resets the statistics of the whole server, pg_stat_reset() those of the database.
+_BEGAN: Final = """
+    SELECT pg_catalog.concat_ws(' ', (SELECT extract(epoch FROM stats_reset) FROM pg_catalog.pg_stat_bgwriter),
+        (SELECT extract(epoch FROM stats_reset) FROM pg_catalog.pg_stat_database
+         WHERE datname = pg_catalog.current_database()))"""
+
+BEGAN: Final = "when the counting began"
+"""The name, among the counters, of the instant since which they count."""
+
 
 def read_writes(connection: "Connection") -> Mapping[str, str]:
-    """Read the counters by table. Raises StepFailed where the server does not count."""
+    """Read the counters by table, and `BEGAN`. Raises StepFailed where the server does not count."""
     counting = connection.execute("SELECT pg_catalog.current_setting('track_counts')").fetchone()
     if counting != ("on",):
         raise StepFailed(
@@ -33,9 +43,20 @@ def read_writes(connection: "Connection") -> Mapping[str, str]:
             advice="ALTER SYSTEM SET track_counts = on; SELECT pg_reload_conf();",
         )
     connection.execute("SELECT pg_catalog.pg_stat_clear_snapshot()")
-    return {str(name): str(counters) for name, counters in connection.execute(_COUNTERS)}
+    found = {str(name): str(counters) for name, counters in connection.execute(_COUNTERS)}
+    began = connection.execute(_BEGAN).fetchone()
+    return {**found, BEGAN: str(began[0]) if began else ""}
+
+
+def counted_anew(before: Mapping[str, str], after: Mapping[str, str]) -> bool:
+    """Tell whether the counters of two looks cannot be compared."""
+    return before.get(BEGAN) != after.get(BEGAN)
 
 
 def written(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str, ...]:
-    """Name the tables that were written to between two looks, made, or dropped."""
+    """
+    Name the tables that were written to between two looks, made, or dropped.
+
+    Where the server began to count anew in between, `BEGAN` is among the names, and any table may have been.
+    """
     return tuple(sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name)))
