@@ -82,6 +82,12 @@ def _give(request: pytest.FixtureRequest, name: str, start: Callable[[], S]) -> 
         pytest.skip(f"no {name}: {reason}")
 
 
+@pytest.fixture(scope="package")
+def give_one(request: pytest.FixtureRequest) -> Callable[[str, Callable[[], SqlServer]], SqlServer]:
+    """Start a server that the tests of a package share; skip or fail them where it cannot be had."""
+    return lambda name, start: _give(request, name, start)
+
+
 @pytest.fixture
 def give(request: pytest.FixtureRequest) -> Callable[[str, Callable[[], SqlServer]], SqlServer]:
     """Start a server that a test has for itself, by its name; skip or fail where it cannot be had."""

@@ -109,9 +109,9 @@ def test(*, only: str = "") -> int:  # noqa: PT028  # a command, not a test
 @command("torture", help={"only": "Only those whose name contains this, such as mariadb."})
 def torture(*, only: str = "") -> int:
     """
-    Kill a restore at every place there is, on every ledger, in a checkout.
+    Kill restores of courses, and deploys being taken back, at every place there is, in a checkout.
 
-    Takes long: minutes for each ledger.
+    Takes long: minutes for each ledger, hours for the deploys.
     """
     os.environ["ROLLBOOK_TORTURE"] = "1"
     return _pytest("-m", "torture", *(["-k", only] if only else []))

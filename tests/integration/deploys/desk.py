@@ -1,0 +1,109 @@
+"""An operator's folder beside the board, and what is typed there to take its bad deploy back."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rollbook.run import Run
+from rollbook.runs import Runs
+
+from ..desk import COMMAND, CRASHING
+from .site import Board
+
+_URL = "ROLLBOOK_TEST_BOARD_URL"
+_INVENTORY = """\
+environment: board
+vars:
+  repository: {site}
+  python: {python}
+  backup_folder: {folder}/backups
+  migrate_command: [{python}, manage.py, migrate, --no-input]
+  services: [web, worker]
+  service_manager: supervisor
+  maintenance_file: {folder}/maintenance
+  logs: [{folder}/web.log]
+  smoke_checks:
+    - {{name: Shows, url: /shows_show/, contains: "rows:"}}
+    - {{name: Posts, url: /channels_post/, contains: "rows: 2000"}}
+targets:
+  db: {{kind: postgres, url: {{secret: "env:{url}"}}}}
+  site: {{kind: http, base_url: "{address}"}}
+  host: {{kind: local}}
+  app: {{kind: command, on: local, prefix: [env, -C, {site}]}}
+"""
+ANSWERS = ("checklist=all", "ready=yes", "functional=all", "afterwards=all")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The folder; its inventory leads to the board."""
+
+    folder: Path
+    board: Board
+
+    def __post_init__(self) -> None:
+        (self.folder / "inventory").mkdir(parents=True)
+        places = {"site": self.board.folder / "site", "folder": self.board.folder, "python": sys.executable}
+        text = _INVENTORY.format(**places, url=_URL, address=self.board.address)
+        (self.folder / "inventory" / "board.yml").write_text(text)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of the operator's shell; the code is started with the site's own account."""
+        pattern = self.board.pattern
+        path = f"{self.board.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        urls = {_URL: pattern.url(), "DATABASE_URL": pattern.url(user="forum")}
+        return {**os.environ, **urls, "PATH": path, "NO_COLOR": "1", "COLUMNS": "160"}
+
+    @property
+    def runs(self) -> Runs:
+        """The runs of this folder."""
+        return Runs(self.folder / ".rollbook")
+
+    def last(self) -> Run:
+        """Read the newest run."""
+        return self.runs.all()[-1].read()
+
+    @property
+    def said(self) -> str:
+        """What the last command has said."""
+        return (self.folder / "said").read_text()
+
+    def start(self, *words: str, crash_at: int | None = None) -> subprocess.Popen[bytes]:
+        """Type a command without a terminal, in a process group of its own; what it says goes into a file."""
+        with (self.folder / "said").open("wb") as said:
+            return subprocess.Popen(
+                [sys.executable, *(COMMAND if crash_at is None else (*CRASHING, str(crash_at))), *words],
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def type(self, *words: str, crash_at: int | None = None) -> tuple[int, str]:
+        """Type a command and wait; gives its exit code and what it said."""
+        code = self.start(*words, crash_at=crash_at).wait(timeout=180)
+        return code, self.said
+
+    def going_back(self, **inputs: str) -> tuple[str, ...]:
+        """Give the words that take the deploy back."""
+        pattern = self.board.pattern
+        given = {"deploy": pattern.merge, "deployed_at": pattern.deployed_at.isoformat(), "watch_for": "1s", **inputs}
+        options = [f"--set={name}={value}" for name, value in given.items()]
+        return ("run-runbook", "rollback-deploy", "--env", "board", *options, *answering(), "--yes")
+
+
+def answering() -> tuple[str, ...]:
+    """Give the answers of an operator who goes on."""
+    return tuple(f"--answer={answer}" for answer in ANSWERS)
+
+
+def kill(process: subprocess.Popen[bytes]) -> bool:
+    """Kill a command and all of its group at once; tells whether it was still there."""
+    os.killpg(process.pid, signal.SIGKILL)  # a process that has ended keeps its number until it is waited for
+    return process.wait() == -signal.SIGKILL

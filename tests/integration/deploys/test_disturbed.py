@@ -1,0 +1,152 @@
+"""What else goes wrong on such a day: the database server dies, the disk is full, the backup is not what it should be."""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from .conftest import BoardServer, Undisturbed
+from .desk import Desk
+from .ending import look, require_kept, require_same, require_told
+from .killing import Errand, Moment
+from .site import LIVE, Board
+from .writers import Writer
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+
+KILLED_IN = ("restore", "carry_last", "revert")
+
+
+def test_the_server_dies_and_comes_back(desk: Desk, undisturbed: Undisturbed, board_server: BoardServer) -> None:
+    """Whenever PostgreSQL dies, the run says so and ends; once it is back, resumes end as an undisturbed run does."""
+    board, took = desk.board, {step.address: step.seconds or 0.0 for step in undisturbed.run.steps}
+    first, errand = board.databases()[LIVE][0], Errand(desk, desk.going_back())
+    died = 0
+
+    with Writer(board.pattern.url(user="forum"), 1).writing() as writer:
+        for step in KILLED_IN:
+            process = errand.start(Moment(step, took[step] / 2))
+            board_server.kill()
+            code, said = process.wait(timeout=180), desk.said
+            board_server.start()
+            assert "\nTraceback" not in said
+            died += code != 0
+            assert code == 0 or "resume" in said, said[-2000:]
+        errand.finish()
+    assert died >= len(KILLED_IN) - 1
+    require_same(look(board, first), undisturbed.done)
+    require_kept(board, writer)
+    require_told(desk)
+
+
+def test_the_server_dies_before_the_swap(desk: Desk, undisturbed: Undisturbed, board_server: BoardServer) -> None:
+    """Without the server's counters nothing proves that nobody wrote: nothing is swapped, and an undo opens the site."""
+    board, errand = desk.board, Errand(desk, desk.going_back())
+    first = board.databases()[LIVE][0]
+
+    with Writer(board.pattern.url(user="forum"), 1).writing() as writer:
+        process = errand.start(Moment("swap", 0.0))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        board_server.kill()
+        board_server.start()
+        _, told = desk.type(*errand.next())
+        undone = desk.type("undo", "last", "--yes")
+    found = look(board, first)
+
+    assert "nothing proves" in told, told[-2000:]
+    assert undone[0] == 0, undone[1][-2000:]
+    assert (found.first, found.up, found.tree) == (True, True, undisturbed.undone.tree)
+    assert found.databases[LIVE]
+    require_kept(board, writer)
+
+
+def test_the_server_dies_before_an_undo(desk: Desk, undisturbed: Undisturbed, board_server: BoardServer) -> None:
+    """Rows written since the swap are carried back although the server has forgotten that they were written."""
+    board = desk.board
+    first = board.databases()[LIVE][0]
+
+    with Writer(board.pattern.url(user="forum"), 1).writing() as writer:
+        code, said = desk.type(*desk.going_back())
+        board_server.kill()
+        board_server.start()
+        undone = desk.type("undo", "last", "--yes")
+
+    assert code == 0, said[-2000:]
+    assert undone[0] == 0, undone[1][-2000:]
+    require_same(look(board, first), undisturbed.undone)
+    require_kept(board, writer)
+
+
+def _flip(board: Board, backup: Path) -> None:
+    content = bytearray(backup.read_bytes())
+    content[len(content) // 2] ^= 0x10
+    backup.write_bytes(content)
+
+
+def _truncate(board: Board, backup: Path) -> None:
+    os.truncate(backup, backup.stat().st_size - 2000)
+
+
+def _replace(board: Board, backup: Path) -> None:
+    argv = ["pg_dump", "-Fc", "-d", board.pattern.url("postgres", "postgres"), "-f", str(backup)]
+    subprocess.run(argv, check=True)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [(_flip, "backup"), (_truncate, "backup"), (_replace, "postgres")],
+    ids=["a flipped byte", "truncated", "of another database"],
+)
+def test_a_backup_that_is_not_what_it_should_be(desk: Desk, damage: Callable[[Board, Path], None], said: str) -> None:
+    """The plan refuses it by its name, and nothing at all is done."""
+    board = desk.board
+    backup, before = board.folder / "backups" / "forum.dump", board.databases()
+    damage(board, backup)
+
+    code, told = desk.type(*desk.going_back(backup=str(backup)))
+
+    assert code == 4, told[-2000:]
+    assert "\nTraceback" not in told
+    assert said in told
+    assert desk.runs.all() == ()
+    assert (board.databases(), board.up) == (before, True)
+
+
+@pytest.fixture
+def full(board: Board) -> Iterator[Path]:
+    """Have the folder of backups on a disk with room for nothing more."""
+    folder = board.folder / "backups"
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small disk needs root")
+    aside = shutil.move(folder, board.folder / "aside")
+    folder.mkdir()
+    size = Path(aside, "forum.dump").stat().st_size
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={(size // 4096 + 4) * 4096}", "tmpfs", str(folder)]
+    done = subprocess.run(mount, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        pytest.skip(f"no small disk can be mounted: {done.stderr}")
+    shutil.copy2(Path(aside, "forum.dump"), folder)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk(desk: Desk, undisturbed: Undisturbed, full: Path) -> None:
+    """Without room for a backup of the present the run stops with the site up; once there is, it goes on to its end."""
+    board, errand = desk.board, Errand(desk, desk.going_back())
+    before = board.databases()
+
+    code, told = desk.type(*errand.next())
+    after, up = board.databases(), board.up
+    subprocess.run(["mount", "-o", "remount,size=64m", str(full)], check=True)
+    errand.finish()
+
+    assert code == 1, told[-2000:]
+    assert "No space left on device" in told
+    assert "\nTraceback" not in told
+    assert (after, up) == (before, True)
+    require_same(look(board, before[LIVE][0]), undisturbed.done)

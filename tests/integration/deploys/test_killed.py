@@ -1,0 +1,77 @@
+"""A deploy that is taken back ends as if nothing had happened, however often and wherever the run was killed."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from rollbook.run import Run
+
+from .conftest import Undisturbed
+from .desk import Desk
+from .ending import look, require_kept, require_same, require_told
+from .killing import finish_crashed, finish_killed, moments
+from .site import LIVE, Board, Pattern
+from .writers import Writer
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+
+PARTS = 10
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_killed_twice_somewhere(desk: Desk, undisturbed: Undisturbed, seed: int) -> None:
+    """Killed twice and resumed, a run ends as an undisturbed one, and so does its undo; no acknowledged row is lost."""
+    board, chance = desk.board, random.Random(20240501 + seed)  # noqa: S311  # the same moments every time
+    first = board.databases()[LIVE][0]
+    kills = moments(undisturbed.run, chance, 2)
+    later = moments(undisturbed.undo, chance, 2)
+
+    with Writer(board.pattern.url(user="forum"), seed).writing() as writer:
+        killed = finish_killed(desk, desk.going_back(), kills)
+        run, done = desk.last(), look(board, first)
+        killed += finish_killed(desk, ("undo", run.id, "--yes"), later)
+    undone = look(board, first)
+
+    assert killed > 0
+    require_same(done, undisturbed.done)
+    require_same(undone, undisturbed.undone)
+    require_kept(board, writer)
+    require_told(desk)
+
+
+def _places(run: Run, records: int) -> range:
+    """Number the places at which a run like this one may crash: three of each record, two of each op."""
+    return range(1, 3 * records + 2 * sum(step.ops_done for step in run.steps) + 1)
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(36000)
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("undoing", [False, True], ids=["run", "undo"])
+def test_killed_everywhere(
+    pattern: Pattern, undisturbed: Undisturbed, tmp_path: Path, part: int, *, undoing: bool
+) -> None:
+    """At every single place of the run, and of its undo."""
+    records = undisturbed.undo_records if undoing else undisturbed.records
+    places = _places(undisturbed.undo if undoing else undisturbed.run, records)
+    failures = {}
+    for place in places[part::PARTS]:
+        try:
+            _check(pattern, undisturbed, tmp_path / str(place), place, undoing=undoing)
+        except AssertionError as error:
+            failures[place] = str(error)
+    assert not failures
+
+
+def _check(pattern: Pattern, undisturbed: Undisturbed, folder: Path, place: int, *, undoing: bool) -> None:
+    with Board(pattern, folder / "board") as board:
+        desk, first = Desk(folder / "desk", board), board.databases()[LIVE][0]
+        with Writer(board.pattern.url(user="forum"), place).writing() as writer:
+            if undoing:
+                code, said = desk.type(*desk.going_back())
+                assert code == 0, said[-4000:]
+            finish_crashed(desk, ("undo", "last", "--yes") if undoing else desk.going_back(), place)
+        require_same(look(board, first), undisturbed.undone if undoing else undisturbed.done)
+        require_kept(board, writer)
+        require_told(desk)
