@@ -86,8 +86,11 @@ def _contenders(folder: Path, server: Server, case: str, rows: int) -> Mapping[s
         "against a dump": {"backup": str(next((folder / f"none-{rows}").iterdir()))},
         "against a dump with a manifest": {"backup": str(next((folder / f"full-{rows}").iterdir()))},
     }
-    for name, way in ways.items():
-        step = {"postgres.data_loss": {"server": case, **way}}
+    steps: dict[str, Mapping[str, object]] = {
+        "a plan that compares nothing": {"postgres.query": {"server": case, "query": "SELECT 1 AS one"}},
+        **{name: {"postgres.data_loss": {"server": case, **way}} for name, way in ways.items()},
+    }
+    for name, step in steps.items():
         words = write_steps(folder, f"{case}-{name.replace(' ', '-')}", step, **{case: "postgres"})
         # A plan compares once; a run would look again at its turn.
         found[name] = Contender(rollbook(folder, "plan", *words[:-1]).argv, lambda: forget_runs(folder))

@@ -54,22 +54,19 @@ class Digest:
 
     def rows(self, relation: str, chunks: Sequence[int], *, most: bool) -> str:
         """Give the rows of some chunks, each behind its chunk's number and in their order; with *most*, of all."""
-        joined, where = self._choice(chunks, most=most)
         order = f"t.{quote(self.key[0])}" if self.ranged else "1"
         return (
-            f"COPY (SELECT {self.chunk} AS c, {listed(self.columns, 't')} FROM {joined}{relation} AS t"
-            f"{where} ORDER BY {order}) TO STDOUT"
+            f"COPY (SELECT {self.chunk} AS c, {listed(self.columns, 't')}"
+            f" FROM {self._choice(relation, chunks, most=most)} ORDER BY {order}) TO STDOUT"
         )
 
-    def _choice(self, chunks: Sequence[int], *, most: bool) -> tuple[str, str]:
+    def _choice(self, relation: str, chunks: Sequence[int], *, most: bool) -> str:
         if not self.ranged:
-            return ("", "" if most else f" WHERE {self.chunk} = ANY ({_array(chunks)})")
+            return f"{relation} AS t" if most else f"{relation} AS t WHERE {self.chunk} = ANY ({_array(chunks)})"
         found = ranges(chunks)
-        name = f"t.{quote(self.key[0])}"
         if most or len(found) == 1:
-            return ("", f" WHERE {name} BETWEEN {found[0][0]} AND {found[-1][1]}")
-        lows, highs = _array(low for low, _ in found), _array(high for _, high in found)
-        return (f"unnest({lows}, {highs}) AS r (low, high), ", f" WHERE {name} BETWEEN r.low AND r.high")
+            return f"{relation} AS t WHERE t.{quote(self.key[0])} BETWEEN {found[0][0]} AND {found[-1][1]}"
+        return in_chunks(relation, self.key[0], chunks)
 
     def _hash(self, columns: Sequence[str]) -> str:
         text = f"ROW({listed(columns, 't')})::text"
@@ -136,6 +133,20 @@ def ranges(chunks: Iterable[int]) -> list[Range]:
         else:
             found.append((low, high))
     return found
+
+
+def in_chunks(relation: str, key: str, chunks: Iterable[int]) -> str:
+    """
+    Give what stands after FROM for the rows of *relation*, as `t`, of which the integer *key* is in some chunks.
+
+    Range by range: a plain join is also planned the other way round, every range for each row of the table.
+    """
+    found = ranges(chunks)
+    lows, highs = _array(low for low, _ in found), _array(high for _, high in found)
+    return (
+        f"unnest({lows}, {highs}) AS r (low, high) CROSS JOIN LATERAL"
+        f" (SELECT t.* FROM {relation} AS t WHERE t.{quote(key)} BETWEEN r.low AND r.high OFFSET 0) AS t"
+    )
 
 
 def _array(numbers: Iterable[int]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from rollbook.postgres.digest import in_chunks
 from rollbook.postgres.names import Name
 from rollbook.postgres.shape import shape
 from rollbook.targets.postgres.catalog import read_catalog
@@ -111,3 +112,20 @@ def test_equal_rows_are_equal_whatever_the_server_is_set_to(trio: Any, type_: st
     found = compare(trio, made, ())
 
     assert found == []
+
+
+def test_scattered_changes_are_looked_up_range_by_range(trio: Any) -> None:
+    """However many ranges of keys are to be read, none is compared with every row of the table."""
+    with closing(connect(trio.live)) as live:
+        live.autocommit = True
+        live.execute("CREATE TABLE public.t (id bigint PRIMARY KEY, a text)")
+        live.execute("INSERT INTO public.t SELECT g, repeat('x', 60) FROM generate_series(1, 200000) g")
+        live.execute("VACUUM ANALYZE public.t")
+        table = read_catalog(live).tables[Name("public", "t")]
+        chunks = in_chunks(table.relation, "id", range(0, 1500, 6))
+
+        plan = live.execute(f"EXPLAIN (FORMAT json) SELECT t.* FROM {chunks} ORDER BY t.id".encode()).fetchone()
+
+    assert plan is not None
+    assert "Join Filter" not in str(plan[0])
+    assert "Index Cond" in str(plan[0])

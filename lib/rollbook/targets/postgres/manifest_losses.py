@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from ...dataclass import dataclass
 from ...postgres.catalog import Table
-from ...postgres.digest import chunk_of, ranges
+from ...postgres.digest import chunk_of, in_chunks
 from ...postgres.dumptext import blocks
 from ...postgres.loss import ByWhat, Depth, Lining, TableLoss, lining
 from ...postgres.manifest import Manifest, TableContent
-from ...postgres.names import Name, listed, quote
+from ...postgres.names import Name, listed
 from .catalog import read_catalog
 from .losses import counted, part_roots, spilled, tallied
 from .spill import Spill, by_key, by_row
@@ -117,12 +117,10 @@ class _Look:
         return lined
 
     def _rows(self, suspect: _Suspect, lined: Lining) -> Iterator[bytes]:
-        table, joined, where = suspect.table, "", ""
+        read_from = f"{suspect.table.relation} AS t"
         if suspect.chunks is not None:
-            lows, highs = zip(*ranges(sorted(suspect.chunks)), strict=True)
-            joined = f", unnest('{{{_numbers(lows)}}}'::bigint[], '{{{_numbers(highs)}}}'::bigint[]) AS r (low, high)"
-            where = f" WHERE t.{quote(suspect.content.key[0])} BETWEEN r.low AND r.high"
-        query = f"COPY (SELECT {listed(lined.columns, 't')} FROM {table.relation} AS t{joined}{where}) TO STDOUT"
+            read_from = in_chunks(suspect.table.relation, suspect.content.key[0], sorted(suspect.chunks))
+        query = f"COPY (SELECT {listed(lined.columns, 't')} FROM {read_from}) TO STDOUT"
         with self._live.cursor() as cursor, cursor.copy(query.encode()) as copy:
             for read in copy:
                 yield bytes(read)[:-1]
@@ -143,10 +141,6 @@ def _within(rows: Iterable[bytes], lined: Lining, suspect: _Suspect) -> Iterator
     for row in rows:
         if chunk_of(int(lined.key(row))) in chunks:
             yield row
-
-
-def _numbers(numbers: Iterable[int]) -> str:
-    return ",".join(map(str, numbers))
 
 
 def _by(content: TableContent) -> ByWhat:
