@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -64,7 +65,7 @@ class BoardServer:
 @pytest.fixture(scope="package")
 def board_server(give_one: Give, server_folder: Path) -> Iterator[BoardServer]:
     """Start the PostgreSQL of all boards, one of which is there at a time."""
-    folder = server_folder / "board"
+    folder = Path(tempfile.mkdtemp(prefix="board-", dir=server_folder))  # another file may have had one before
     made = BoardServer(give_one("PostgreSQL", lambda: start_postgres(folder)), folder / "log")
     yield made
     made.server.stop()

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,5 +106,6 @@ def answering() -> tuple[str, ...]:
 
 def kill(process: subprocess.Popen[bytes]) -> bool:
     """Kill a command and all of its group at once; tells whether it was still there."""
-    os.killpg(process.pid, signal.SIGKILL)  # a process that has ended keeps its number until it is waited for
+    with suppress(ProcessLookupError):  # it may have ended, and been waited for, a moment before
+        os.killpg(process.pid, signal.SIGKILL)
     return process.wait() == -signal.SIGKILL

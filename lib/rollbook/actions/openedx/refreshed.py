@@ -66,12 +66,12 @@ the log of Celery: the command that simulates a publish hides the errors of its 
         if key.is_library:
             return Outcome(passed=True, message="a library has neither overview nor outline")
         sql = read[self.ledger]
-        started = read.monotonic()
         since = self._since(sql, read[self.modulestore])
+        started = read.monotonic()
         while True:
+            waited = read.monotonic() - started  # until this look, however long it takes
             found = _look(sql, key)
             stale = [name for name, when in found.items() if when is None or when < since - self.skew]
-            waited = read.monotonic() - started
             seen: dict[str, Plain] = {"since": text(since), "waited": round(waited, 1)}
             seen |= {name: text(when) for name, when in found.items()}
             if not stale:
