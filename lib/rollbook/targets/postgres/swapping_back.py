@@ -2,21 +2,15 @@
 
 from collections.abc import Mapping
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import StepFailed
 from ...ops import Execution, OpResult, WrittenFile
-from ...postgres.carrying import DECISIONS
-from ...postgres.conflict import Policy
 from ...postgres.names import quote
 from ...postgres.passes import Mark
 from ...postgres.swapping import SwapBack, SwapRecord
-from .carry import ConflictsFound, Errand
 from .carry_back import carry_back, since
-from .carrying import Watching, answers_of, unsettled
-from .decisions import read_decisions, write_decisions
-from .exporting import Exports
+from .deciding import deciding
 from .ledger import drop_ledger
 from .sessions import end_sessions
 from .swapping import allow, comment_of, limit_of, maintenance, names_of, open_on_failure, require_free, require_names
@@ -76,19 +70,10 @@ def _carry(
         )
     if not written(record.writes, writes):
         return (), 0
-    path, exports = Path(op.folder) / DECISIONS, Exports(Path(op.folder))
-    decided = read_decisions(path) if op.conflicts == "ask" else {}
-    policy = Policy(op.conflicts, answers_of({**decided, **op.answers}))
-    errand = Errand(Mark(op.run), exports, Watching(execution))
-    try:
-        moment = since(record.xid, record.writes, writes)
-        done = carry_back(target.address(op.live), target.address(op.kept), moment, policy, errand)
-    except ConflictsFound as found:
-        if op.conflicts == "ask":
-            write_decisions(path, decided, found.conflicts)
-        raise unsettled(op, found.conflicts, exports.files) from found
-    files = tuple(one.written() for one in exports.files)
-    return files, sum(one.total for _, one in done.differing)
+    moment = since(record.xid, record.writes, writes)
+    with deciding(op, Mark(op.run), execution) as given:
+        done = carry_back(target.address(op.live), target.address(op.kept), moment, given.policy, given.errand)
+    return given.files, sum(one.total for _, one in done.differing)
 
 
 def _prove(
