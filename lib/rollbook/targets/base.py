@@ -17,6 +17,7 @@ from ..ops import Execution, MongoLoad, Op, OpResult
 from ..values import Plain, Secret
 
 if TYPE_CHECKING:
+    from ..mysql import catalog as mysql_catalog
     from ..postgres.catalog import Catalog
     from ..postgres.loss import Depth, TableLoss
     from ..postgres.manifest import Manifest
@@ -177,6 +178,20 @@ class SqlReader(Reader, Protocol):
 
     def tables(self) -> frozenset[str]:
         """Name the tables of the database's default schema."""
+
+
+@runtime_checkable
+class MysqlReader(SqlReader, Protocol):
+    """Queries MySQL or MariaDB: the target's database, and others of its server."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("sql",)
+
+    @property
+    def database(self) -> str:
+        """The name of the target's database, MySQL's schema: the live one."""
+
+    def mysql_catalog(self, schema: str) -> "mysql_catalog.Catalog":
+        """Read what tables a schema of the server has and what holds between them. Raises `Unreachable`."""
 
 
 @runtime_checkable

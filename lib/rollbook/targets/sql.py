@@ -1,8 +1,8 @@
 """SQL databases: MySQL and MariaDB, PostgreSQL, SQLite."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
@@ -25,6 +25,9 @@ from .tunnel import Tunnels
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, CursorResult, Engine
+
+    from ..mysql.catalog import Catalog
+    from .mysql.session import Connection as MysqlConnection
 
 _READS: Final = ("select", "with", "show", "explain", "describe", "values", "table", "pragma")
 _BATCH: Final = 1000
@@ -74,6 +77,22 @@ class SqlTarget(BaseTarget[SqlSettings]):
                 advice="Name the family alone, as in mysql://, and after the ? only what its driver knows.",
             ) from error
         return engine
+
+    @property
+    def database(self) -> str:
+        """The name of the target's database, MySQL's schema: the live one."""
+        return str(self.near(self.settings).database)
+
+    def connect_mysql(self, *, reading: bool = False) -> "MysqlConnection":
+        """Open a connection under the pinned settings of `mysql.session`; the caller closes it."""
+        from .mysql.session import connect
+
+        engine = self.connect_with(self.reading_settings() if reading else self.settings, reading=reading)
+        if family_of(engine) != "mysql":
+            raise TargetError(
+                f"{self.name} is no MySQL or MariaDB", advice="Give a PostgreSQL database kind: postgres."
+            )
+        return connect(engine, label=self.surroundings.label, reading=reading)
 
     def reader(self) -> "SqlProbe":
         """Give the side that only reads, with the account that the inventory names for it."""
@@ -207,6 +226,8 @@ class SqlProbe(BaseProbe, SqlReader):
         self._safe = target.safe
         self._guard = target.guard
         self._connect = target.connect_with
+        self._connect_mysql: Callable[[], MysqlConnection] = lambda: target.connect_mysql(reading=True)
+        self._live: Callable[[], str] = lambda: target.database
         self._settings = settings
         self._opened: Engine | None = None
 
@@ -282,6 +303,19 @@ class SqlProbe(BaseProbe, SqlReader):
             return frozenset(inspect(self._engine).get_table_names())
         except SQLAlchemyError as error:
             raise explain(self._name, "listing its tables", error) from error
+
+    @property
+    def database(self) -> str:
+        """The name of the target's database, MySQL's schema: the live one."""
+        return self._live()
+
+    def mysql_catalog(self, schema: str) -> "Catalog":
+        """Read what tables a schema of the server has and what holds between them."""
+        from .mysql.catalog import read_catalog
+        from .mysql.wording import asked
+
+        with asked(self._name, f"reading the tables of {schema}"), closing(self._connect_mysql()) as connection:
+            return read_catalog(connection, schema)
 
     def close(self) -> None:
         """Close every connection."""

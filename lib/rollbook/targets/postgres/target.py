@@ -64,11 +64,6 @@ class PostgresTarget(SqlTarget):
         """The settings, which are those of this kind."""
         return cast("PostgresSettings", self.settings)
 
-    @property
-    def database(self) -> str:
-        """The name of the target's database: the live one."""
-        return str(self.near(self.settings).database)
-
     def address(self, database: str | None = None, *, reading: bool = False) -> str:
         """
         Give a libpq address, with the password, of this or another *database*; never to be shown or journalled.
@@ -140,16 +135,10 @@ class PostgresProbe(SqlProbe, PostgresReader):
 
     def __init__(self, target: PostgresTarget, settings: SqlSettings) -> None:
         super().__init__(target, settings)
-        self._live: Callable[[], str] = lambda: target.database
         self._connect_to: Callable[[str], Connection] = lambda database: target.connect(database, reading=True)
         self._accounts = target.accounts
         self._maintenance = target.postgres.maintenance
         self._programs = target.postgres.programs
-
-    @property
-    def database(self) -> str:
-        """The name of the target's database: the live one."""
-        return self._live()
 
     @property
     def maintenance(self) -> str:

@@ -1,0 +1,1 @@
+"""What recovering tables of MySQL and MariaDB rests on, as pure functions and ops."""

@@ -1,0 +1,1 @@
+"""What is read from and done with whole tables of MySQL and MariaDB."""
