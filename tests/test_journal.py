@@ -106,6 +106,36 @@ def test_a_failed_append_stops_the_journal(tmp_path: Path, monkeypatch: pytest.M
             journal.append("note", text="after")
 
 
+def test_what_is_not_forced_by_itself_is_forced_before_the_journal_closes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record that need not last yet is in the file at once, and lasts after `force`, the next append, or the end."""
+    forced = _forced_sizes(monkeypatch)
+    path = tmp_path / "run" / "journal.jsonl"
+    with Journal(path) as journal:
+        journal.append("note", forced=False, text="one")
+        assert len(replay(path)) == 1
+        assert not forced
+
+        journal.force()
+        journal.force()
+        assert forced == [path.stat().st_size]
+
+        journal.append("note", forced=False, text="two")
+        journal.append("note", text="three")
+        assert forced[1:] == [path.stat().st_size]
+
+        journal.append("note", forced=False, text="four")
+
+    assert forced[2:] == [path.stat().st_size]
+
+
+def _forced_sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    sizes: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", lambda file: sizes.append(os.fstat(file).st_size))
+    return sizes
+
+
 def test_the_first_record_names_nothing_before_it(tmp_path: Path) -> None:
     """An empty journal's head is sixty-four zeros, and its clock is the one it was given."""
     clock = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)

@@ -1,9 +1,10 @@
 """
 The journal: the append-only account of a run.
 
-JSON lines. Each record carries its number, its time and the SHA-256 of the line before; an
-append returns only once the record would survive a power cut. A torn last line (a kill in the
-middle of a write) is cut off before the next append.
+JSON lines. Each record carries its number, its time and the SHA-256 of the line before. It is in the
+file when its append returns, so a killed process loses none, and would survive a power cut unless the append
+was told that somebody forces it soon. A torn last line (a kill in the middle of a write) is cut off before the
+next append.
 """
 
 import errno
@@ -101,6 +102,7 @@ class Journal:
         self._clock = clock
         self._guard = threading.Lock()
         self._failed = ""
+        self._owed = False
         self._file = self._open()
         try:
             self._lock()
@@ -151,26 +153,50 @@ class Journal:
         """Read those that were there when it was opened; may be asked for again."""
         return islice(read_records(self.path), self._found)
 
-    def append(self, type: RecordType, **content: Plain) -> Record:  # noqa: A002  # the record's own word
+    def append(
+        self,
+        type: RecordType,  # noqa: A002  # the record's own word
+        *,
+        forced: bool = True,
+        **content: Plain,
+    ) -> Record:
         """
-        Write a record and force it to disk.
+        Write a record and force it to disk, with those before it.
 
-        Returns only once the record would survive a power cut, so an effect may rely on it. A *plan* may be given
+        Returns only once the record would survive a power cut, so an effect may rely on it. One that is not *forced*
+        is in the file, and survives a killed process; the next append or `force` makes it last. A *plan* may be given
         as it is. Raises `JournalError` and leaves the file as it was; from then on every append is refused, for a
         run that cannot be journalled must stop.
         """
         with self._guard:
-            if self._failed:
-                raise JournalError(self._failed)
+            self._require_sound()
             number = self._number + 1
             at = self._clock().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             head = {"n": number, "at": at, "type": type, "prev": self.head}
             told = {**head, **{key: part for key, part in content.items() if key not in head}}
-            record = Record(number, at, type, content, self._write(_pieces(told)))
+            record = Record(number, at, type, content, self._write(_pieces(told), forced=forced))
             self._number, self.head = number, record.digest
             return record
 
-    def _write(self, pieces: Iterable[bytes]) -> str:
+    def force(self) -> None:
+        """Make what was appended survive a power cut; costs nothing where it already does. Raises `JournalError`."""
+        with self._guard:
+            if not self._owed:
+                return
+            self._require_sound()
+            try:
+                os.fdatasync(self._file)
+            except OSError as error:
+                failure = self._unwritable(error)
+                self._failed = str(failure)
+                raise failure from error
+            self._owed = False
+
+    def _require_sound(self) -> None:
+        if self._failed:
+            raise JournalError(self._failed)
+
+    def _write(self, pieces: Iterable[bytes], *, forced: bool) -> str:
         """Write a line and give its hash."""
         found = os.fstat(self._file)
         if not found.st_nlink:
@@ -181,7 +207,9 @@ class Journal:
         try:
             for block in _blocks(pieces, digest.update):
                 _write_whole(self._file, block)
-            os.fdatasync(self._file)
+            if forced:
+                os.fdatasync(self._file)
+            self._owed = not forced
         except OSError as error:
             failure = self._unwritable(error)
             self._failed = str(failure)
@@ -209,8 +237,13 @@ class Journal:
         )
 
     def close(self) -> None:
-        """Give the lock back; may be called twice."""
-        if self._file >= 0:
+        """Force what is not yet, and give the lock back; may be called twice."""
+        if self._file < 0:
+            return
+        try:
+            if not self._failed:
+                self.force()
+        finally:
             os.close(self._file)
             self._file = -1
 

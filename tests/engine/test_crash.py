@@ -1,10 +1,16 @@
 """Killed at any instant, a run resumes rightly."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from rollbook.action import Readers
+from rollbook.actions.file.present import FilePresent
+from rollbook.actions.file.state import FileState
 from rollbook.journal import replay
+from rollbook.ops import Execution, Op, OpResult
+from rollbook.targets.pool import TargetPool
 from rollbook.testing.crash import CrashError, crashing
 
 from .workshop import Workshop, nobody, through_a_crash
@@ -128,3 +134,40 @@ def test_a_command_without_a_probe_is_never_run_again_on_a_guess(workshop: Works
     assert done.status == "succeeded"
     assert paid.read_text() == "paid\n"
     assert [record.type for record in replay(workshop.runs.all()[-1].journal)].count("in_doubt") == 5
+
+
+def test_nothing_is_done_or_asked_before_all_that_is_over_would_survive_a_power_cut(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a run does or asks, the disk was made to hold all that was journalled before."""
+    prepare(workshop)
+    forced: list[int] = []
+    looked: list[str] = []
+    force, execute, probe = os.fdatasync, TargetPool.execute, FilePresent.probe
+
+    def forcing(file: int) -> None:
+        force(file)
+        forced.append(os.fstat(file).st_size)
+
+    def held(word: str) -> None:
+        for journal in workshop.folder.glob(".rollbook/runs/*/journal.jsonl"):
+            assert journal.stat().st_size == forced[-1], word
+            looked.append(word)
+
+    def executing(pool: TargetPool, op: Op, execution: Execution) -> OpResult:
+        held("execute")
+        return execute(pool, op, execution)
+
+    def probing(action: FilePresent, read: Readers) -> FileState:
+        held("probe")
+        return probe(action, read)
+
+    monkeypatch.setattr(os, "fdatasync", forcing)
+    monkeypatch.setattr(TargetPool, "execute", executing)
+    monkeypatch.setattr(FilePresent, "probe", probing)
+
+    run = workshop.run("crash", nobody(ANSWERS))
+
+    assert run.status == "succeeded"
+    assert looked.count("execute") >= 7
+    assert looked.count("probe") >= 3

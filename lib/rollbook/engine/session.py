@@ -1,7 +1,7 @@
 """One process carrying out one run: its journal, its targets, who watches and who answers."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from datetime import datetime
 
@@ -60,13 +60,22 @@ class Session:
             key: value if isinstance(value, Plan) and redactor.empty else encode(value)
             for key, value in content.items()
         }
-        record = self.journal.append(type, **redactor.plain(plain))
+        record = self.journal.append(type, forced=self._lasting(type, content), **redactor.plain(plain))
         if type in ("step_finished", "step_skipped"):
             self._learn(record, record["step"])
         for address in record["steps"] if type == "stage_left" else ():
             self._learn(record, address)
         self.watcher.record(record)
         return record
+
+    def _lasting(self, type: RecordType, content: Mapping[str, Plain]) -> bool:  # noqa: A002  # the record's own word
+        """
+        Tell whether a record is forced to disk by itself.
+
+        The outcome of a step is not: the walk forces it before anything that may last, and where the next step begins
+        at once, its intent does. Beside a step of a group others may still run for long.
+        """
+        return type != "step_finished" or bool(self.planned[str(content["step"])].group)
 
     def _learn(self, record: Record, address: str) -> None:
         status = record.get("status", "skipped")

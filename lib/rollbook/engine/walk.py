@@ -58,7 +58,7 @@ class Walk:
     def go(self) -> None:
         """Carry out what is left; every end is journalled, also those raised: drift, a stop, an open question."""
         while (planned := self._next()) is not None:
-            self.boundary()
+            self.boundary(planned)
             members = self._members(planned)
             try:
                 self._carry(planned, members)
@@ -116,8 +116,14 @@ class Walk:
         if end.failures:
             raise StepFailed(f"{len(end.failures)} of {len(members)} failed: {', '.join(end.failures)}.")
 
-    def boundary(self) -> None:
-        """Take in what others sent, and stop here when somebody asked to."""
+    def boundary(self, following: PlannedStep | None = None) -> None:
+        """
+        Take in what others sent, and stop here when somebody asked to.
+
+        What is over survives a power cut from here on, unless the *following* step only journals its intent first.
+        """
+        if following is None or not _begins_at_once(following):
+            self.session.journal.force()
         self.session.answers.clear()
         for message in inbox.take(self._inbox):
             match message.kind:
@@ -360,6 +366,11 @@ class Walk:
         text = f"{now.address}: at the end"
         session.record("replanned", plan=encode(self.plan), digest=self.plan.digest, text=text)
         return now
+
+
+def _begins_at_once(planned: PlannedStep) -> bool:
+    """Tell of a step that nothing is looked at or asked for before its intent is journalled."""
+    return planned.verdict == "run" and not planned.group and not planned.quorum
 
 
 def _concerns(over: Known, at: PlannedStep) -> bool:

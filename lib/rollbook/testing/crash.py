@@ -64,17 +64,23 @@ def crashing(at: int, crash: Callable[[], None] = raise_crash) -> Iterator[Point
     points = Points(at, crash)
     append, write, execute = Journal.append, Journal._write, TargetPool.execute  # noqa: SLF001  # the place to tear a line
 
-    def torn_write(journal: Journal, pieces: Iterable[bytes]) -> str:
+    def torn_write(journal: Journal, pieces: Iterable[bytes], *, forced: bool) -> str:
         line = b"".join(pieces)
         if points.reach():
             with journal.path.open("ab") as file:
                 file.write(line[: len(line) // 2])
             points.crash()
-        return write(journal, (line,))
+        return write(journal, (line,), forced=forced)
 
-    def crashing_append(journal: Journal, type: RecordType, **content: Plain) -> Record:  # noqa: A002  # as Journal's
+    def crashing_append(
+        journal: Journal,
+        type: RecordType,  # noqa: A002  # as Journal's
+        *,
+        forced: bool = True,
+        **content: Plain,
+    ) -> Record:
         points.pass_by()
-        record = append(journal, type, **content)
+        record = append(journal, type, forced=forced, **content)
         points.pass_by()
         return record
 
