@@ -7,7 +7,7 @@ matched, as `journal` writes them, and nothing is decoded, checked or folded.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from itertools import islice
@@ -20,6 +20,7 @@ _HEAD: Final = 16_384
 _TEXT: Final = rb'("(?:[^"\\]|\\.)*+")'
 _PLAN_OF: Final = rb'"plan":\{"runbook":' + _TEXT
 _STEP: Final = rb'\{"n":\d+,"at":"([^"]+)","type":"(\w+)","prev":"\w+","step":' + _TEXT + rb'(?:,"status":"(\w+)")?'
+_DOWN: Final = rb'\{"n":\d+,"at":"([^"]+)","type":"downtime_(began|ended)"'
 _UNREADABLE: Final = (OSError, ValueError, TypeError)  # such a journal tells nothing
 
 
@@ -27,10 +28,10 @@ def estimates(journals: Iterable[Path], runbook: str) -> Mapping[str, float]:
     """Give each step's median seconds over the first few *journals* that tell of *runbook*, by address."""
     seen: dict[str, list[float]] = {}
     for journal in islice(_of(journals, runbook), _RECENT):
-        with suppress(*_UNREADABLE):
-            for address, seconds in _durations(journal).items():
+        with suppress(*_UNREADABLE), journal.open("rb") as lines:
+            for address, seconds in durations(lines).items():
                 seen.setdefault(address, []).append(seconds)
-    return {address: round(_median(seconds), 3) for address, seconds in seen.items()}
+    return {address: round(median(seconds), 3) for address, seconds in seen.items()}
 
 
 def _of(journals: Iterable[Path], runbook: str) -> Iterator[Path]:
@@ -45,32 +46,44 @@ def _of(journals: Iterable[Path], runbook: str) -> Iterator[Path]:
         yield journal
 
 
-def _durations(journal: Path) -> dict[str, float]:
-    """Give the seconds from each step's begin to its good end; a wait for a person ends where the work begins."""
+def durations(lines: Iterable[bytes]) -> dict[str, float]:
+    """
+    Give, from a journal's *lines*, the seconds from each step's begin to its good end, by address.
+
+    A wait for a person ends where the work begins.
+    """
     began: dict[bytes, bytes] = {}
     waiting: set[bytes] = set()
     took: dict[bytes, float] = {}
     match = re.compile(_STEP).match
-    with journal.open("rb") as file:
-        for found in filter(None, map(match, file)):
-            at, kind, step, status = found.groups()
-            if kind == b"waiting":
-                waiting.add(step)
-            elif kind == b"step_started" and step in waiting:
-                waiting.discard(step)
-                began.pop(step, None)
-            began.setdefault(step, at)
-            took.pop(step, None)
-            if kind == b"step_finished" and status in (b"ok", b"changed"):
-                took[step] = (_moment(at) - _moment(began[step])).total_seconds()
+    for found in filter(None, map(match, lines)):
+        at, kind, step, status = found.groups()
+        if kind == b"waiting":
+            waiting.add(step)
+        elif kind == b"step_started" and step in waiting:
+            waiting.discard(step)
+            began.pop(step, None)
+        began.setdefault(step, at)
+        took.pop(step, None)
+        if kind == b"step_finished" and status in (b"ok", b"changed"):
+            took[step] = (_moment(at) - _moment(began[step])).total_seconds()
     return {json.loads(step): seconds for step, seconds in took.items()}
+
+
+def downtime(lines: Iterable[bytes]) -> float | None:
+    """Give the seconds that a site was down by a journal's *lines*; None where it was not, or its end is not told."""
+    found = [one.groups() for one in map(re.compile(_DOWN).match, lines) if one]
+    began = next((at for at, kind in found if kind == b"began"), None)
+    ended = found[-1][0] if found and found[-1][1] == b"ended" else None
+    return None if began is None or ended is None else (_moment(ended) - _moment(began)).total_seconds()
 
 
 def _moment(at: bytes) -> datetime:
     return datetime.fromisoformat(at.decode())
 
 
-def _median(numbers: list[float]) -> float:
+def median(numbers: Sequence[float]) -> float:
+    """Give the number in the middle, or what lies between the two in the middle."""
     # That of the standard library takes longer to import than all journals to read.
     ordered, half = sorted(numbers), len(numbers) // 2
     return ordered[half] if len(numbers) % 2 else (ordered[half - 1] + ordered[half]) / 2

@@ -74,6 +74,7 @@ BUILTINS: Final[Mapping[str, str]] = {
     "postgres.carry": "rollbook.actions.postgres.carry:PostgresCarry",
     "postgres.compare": "rollbook.actions.postgres.compare:Compare",
     "postgres.count": "rollbook.actions.postgres.count:Count",
+    "postgres.cures": "rollbook.actions.postgres.cures:PostgresCures",
     "postgres.data_loss": "rollbook.actions.postgres.data_loss:DataLoss",
     "postgres.drop_scratch": "rollbook.actions.postgres.drop_scratch:PostgresDropScratch",
     "postgres.export": "rollbook.actions.postgres.export:Export",

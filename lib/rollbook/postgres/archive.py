@@ -1,6 +1,7 @@
 """What pg_restore tells of an archive without a database."""
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from ..dataclass import dataclass
@@ -9,6 +10,7 @@ _DATABASE: Final = re.compile(r"^;\s+dbname: (.*)$", re.MULTILINE)
 _CREATED: Final = re.compile(r"^; Archive created at (.*)$", re.MULTILINE)
 _FROM: Final = re.compile(r"^;\s+Dumped from database version: (\d+)", re.MULTILINE)
 _ROWS: Final = re.compile(r"^\d+; \d+ \d+ TABLE DATA ", re.MULTILINE)
+_ENTRY: Final = re.compile(r"^\d+; \d+ \d+ (.*)$", re.MULTILINE)
 _EXTENSION: Final = re.compile(r"^CREATE EXTENSION IF NOT EXISTS (\"(?:[^\"]|\"\")+\"|\S+)", re.MULTILINE)
 _OWNER: Final = re.compile(r"^ALTER .* OWNER TO (\"(?:[^\"]|\"\")+\"|\S+);$", re.MULTILINE)
 _NEWER: Final = "unsupported version"
@@ -30,6 +32,15 @@ def read_listing(text: str) -> Listing:
     if database is None or major is None:
         raise ValueError("it has no head of an archive")
     return Listing(database[1], int(major[1]), created[1] if created else "", len(_ROWS.findall(text)))
+
+
+def entries(text: str) -> Mapping[str, tuple[str, ...]]:
+    """
+    Give what `pg_restore --list` printed, as in `FK CONSTRAINT public posts posts_channel_fkey OWNER`.
+
+    With each its beginnings at a space, for nothing else tells where a name ends: one of them has no owner.
+    """
+    return {entry: tuple(entry[: one.start()] for one in re.finditer(" ", entry)) for entry in _ENTRY.findall(text)}
 
 
 def is_newer(complaint: str) -> bool:

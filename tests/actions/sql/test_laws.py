@@ -27,6 +27,11 @@ CASES: list[tuple[str, Mapping[str, Any], str]] = [
     ("sql.recover", {"source": BACKUP, "folder": "{folder}/kept"}, "DROP TABLE posts"),
     ("sql.recover", {"source": BACKUP, "folder": "{folder}/kept"}, "SELECT 1"),
     ("postgres.data_loss", {"against": BACKUP}, "DROP TABLE posts; INSERT INTO users (name) VALUES ('new')"),
+    (
+        "postgres.cures",
+        {"backup": "/nowhere/none.dump", "tables": [{"table": "posts", "backup": 2, "live": None}]},
+        "DROP TABLE posts",
+    ),
     ("postgres.compare", {"against": BACKUP}, "DROP TABLE posts"),
     ("postgres.compare", {"against": BACKUP, "rows": "kept"}, "INSERT INTO users (name) VALUES ('new')"),
     ("postgres.query", {"query": "SELECT id, name FROM users ORDER BY id"}, "SELECT 1"),

@@ -7,9 +7,10 @@ from typing import ClassVar
 
 from ...action import Change, Fact, Readers, Subject, evidence, identity
 from ...dataclass import dataclass
+from ...figures import span
 from ...schema import encode, parse_instant
 from ...values import Plain
-from .table import Cure, Row, check_table, cure_lines, row_at, span, table_lines
+from .table import Cure, Row, check_table, cure_lines, row_at, table_lines
 
 
 @dataclass(frozen=True, slots=True)

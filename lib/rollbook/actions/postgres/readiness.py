@@ -14,7 +14,7 @@ from ...postgres.rights import missing
 from ...postgres.scratch import Role
 from ...postgres.source import Source
 from ...targets.base import HostReader, PostgresReader
-from .reading import database_size, find_programs, free_space, read_properties, server_version
+from .reading import database_size, find_programs, free_on_server, read_properties, server_version
 from .recognising import Backup, recognise
 from .surroundings import read_account
 
@@ -22,7 +22,6 @@ _ROLES: Final = "SELECT rolname FROM pg_catalog.pg_roles"
 _MINE: Final = """
     SELECT rolname FROM pg_catalog.pg_roles WHERE pg_catalog.pg_has_role(CAST(:account AS name), oid, 'MEMBER')"""
 _EXTENSIONS: Final = "SELECT name FROM pg_catalog.pg_available_extensions"
-_FOLDER: Final = "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,15 +142,11 @@ def _room(server: PostgresReader, host: HostReader) -> int | None:
 
     Raises `RefusedError` where a second database of the live one's size does not fit.
     """
-    folder = next((str(row["setting"]) for row in server.rows(_FOLDER) if row["setting"]), "")
-    if not folder or host.stat(f"{folder}/PG_VERSION") is None:
-        return None
-    free = free_space(host, folder)
+    free = free_on_server(server, host)
     size = database_size(server, server.database)
     if free is not None and free < size:
         raise RefusedError(
-            f"{server.name} has {free / 1e9:.1f} GB free in {folder}, and a second database of {size / 1e9:.1f} GB "
-            "is to be made.",
+            f"{server.name} has {free / 1e9:.1f} GB free, and a second database of {size / 1e9:.1f} GB is to be made.",
             advice="Make room on the server first.",
         )
     return free

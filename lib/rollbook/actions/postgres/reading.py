@@ -8,6 +8,7 @@ from ...targets.base import HostReader, PostgresReader
 
 _VERSION = "SELECT current_setting('server_version_num')::int AS version"
 _SIZE = "SELECT pg_catalog.pg_database_size(CAST(:database AS name)) AS size"
+_FOLDER = "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory'"
 _FREE = 'df -Pk -- "$1" 2>/dev/null || df -Pk -- "${1%/*}"'
 
 
@@ -47,3 +48,11 @@ def free_space(host: HostReader, folder: str) -> int | None:
     lines = host.run(("sh", "-c", _FREE, "sh", folder)).stdout.splitlines()
     words = lines[-1].split() if len(lines) > 1 else []
     return int(words[3]) * 1024 if len(words) > 3 and words[3].isdigit() else None
+
+
+def free_on_server(server: PostgresReader, host: HostReader) -> int | None:
+    """Give the bytes free where *server* keeps databases; None where this account, or this host, does not tell."""
+    folder = next((str(row["setting"]) for row in server.rows(_FOLDER) if row["setting"]), "")
+    if not folder or host.stat(f"{folder}/PG_VERSION") is None:
+        return None
+    return free_space(host, folder)
