@@ -26,6 +26,7 @@ from typing import (
 )
 
 from .dataclass import dataclass
+from .errors import RefusedError
 from .ops import Op, OpResult
 from .schema import encode
 from .targets.base import Reader
@@ -254,9 +255,9 @@ class Fact(Action[S]):
         """Leave it: nothing was changed."""
         return Leave("it only read")
 
-    def refusal(self, state: S) -> str | None:  # noqa: ARG002  # most facts accept what they read
+    def refusal(self, state: S) -> RefusedError | str | None:  # noqa: ARG002  # most facts accept what they read
         """
-        Say why the runbook must stop on what was read, or None.
+        Say why the runbook must stop on what was read, as an error where there is advice to give, or None.
 
         Asked while planning and again at the step's turn: a refusal refuses the run before anything is touched.
         """

@@ -231,7 +231,7 @@ def brief(run: Run, now: datetime, holder: str = "") -> str:
         what = f"for {_awaited(run)} at" if asks_agreement(run) or in_doubt(run) else "for an answer to"
         return f"{head}: {progress}, waiting {what} “{step.planned.name}” for {_since(run, now)}."
     if run.status in ("failed", "stopped", "running"):
-        where = f" at “{step.planned.name}”" if step else ""
+        where = f" {'before' if step.started_at is None else 'at'} “{step.planned.name}”" if step else ""
         down = "; the site is down" if run.downtimes and run.downtimes[-1].ended_at is None else ""
         return f"{head}: {_word(run)}{where}, {progress}{down}; it can be resumed."
     took = duration(((run.ended_at or now) - run.started_at).total_seconds())

@@ -160,11 +160,18 @@ class Structure:
         return tuple((kind, name) for kind, name in pairs)
 
     def reachable(self, start: Key | None = None) -> Iterator[Key]:
-        """Walk from *start* (default: the root) downwards; what only lies in the list is an orphan and not met."""
-        key = start or self.root
-        yield key
-        for child in self.children(key):
-            yield from self.reachable(child)
+        """
+        Walk from *start* (default: the root) downwards, each block once.
+
+        What only lies in the list is an orphan and not met. A damaged course may lead in circles.
+        """
+        met, ahead = set[Key](), [start or self.root]
+        while ahead:
+            key = ahead.pop()
+            if key not in met:
+                met.add(key)
+                yield key
+                ahead += reversed(self.children(key))
 
     def put(self, key: Key, fields: Mapping[str, object], content: Mapping[str, object]) -> None:
         """Add a block, or overwrite one as an import does; its content goes to a new definition."""

@@ -48,6 +48,11 @@ class Link:
     original_version: str
     edited_on: datetime
 
+    @property
+    def skips(self) -> bool:
+        """Tell whether it leads straight to the first version: it was the second, or pruning took those between."""
+        return self.previous_version == self.original_version
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -303,10 +308,7 @@ def _step_back(at: Pointers, links: Mapping[str, Link]) -> tuple[Pointers, datet
     versions |= {branch.word: link.previous_version for branch, link in moved.items()}
     back = Pointers(**versions)
     when = max(links[version].edited_on for version in back.versions)
-    gap = any(
-        link.previous_version == link.original_version and newest - links[link.previous_version].edited_on > _TOGETHER
-        for link in moved.values()
-    )
+    gap = any(link.skips and newest - links[link.previous_version].edited_on > _TOGETHER for link in moved.values())
     return back, when, gap
 
 

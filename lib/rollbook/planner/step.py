@@ -54,7 +54,10 @@ def plan_use(
     try:
         return _plan(use, common, projection, desk, estimate)
     except SchemaError as error:
-        raise RefusedError(f"{_where(use)}: its arguments do not fit:\n{error}") from error
+        raise RefusedError(
+            f"{_where(use)}: its arguments do not fit:\n{error}",
+            advice="Correct what it is given: the inputs (--set), the inventory's vars, or the step itself.",
+        ) from error
     except RollbookError as error:
         error.message = f"{_where(use)}: {error.message}"
         raise
@@ -258,6 +261,8 @@ def binding_fields(action: Action[Any]) -> tuple[str, ...]:
 def refuse(fact: Fact[Any], state: AnyState) -> None:
     """Raise `RefusedError` when what a fact read forbids the run."""
     reason = fact.refusal(state)
+    if isinstance(reason, RefusedError):
+        raise reason
     if reason:
         raise RefusedError(reason)
 

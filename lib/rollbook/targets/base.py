@@ -298,11 +298,12 @@ class MongoReader(Reader, Protocol):
     def collections(self) -> frozenset[str]:
         """Name the database's collections."""
 
-    def dumped(self, path: str, ids: Collection[str]) -> Iterator[dict[str, Plain]]:
+    def dumped(self, path: str, ids: Collection[str], by: str = "_id") -> Iterator[dict[str, Plain]]:
         """
-        Stream those documents with these ids that a dump file on this machine holds, in its order, as `find` does.
+        Stream those documents that a dump file on this machine holds whose field *by* is one of *ids*.
 
-        The file is read once, one document at a time. Raises `TargetError` when it is not there, cut off, or no dump.
+        In its order, as `find` does. The file is read once, one document at a time. Raises `TargetError` when it is
+        not there, cut off, or no dump.
         """
 
     def after(self, loads: Sequence[MongoLoad]) -> "MongoReader":

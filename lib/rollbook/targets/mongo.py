@@ -333,11 +333,11 @@ class MongoProbe(BaseProbe, MongoReader):
         except PyMongoError as error:
             raise explain(self._name, "listing its collections", error) from error
 
-    def dumped(self, path: str, ids: Ids[str]) -> Iterator[dict[str, Plain]]:
-        """Stream those documents with these ids that a dump file on this machine holds."""
+    def dumped(self, path: str, ids: Ids[str], by: str = "_id") -> Iterator[dict[str, Plain]]:
+        """Stream those documents that a dump file on this machine holds whose field *by* is one of *ids*."""
         from .mongo_dump import decoded, found_documents
 
-        return map(decoded, found_documents(Path(path), ids))
+        return map(decoded, found_documents(Path(path), ids, by))
 
     def after(self, loads: Sequence[MongoLoad]) -> MongoReader:
         """Give a reader that finds what *loads* will have inserted, too."""

@@ -15,12 +15,13 @@ _HEAD: Final = 21  # bytes up to the end of it
 _LINE_ID: Final = re.compile(rb'\s*\{\s*"_id"\s*:\s*\{\s*"\$oid"\s*:\s*"([0-9a-f]{24})"\s*\}')
 
 
-def documents(path: Path, ids: Collection[str]) -> Iterator[Mapping[str, Plain]]:
+def documents(path: Path, ids: Collection[str], by: str = "_id") -> Iterator[Mapping[str, Plain]]:
     """
-    Stream those documents of a dump file, gzipped or not, whose ids are in *ids*, as they are.
+    Stream those documents of a dump file, gzipped or not, whose field *by* is one of *ids*, as they are.
 
-    The others are passed over by their first bytes, for a dump of a large site holds hundreds of gigabytes. Raises
-    `TargetError` when the file is missing, cut off, or something else.
+    By their own ids the others are passed over by their first bytes, for a dump of a large site holds hundreds of
+    gigabytes; by another field all of it is read. Raises `TargetError` when the file is missing, cut off, or
+    something else.
     """
     from bson.errors import BSONError
 
@@ -29,8 +30,9 @@ def documents(path: Path, ids: Collection[str]) -> Iterator[Mapping[str, Plain]]
         with _opened(path) as file:
             head = file.read(4)
             file.seek(0)
-            found = _bson(file, wanted) if int.from_bytes(head, "little") <= _LARGEST else _lines(file, wanted)
-            yield from (document for document in found if str(document.get("_id")) in wanted)
+            passed = wanted if by == "_id" else None
+            found = _bson(file, passed) if int.from_bytes(head, "little") <= _LARGEST else _lines(file, passed)
+            yield from (document for document in found if str(document.get(by)) in wanted)
     except OSError as error:
         raise TargetError(f"cannot read {path}: {error}", advice="Look at the path; is the file complete?") from error
     except (BSONError, ValueError, EOFError) as error:
@@ -46,8 +48,8 @@ def _opened(path: Path) -> IO[bytes]:
     return cast("IO[bytes]", gzip.open(path)) if zipped else path.open("rb")
 
 
-def _bson(file: IO[bytes], wanted: Collection[str]) -> Iterator[Mapping[str, Plain]]:
-    """Yield the documents but those whose first element is the id of another."""
+def _bson(file: IO[bytes], wanted: Collection[str] | None) -> Iterator[Mapping[str, Plain]]:
+    """Yield the documents but those whose first element is the id of one that is not *wanted*."""
     from bson.codec_options import CodecOptions, DatetimeConversion
     from bson.raw_bson import RawBSONDocument
 
@@ -57,7 +59,7 @@ def _bson(file: IO[bytes], wanted: Collection[str]) -> Iterator[Mapping[str, Pla
         if not 5 <= size <= _LARGEST:
             raise ValueError(f"a document cannot have {size} bytes")
         head = length + file.read(min(size, _HEAD) - 4)
-        if size > _HEAD and head[4:9] == _ID and head[9:].hex() not in wanted:
+        if wanted is not None and size > _HEAD and head[4:9] == _ID and head[9:].hex() not in wanted:
             file.seek(size - _HEAD - 1, 1)
             if file.read(1) != b"\0":
                 raise ValueError("its last document is not whole")
@@ -65,13 +67,13 @@ def _bson(file: IO[bytes], wanted: Collection[str]) -> Iterator[Mapping[str, Pla
         yield RawBSONDocument(head + file.read(size - len(head)), options)
 
 
-def _lines(file: IO[bytes], wanted: Collection[str]) -> Iterator[Mapping[str, Plain]]:
+def _lines(file: IO[bytes], wanted: Collection[str] | None) -> Iterator[Mapping[str, Plain]]:
     from bson import json_util
     from bson.codec_options import DatetimeConversion
 
     options = json_util.JSONOptions(tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
     for line in file:
-        if line.strip() and not _is_other(line, wanted):
+        if line.strip() and not (wanted is not None and _is_other(line, wanted)):
             document = json_util.loads(line.decode(), json_options=options)
             if not isinstance(document, dict):
                 raise ValueError("a line is no document")
@@ -84,11 +86,11 @@ def _is_other(line: bytes, wanted: Collection[str]) -> bool:
     return found is not None and found[1].decode() not in wanted and line.rstrip().endswith(b"}")
 
 
-def found_documents(path: Path, ids: Collection[str]) -> Iterator[bytes]:
-    """Stream the documents with these ids as BSON."""
+def found_documents(path: Path, ids: Collection[str], by: str = "_id") -> Iterator[bytes]:
+    """Stream the documents whose field *by* is one of *ids*, as BSON."""
     from bson import encode
 
-    for document in documents(path, ids):
+    for document in documents(path, ids, by):
         raw = getattr(document, "raw", None)
         yield raw if isinstance(raw, bytes) else encode(document)
 

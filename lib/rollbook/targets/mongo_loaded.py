@@ -84,9 +84,9 @@ class LoadedMongo(MongoReader):
         """Name the database's collections."""
         return self._mongo.collections()
 
-    def dumped(self, path: str, ids: Collection[str]) -> Iterator[dict[str, Plain]]:
+    def dumped(self, path: str, ids: Collection[str], by: str = "_id") -> Iterator[dict[str, Plain]]:
         """Stream documents of a dump file."""
-        return self._mongo.dumped(path, ids)
+        return self._mongo.dumped(path, ids, by)
 
     def after(self, loads: Sequence[MongoLoad]) -> MongoReader:
         """Give a reader that finds what these *loads* will have inserted as well."""

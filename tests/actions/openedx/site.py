@@ -9,10 +9,9 @@ from typing import Any, Literal
 
 from rollbook.action import Action, Assertion, Change, Fact, Outcome, Reverse, compared_fields
 from rollbook.demo.sample import Sample
-from rollbook.errors import RefusedError
 from rollbook.ops import Clock, Op, OpResult
 from rollbook.planner.readers import LiveReaders
-from rollbook.planner.step import decode_op, encode_op
+from rollbook.planner.step import decode_op, encode_op, refuse
 from rollbook.schema import build, encode
 from rollbook.targets.base import TargetSpec
 from rollbook.targets.pool import TargetPool
@@ -54,8 +53,8 @@ class Site:
     def plan(self, action: Action[Any], goal: object = None) -> Change[Any]:
         """Probe, decide and give the writes; through JSON, as a saved plan goes."""
         before = action.probe(self.read) if goal is None else action.probe_for(self.read, goal)
-        if isinstance(action, Fact) and (reason := action.refusal(before)):
-            raise RefusedError(reason)
+        if isinstance(action, Fact):
+            refuse(action, before)
         after = action.desired(before) if goal is None else goal
         ops = tuple(decode_op(encode_op(op)) for op in action.ops(before, after))
         assert [build(type(before), encode(state)) for state in (before, after)] == [before, after]

@@ -6,11 +6,13 @@ import pytest
 from bson import ObjectId, json_util
 from bson import encode as bson_encode
 
+from rollbook.actions.openedx.completeness import CompletenessFact
 from rollbook.actions.openedx.course_version import CourseVersion
 from rollbook.actions.openedx.export import Export
 from rollbook.actions.openedx.snapshot import Snapshot
 from rollbook.actions.openedx.stores_agree import StoresAgree
 from rollbook.actions.openedx.structures_restore import StructuresRestore
+from rollbook.actions.openedx.versions import VersionsFact
 from rollbook.errors import RefusedError
 from rollbook.openedx.pointers import Pointers
 from rollbook.schema import build
@@ -50,6 +52,31 @@ def test_a_snapshot_holds_both_stores(any_site: Site, tmp_path: Path) -> None:
     assert json.loads(lines["ledger.jsonl"][0])["draft_version"] == any_site.sample.head_draft
     assert len(lines["history.jsonl"]) > 5
     assert any_site.plan(action).ops == ()
+
+
+@pytest.mark.parametrize("ending", ["bson", "json"])
+def test_a_dump_shows_pairs_that_pruning_took_from_a_course_without_history(
+    site: Site, tmp_path: Path, ending: str
+) -> None:
+    """The chain of versions goes on through a dump, and a pair that was put together so may be gone back to."""
+    course = site.sample.migrated_id
+    before = site.plan(site.action(VersionsFact, course_id=course)).before
+    file = dump(site, "modulestore.structures", tmp_path / f"structures.{ending}")
+    site.sample.prune(retain=0)
+
+    without = site.plan(site.action(VersionsFact, course_id=course)).before
+    found = site.plan(site.action(VersionsFact, course_id=course, structures=file)).before
+
+    wanted = str(Pointers(site.sample.migrated_good_draft, site.sample.migrated_good_published))
+    assert wanted not in [line.value for line in without.candidates]
+    assert [line.value for line in found.candidates] == [line.value for line in before.candidates]
+    assert found.suggested == before.suggested == wanted
+    restore = build(StructuresRestore, {"version": wanted, "structures": file})
+    site.carry_out(site.plan(restore).ops)
+    complete = site.plan(site.action(CompletenessFact, course_id=course, version=wanted, structures=file)).before
+    assert complete.complete, complete.problems
+    moved = site.plan(site.action(CourseVersion, course_id=course, version=wanted, structures=file))
+    assert moved.ops
 
 
 def test_a_snapshot_that_was_cut_short_is_finished(site: Site, tmp_path: Path) -> None:

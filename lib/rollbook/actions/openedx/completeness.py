@@ -24,6 +24,7 @@ class CompletenessState:
 
     complete: bool = identity()
     problems: tuple[str, ...] = ()
+    advice: str = ""
     title: str = ""
     blocks: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
@@ -64,6 +65,7 @@ For each version ID of `<version>`, in the Mongo shell:
     version: str = field(metadata={"help": "draft:ID,published:ID, or library:ID"})
     allow_same: bool = False
     allow_mix: bool = False
+    structures: str | None = field(default=None, metadata={"help": "a dump of modulestore.structures, on this machine"})
     ledger: Ref[SqlReader] = Ref("ledger")
     modulestore: Ref[MongoReader] = Ref("modulestore")
 
@@ -76,28 +78,28 @@ For each version ID of `<version>`, in the Mongo shell:
         sql, mongo = read[self.ledger], read[self.modulestore]
         wanted = Pointers.parse(self.version)
         course = read_course(sql, mongo, self.course_id)
-        known = [pair.pointers for pair in read_pairs(sql, mongo, course)]
+        known = [pair.pointers for pair in read_pairs(sql, mongo, course, self.structures)]
         sketches = read_sketches(mongo, wanted.versions)
-        problems = (
-            *self._unfit(course.key, wanted, known),
-            *self._foreign(mongo, known, [sketches[version] for version in wanted.versions]),
-            *self._damage(wanted, sketches, wanted in known),
-        )
+        unfit = self._unfit(course.key, wanted, known)
+        foreign = self._foreign(mongo, known, [sketches[version] for version in wanted.versions])
+        damage = self._damage(wanted, sketches, wanted in known)
+        problems = (*((unfit.message,) if unfit else ()), *foreign, *damage)
         found = [(branch.word, sketches[version]) for branch, version in wanted.present]
         return CompletenessState(
             complete=not problems,
             problems=problems,
+            advice=unfit.advice if unfit else _advice(damaged=bool(damage and not foreign)),
             title=next((sketch.name for _, sketch in reversed(found) if sketch.name), ""),
             blocks={word: dict(sketch.counts) for word, sketch in found if sketch.counts is not None},
         )
 
-    def _unfit(self, key: CourseKey, wanted: Pointers, known: list[Pointers]) -> tuple[str, ...]:
+    def _unfit(self, key: CourseKey, wanted: Pointers, known: list[Pointers]) -> RefusedError | None:
         try:
             check_fit(wanted, key, allow_same=self.allow_same)
             check_mix(wanted, known, allowed=self.allow_mix)
         except RefusedError as error:
-            return (f"{error.message}; {error.advice}",)
-        return ()
+            return error
+        return None
 
     def _foreign(self, mongo: MongoReader, known: Sequence[Pointers], wanted: Sequence[Sketch]) -> tuple[str, ...]:
         """Tell versions of another course: in no pair of this one, and descended from no original of its versions."""
@@ -125,14 +127,12 @@ For each version ID of `<version>`, in the Mongo shell:
             if problem
         )
 
-    def refusal(self, state: CompletenessState) -> str | None:
+    def refusal(self, state: CompletenessState) -> RefusedError | None:
         """Refuse a version that is not whole."""
         if state.complete:
             return None
-        return (
-            f"{self.course_id} cannot go back to {self.version}: {' | '.join(state.problems)}. Choose another pair, or "
-            "bring back what is missing with openedx.structures_restore from a MongoDB dump"
-        )
+        problems = " | ".join(state.problems)
+        return RefusedError(f"{self.course_id} cannot go back to {self.version}: {problems}", advice=state.advice)
 
     def details(self, change: Change[CompletenessState]) -> tuple[str, ...]:
         """Tell how much was looked at."""
@@ -141,3 +141,8 @@ For each version ID of `<version>`, in the Mongo shell:
             for word, counts in change.before.blocks.items()
             if change.before.complete
         )
+
+
+def _advice(*, damaged: bool) -> str:
+    back = ", or bring back what is missing with openedx.structures_restore from a MongoDB dump" if damaged else ""
+    return f"choose another pair{back}"

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from ...action import Fact, Readers, Ref, Subject, identity
 from ...dataclass import dataclass
+from ...errors import RefusedError
 from ...openedx.instants import text
 from ...openedx.pointers import Pointers
 from ...targets.base import MongoReader, SqlReader
@@ -74,9 +75,9 @@ class CourseKeyFact(Fact[KeyState]):
             last_update=text(course.row.last_update),
         )
 
-    def refusal(self, state: KeyState) -> str | None:
+    def refusal(self, state: KeyState) -> RefusedError | None:
         """Refuse stores that disagree."""
-        return disagreement(state.ledger, state.modulestore, self.trust) or None
+        return disagreement(self.course_id, state.ledger, state.modulestore, self.trust)
 
 
 def course_subjects(ledger: Ref[SqlReader], modulestore: Ref[MongoReader], course_id: str) -> frozenset[Subject]:

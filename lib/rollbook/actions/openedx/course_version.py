@@ -105,6 +105,7 @@ To go back, do the same with the pointers of before, if nobody saved since.
     allow_same: bool = field(default=False, metadata={"help": "draft and published may be one version"})
     allow_mix: bool = field(default=False, metadata={"help": "draft and published may come from different saves"})
     trust: Trust = field(default="", metadata={"help": "which store is true where they disagree"})
+    structures: str | None = field(default=None, metadata={"help": "a dump of modulestore.structures, on this machine"})
     ledger: Ref[SqlReader] = Ref("ledger")
     modulestore: Ref[MongoReader] = Ref("modulestore")
 
@@ -124,7 +125,7 @@ To go back, do the same with the pointers of before, if nobody saved since.
     def _read(self, read: Readers, goals: tuple[Pointers, ...]) -> CourseVersionState:
         sql, mongo = read[self.ledger], read[self.modulestore]
         course = read_course(sql, mongo, self.course_id)
-        known = tuple(dict.fromkeys(pair.pointers for pair in read_pairs(sql, mongo, course)))
+        known = tuple(dict.fromkeys(pair.pointers for pair in read_pairs(sql, mongo, course, self.structures)))
         wanted = Pointers.parse(self.version)
         ways = (*goals, wanted, course.row.pointers, course.active.pointers, *known[:_EARLIER])
         sketches = read_sketches(mongo, (version for pointers in ways for version in pointers.versions))
@@ -145,8 +146,8 @@ To go back, do the same with the pointers of before, if nobody saved since.
         wanted = Pointers.parse(self.version)
         check_fit(wanted, CourseKey.parse(self.course_id), allow_same=self.allow_same)
         check_mix(wanted, [Pointers.parse(pair) for pair in before.known], allowed=self.allow_mix)
-        if problem := disagreement(before.ledger, before.modulestore, self.trust):
-            raise RefusedError(f"{self.course_id}: {problem}")
+        if problem := disagreement(self.course_id, before.ledger, before.modulestore, self.trust):
+            raise problem
         moved = before.ledger != wanted
         return replace(
             before,

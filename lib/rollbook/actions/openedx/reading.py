@@ -75,14 +75,15 @@ def read_course(sql: SqlReader, mongo: MongoReader, course_id: str) -> Course:
     return Course(key, row, _read_active(mongo, key, row))
 
 
-def disagreement(ledger: Pointers, modulestore: Pointers, trust: Trust) -> str:
-    """Say that the stores disagree and nobody said which is true, or nothing; both read an id in any case."""
+def disagreement(course_id: str, ledger: Pointers, modulestore: Pointers, trust: Trust) -> RefusedError | None:
+    """Give the refusal of stores that disagree where nobody said which is true; both read an id in any case."""
     if str(ledger).lower() == str(modulestore).lower() or trust:
-        return ""
-    return (
-        f"ledger and modulestore do not agree. The ledger says {ledger or 'nothing'}; active_versions says "
-        f"{modulestore or 'nothing'}. After a revert in the Django admin the ledger is true (learners see it); "
-        "set trust: ledger, or trust: modulestore if the ledger was damaged"
+        return None
+    return RefusedError(
+        f"{course_id}: ledger and modulestore do not agree. The ledger says {ledger or 'nothing'}; "
+        f"active_versions says {modulestore or 'nothing'}",
+        advice="say which is true: after a revert in the Django admin the ledger, for learners see what it says "
+        "(trust=ledger); if the ledger was damaged, the other (trust=modulestore)",
     )
 
 
@@ -96,14 +97,31 @@ def read_history(sql: SqlReader, key: CourseKey) -> tuple[HistoryRow, ...]:
     return tuple(HistoryRow.from_row(row) for row in read_query(sql, statements.read_history(str(key))))
 
 
-def read_pairs(sql: SqlReader, mongo: MongoReader, course: Course) -> tuple[Pair, ...]:
-    """Give every pair that is known, the newest first: from the history, and below it from the chains of versions."""
+def read_pairs(sql: SqlReader, mongo: MongoReader, course: Course, structures: str | None = None) -> tuple[Pair, ...]:
+    """
+    Give every pair that is known, the newest first: from the history, and below it from the chains of versions.
+
+    The chains go on through *structures*, a dump, where pruning took versions or went past them.
+    """
     history = read_history(sql, course.key)
     pairs = history_pairs(course.row, history)
     if reaches_creation(history) or not pairs:
         return pairs
     links = {link.version: link for link in read_chains(mongo, pairs[-1].pointers.versions, CHAIN_LENGTH)}
+    if structures:
+        links |= _dumped_links(mongo, structures, links)
     return (*pairs, *chain_pairs(pairs[-1], links, limit=CHAIN_LENGTH))
+
+
+def _dumped_links(mongo: MongoReader, structures: str, links: Mapping[str, Link]) -> dict[str, Link]:
+    """Read the links of the same branches that a dump has and the database has not, or has as pruning left them."""
+    originals = {link.original_version for link in links.values()}
+    found = (_link(document) for document in mongo.dumped(structures, originals, by="original_version"))
+    return {
+        link.version: link
+        for link in found
+        if link and (link.version not in links or (links[link.version].skips and not link.skips))
+    }
 
 
 def read_chains(mongo: MongoReader, versions: Iterable[str], length: int) -> Iterator[Link]:
@@ -234,12 +252,19 @@ def _chain(mongo: MongoReader, version: str) -> Iterator[Link]:
     while is_version(version) and version not in seen:
         seen.add(version)
         document = next(iter(mongo.find(STRUCTURES, {"_id": {"$oid": version}}, fields=fields, limit=1)), None)
-        if document is None or not isinstance(document.get("edited_on"), datetime):
+        link = _link(document or {})
+        if link is None:
             return
-        previous = str(document.get("previous_version") or "")
-        original = str(document.get("original_version") or "")
-        yield Link(version, previous, original, to_utc(document["edited_on"]))
-        version = previous
+        yield link
+        version = link.previous_version
+
+
+def _link(document: Document) -> Link | None:
+    edited = document.get("edited_on")
+    if not isinstance(edited, datetime):
+        return None
+    previous, original = (str(document.get(name) or "") for name in ("previous_version", "original_version"))
+    return Link(str(document["_id"]), previous, original, to_utc(edited))
 
 
 class _Definitions:

@@ -93,7 +93,7 @@ class VersionsFact(Fact[VersionsState]):
 
     def __post_init__(self) -> None:
         if self.retain < 0 or self.limit < 1:
-            raise ValueError("expected retain of 0 or more, and limit of 1 or more")
+            raise ValueError(f"retain {self.retain}, limit {self.limit}: expected 0 or more, and 1 or more")
 
     def subjects(self) -> frozenset[Subject]:
         """Name the course in both stores."""
@@ -103,7 +103,7 @@ class VersionsFact(Fact[VersionsState]):
         """Read history, structures and definitions."""
         sql, mongo = read[self.ledger], read[self.modulestore]
         course = read_course(sql, mongo, self.course_id)
-        known = read_pairs(sql, mongo, course)
+        known = read_pairs(sql, mongo, course, self.structures)
         pairs = window(known, self.before, self.limit)
         versions = tuple(dict.fromkeys(version for pair in pairs for version in pair.pointers.versions))
         sketches = self._sketches(mongo, versions)
