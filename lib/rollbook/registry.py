@@ -88,7 +88,11 @@ BUILTINS: Final[Mapping[str, str]] = {
     "postgres.fence": "rollbook.actions.postgres.fence:PostgresFence",
     "postgres.swap": "rollbook.actions.postgres.swap:PostgresSwap",
     "shell.run": "rollbook.actions.shell.run:ShellRun",
+    "sql.drop_scratch": "rollbook.actions.sql.drop_scratch:SqlDropScratch",
     "sql.recover": "rollbook.actions.sql.recover:Recover",
+    "sql.snapshot": "rollbook.actions.sql.snapshot:SqlSnapshot",
+    "sql.snapshot_check": "rollbook.actions.sql.snapshot_check:SqlSnapshotCheck",
+    "sql.snapshot_load": "rollbook.actions.sql.snapshot_load:SqlSnapshotLoad",
     "value.set": "rollbook.actions.core.value_set:ValueSet",
     "wait.for": "rollbook.actions.core.wait_for:WaitFor",
 }

@@ -17,6 +17,7 @@ Depth = Literal["none", "counts", "full"]
 FILE: Final = "manifest.json"
 SUMS: Final = "sums.txt"
 DUMP: Final = "dump"
+SNAPSHOT: Final = "snapshot"  # what the manifest of `sql.snapshot` says of its content
 LIMIT: Final = 1 << 28  # bytes of a manifest or its sums that are read at most
 FORMAT: Final = 1
 
@@ -130,9 +131,20 @@ class Manifest:
         return json.dumps(encode(self), indent=1, ensure_ascii=False) + "\n"
 
 
+def is_snapshot(content: bytes | None) -> bool:
+    """Say whether a manifest is that of a snapshot of tables, which is no backup."""
+    try:
+        told: Plain = json.loads(content or b"")
+    except ValueError:
+        return False
+    return isinstance(told, dict) and told.get("content") == SNAPSHOT
+
+
 def read_manifest(text: str) -> Manifest:
     """Read the JSON of a manifest. Raises ValueError or `SchemaError` where it is none, or of a later format."""
     content: Plain = json.loads(text)
+    if is_snapshot(text.encode()):
+        raise ValueError("it is of sql.snapshot, which sql.snapshot_load loads")
     if isinstance(content, dict) and content.get("format") != FORMAT:
         raise ValueError(f"its format is {content.get('format')!r}, and this version knows {FORMAT}")
     return build(Manifest, content)

@@ -15,13 +15,14 @@ _BUILT: Final = "_rbnew_"
 _MARK: Final = re.compile(r"rollbook (\S+) (\w+) of ([^\n]+)(?:\n.*)?", re.DOTALL)  # more may be noted below
 
 
-def scratch_name(live: str, role: Role, run: str) -> str:
+def scratch_name(live: str, role: Role, run: str, tag: str = "") -> str:
     """
     Name the database that *run* makes of *live* for *role*; it bears the run's id, so names sort by time.
 
-    A run's id that is not known yet stands in it as it prints. A long name of the live database is cut.
+    *tag* tells those of one role apart. A run's id that is not known yet stands in it as it prints. A long name of the
+    live database is cut.
     """
-    tag = f"_{_TAGS.get(role, 'rb')}_"
+    tag = f"_{tag or _TAGS.get(role, 'rb')}_"
     room = _LONGEST - _RUN - len(tag)
     return live.encode()[:room].decode(errors="ignore") + tag + run
 

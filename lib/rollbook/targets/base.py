@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ..postgres.names import Name
     from ..postgres.objects import Objects
     from ..postgres.recovering import Recovery
+    from ..snapshots.contents import Choice
+    from ..snapshots.manifest import ReadSnapshot
 
 Severity = Literal["ok", "warning", "missing"]
 
@@ -192,6 +194,34 @@ class MysqlReader(SqlReader, Protocol):
 
     def mysql_catalog(self, schema: str) -> "mysql_catalog.Catalog":
         """Read what tables a schema of the server has and what holds between them. Raises `Unreachable`."""
+
+
+@runtime_checkable
+class SnapshotReader(SqlReader, Protocol):
+    """Looks at what a snapshot would save, and at snapshots on this machine. PostgreSQL and MariaDB."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("sql", "postgres")
+
+    @property
+    def database(self) -> str:
+        """The name of the target's database: the live one."""
+
+    def doomed(self, tables: Collection[str], columns: Collection[str]) -> "Choice":
+        """
+        Choose what a snapshot saves, by patterns of tables and of table.column.
+
+        Raises `RefusedError` for what no snapshot can make again, `Unreachable` or `TargetError`.
+        """
+
+    def scratch_state(self, name: str) -> str | None:
+        """Read the mark on a database of the server; empty where it has none, None where there is no such database."""
+
+    def saved(self, path: str, identity: Secret | None, *, rows: bool) -> "ReadSnapshot":
+        """
+        Read a snapshot on this machine back: its files and, with *rows*, every row of them.
+
+        *identity* opens a sealed one. Raises `RefusedError` where it is none, `TargetError` where it cannot be opened.
+        """
 
 
 @runtime_checkable

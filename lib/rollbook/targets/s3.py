@@ -11,7 +11,8 @@ from ..beside import sync_folder
 from ..errors import Interrupted, TargetError, Unreachable
 from ..ops import Execution, Op, OpResult, WrittenFile
 from ..postgres.keeping import BackupDownload, BackupUpload
-from ..postgres.manifest import FILE, LIMIT, FileEntry, read_manifest
+from ..postgres.manifest import FILE, LIMIT, FileEntry
+from ..snapshots.kept import read_kept
 from .base import Finding, ObjectReader, StoredObject
 from .probe import BaseProbe
 from .settings import S3Settings
@@ -141,7 +142,7 @@ class S3Target(BaseTarget[S3Settings]):
         content = self.reader().read_object(f"{op.name}/{FILE}", limit=LIMIT)
         if content is None:
             raise TargetError(f"{self.url(op.name)} is no complete backup: it has no {FILE}", advice="List the store.")
-        entries = read_manifest(content.decode()).files
+        entries = read_kept(content.decode()).files
         tell = _teller(sum(entry.size for entry in entries), execution)
         partial.mkdir(parents=True, exist_ok=True, mode=0o700)
         for entry in entries:
@@ -265,7 +266,7 @@ def _is_absent(error: Any) -> bool:  # noqa: ANN401  # botocore's ClientError, w
 
 def _manifest_of(folder: Path) -> tuple[FileEntry, ...]:
     try:
-        return read_manifest((folder / FILE).read_text()).files
+        return read_kept((folder / FILE).read_text()).files
     except OSError as error:
         raise TargetError(
             f"{folder} is no backup of Rollbook: {error}", advice="Give the folder with its manifest."

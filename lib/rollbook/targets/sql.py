@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal
 from ..errors import ConflictError, Interrupted, TargetError, Unreachable
 from ..ops import Execution, Op, OpResult, Sql, SqlExport, Statement, WrittenFile
 from ..schema import build
-from ..values import Plain
+from ..values import Plain, Secret
 from .base import Finding, SqlReader, TargetSpec
 from .export import LinesFile
 from .probe import BaseProbe
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from ..mysql.catalog import Catalog
     from .mysql.session import Connection as MysqlConnection
+    from ..snapshots.manifest import ReadSnapshot
 
 _READS: Final = ("select", "with", "show", "explain", "describe", "values", "table", "pragma")
 _BATCH: Final = 1000
@@ -229,6 +230,7 @@ class SqlProbe(BaseProbe, SqlReader):
         self._connect_mysql: Callable[[], MysqlConnection] = lambda: target.connect_mysql(reading=True)
         self._live: Callable[[], str] = lambda: target.database
         self._settings = settings
+        self._secrets = target.secrets
         self._opened: Engine | None = None
 
     @property
@@ -316,6 +318,12 @@ class SqlProbe(BaseProbe, SqlReader):
 
         with asked(self._name, f"reading the tables of {schema}"), closing(self._connect_mysql()) as connection:
             return read_catalog(connection, schema)
+
+    def saved(self, path: str, identity: Secret | None, *, rows: bool) -> "ReadSnapshot":
+        """Read a snapshot on this machine back."""
+        from .snapshots.folder import read_back
+
+        return read_back(path, self._secrets.value(identity) if identity else "", rows=rows)
 
     def close(self) -> None:
         """Close every connection."""

@@ -10,7 +10,8 @@ from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...ops import Op, OpResult
 from ...postgres.keeping import BackupDownload
-from ...postgres.manifest import FILE, LIMIT, read_manifest
+from ...postgres.manifest import FILE, LIMIT
+from ...snapshots.kept import read_kept
 from ...targets.base import HostReader, ObjectReader
 from ...values import Plain
 
@@ -29,7 +30,7 @@ class FetchedBackup:
 @dataclass(frozen=True, slots=True)
 class BackupDownloaded(Action[FetchedBackup]):
     """
-    Take a backup out of an object store, and compare every file with its manifest.
+    Take a backup, or a snapshot, out of an object store, and compare every file with its manifest.
 
     The folder has its name when every file is there and right. A kill in between costs nothing: files that arrived
     whole are not fetched again.
@@ -72,7 +73,7 @@ class BackupDownloaded(Action[FetchedBackup]):
             raise RefusedError(f"There is no complete backup {url}.", advice="Correct the name, or list the store.")
         if own is not None and hashlib.sha256(own).digest() != hashlib.sha256(there).digest():
             raise RefusedError(f"{path} is another backup than {url}.", advice="Name another folder.")
-        manifest = read_manifest(there.decode())
+        manifest = read_kept(there.decode())
         return FetchedBackup(own is not None, path, url, manifest.bytes, manifest.started)
 
     def desired(self, before: FetchedBackup) -> FetchedBackup:

@@ -9,8 +9,9 @@ from ...action import Action, Change, Family, Readers, Ref, Refuse, Subject, Und
 from ...dataclass import dataclass
 from ...errors import SchemaError
 from ...ops import Command, Op, OpResult
-from ...postgres.manifest import FILE, LIMIT, read_manifest
+from ...postgres.manifest import FILE, LIMIT
 from ...postgres.shelf import ABSENT, LISTING, Listed, instant, listed, newest_first
+from ...snapshots.kept import read_kept
 from ...targets.base import HostReader
 from ...values import RUN_ID, Plain
 
@@ -46,10 +47,11 @@ class Kept:
 @dataclass(frozen=True, slots=True)
 class BackupRetention(Action[Kept]):
     """
-    Clear away old backups that `postgres.backup` made in a folder; of others' nothing is touched.
+    Clear away old backups of `postgres.backup`, and snapshots of `sql.snapshot`, in a folder; nothing else is touched.
 
-    Of each database the newest `keep` stay, and with `days` also those that are younger. One whose name stands in the
-    journal of a run that is not over (it may yet be resumed or undone) stays as well. The plan names what goes.
+    Of each database the newest `keep` of either stay, and with `days` also those that are younger. One whose name
+    stands in the journal of a run that is not over (it may yet be resumed or undone) stays as well. The plan names what
+    goes.
     """
 
     kind: ClassVar[str] = "backup.retention"
@@ -146,7 +148,9 @@ def _told(host: HostReader, one: Listed) -> Listed | None:
         return None
     content = host.read_file(f"{one.path}/{FILE}", limit=LIMIT)
     try:
-        manifest = read_manifest((content or b"").decode())
+        found = read_kept((content or b"").decode())
     except (SchemaError, ValueError):
         return None
-    return replace(one, database=manifest.database, started=manifest.started)
+    # Snapshots are counted by themselves: many of them must not push the last backup out.
+    sort = "" if found.sort == "backup" else f"{found.sort} of "
+    return replace(one, database=f"{sort}{found.database}", started=found.started)

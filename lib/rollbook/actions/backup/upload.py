@@ -10,7 +10,8 @@ from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...ops import Op, OpResult
 from ...postgres.keeping import BackupUpload
-from ...postgres.manifest import FILE, LIMIT, read_manifest
+from ...postgres.manifest import FILE, LIMIT
+from ...snapshots.kept import read_kept
 from ...targets.base import HostReader, ObjectReader
 from ...values import Plain
 
@@ -28,10 +29,11 @@ class StoredBackup:
 @dataclass(frozen=True, slots=True)
 class BackupUploaded(Action[StoredBackup]):
     """
-    Put a backup of `postgres.backup` into an object store, in parts, each file with its SHA-256, the manifest last.
+    Put a backup of `postgres.backup`, or a snapshot of `sql.snapshot`, into an object store, the manifest last.
 
-    A backup is complete in the store when its manifest is there. A kill in between costs nothing: files that arrived
-    are not sent again. What is in the folder is compared with the manifest before it is sent.
+    Files go in parts, each with its SHA-256. A backup is complete in the store when its manifest is there. A kill in
+    between costs nothing: files that arrived are not sent again. What is in the folder is compared with the manifest
+    before it is sent.
     """
 
     kind: ClassVar[str] = "backup.upload"
@@ -57,7 +59,7 @@ class BackupUploaded(Action[StoredBackup]):
         own = read[self.local].read_file(f"{path}/{FILE}", limit=LIMIT)
         if own is None:
             raise RefusedError(
-                f"{path} is no backup of postgres.backup: it has no {FILE}.",
+                f"{path} is no backup of postgres.backup and no snapshot: it has no {FILE}.",
                 advice="Only such backups are known to arrive whole; put others into the store by hand.",
             )
         name = self.name or path.rpartition("/")[2]
@@ -66,7 +68,7 @@ class BackupUploaded(Action[StoredBackup]):
             raise RefusedError(
                 f"{read[self.store].url(name)} is another backup.", advice="Give this one another name in the store."
             )
-        size = read_manifest(own.decode()).bytes
+        size = read_kept(own.decode()).bytes
         return StoredBackup(there is not None, read[self.store].url(name), name, size)
 
     def desired(self, before: StoredBackup) -> StoredBackup:

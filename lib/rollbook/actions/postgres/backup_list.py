@@ -10,7 +10,7 @@ from ...dataclass import dataclass
 from ...errors import SchemaError
 from ...ops import OpResult
 from ...postgres.archive import read_listing
-from ...postgres.manifest import FILE, LIMIT, read_manifest
+from ...postgres.manifest import FILE, LIMIT, is_snapshot, read_manifest
 from ...postgres.programs import Programs
 from ...postgres.shelf import ABSENT, LISTING, Listed, instant, listed, newest, newest_first, stored
 from ...schema import encode
@@ -79,7 +79,8 @@ class PostgresBackupList(Fact[Shelf]):
         entries = () if found.exited == ABSENT else tuple(listed(folder, found.stdout))
         programs = find_programs(server, host, server_version(server) // 10_000)
         for one in entries:
-            yield _told(host, one, programs)
+            if not _is_snapshot(host, one):
+                yield _told(host, one, programs)
 
     @staticmethod
     def _in_store(store: ObjectReader) -> Iterator[Listed]:
@@ -87,8 +88,11 @@ class PostgresBackupList(Fact[Shelf]):
             if one.kind != "rollbook" or not one.complete:
                 yield one
                 continue
+            content = store.read_object(f"{one.path}/{FILE}", limit=LIMIT)
+            if is_snapshot(content):
+                continue
             try:
-                yield _by_manifest(one, store.read_object(f"{one.path}/{FILE}", limit=LIMIT))
+                yield _by_manifest(one, content)
             except (SchemaError, ValueError):
                 yield replace(one, complete=False)
 
@@ -118,6 +122,10 @@ class PostgresBackupList(Fact[Shelf]):
             "kind": one.kind if one else "",
             "age_hours": _age(one, after) if one else None,
         }
+
+
+def _is_snapshot(host: HostReader, one: Listed) -> bool:
+    return one.kind == "rollbook" and one.complete and is_snapshot(host.read_file(f"{one.path}/{FILE}", limit=LIMIT))
 
 
 def _told(host: HostReader, one: Listed, programs: Programs) -> Listed:

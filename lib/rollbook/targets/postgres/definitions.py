@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ...postgres.definition import Addition, ColumnDefinition, Definition, Reference, TypeDefinition
-from ...postgres.names import Name, quote
+from ...postgres.names import Name, literal, quote
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -88,6 +88,14 @@ _INDEXES: Final = """
     WHERE i.indrelid = %s AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhrelid = i.indexrelid)
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE conindid = i.indexrelid AND contype IN ('p', 'u', 'x'))
     ORDER BY 1"""
+
+_COMPUTED_FROM: Final = """
+    SELECT DISTINCT f.attname::text FROM pg_catalog.pg_attrdef d
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+    JOIN pg_catalog.pg_depend p ON p.classid = 'pg_catalog.pg_attrdef'::regclass AND p.objid = d.oid
+    JOIN pg_catalog.pg_attribute f ON f.attrelid = p.refobjid AND f.attnum = p.refobjsubid
+    WHERE d.adrelid = %s AND p.refclassid = 'pg_catalog.pg_class'::regclass AND p.refobjid = d.adrelid
+      AND p.refobjsubid > 0 AND p.refobjsubid <> d.adnum AND a.attname::text = ANY (%s)"""
 
 _EXTRAS: Final = """
     SELECT pg_catalog.pg_get_triggerdef(t.oid) FROM pg_catalog.pg_trigger t
@@ -215,17 +223,23 @@ def _definition(connection: "Connection", head: _Head) -> Definition:
     return Definition(
         name=table,
         columns=tuple(one.name for one in columns if not one.generated),
-        before=(
-            *(f"CREATE SEQUENCE {Name(one[0], one[1]).sql} {one[3]}" for one in owned),
-            _created(head, columns),
-            f"ALTER TABLE {table.sql} OWNER TO {quote(head.owner)}",
-            *(f"ALTER SEQUENCE {Name(one[0], one[1]).sql} OWNED BY {table.sql}.{quote(one[2])}" for one in owned),
-        ),
+        before=_makings(head, columns, owned),
         after=(*(one.addition(table).statement for one in own), *indexes, *extras, *_security(head)),
         references=tuple(one.reference(table) for one in constraints if one.kind == "f"),
         sequences=tuple(Name(one[0], one[1]) for one in sequences),
         partitioned=head.partitioned,
         comment=head.comment,
+    )
+
+
+def _makings(head: _Head, columns: Sequence[_Column], owned: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Give what makes an empty table, with the sequences that it owns."""
+    table = head.title
+    return (
+        *(f"CREATE SEQUENCE {Name(one[0], one[1]).sql} {one[3]}" for one in owned),
+        _created(head, columns),
+        f"ALTER TABLE {table.sql} OWNER TO {quote(head.owner)}",
+        *(f"ALTER SEQUENCE {Name(one[0], one[1]).sql} OWNED BY {table.sql}.{quote(one[2])}" for one in owned),
     )
 
 
@@ -288,6 +302,73 @@ def _column(
             *(Addition(table, name, statement) for name, statement, columns in indexes if column.name in columns),
         ),
         references=tuple(one.reference(table) for one in concerned if one.kind == "f"),
+    )
+
+
+def read_companions(connection: "Connection", name: Name, columns: Collection[str]) -> tuple[str, ...]:
+    """Give the other columns that constraints, indexes and computed cells of *columns* of a table are over."""
+    found: list[str] = []
+    for head in _own(connection, name):
+        concerned = [one.columns for one in _constraints(connection, head)]
+        concerned += [row[2] for row in connection.execute(_INDEXES, (head.oid,))]
+        found += [one for over in concerned if {*over} & {*columns} for one in over]
+        found += [row[0] for row in connection.execute(_COMPUTED_FROM, (head.oid, list(columns)))]
+    return tuple(dict.fromkeys(one for one in found if one not in columns))
+
+
+def read_part(connection: "Connection", name: Name, columns: Collection[str], doomed: Collection[str]) -> Definition:
+    """
+    Give how a table is made that has only *columns* of another: of which the *doomed* are just as they are there.
+
+    With it come the constraints and indexes that are over these alone, and the foreign keys of the doomed ones.
+    """
+    (head,) = _own(connection, name)
+    kept = [_plainly(one, doomed) for one in _columns(connection, head) if one.name in columns]
+    constraints = [one for one in _constraints(connection, head) if {*one.columns} <= {*columns}]
+    sequences = [one for one in connection.execute(_SEQUENCES, (head.oid,)) if one[2] in doomed]
+    owned = [one for one in sequences if one[4] == "a"]
+    indexes = [row[1] for row in connection.execute(_INDEXES, (head.oid,)) if row[2] and {*row[2]} <= {*columns}]
+    comments = (
+        f"COMMENT ON COLUMN {name.sql}.{quote(one.name)} IS {literal(one.comment)}" for one in kept if one.comment
+    )
+    extras = [row[0] for row in connection.execute(_EXTRAS, {"oid": head.oid})]
+    return Definition(
+        name=name,
+        columns=tuple(one.name for one in kept if not one.generated),
+        before=_makings(_alone(head), kept, owned),
+        after=(
+            *(one.addition(name).statement for one in constraints if one.kind != "f"),
+            *indexes,
+            *comments,
+            *(one for one in extras if one.startswith("GRANT ")),
+        ),
+        references=tuple(one.reference(name) for one in constraints if one.kind == "f" and {*one.columns} & {*doomed}),
+        sequences=tuple(Name(one[0], one[1]) for one in sequences),
+    )
+
+
+def read_outline(connection: "Connection", name: Name) -> tuple[str, dict[str, str]]:
+    """Give a table's owner, and each of its columns as CREATE TABLE has it without whatever fills or holds it."""
+    (head,) = _own(connection, name)
+    return head.owner, {one.name: one.typed for one in _columns(connection, head)}
+
+
+def _own(connection: "Connection", name: Name) -> list[_Head]:
+    """Give the head of the table itself, without those of its partitions."""
+    return [head for head in _heads(connection, [name]) if head.title == name]
+
+
+def _plainly(column: _Column, doomed: Collection[str]) -> _Column:
+    """Take from a column that is only there to hold others what fills it by itself."""
+    if column.name in doomed:
+        return column
+    return column._replace(default=None, generated=False, identity="", sequence=None, computed=False)
+
+
+def _alone(head: _Head) -> _Head:
+    """Take a table out of what it is a part of, and its own parts away."""
+    return head._replace(
+        partitioned=False, partition_key=None, is_partition=False, bound=None, parent=None, options=None
     )
 
 

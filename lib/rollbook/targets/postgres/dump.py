@@ -29,7 +29,7 @@ def snapshot_dump(target: "PostgresTarget", op: SnapshotDump, execution: Executi
     run_script(host, PREPARE, op.folder, op.partial)
     with _snapshot(target, op.database, execution) as (connection, snapshot, started):
         contents = _dumped(target, host, op, execution, connection, snapshot)
-        finished = _instant(connection, "clock_timestamp()")
+        finished = instant(connection, "clock_timestamp()")
         version = connection.info.server_version
     if contents.sums:
         host.files.write(f"{op.partial}/{SUMS}", contents.sums, "0600")
@@ -65,7 +65,7 @@ def _snapshot(target: "PostgresTarget", database: str, execution: Execution) -> 
         connection.read_only = True
         try:
             row = connection.execute(SNAPSHOT).fetchone()
-            yield connection, row[0] if row else "", _instant(connection, "now()")
+            yield connection, row[0] if row else "", instant(connection, "now()")
         except Error as error:
             raise TargetError(
                 f"{target.name}: the backup of {database} failed: {target.safe(error)}",
@@ -73,7 +73,8 @@ def _snapshot(target: "PostgresTarget", database: str, execution: Execution) -> 
             ) from error
 
 
-def _instant(connection: "Connection", function: str) -> str:
+def instant(connection: "Connection", function: str) -> str:
+    """Give what a function of the server's says of the time, as ISO 8601 UTC."""
     row = connection.execute(f"SELECT pg_catalog.{function}").fetchone()
     at: datetime = row[0] if row else datetime.now(UTC)
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -9,6 +9,7 @@ from ...postgres.names import Name
 from ...postgres.objects import unlike
 from ...postgres.recovering import Recovery, is_mark
 from ...postgres.shape import shape
+from ...postgres.standing import PART, STAND_IN
 from .catalog import read_catalog
 from .definitions import read_columns, read_definitions, read_references, read_types
 from .objects import read_objects
@@ -35,8 +36,12 @@ def read_recovery(live: "Connection", source: "Connection", only: Collection[str
     """Compare *live* with *source*, both opened for reading; *only* are patterns of tables and table.column."""
     ours, theirs = read_catalog(live), read_catalog(source)
     begun_tables, begun_columns = _begun(live, ours)
-    gone = [name for name in sorted(theirs.tables) if name not in ours.tables and _wanted(name, None, only)]
-    lacking = _lacking(ours, theirs, only)
+    standing = _standing(source)
+    lost = [name for name in sorted(theirs.tables) if name not in ours.tables and _wanted(name, None, only)]
+    gone = [name for name in lost if name not in standing]
+    lacking = {
+        name: columns for name, columns in _lacking(ours, theirs, only).items() if standing.get(name) != STAND_IN
+    }
     known = {one.name for one in read_types(live)}
     returning = {*gone, *begun_tables}
     staying = [name for name in theirs.tables if name in ours.tables and name not in returning]
@@ -48,9 +53,15 @@ def read_recovery(live: "Connection", source: "Connection", only: Collection[str
         begun_columns=tuple(read_columns(source, begun_columns)),
         references=tuple(read_references(source, returning, staying)),
         rows={str(name): _count(source, theirs.tables[name].relation) for name in gone},
-        beside=tuple(_beside(live, source, only)),
+        beside=(*_beside(live, source, only), *(f"table {name}, not whole there" for name in lost if name in standing)),
         keyless=tuple(_keyless(ours, theirs, (lacking, begun_columns))),
     )
+
+
+def _standing(source: "Connection") -> dict[Name, str]:
+    """Give the tables of a loaded snapshot that are not what they seem, by their mark."""
+    found = source.execute(_MARKED).fetchall()
+    return {Name(one[0], one[1]): one[3] for one in found if one[2] is None and one[3] in (PART, STAND_IN)}
 
 
 def _wanted(table: Name, column: str | None, only: Collection[str]) -> bool:

@@ -9,6 +9,7 @@ from ...errors import ConflictError, Interrupted, TargetError
 from ...ops import Execution, OpResult
 from ...postgres.manifest import LIMIT, read_manifest
 from ...postgres.names import quote
+from ...postgres.properties import Properties
 from ...postgres.restoring import RestoreDatabase
 from ...postgres.scratch import Mark
 from .contents import differing
@@ -29,13 +30,13 @@ def restore_database(target: "PostgresTarget", op: RestoreDatabase, execution: E
     host = host_of(target, op.host)
     end_earlier(target, host, execution)
     with maintenance(target, execution) as connection:
-        _drop_unfinished(connection, op)
+        drop_unfinished(connection, op.workshop, op.run)
         for statement in op.made:
             connection.execute(statement.encode())
         _fill(target, host, op, execution, connection)
     rows = _finish_contents(target, host, op, execution)
     with maintenance(target, execution) as connection:
-        lacking = _furnish(target, connection, op)
+        lacking = furnish(target, connection, op.workshop, op.properties)
         for statement in op.finishing():
             connection.execute(statement.encode())
         found = connection.execute(MARKED, (op.database,)).fetchone()
@@ -59,19 +60,19 @@ def maintenance(target: "PostgresTarget", execution: Execution) -> Iterator["Con
             ) from error
 
 
-def _drop_unfinished(connection: "Connection", op: RestoreDatabase) -> None:
-    """Drop what an earlier attempt left; raises `ConflictError` for a database that this run did not make."""
-    found = connection.execute(MARKED, (op.workshop,)).fetchone()
+def drop_unfinished(connection: "Connection", workshop: str, run: str) -> None:
+    """Drop what an earlier attempt of *run* left; raises `ConflictError` for a database that it did not make."""
+    found = connection.execute(MARKED, (workshop,)).fetchone()
     if found is None:
         return
     mark = Mark.parse(found[1])
     # Without a mark it was killed right after CREATE DATABASE: the name bears this run's id.
-    if (mark is None and found[1]) or (mark is not None and mark.run != op.run) or op.run not in op.workshop:
+    if (mark is None and found[1]) or (mark is not None and mark.run != run) or run not in workshop:
         raise ConflictError(
-            f"the database {op.workshop!r} is there, and this run did not make it: {found[1] or 'no comment'}",
+            f"the database {workshop!r} is there, and this run did not make it: {found[1] or 'no comment'}",
             advice="Look at it; drop it by hand, or restore into another name.",
         )
-    connection.execute(f"DROP DATABASE {quote(op.workshop)} WITH (FORCE)".encode())
+    connection.execute(f"DROP DATABASE {quote(workshop)} WITH (FORCE)".encode())
 
 
 def _fill(
@@ -134,12 +135,12 @@ def _teller(total: int, execution: Execution) -> Callable[[int], None]:
     return tell
 
 
-def _furnish(target: "PostgresTarget", connection: "Connection", op: RestoreDatabase) -> list[str]:
+def furnish(target: "PostgresTarget", connection: "Connection", database: str, properties: Properties) -> list[str]:
     """Set rights and settings; give the statements that the account may not send."""
     from psycopg import errors
 
     lacking = []
-    for statement in op.properties.furnish(op.workshop):
+    for statement in properties.furnish(database):
         try:
             connection.execute(statement.encode())
         except (errors.InsufficientPrivilege, errors.UndefinedObject) as error:

@@ -13,8 +13,9 @@ from ...postgres.manifest import Manifest
 from ...postgres.names import Name
 from ...postgres.objects import Objects
 from ...postgres.recovering import Recovery
+from ...snapshots.contents import Choice
 from ...values import Plain
-from ..base import Finding, PostgresReader, TargetSpec
+from ..base import Finding, PostgresReader, SnapshotReader, TargetSpec
 from ..settings import PostgresSettings, SqlSettings
 from ..sql import SqlProbe, SqlTarget
 from ..sql_lock import SqlLock
@@ -46,7 +47,13 @@ _CARRIERS: Final[Mapping[str, str]] = {
     "postgres.swap_back": "swapping_back:swap_back",
     "postgres.stale_sessions_end": "standby:stale_sessions_end",
     "postgres.database_drop": "dropping:drop_database",
+    "sql.take_snapshot": "snapshots:take_snapshot",
+    "sql.load_snapshot": "snapshot_loading:load_snapshot",
 }
+
+_COMMENT: Final = """
+    SELECT coalesce(pg_catalog.shobj_description(d.oid, 'pg_database'), '') AS comment FROM pg_catalog.pg_database d
+    WHERE d.datname = CAST(:name AS name)"""
 
 
 class PostgresTarget(SqlTarget):
@@ -128,7 +135,7 @@ class PostgresTarget(SqlTarget):
         return carrier(self, op, execution)
 
 
-class PostgresProbe(SqlProbe, PostgresReader):
+class PostgresProbe(SqlProbe, PostgresReader, SnapshotReader):
     """The reading side of PostgreSQL."""
 
     kinds: ClassVar[tuple[str, ...]] = ("postgres",)
@@ -214,6 +221,23 @@ class PostgresProbe(SqlProbe, PostgresReader):
         doing = asked(f"comparing {self.database} with {source}")
         with doing, closing(self._connect_to(self.database)) as live, closing(self._connect_to(source)) as other:
             return read_recovery(live, other, only)
+
+    def doomed(self, tables: Collection[str], columns: Collection[str]) -> Choice:
+        """Choose what a snapshot saves."""
+        from .doomed import read_doomed
+        from .saving import describe
+
+        doing = asked(f"looking at the tables of {self.database}")
+        with doing, closing(self._connect_to(self.database)) as live:
+            found = read_doomed(live, tables, columns)
+            if not found.choice.refused:
+                describe(live, found)  # what cannot be made again is refused before anything is written
+            return found.choice
+
+    def scratch_state(self, name: str) -> str | None:
+        """Read the mark on a database of the server."""
+        found = self.rows_in(self._maintenance, _COMMENT, {"name": name})
+        return next((row["comment"] for row in found), None)
 
     def manifest_losses(
         self, manifest: Manifest, sums: bytes, dump: Callable[[Name | None], Iterable[bytes]], *, depth: Depth

@@ -1,0 +1,99 @@
+"""`sql.snapshot_check`: whether a snapshot is whole, and of the database that it is to bring things back to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from typing import ClassVar
+
+from ...action import Change, Fact, Readers, Ref, evidence, identity
+from ...dataclass import dataclass
+from ...ops import OpResult
+from ...snapshots.manifest import strangers
+from ...targets.base import SnapshotReader
+from ...values import Plain, Secret
+from .servers import family_of
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedSnapshot:
+    """A snapshot as it was read to its end; *checksum* is its manifest's, which has those of all files."""
+
+    checksum: str = identity()
+    path: str = evidence()
+    database: str = evidence()
+    environment: str = evidence()
+    started: str = evidence()
+    rows: int = evidence()
+    bytes: int = evidence()
+    tables: tuple[str, ...] = evidence()
+    columns: tuple[str, ...] = evidence()
+    opened: bool = evidence()
+    problems: tuple[str, ...] = evidence()
+
+
+@dataclass(frozen=True, slots=True)
+class SqlSnapshotCheck(Fact[CheckedSnapshot]):
+    """
+    Read a snapshot to its end, and refuse one that is damaged, cut off, or of something else.
+
+    Every file is compared with the manifest, size and SHA-256, and every row is counted and added up. A snapshot of
+    another environment, another database or another server is refused, both sides shown. Of a sealed one whose key is
+    not given, the files are compared and the rows are not.
+    """
+
+    kind: ClassVar[str] = "sql.snapshot_check"
+    example: ClassVar[Mapping[str, Plain]] = {
+        "snapshot": "{{ steps.save.outputs.path }}",
+        "environment": "{{ env.name }}",
+    }
+    by_hand: ClassVar[str] = """
+- `cd <snapshot>; find . -type f -exec sha256sum {} +`, to compare with `files` in its manifest.json
+- `gzip -dc FILE | wc -l` of each file below `rows/`, to compare with `tables` there
+"""
+
+    snapshot: str = field(metadata={"help": "path of a snapshot's folder on this machine"})
+    server: Ref[SnapshotReader] = Ref("db")
+    environment: str = field(default="", metadata={"help": "of which it must be: {{ env.name }}; any unless given"})
+    unlock: Secret | None = field(
+        default=None, metadata={"help": "age's secret key, or the passphrase of gpg's where no agent has it"}
+    )
+
+    def __post_init__(self) -> None:
+        if not self.snapshot or self.snapshot.startswith("-"):
+            raise ValueError("snapshot: expected a path")
+
+    def probe(self, read: Readers) -> CheckedSnapshot:
+        """Read all of it."""
+        server = read[self.server]
+        found = server.saved(self.snapshot, self.unlock, rows=True)
+        told = found.manifest
+        strange = strangers(told, family_of(server), server.identity(), server.database, self.environment)
+        contents = found.contents.tables if found.contents else ()
+        return CheckedSnapshot(
+            checksum=found.sha256,
+            path=self.snapshot,
+            database=told.database,
+            environment=told.environment,
+            started=told.started,
+            rows=told.rows,
+            bytes=sum(file.size for file in told.files),
+            tables=tuple(one.name for one in contents if one.whole and not one.beside),
+            columns=tuple(f"{one.name}.{name}" for one in contents for name in one.doomed),
+            opened=found.contents is not None,
+            problems=(*strange, *found.problems),
+        )
+
+    def refusal(self, state: CheckedSnapshot) -> str | None:
+        """Refuse a snapshot with problems."""
+        return f"{state.path} is not to be relied on: {'; '.join(state.problems)}." if state.problems else None
+
+    def details(self, change: Change[CheckedSnapshot]) -> tuple[str, ...]:
+        """Say what it is."""
+        found = change.after
+        read = "every row read" if found.opened else "sealed: its files were compared, its rows were not read"
+        return (f"snapshot of {found.database}, {found.started}, {found.rows} rows, {read}",)
+
+    def outputs(self, after: CheckedSnapshot, results: Sequence[OpResult]) -> Mapping[str, Plain]:  # noqa: ARG002  # it only reads
+        """Give what it is, and which tables and columns it brings back."""
+        names = ("path", "database", "environment", "started", "rows", "bytes", "checksum")
+        lists = {"tables": list(after.tables), "columns": list(after.columns)}
+        return {**{name: getattr(after, name) for name in names}, **lists}

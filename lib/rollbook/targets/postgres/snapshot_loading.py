@@ -1,0 +1,102 @@
+"""Loads a snapshot into a database beside the live one, and compares it with what was saved."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from ...errors import Interrupted, TargetError
+from ...ops import Execution, Op, OpResult
+from ...snapshots.contents import SavedTable
+from ...snapshots.loading import LoadSnapshot
+from ..snapshots.folder import Rows, saved_rows, summed
+from .programs import claim
+from .recovery import run
+from .restore import MARKED, drop_unfinished, furnish, maintenance
+from .snapshots import rows_of
+from .wording import asked
+
+if TYPE_CHECKING:
+    from .session import Connection
+    from .target import PostgresTarget
+
+_TOGETHER = 1000
+
+
+def load_snapshot(target: "PostgresTarget", op: Op, execution: Execution) -> OpResult:
+    """
+    Carry out a `LoadSnapshot`: its mark says that it is complete. A half that this run left before is dropped.
+
+    Raises `TargetError` where what was loaded is not what was saved, and leaves it to be looked at.
+    """
+    if not isinstance(op, LoadSnapshot):
+        raise target.misplaced(op)
+    identity = target.secrets.value(op.identity) if op.identity else ""
+    with maintenance(target, execution) as connection:
+        drop_unfinished(connection, op.database, op.run)
+        run(connection, op.making())
+    with asked(f"loading {op.path}"), closing(target.connect(op.database)) as connection:
+        claim(connection, execution)
+        loader = _Loader(connection, op, execution, identity)
+        loader.load()
+        connection.commit()
+        loader.compare()
+        connection.rollback()
+        connection.autocommit = True
+        connection.execute("ANALYZE")
+    with maintenance(target, execution) as connection:
+        lacking = furnish(target, connection, op.database, op.properties) if op.properties else []
+        run(connection, [op.marking("scratch")])
+        found = connection.execute(MARKED, (op.database,)).fetchone()
+    rows = op.contents.rows
+    return OpResult({"rows": rows, "not_carried": lacking, "oid": found[0] if found else 0})
+
+
+class _Loader:
+    """Makes the tables and loads their rows, all in one transaction, then reads them again."""
+
+    def __init__(self, connection: "Connection", op: LoadSnapshot, execution: Execution, identity: str) -> None:
+        self._connection, self._op, self._execution, self._identity = connection, op, execution, identity
+        self._done = 0
+
+    def load(self) -> None:
+        """Make all of it."""
+        contents = self._op.contents
+        run(self._connection, contents.prepare)
+        for one in contents.tables:
+            run(self._connection, one.before)
+            if one.load:
+                self._copy(one, saved_rows(self._op.path, one, self._op.sealed, self._identity))
+            run(self._connection, one.after)
+        run(self._connection, contents.finish)
+
+    def _copy(self, one: SavedTable, rows: Iterator[bytes]) -> None:
+        with self._connection.cursor().copy(one.load.encode()) as copy:
+            while batch := list(islice(rows, _TOGETHER)):
+                copy.write(b"".join(batch))
+                self._done += len(batch)
+                self._tell()
+
+    def compare(self) -> None:
+        """Read the rows again. Raises `TargetError` for those that are not as they were saved."""
+        for one in self._op.contents.tables:
+            if not one.file:
+                continue
+            found = summed(self._reading(rows_of(self._connection, one)))
+            if (found.rows, found.sum) != (one.rows, one.sum):
+                raise TargetError(
+                    f"what was loaded into {one.name} is not what was saved: {found.rows} rows of {one.rows}, "
+                    f"with the sum {found.sum} and not {one.sum}",
+                    advice=f"{self._op.database} was left for you to look at. Check the snapshot: sql.snapshot_check.",
+                )
+
+    def _reading(self, rows: Rows) -> Iterator[bytes]:
+        for done, row in enumerate(rows):
+            if done % _TOGETHER == 0:
+                self._tell()
+            yield row
+
+    def _tell(self) -> None:
+        self._execution.progress(self._done, self._op.contents.rows, "rows")
+        if self._execution.stopping():
+            raise Interrupted(f"stopped while {self._op.database} was made; a resume makes it again")
