@@ -43,7 +43,7 @@ class SqlSnapshotLoad(Action[LoadedState]):
     On MariaDB that is a schema of the same server. Every row is read again there, counted and compared with what was
     saved. A snapshot that is damaged, or of another environment, database or server, is refused before anything is
     made. What a killed attempt left is dropped and made again. `sql.recover` takes the database as its `source`; a
-    table that the snapshot has only columns of is not taken for the table. `sql.drop_scratch` drops it, as does an undo.
+    table that the snapshot has only columns of is not taken for the table. `sql.drop_scratch` or an undo drops it.
     """
 
     kind: ClassVar[str] = "sql.snapshot_load"
