@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, CursorResult, Engine
 
     from ..mysql.catalog import Catalog
-    from .mysql.session import Connection as MysqlConnection
     from ..snapshots.manifest import ReadSnapshot
+    from .mysql.session import Connection as MysqlConnection
 
 _READS: Final = ("select", "with", "show", "explain", "describe", "values", "table", "pragma")
 _BATCH: Final = 1000
