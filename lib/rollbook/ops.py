@@ -399,16 +399,21 @@ class HttpCall(Op):
 
 @dataclass(frozen=True, slots=True)
 class Mail(Op):
-    """One mail through an smtp target."""
+    """One mail through an smtp target; *listed* is a CSV file whose column `email` has the recipients instead."""
 
     op: ClassVar[str] = "mail"
     target: str
     to: tuple[str, ...]
     subject: str
     text: str
+    listed: str = ""
+    approved_by: str = ""
 
     def render(self) -> tuple[str, ...]:
-        """Give recipients, subject and text."""
+        """Give recipients, subject and text; of a list its path."""
+        if self.listed:
+            to = f"everybody in {self.listed}, hidden from each other, as {self.approved_by} approved"
+            return (f"mail to {to}: {self.subject}", self.text)
         return (f"mail to {', '.join(self.to)}: {self.subject}", self.text)
 
 

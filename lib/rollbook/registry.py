@@ -67,6 +67,7 @@ BUILTINS: Final[Mapping[str, str]] = {
     "openedx.structures_restore": "rollbook.actions.openedx.structures_restore:StructuresRestore",
     "openedx.versions": "rollbook.actions.openedx.versions:VersionsFact",
     "package.version": "rollbook.actions.package.version:PackageVersion",
+    "postgres.affected_users": "rollbook.actions.postgres.affected_users:PostgresAffectedUsers",
     "postgres.backup": "rollbook.actions.postgres.backup:PostgresBackup",
     "postgres.backup_check": "rollbook.actions.postgres.backup_check:PostgresBackupCheck",
     "postgres.backup_list": "rollbook.actions.postgres.backup_list:PostgresBackupList",

@@ -47,6 +47,37 @@ def test_the_channel_decides_how_it_is_sent(target: str, extra: dict[str, object
     assert outputs == {"sent": True, "warning": ""}
 
 
+def test_a_list_is_mailed_where_somebody_approved_it() -> None:
+    """The mail names the list and who approved it, and no recipient."""
+    world = _world()
+
+    _send(world, target="mail", recipients="run/users.csv", approved_by="ada@desk")
+
+    assert world.targets["mail"].executed == [Mail("mail", (), "Restored", "All is well.", "run/users.csv", "ada@desk")]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"recipients": "users.csv"}, "unless somebody approved it"),
+        ({"recipients": "users.csv", "approved_by": " "}, "unless somebody approved it"),
+        ({"recipients": "users.csv", "approved_by": "ada", "to": ["a@example.org"]}, "either these or to"),
+    ],
+)
+def test_users_are_not_mailed_without_an_approval(given: dict[str, object], told: str) -> None:
+    """A list of people is no recipient of a step that nobody was asked about."""
+    with pytest.raises(SchemaError, match=told):
+        use("notify.send", text="x", target="mail", **given)
+
+
+def test_a_list_needs_a_channel_that_mails() -> None:
+    """A webhook is no mail: the plan refuses it."""
+    action = use("notify.send", text="x", target="hook", recipients="users.csv", approved_by="ada")
+
+    with pytest.raises(RefusedError, match="is no mail"):
+        action.probe(_world().read)
+
+
 def test_a_message_that_fails_is_a_warning() -> None:
     """The run goes on; outputs and step output tell that nobody was told."""
     world = _world()

@@ -1,9 +1,12 @@
 """Laws of smtp targets, against a small server on loopback."""
 
+import re
 import socketserver
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from email import message_from_bytes, policy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,6 +90,62 @@ def test_a_mail_arrives_as_written(pool: TargetPool, server: Any, execution: Any
     assert message["auto-submitted"] == "auto-generated"
     assert "zurück" in message.get_content()
     assert result.outputs == {"refused": ["b@refused.example"]}
+
+
+def listing(folder: Path, *addresses: str) -> Path:
+    """Write a list of recipients."""
+    path = folder / "users.csv"
+    path.write_text("".join(f"{line}\n" for line in ("email,user", *(f'"{one}",1' for one in addresses))))
+    return path
+
+
+def listed(path: Path) -> Mail:
+    return Mail("mail", (), "About what you wrote", "Please look.", str(path), "ada@desk")
+
+
+def test_a_list_is_mailed_in_parts_whose_recipients_are_hidden(
+    pool: TargetPool, server: Any, execution: Any, tmp_path: Path
+) -> None:
+    """Each address has one mail, none sees another, and those refused or no address at all are only counted."""
+    addresses = [f"m{number}@example.org" for number in range(70)]
+    path = listing(tmp_path, *addresses, "m1@example.org", "no address", "late@refused.example")
+
+    result = pool.execute(listed(path), execution)
+
+    received = server.RequestHandlerClass.received
+    assert [len(recipients) for recipients, _ in received] == [50, 20]
+    assert sorted(one for recipients, _ in received for one in recipients) == sorted(f"<{one}>" for one in addresses)
+    assert not any(re.search(rb"\bm\d+@", content) for _, content in received)
+    assert result.outputs == {"mailed": 70, "refused": [f"2 of 72 in {path}"]}
+
+
+def test_a_list_that_was_begun_goes_on_with_the_others(
+    pool: TargetPool, server: Any, execution: Any, tmp_path: Path
+) -> None:
+    """Who has the mail is noted beside the list, for its owner only, and is not written to again."""
+    path = listing(tmp_path, "a@example.org", "b@example.org")
+    pool.execute(listed(path), execution)
+    listing(tmp_path, "a@example.org", "b@example.org", "c@example.org")
+
+    again, nothing = pool.execute(listed(path), execution), pool.execute(listed(path), execution)
+
+    noted = tmp_path / "users.csv.sent"
+    assert [recipients for recipients, _ in server.RequestHandlerClass.received][1:] == [["<c@example.org>"]]
+    assert (again.outputs["mailed"], nothing.outputs["mailed"]) == (1, 0)
+    assert (noted.read_text().count("\n"), stat.S_IMODE(noted.stat().st_mode)) == (3, 0o600)
+
+
+@pytest.mark.parametrize("addresses", [(), ("nobody",), ("a@refused.example", "b@refused.example")])
+def test_a_list_that_reaches_nobody_is_an_error_without_an_address(
+    pool: TargetPool, execution: Any, tmp_path: Path, addresses: tuple[str, ...]
+) -> None:
+    """An empty list, one without addresses, and one that the server refuses whole, are told by their path."""
+    path = listing(tmp_path, *addresses)
+
+    with pytest.raises(TargetError, match=r"users\.csv") as caught:
+        pool.execute(listed(path), execution)
+
+    assert "refused.example" not in f"{caught.value}{caught.value.advice}"
 
 
 @pytest.mark.parametrize(

@@ -42,24 +42,33 @@ class SmtpTarget(BaseTarget[SmtpSettings]):
         """The server's host and port."""
         return f"{self.settings.host}:{self.settings.port or _PORTS[self.settings.tls]}"
 
-    def execute(self, op: Op, execution: Execution) -> OpResult:  # noqa: ARG002  # a mail takes no time of its own
+    def execute(self, op: Op, execution: Execution) -> OpResult:
         """Send one mail; recipients that the server refused are told in the outputs."""
         if not isinstance(op, Mail):
             raise self.misplaced(op)
-        message = self._message(op)
+        if op.listed:
+            from .mail_list import send_listed
+
+            return send_listed(self, op, execution)
+        if not op.to:
+            raise TargetError(f"{self.name}: a mail without recipients", advice="Name them in to:.")
+        message = self.message(op, ", ".join(op.to))
         with self.session() as session:
             refused = session.sendmail(self.settings.sender, list(op.to), message)
         return OpResult(outputs={"refused": sorted(refused)})
 
-    def _message(self, op: Mail) -> bytes:
+    def is_address(self, text: str) -> bool:
+        """Tell whether a mail can be sent to *text*, and to nobody besides."""
+        return _ADDRESS.fullmatch(text) is not None
+
+    def message(self, op: Mail, to: str) -> bytes:
+        """Write the mail as it goes over the wire, *to* in its head. Raises `TargetError` for what is no address."""
         from email.message import EmailMessage
         from email.policy import SMTP
         from email.utils import localtime, make_msgid
 
-        if not op.to:
-            raise TargetError(f"{self.name}: a mail without recipients", advice="Name them in to:.")
         for address in (self.settings.sender, *op.to):
-            if not _ADDRESS.fullmatch(address):
+            if not self.is_address(address):
                 raise TargetError(
                     f"{self.name}: {address!r} is no mail address", advice="Write it like name@example.org."
                 )
@@ -68,7 +77,7 @@ class SmtpTarget(BaseTarget[SmtpSettings]):
         # Seven bits, for not every server takes eight.
         message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
         message["From"] = self.settings.sender
-        message["To"] = ", ".join(op.to)
+        message["To"] = to
         message["Subject"] = self.redactor.text(op.subject)
         message["Date"] = localtime()
         message["Message-ID"] = make_msgid("rollbook", self.settings.sender.rpartition("@")[2])

@@ -28,6 +28,11 @@ CASES: list[tuple[str, Mapping[str, Any], str]] = [
     ("sql.recover", {"source": BACKUP, "folder": "{folder}/kept"}, "SELECT 1"),
     ("postgres.data_loss", {"against": BACKUP}, "DROP TABLE posts; INSERT INTO users (name) VALUES ('new')"),
     (
+        "postgres.affected_users",
+        {"users": {"table": "users", "email": "name"}, "tables": ["posts"], "path": "{folder}/users.csv"},
+        "SELECT 1",
+    ),
+    (
         "postgres.cures",
         {"backup": "/nowhere/none.dump", "tables": [{"table": "posts", "backup": 2, "live": None}]},
         "DROP TABLE posts",

@@ -23,6 +23,7 @@ vars:
   backup_folder: {folder}/backups
   migrate_command: [{python}, manage.py, migrate, --no-input]
   services: [web, worker]
+  users: {{table: shows_show, key: id, email: contact}}
   service_manager: supervisor
   maintenance_file: {folder}/maintenance
   logs: [{folder}/web.log]

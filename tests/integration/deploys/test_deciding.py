@@ -2,6 +2,7 @@
 
 import pytest
 
+from .conftest import Undisturbed
 from .desk import Desk
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
@@ -37,3 +38,13 @@ def test_both_cures_stand_in_plan_question_and_report(desk: Desk) -> None:
         assert "PROPOSED: go back: the deploy also made or changed constraint one_of_a_title" in told, told[-6000:]
         assert "put back brings back 2 tables with 2020 rows" in told
     assert "put back could lose" in asked[asked.rindex("The matrix says rollback") :]
+
+
+def test_those_whom_it_concerns_are_listed_and_not_mailed(undisturbed: Undisturbed) -> None:
+    """Going back leaves a list of addresses for its owner; what is journalled and told has its path and a count."""
+    listed = undisturbed.run.step("affected")
+
+    assert listed is not None
+    assert listed.status == "changed"
+    assert listed.outputs["path"].endswith("/affected-users.csv")
+    assert listed.outputs["untold"] == ["channels_channel", "channels_post"]

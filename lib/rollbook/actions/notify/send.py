@@ -68,6 +68,11 @@ class NotifySend(Action[NotifyState]):
     The target's kind decides, so that one runbook serves environments with different channels. A
     message that cannot be sent is told as a warning and the run goes on, unless it is `required`.
     After a crash it may be sent twice, which is better than asking a tired person about it.
+
+    `recipients` names a list of people's addresses, such as that of `postgres.affected_users`. It stays a file: no
+    address comes into plan, journal or report. Mails go out fifty recipients at a time, hidden from each other, and who
+    has one is noted beside the list, so that a resume goes on with the others. It takes `approved_by`, which a question
+    before it gives: users are never mailed because a run came to that step.
     """
 
     kind: ClassVar[str] = "notify.send"
@@ -84,6 +89,10 @@ class NotifySend(Action[NotifyState]):
     subject: str = ""
     target: Ref[ChannelReader] = Ref("channel")
     to: tuple[str, ...] = field(default=(), metadata={"help": "recipients, where the channel is mail"})
+    recipients: str = field(
+        default="", metadata={"help": "a CSV file with a column email: all of them are mailed, hidden from each other"}
+    )
+    approved_by: str = field(default="", metadata={"help": "who approved that, for recipients: the output by"})
     url: str | Secret = field(default="", metadata={"help": "for a webhook: its address, or a path below the target's"})
     body: Mapping[str, Plain] | None = field(default=None, metadata={"help": "for a webhook: its JSON, else {text: …}"})
     headers: Mapping[str, str | Secret] = field(default_factory=dict)
@@ -94,6 +103,12 @@ class NotifySend(Action[NotifyState]):
             raise ValueError("text: expected a message")
         if "\n" in self.subject or "\r" in self.subject:
             raise ValueError("subject: expected one line")
+        if self.recipients and not self.approved_by.strip():
+            raise ValueError(
+                "approved_by: users are not mailed unless somebody approved it: {{ steps.ASKED.outputs.by }}"
+            )
+        if self.recipients and self.to:
+            raise ValueError("recipients: expected either these or to")
 
     def subjects(self) -> frozenset[Subject]:
         """Name the channel."""
@@ -102,7 +117,12 @@ class NotifySend(Action[NotifyState]):
     def probe(self, read: Readers) -> NotifyState:
         """Look what kind of channel it is. Raises `RefusedError` when it is mail and nobody is named."""
         channel = read[self.target].kind
-        if channel == "smtp" and not self.to:
+        if self.recipients and channel != "smtp":
+            raise RefusedError(
+                f"The channel {self.target} is no mail, and recipients: are to be mailed.",
+                advice="Name a target of kind smtp, or leave recipients: out.",
+            )
+        if channel == "smtp" and not self.to and not self.recipients:
             raise RefusedError(
                 f"The channel {self.target} is mail, and the message names no recipients.",
                 advice="Give the step `to:` with addresses.",
@@ -121,7 +141,8 @@ class NotifySend(Action[NotifyState]):
         match new.channel:
             case "smtp":
                 subject = self.subject or self.text.strip().splitlines()[0][:78]
-                return (Notify(name, mail=Mail(name, self.to, subject, self.text), required=self.required),)
+                mail = Mail(name, self.to, subject, self.text, self.recipients, self.approved_by)
+                return (Notify(name, mail=mail, required=self.required),)
             case "apprise":
                 return (Notify(name, chat=ChatMessage(name, self.subject, self.text), required=self.required),)
         body = (

@@ -37,6 +37,7 @@ _CARRIERS: Final[Mapping[str, str]] = {
     "postgres.snapshot_dump": "dump:snapshot_dump",
     "postgres.carry_pass": "carrying:carry_pass",
     "postgres.export": "csv_export:export_csv",
+    "postgres.affected_users": "affected:affected_users",
     "postgres.tables_back": "recovery:tables_back",
     "postgres.columns_back": "recovery:columns_back",
     "postgres.settle_recovery": "settling:settle_recovery",
