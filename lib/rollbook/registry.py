@@ -30,6 +30,7 @@ BUILTINS: Final[Mapping[str, str]] = {
     "django.fits": "rollbook.actions.django.fits:DjangoFits",
     "django.manage": "rollbook.actions.django.manage:DjangoManage",
     "django.migrate": "rollbook.actions.django.migrate:DjangoMigrate",
+    "django.pending": "rollbook.actions.django.pending:DjangoPending",
     "django.showmigrations": "rollbook.actions.django.showmigrations:DjangoShowmigrations",
     "file.absent": "rollbook.actions.file.absent:FileAbsent",
     "file.contains": "rollbook.actions.file.contains:FileContains",

@@ -13,6 +13,22 @@ from .fake_site import FORTH, world
 FITS = {"tables": [], "columns": [], "required": [], "models": 4}
 LACKS = {"tables": ["channels_post"], "columns": ["a.b"], "required": [], "models": 4}
 
+DOOMED = {
+    "pending": ["one.0004"],
+    "operations": [
+        {"app": "one", "migration": "0004", "operation": "DeleteModel", "location": "/site/one/0004.py:7",
+         "deeds": [{"deed": "drop_table", "table": "one_thing"}]},
+        {"app": "one", "migration": "0004", "operation": "RunSQL", "location": "",
+         "deeds": [{"deed": "sql", "text": "UPDATE a SET b = 1; DO $$ x $$", "parameters": False}]},
+        {"app": "one", "migration": "0004", "operation": "AlterField", "location": "",
+         "deeds": [{"deed": "alter_column", "table": "a", "column": "c", "old": "varchar(9)", "new": "varchar(3)",
+                    "was_null": True, "null": False}]},
+    ],
+    "vendor": "postgresql",
+    "database": "site",
+}  # fmt: skip
+NONE_DOOMED = {"pending": [], "operations": [], "vendor": "mysql", "database": "site"}
+
 
 def _case(name: str, kind: str, arguments: dict[str, Plain], applied: int = 0, **given: Plain) -> Case:
     return Case(f"{kind}: {name}", kind, arguments, partial(world, FORTH[:applied], **given))
@@ -27,6 +43,9 @@ CASES = [
     _case("to the beginning", "django.migrate", {"app": "one", "to": "zero"}, 4),
     _case("pending", "django.showmigrations", {}, 3),
     _case("none pending", "django.showmigrations", {"app": "one"}, 5),
+    _case("some doomed", "django.pending", {}, answers=DOOMED),
+    _case("none pending", "django.pending", {"app": "one", "to": "0004"}, answers=NONE_DOOMED),
+    _case("files alone", "django.pending", {"files": ["/site/a.sql"], "dialect": "mysql"}, files=("/site/a.sql",)),
     _case("fits", "django.fits", {}, answers=FITS),
     _case("lacks", "django.fits", {"allow": ["a.*"]}, answers=LACKS),
     _case("well", "django.check", {"deploy": True, "databases": True, "tags": ["models"]}),

@@ -17,6 +17,8 @@ S = TypeVar("S")
 _MARK: Final = "@@rollbook@@"
 _SECONDS: Final = 300.0
 _TAIL: Final = 2000
+_NO_PROGRAM: Final = 127
+_ADVICE: Final = "Correct the names of app and migration, or mend the migrations of the code there."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +70,49 @@ class DjangoSite(Action[S]):
         Raises `CommandFailed` where the site does not start, `TargetError` where the script says `error`.
         """
         result = self.look(read, "shell", "-c", _script(script, {"database": self.database, **given}))
-        _, found, rest = result.stdout.partition(f"{_MARK}\n")
-        text, ended, _ = rest.partition(f"\n{_MARK}")
-        if not (found and ended):
-            name = read[self.target].name
-            tail = (result.stdout + result.stderr).strip()[-_TAIL:]
-            last = tail.splitlines()[-1] if tail else "it said nothing"
+        name = read[self.target].name
+        answer = _answer(result.stdout)
+        if answer is None:
+            said = (result.stdout + result.stderr).strip()[-_TAIL:]
+            last = said.splitlines()[-1] if said else "it said nothing"
             raise CommandFailed(
                 f"the site's {' '.join(self.argv('shell'))} on {name} does not answer: {last[:300]}",
                 exited=result.exited,
-                tail=tail,
-                advice="Run it there by hand with `check`; directory:, python:, settings: and environment: say how.",
+                tail=said,
+                advice=_advice(result, self.directory),
             )
-        answer: dict[str, Plain] = json.loads(text)
         if "error" in answer:
-            raise TargetError(
-                f"{read[self.target].name}: {answer['error']}",
-                advice="Correct the names of app and migration, or mend the migrations of the code there.",
-            )
+            raise TargetError(f"{name}: {answer['error']}", advice=str(answer.get("advice", _ADVICE)))
         return answer
+
+
+def _answer(printed: str) -> dict[str, Plain] | None:
+    """Find the answer among whatever else was printed; None where it is not whole."""
+    _, found, rest = printed.partition(f"{_MARK}\n")
+    text, ended, _ = rest.partition(f"\n{_MARK}")
+    if not (found and ended):
+        return None
+    try:
+        answer: dict[str, Plain] = json.loads(text)
+    except ValueError:  # something else wrote in between
+        return None
+    return answer
+
+
+def _advice(result: CommandResult, directory: str | None) -> str:
+    """Say what to correct, by what Python and Django say where they do not start."""
+    said = result.stdout + result.stderr
+    if result.exited == _NO_PROGRAM:
+        return "There is no such program there: python: (or manage:) names what starts manage.py."
+    if "can't open file" in said and "manage.py" in said:
+        return f"There is no manage.py in {directory or 'the folder that the command starts in'}: correct directory:."
+    if "import Django" in said or "No module named 'django'" in said:
+        return "That Python has no Django: name the one of the site's own environment in python:."
+    if "No module named" in said or "ImproperlyConfigured" in said:
+        return "Its settings do not load: correct settings:, directory: and environment:, and try `manage.py check`."
+    if _MARK in said:
+        return "Its answer was mixed with what else it prints: have the site print less when it starts, and try again."
+    return "Run it there by hand with `check`; directory:, python:, settings: and environment: say how."
 
 
 def _script(script: str, given: Mapping[str, Plain]) -> str:

@@ -1,0 +1,147 @@
+"""`django.pending`: what the pending migrations will do to tables, columns and rows."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
+from pathlib import PurePath
+from typing import ClassVar, Literal
+
+from ...action import Change, Fact, Readers, Subject, evidence, identity
+from ...dataclass import dataclass
+from ...errors import TargetError
+from ...migrations.deed import Deed
+from ...migrations.judging import Told, judge
+from ...migrations.operation import Effect, Operation
+from ...migrations.script import inside
+from ...migrations.table import table
+from ...ops import OpResult
+from ...schema import build, encode
+from ...values import Plain
+from .site import DjangoSite
+
+_LARGEST = 8_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class PendingState:
+    """The pending migrations, what each of their operations does, and in which database of which kind."""
+
+    pending: tuple[str, ...] = identity()
+    operations: tuple[Operation, ...] = identity()
+    vendor: str = evidence(default="")
+    name: str = evidence(default="")
+
+
+@dataclass(frozen=True, slots=True)
+class DjangoPending(DjangoSite[PendingState], Fact[PendingState]):
+    """
+    Read what the migrations that the database lacks will do to it, operation by operation, before anything is done.
+
+    Django itself is asked, in the environment of the code that will migrate: what it will drop, narrow, rename and
+    delete, by the names that tables and columns have in the database now. Tables between two models go with the field
+    or model that made them. What an operation does to Django's own idea of the models alone counts for nothing. SQL of
+    migrations, and of `files` on the target, is read statement by statement. Whatever cannot be read for certain (code
+    of `RunPython`, functions, SQL that is not understood) is *undetermined*: have it approved by name, with the output
+    `table`. What happens to rows is said of what is there now: tables that the migrations make themselves count for
+    nothing.
+    """
+
+    kind: ClassVar[str] = "django.pending"
+    example: ClassVar[Mapping[str, Plain]] = {
+        "directory": "/srv/forum/releases/next",
+        "python": "/srv/forum/.venv/bin/python",
+    }
+    by_hand: ClassVar[str] = """
+- `cd <directory> && <python> manage.py showmigrations --plan`, for each pending one `<python> manage.py sqlmigrate APP
+  NAME`, and look for DROP, ALTER … TYPE, NOT NULL, DELETE, UPDATE and TRUNCATE
+- read the file of each that runs Python
+"""
+    output_names: ClassVar[tuple[str, ...] | None] = (
+        "pending",
+        "operations",
+        "tables",
+        "columns",
+        "emptied",
+        "rewritten",
+        "narrowing",
+        "defaults",
+        "renamed",
+        "undetermined",
+        "destructive",
+        "table",
+        "vendor",
+        "name",
+    )
+
+    app: str = field(default="", metadata={"help": "only this app, and what its migrations lean on"})
+    to: str = field(default="", metadata={"help": "up to this migration of the app, or the beginning of its name"})
+    files: tuple[str, ...] = field(
+        default=(), metadata={"help": "files of SQL on the target, read after the migrations"}
+    )
+    dialect: Literal["", "postgresql", "mysql", "sqlite"] = field(
+        default="", metadata={"help": "of the files, where no site is to be asked: then only they are read"}
+    )
+
+    def __post_init__(self) -> None:
+        if self.to and not self.app:
+            raise ValueError("to: names a migration of an app, so app: is needed")
+        if self.dialect and not self.files:
+            raise ValueError("dialect: is that of files:, so these are needed")
+
+    def subjects(self) -> frozenset[Subject]:
+        """Name what is migrated: whatever code does it, it is one database."""
+        return frozenset({Subject(self.target.name, "migrations", self.database)})
+
+    def probe(self, read: Readers) -> PendingState:
+        """Ask the site, and read the files."""
+        if self.dialect:
+            return PendingState((), judge(self._in_files(read), self.dialect), self.dialect)
+        answer = self.ask(read, inside(), app=self.app, to=self.to, statements=False)
+        told: tuple[Told, ...] = build(tuple[Told, ...], answer["operations"])
+        vendor = str(answer["vendor"])
+        pending = tuple(str(one) for one in answer["pending"])
+        return PendingState(pending, judge((*told, *self._in_files(read)), vendor), vendor, str(answer["database"]))
+
+    def _in_files(self, read: Readers) -> Iterator[Told]:
+        host = read[self.target]
+        for path in self.files:
+            content = host.read_file(path, limit=_LARGEST)
+            if content is None:
+                raise TargetError(f"there is no file {path} on {host.name}", advice="Correct its path in files:.")
+            text = content.decode(errors="replace")
+            yield Told("", PurePath(path).name, "SQL", (Deed("sql", text=text),), path)
+
+    def outputs(self, after: PendingState, results: Sequence[OpResult]) -> Mapping[str, Plain]:  # noqa: ARG002  # it only reads
+        """Give the operations, and what they are about by what becomes of it."""
+        found = after.operations
+        return {
+            "pending": list(after.pending),
+            "operations": encode(found),
+            "tables": _names(found, "destroys_table"),
+            "columns": _names(found, "destroys_column"),
+            "emptied": _names(found, "deletes_rows"),
+            "rewritten": _names(found, "rewrites"),
+            "narrowing": [encode(part) for one in found for part in one.narrowing],
+            "defaults": {name: value for one in found for name, value in one.defaults},
+            "renamed": {old: new for one in found for old, new in one.renamed},
+            "undetermined": list(table(one for one in found if one.undetermined)),
+            "destructive": any(one.destructive for one in found),
+            "table": "\n".join(table(found)),
+            "vendor": after.vendor,
+            "name": after.name,
+        }
+
+    def details(self, change: Change[PendingState]) -> tuple[str, ...]:
+        """Show the operations that are not harmless."""
+        after = change.after
+        harmless = sum(one.effect == "harmless" for one in after.operations)
+        where = f" of {after.name}" if after.name else ""
+        head = (
+            f"{len(after.pending)} migrations{where} are pending"
+            if after.pending
+            else f"no migration{where} is pending"
+        )
+        return (head, *table(after.operations), *((f"{harmless} operations are harmless",) if harmless else ()))
+
+
+def _names(operations: Sequence[Operation], effect: Effect) -> list[str]:
+    return sorted({name for one in operations if one.effect == effect for name in one.things})

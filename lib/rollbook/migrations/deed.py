@@ -1,0 +1,46 @@
+"""What one part of a migration does to the database: the words in which Django's operations and SQL are both told."""
+
+from typing import Literal
+
+from ..dataclass import dataclass
+from ..values import Plain
+
+DeedKind = Literal[
+    "create_table",
+    "drop_table",
+    "rename_table",
+    "add_column",
+    "drop_column",
+    "rename_column",
+    "alter_column",
+    "delete_rows",
+    "rewrite",
+    "sql",
+    "unknown",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """
+    One thing done to a table, as it is called at that point.
+
+    *old* and *new* are types as the database writes them, empty where they are not known or stay; *null* says whether
+    the column may be NULL afterwards. *default* is what a row has where nobody filled the column in. *open* says that
+    more may go with it than is named. *text* is SQL that is still to be read.
+    """
+
+    deed: DeedKind
+    table: str = ""
+    column: str = ""
+    to: str = ""
+    old: str = ""
+    new: str = ""
+    was_null: bool | None = None
+    null: bool | None = None
+    default: Plain = None
+    text: str = ""
+    parameters: bool = False
+    why: str = ""
+    open: bool = False
+    location: str = ""

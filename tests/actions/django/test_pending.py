@@ -1,0 +1,242 @@
+"""What pending migrations do is told by Django itself, in real sites on real servers."""
+
+import fcntl
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rollbook.demo.forum.environment import make_environment
+from rollbook.errors import TargetError
+from rollbook.targets import Redactor, SecretStore, TargetPool
+from rollbook.targets.base import TargetSpec
+
+from ..conftest import Machine
+from .conftest import PYTHON
+from .evolving import Evolving, environment_of
+from .shapes import NEEDS, PERSON, SHAPES, Shape, model, text
+
+APPS = ("people", *(shape.app for shape in SHAPES))
+
+
+@pytest.fixture
+def machine_here() -> Iterator[Machine]:
+    redactor = Redactor()
+    pool = TargetPool({"local": TargetSpec("local", "local")}, SecretStore({}, redactor), redactor)
+    yield Machine(pool)
+    pool.close()
+
+
+def evolved(folder: Path, url: str, machine: Machine, python: str = PYTHON) -> Evolving:
+    """Give the project with every shape, migrated to the point before."""
+    site = Evolving(folder, environment_of(url), machine, python)
+    site.write(*APPS)
+    site.migration("people", "0001_initial", PERSON)
+    for shape in SHAPES:
+        site.migration(shape.app, "0001_initial", shape.before, needs=NEEDS)
+    site.migrate("-v", "0")
+    for shape in SHAPES:
+        for number, operations in enumerate(shape.after, 2):
+            site.migration(shape.app, f"{number:04}_next", operations, code=shape.code)
+    return site
+
+
+def found(outputs: Mapping[str, Any], app: str) -> tuple[Any, ...]:
+    told = (one for one in outputs["operations"] if one["app"] == app)
+    return tuple((one["effect"], tuple(one["tables"]), tuple(one["columns"])) for one in told)
+
+
+def on(engine: str) -> tuple[Shape, ...]:
+    """Give the shapes that an engine tells alike; SQLite writes most types in one way."""
+    return tuple(shape for shape in SHAPES if engine in shape.only)
+
+
+def told(shapes: tuple[Shape, ...]) -> dict[str, Any]:
+    return {shape.app: shape.effects for shape in shapes}
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("database", ["sqlite", "mariadb", "postgres"])
+def test_every_shape_is_told_for_what_it_is(
+    request: pytest.FixtureRequest, tmp_path: Path, machine_here: Machine, database: str
+) -> None:
+    """Each operation has its effect, with tables and columns as the database names them now."""
+    url = request.getfixturevalue(f"{database}_url")
+    site = evolved(tmp_path / "site", url, machine_here)
+
+    outputs = site.pending()
+
+    shapes = on(site.environment["SITE_ENGINE"])
+    assert {shape.app: found(outputs, shape.app) for shape in shapes} == told(shapes)
+
+
+@pytest.mark.parametrize("version", ["3.2", "4.2"])
+def test_older_djangos_tell_the_same(
+    request: pytest.FixtureRequest, tmp_path: Path, machine_here: Machine, sqlite_url: str, version: str
+) -> None:
+    """The script that is sent runs on every Django from 3.2 on."""
+    if version == "3.2" and sys.version_info >= (3, 12):
+        pytest.skip("Django 3.2 does not run on this Python")
+    folder = request.config.cache.mkdir(f"django-{version}")
+    requirements = tmp_path / "requirements"
+    requirements.write_text(f"Django~={version}.0\n")
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        make_environment(folder / "environment", requirements)
+    site = evolved(tmp_path / "site", sqlite_url, machine_here, str(folder / "environment" / "bin" / "python"))
+
+    outputs = site.pending()
+
+    assert {shape.app: found(outputs, shape.app) for shape in on("sqlite3")} == told(on("sqlite3"))
+
+
+@pytest.fixture
+def small(tmp_path: Path, machine_here: Machine, sqlite_url: str) -> Evolving:
+    """Give a project with one app, a model of which is to go."""
+    site = Evolving(tmp_path / "site", environment_of(sqlite_url), machine_here, PYTHON)
+    site.write("shop")
+    site.migration("shop", "0001_initial", model("Basket", text("owner")) + model("Item", text("name")))
+    site.migrate("-v", "0")
+    site.migration("shop", "0002_gone", 'migrations.DeleteModel("Basket"),')
+    return site
+
+
+def test_outputs_name_what_is_doomed(small: Evolving) -> None:
+    """Doomed tables and columns are lists of names, and the table that people agree to has each operation on a line."""
+    path = small.migration(
+        "shop",
+        "0003_code",
+        'migrations.RunPython(tidy),\nmigrations.RemoveField("item", "name"),',
+        code="def tidy(apps, schema_editor):\n    pass\n",
+    )
+
+    outputs = small.pending()
+
+    assert outputs["pending"] == ["shop.0002_gone", "shop.0003_code"]
+    assert (outputs["tables"], outputs["columns"]) == (["shop_basket"], ["shop_item.name"])
+    assert outputs["defaults"] == {"shop_item.name": ""}
+    assert outputs["destructive"] is True
+    [undetermined] = outputs["undetermined"]
+    assert "tidy() runs" in undetermined
+    assert f"{path}:3" in undetermined
+    assert len(outputs["table"].splitlines()) == 3
+
+
+def test_an_operation_is_found_by_its_line(small: Evolving) -> None:
+    """The location of an operation is the line of the migration's file on which it stands."""
+    [operation] = small.pending()["operations"]
+
+    path, _, line = operation["location"].rpartition(":")
+    assert "DeleteModel" in Path(path).read_text().splitlines()[int(line) - 1]
+
+
+def test_nothing_pending_is_told(small: Evolving) -> None:
+    """A database that has all migrations loses nothing."""
+    small.migrate("-v", "0")
+
+    outputs = small.pending()
+
+    assert (outputs["pending"], outputs["operations"], outputs["destructive"], outputs["table"]) == ([], [], False, "")
+
+
+def test_only_what_leads_to_the_target_is_told(small: Evolving) -> None:
+    """With app and to, later migrations are left out; a target that lies behind is an error."""
+    small.migration("shop", "0003_more", 'migrations.DeleteModel("Item"),')
+
+    outputs = small.pending(app="shop", to="0002")
+
+    assert outputs["tables"] == ["shop_basket"]
+    small.migrate("shop", "0003", "-v", "0")
+    with pytest.raises(TargetError, match="nothing of it is pending"):
+        small.pending(app="shop", to="0002")
+
+
+def test_a_site_that_prints_much_answers_all_the_same(small: Evolving) -> None:
+    """What settings print, with or without an end of line, does not hide the answer."""
+    small.write("shop", more='print("{}\\n@@rollbook", end="")')
+
+    assert small.pending()["tables"] == ["shop_basket"]
+
+
+def test_models_that_the_database_does_not_hold_count_for_nothing(small: Evolving) -> None:
+    """A router that keeps an app out of a database, an unmanaged model and a swapped one lose nothing there."""
+    router = (
+        "class Router:\n    def allow_migrate(self, db, app_label, **hints):\n        return app_label != 'shop'\n"
+        "DATABASE_ROUTERS = [Router()]\nSHOP_PERSON = 'shop.Other'"
+    )
+    small.write("shop", "side", more=router)
+    small.migration(
+        "side",
+        "0001_initial",
+        model("Swapped", options='"swappable": "SHOP_PERSON"') + model("Foreign", options='"managed": False'),
+    )
+    small.migrate("-v", "0")
+    small.migration("side", "0002_gone", 'migrations.DeleteModel("Foreign"),\nmigrations.DeleteModel("Swapped"),')
+    small.migration("shop", "0003_sql", 'migrations.RunSQL("DROP TABLE shop_item"),')
+
+    outputs = small.pending()
+
+    assert (outputs["tables"], outputs["destructive"]) == ([], False)
+
+
+def test_another_database_of_the_site_has_its_own_pending_migrations(small: Evolving, tmp_path: Path) -> None:
+    """The alias decides which database is asked."""
+    small.migrate("-v", "0")
+    other = f"DATABASES['other'] = {{**DATABASES['default'], 'NAME': {str(tmp_path / 'other.sqlite3')!r}}}"
+    small.write("shop", more=other)
+
+    assert small.pending()["pending"] == []
+    assert small.pending(database="other")["pending"][0] == "contenttypes.0001_initial"
+    with pytest.raises(TargetError, match="third"):
+        small.pending(database="third")
+
+
+def test_files_of_sql_are_read_as_migrations_are(small: Evolving, tmp_path: Path) -> None:
+    """A file on the target is read after the migrations, and alone where its dialect is given."""
+    path = tmp_path / "tidy.sql"
+    path.write_text("DELETE FROM shop_item WHERE name = 'x';\n-- DROP TABLE shop_item;\nDROP TABLE shop_basket;\n")
+
+    outputs = small.pending(files=[str(path)])
+    alone = small.pending(files=[str(path)], dialect="mysql")
+
+    assert (outputs["tables"], outputs["emptied"]) == (["shop_basket"], ["shop_item"])
+    assert (alone["tables"], alone["emptied"], alone["pending"]) == (["shop_basket"], ["shop_item"], [])
+    with pytest.raises(TargetError, match="no file"):
+        small.pending(files=["/nowhere.sql"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "advice"),
+    [
+        ({"directory": "/tmp"}, "manage.py", "no manage.py in /tmp"),
+        ({"python": "/nowhere/python"}, "does not answer", "no such program"),
+        ({"settings": "wrong.settings"}, "No module named 'wrong'", "settings do not load"),
+        ({"app": "nothing"}, "no app 'nothing'", "Correct the names"),
+    ],
+)
+def test_a_site_that_does_not_start_is_told(
+    small: Evolving, arguments: dict[str, str], message: str, advice: str
+) -> None:
+    """What is wrong is named, with what to correct."""
+    with pytest.raises(TargetError, match=message) as caught:
+        small.pending(**arguments)
+
+    assert advice in caught.value.advice
+
+
+@pytest.mark.server
+def test_a_site_without_its_database_is_told(
+    tmp_path: Path, machine_here: Machine, mariadb_url: str, postgres_url: str
+) -> None:
+    """A server that does not answer, or has no such database, is told in one line with what to do."""
+    for url in (mariadb_url, postgres_url):
+        environment = {**environment_of(url), "SITE_NAME": "not_there"}
+        site = Evolving(tmp_path / environment["SITE_ENGINE"], environment, machine_here, PYTHON)
+        site.write("shop")
+
+        with pytest.raises(TargetError, match=r"does not reach its database: .*not_there") as caught:
+            site.pending()
+
+        assert "Is it up" in caught.value.advice
