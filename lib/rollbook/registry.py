@@ -91,6 +91,7 @@ BUILTINS: Final[Mapping[str, str]] = {
     "postgres.swap": "rollbook.actions.postgres.swap:PostgresSwap",
     "shell.run": "rollbook.actions.shell.run:ShellRun",
     "sql.drop_scratch": "rollbook.actions.sql.drop_scratch:SqlDropScratch",
+    "sql.at_risk": "rollbook.actions.sql.at_risk:AtRisk",
     "sql.recover": "rollbook.actions.sql.recover:Recover",
     "sql.snapshot": "rollbook.actions.sql.snapshot:SqlSnapshot",
     "sql.snapshot_check": "rollbook.actions.sql.snapshot_check:SqlSnapshotCheck",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from pathlib import PurePath
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 from ...action import Change, Fact, Readers, Subject, evidence, identity
 from ...dataclass import dataclass
@@ -18,7 +18,8 @@ from ...schema import build, encode
 from ...values import Plain
 from .site import DjangoSite
 
-_LARGEST = 8_000_000
+_LARGEST: Final = 8_000_000
+_ROWS: Final = ("deletes_rows", "rewrites")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +119,8 @@ class DjangoPending(DjangoSite[PendingState], Fact[PendingState]):
             "operations": encode(found),
             "tables": _names(found, "destroys_table"),
             "columns": _names(found, "destroys_column"),
-            "emptied": _names(found, "deletes_rows"),
-            "rewritten": _names(found, "rewrites"),
+            "emptied": sorted({name for one in found if one.effect in _ROWS for name in one.tables}),
+            "rewritten": sorted({name for one in found if one.effect == "rewrites" for name in one.columns}),
             "narrowing": [encode(part) for one in found for part in one.narrowing],
             "defaults": {name: value for one in found for name, value in one.defaults},
             "renamed": {old: new for one in found for old, new in one.renamed},
