@@ -1,5 +1,7 @@
 """The SQL that finds rows which want the same unique value, and says which of them loses."""
 
+from collections.abc import Sequence
+
 from .catalog import Unique
 from .conflict import Side
 from .names import listed, quote
@@ -8,9 +10,9 @@ from .staging import STATE, THERE, Stage
 
 def adopt_clashing(stage: Stage, unique: Unique) -> str:
     """Stage the table's rows that hold a unique value which a staged row wants."""
-    wanted = _keyed(stage, unique, stage.name, THERE if stage.chunk else f"{THERE} AND {STATE} = 'L'")
-    held = _keyed(stage, unique, stage.table.relation, "true")
-    same = _same(unique, "w", "h")
+    wanted = keyed(stage.key, unique, stage.name, THERE if stage.chunk else f"{THERE} AND {STATE} = 'L'")
+    held = keyed(stage.key, unique, stage.table.relation, "true")
+    same = agree(unique, "w", "h")
     found = f"(SELECT {listed(stage.key, 'h')} FROM ({wanted}) w JOIN ({held}) h ON {same})"
     on = " AND ".join(f"t.{quote(name)} = f.{quote(name)}" for name in stage.key)
     return stage.adopt(f"JOIN {found} f ON {on}", "true")
@@ -25,8 +27,8 @@ def losers(stage: Stage, unique: Unique, side: Side) -> str:
     """
     order = ", ".join(f'{quote(name)}::text COLLATE "C"' for name in stage.key)
     first = f"({STATE} = 'L') DESC" if side == "live" else f"({STATE} = 'L')"
-    rows = _keyed(
-        stage, unique, stage.name, THERE, more=f"{STATE}, {stage.shown('stage_' + str(stage.table.oid))} AS shown"
+    rows = keyed(
+        stage.key, unique, stage.name, THERE, more=f"{STATE}, {stage.shown('stage_' + str(stage.table.oid))} AS shown"
     )
     parts = ", ".join(_parts(unique))
     return (
@@ -42,11 +44,11 @@ def losers(stage: Stage, unique: Unique, side: Side) -> str:
 
 def _doubles(stage: Stage, unique: Unique) -> str:
     parts = ", ".join(_parts(unique))
-    rows = _keyed(stage, unique, stage.name, THERE)
+    rows = keyed(stage.key, unique, stage.name, THERE)
     return f"SELECT {parts} FROM ({rows}) d GROUP BY {parts} HAVING count(*) > 1"
 
 
-def _keyed(stage: Stage, unique: Unique, relation: str, where: str, *, more: str = "") -> str:
+def keyed(key: Sequence[str], unique: Unique, relation: str, where: str, *, more: str = "") -> str:
     """Give keys and the unique's values, those that are NULL left out, as they clash with nothing."""
     parts = ", ".join(f"{text} AS {name}" for name, text in zip(_parts(unique), unique.expressions, strict=True))
     conditions = [where]
@@ -54,11 +56,12 @@ def _keyed(stage: Stage, unique: Unique, relation: str, where: str, *, more: str
         conditions.append(f"({unique.predicate})")
     if unique.nulls_distinct:
         conditions += [f"({text}) IS NOT NULL" for text in unique.expressions]
-    columns = ", ".join(part for part in (listed(stage.key), parts, more) if part)
+    columns = ", ".join(part for part in (listed(key), parts, more) if part)
     return f"SELECT {columns} FROM {relation} WHERE {' AND '.join(conditions)}"
 
 
-def _same(unique: Unique, left: str, right: str) -> str:
+def agree(unique: Unique, left: str, right: str) -> str:
+    """Say that two aliases of what `keyed` gives have the same unique value."""
     operator = "=" if unique.nulls_distinct else "IS NOT DISTINCT FROM"
     return " AND ".join(f"{left}.{name} {operator} {right}.{name}" for name in _parts(unique))
 

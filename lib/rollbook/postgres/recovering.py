@@ -1,14 +1,14 @@
 """What is to be recovered from a database that still has it, and the ops that bring it back and take it out again."""
 
 from collections.abc import Iterator, Mapping
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Final
 
 from ..dataclass import dataclass
 from ..ops import Op
+from ..recovering import ParentsGone
 from .definition import ColumnDefinition, Definition, Reference, TypeDefinition
 from .names import Name, literal, quote
-
-ParentsGone = Literal["stop", "settle"]
+from .refilling import CellRefill, RowRefill
 
 _MARK: Final = "rollbook {run} recovering"
 
@@ -30,6 +30,7 @@ class Recovery:
     What a source has and live lacks, and what is marked as being brought back, with how each of it is made.
 
     *rows* counts the source's rows of missing tables, *beside* names what live lacks and no recovery brings back.
+    *row_refills* and *cell_refills* are there, but lack rows or cells that they can take.
     """
 
     types: tuple[TypeDefinition, ...]
@@ -40,7 +41,9 @@ class Recovery:
     references: tuple[Reference, ...]
     rows: Mapping[str, int]
     beside: tuple[str, ...]
-    keyless: tuple[str, ...]  # columns of tables in which no key tells the rows apart
+    keyless: tuple[str, ...]  # tables and columns that are to be filled, where no key tells the rows apart
+    row_refills: tuple[RowRefill, ...] = ()
+    cell_refills: tuple[CellRefill, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..postgres.names import Name
     from ..postgres.objects import Objects
     from ..postgres.recovering import Recovery
+    from ..recovering import Asked
     from ..snapshots.contents import Choice
     from ..snapshots.manifest import ReadSnapshot
 
@@ -263,11 +264,11 @@ class PostgresReader(SqlReader, Protocol):
         Tables in the order of their names. Raises `Unreachable` or `TargetError`.
         """
 
-    def recovery(self, source: str, only: Collection[str]) -> "Recovery":
+    def recovery(self, wanted: "Asked") -> "Recovery":
         """
-        Read what the database *source* of the server has and live lacks: tables, columns, and how each is made.
+        Read what a source beside live has and live lacks: tables, columns, and how each is made.
 
-        *only* are patterns of tables and of table.column; without one, all. Raises `Unreachable` or `TargetError`.
+        Raises `Unreachable`, `TargetError`, or `RefusedError` where nothing tells what to fill.
         """
 
     def manifest_losses(

@@ -26,6 +26,16 @@ CASES: list[tuple[str, Mapping[str, Any], str]] = [
     ),
     ("sql.recover", {"source": BACKUP, "folder": "{folder}/kept"}, "DROP TABLE posts"),
     ("sql.recover", {"source": BACKUP, "folder": "{folder}/kept"}, "SELECT 1"),
+    (
+        "sql.recover",
+        {
+            "source": BACKUP,
+            "folder": "{folder}/kept",
+            "only": ["users.*", "posts"],
+            "existing": "fill",
+        },
+        "DELETE FROM posts; UPDATE users SET nick = 'n', name = NULL",
+    ),
     ("postgres.data_loss", {"against": BACKUP}, "DROP TABLE posts; INSERT INTO users (name) VALUES ('new')"),
     (
         "postgres.affected_users",

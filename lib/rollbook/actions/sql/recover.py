@@ -8,19 +8,22 @@ from ...action import Action, Change, Readers, Ref, Reverse, Subject, Undo, Verd
 from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...ops import Op, OpResult
-from ...postgres.recovering import ColumnsBack, ParentsGone, Recovery, RecoveryOut, SettleRecovery, TablesBack
+from ...postgres.recovering import ColumnsBack, Recovery, RecoveryOut, SettleRecovery, TablesBack
+from ...postgres.refilling import CellsRefilled, RefillOut, RowsRefilled
 from ...postgres.scratch import subject_names
+from ...recovering import Asked, Existing, ParentsGone
 from ...targets.base import PostgresReader
 from ...values import RUN_ID, Plain
 
 
 @dataclass(frozen=True, slots=True)
 class RecoverState:
-    """Tables and columns that the source has and live lacks, and those that are back and not settled yet."""
+    """Tables and columns that live lacks, those that are back and not settled yet, and those that are there to fill."""
 
     tables: tuple[str, ...]
     columns: tuple[str, ...]
     begun: tuple[str, ...]
+    fill: tuple[str, ...]
     found: Recovery = evidence()
 
 
@@ -38,6 +41,11 @@ class Recover(Action[RecoverState]):
     Rows whose parent was deleted meanwhile stop it (`parents_gone: stop`) or are settled (`settle`): they lose their
     reference where the column allows it, else they are left out, and a file shows them as they were. Twice changes
     nothing. The undo takes out exactly what it put in, and is refused where somebody has written into that.
+
+    A migration that was taken back leaves its tables empty and its columns with a default. With `existing: fill` the
+    tables and columns that `only` names are filled as well: rows whose key is not there come back with their ids, and
+    cells that still hold NULL, the column's default, or what `left` says of them. Rows and cells that somebody wrote
+    since, and rows of which a unique value is taken, are left alone and exported.
     """
 
     kind: ClassVar[str] = "sql.recover"
@@ -58,12 +66,20 @@ class Recover(Action[RecoverState]):
     folder: str = field(metadata={"help": "a folder on this machine for what is left out: {{ run.folder }}/recovered"})
     only: tuple[str, ...] = field(default=(), metadata={"help": "patterns of tables, or of table.column; else all"})
     parents_gone: ParentsGone = "stop"
+    existing: Existing = field(
+        default="leave", metadata={"help": "fill: put missing rows and cells of what only: names back, too"}
+    )
+    left: Mapping[str, str | None] = field(
+        default_factory=dict, metadata={"help": "what a column's cells hold that nobody wrote, by table.column"}
+    )
     server: Ref[PostgresReader] = Ref("db")
     run: str = field(default=str(RUN_ID), metadata={"help": "the run's id, which marks what is being brought back"})
 
     def __post_init__(self) -> None:
         if not self.source:
             raise ValueError("source: expected the name of a database")
+        if self.existing == "fill" and not self.only:
+            raise ValueError("only: expected the tables and columns to fill; rows that users deleted would come back")
 
     def subjects(self) -> frozenset[Subject]:
         """Name the live database's tables, and the source."""
@@ -76,11 +92,11 @@ class Recover(Action[RecoverState]):
         server = read[self.server]
         if self.source == server.database:
             raise RefusedError("the source is the live database itself.", advice="Name the restored one in source:.")
-        found = server.recovery(self.source, self.only)
+        found = server.recovery(Asked(self.source, self.only, self.existing, self.left, self.parents_gone))
         if found.keyless:
             raise RefusedError(
-                f"no key tells the rows of these columns' tables apart: {', '.join(found.keyless)}.",
-                advice="Name what else to recover in only:, and bring these columns back by hand.",
+                f"no key tells the rows of these tables apart: {', '.join(found.keyless)}.",
+                advice="Name what else to recover in only:, and bring these back by hand.",
             )
         return RecoverState(
             tables=tuple(str(one.name) for one in found.tables),
@@ -88,20 +104,26 @@ class Recover(Action[RecoverState]):
             begun=tuple(
                 sorted([*(str(one.name) for one in found.begun_tables), *(str(one) for one in found.begun_columns)])
             ),
+            fill=tuple(str(one) for one in (*found.row_refills, *found.cell_refills)),
             found=found,
         )
 
     def desired(self, before: RecoverState) -> RecoverState:
         """Want all of it back, and settled."""
-        return replace(before, tables=(), columns=(), begun=())
+        return replace(before, tables=(), columns=(), begun=(), fill=())
 
     def ops(self, old: RecoverState, new: RecoverState) -> tuple[Op, ...]:
         """Bring back what is missing, or take out what is not to be there."""
+        if new.tables or new.columns or new.fill:
+            return tuple(self._away(old, new))
+        return tuple(self._back(old.found)) if old.tables or old.columns or old.begun or old.fill else ()
+
+    def _away(self, old: RecoverState, new: RecoverState) -> Iterator[Op]:
+        found = new.found
+        if new.fill and not old.fill:
+            yield RefillOut(self.server.name, self.source, found.row_refills, found.cell_refills, self.folder)
         if (new.tables or new.columns) and not (old.tables or old.columns or old.begun):
-            return (self._out(new),)
-        if new.tables or new.columns or not (old.tables or old.columns or old.begun):
-            return ()
-        return tuple(self._back(old.found))
+            yield self._out(new)
 
     def _back(self, found: Recovery) -> Iterator[Op]:
         name = self.server.name
@@ -109,9 +131,14 @@ class Recover(Action[RecoverState]):
             yield TablesBack(name, self.source, found.types, found.tables, self.parents_gone, self.folder, self.run)
         for table in dict.fromkeys(one.table for one in found.columns):
             yield ColumnsBack(name, tuple(one for one in found.columns if one.table == table), self.run)
+        if found.row_refills:
+            yield RowsRefilled(name, self.source, found.row_refills, self.parents_gone, self.folder)
         tables = sorted((*found.tables, *found.begun_tables), key=lambda one: one.name)
         columns = sorted((*found.columns, *found.begun_columns), key=lambda one: (one.table, one.name))
-        yield SettleRecovery(name, self.source, tuple(tables), tuple(columns), found.references, self.folder)
+        if tables or columns:
+            yield SettleRecovery(name, self.source, tuple(tables), tuple(columns), found.references, self.folder)
+        if found.cell_refills:
+            yield CellsRefilled(name, self.source, found.cell_refills, self.folder)
 
     def _out(self, goal: RecoverState) -> Op:
         found = goal.found
@@ -132,7 +159,8 @@ class Recover(Action[RecoverState]):
         """Sort it."""
         if not change.ops:
             return "noop"
-        return "create" if change.before.tables or change.before.columns or change.before.begun else "delete"
+        before = change.before
+        return "create" if before.tables or before.columns or before.begun or before.fill else "delete"
 
     def details(self, change: Change[RecoverState]) -> tuple[str, ...]:
         """Show what comes back, and what live lacks besides."""
@@ -140,6 +168,8 @@ class Recover(Action[RecoverState]):
         lines = [f"{one.name}: {found.rows.get(str(one.name), 0)} rows" for one in found.tables]
         lines += [f"{one}: column of a table that stays" for one in found.columns]
         lines += [f"{name}: begun, to be settled" for name in change.before.begun]
+        lines += [f"{one}: the rows that it lacks, of {found.rows.get(str(one), 0)}" for one in found.row_refills]
+        lines += [f"{one}: cells that are {one.left}" for one in found.cell_refills]
         beside = [f"not brought back: {name}" for name in found.beside]
         return (*(lines or ["live lacks nothing of it"]), *beside)
 
@@ -147,7 +177,7 @@ class Recover(Action[RecoverState]):
         """Give what was loaded and filled, what was kept, and the files."""
         given: dict[str, Plain] = {"rows": 0, "cells": 0, "conflicts": 0, "unsettled": [], "files": []}
         for result in results:
-            files = given["files"] + list(result.outputs.get("files", []))
-            given.update({name: value for name, value in result.outputs.items() if name in given})
-            given["files"] = files
+            for name, value in result.outputs.items():
+                if name in given:  # numbers and lists: each op did its part
+                    given[name] += value
         return given | {"beside": list(after.found.beside)}

@@ -1,7 +1,6 @@
 """Reads what a database has that live lacks, and what a recovery has begun to bring back."""
 
 from collections.abc import Collection, Iterator, Mapping
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
 from ...postgres.catalog import Catalog
@@ -10,9 +9,11 @@ from ...postgres.objects import unlike
 from ...postgres.recovering import Recovery, is_mark
 from ...postgres.shape import shape
 from ...postgres.standing import PART, STAND_IN
+from ...recovering import Asked
 from .catalog import read_catalog
 from .definitions import read_columns, read_definitions, read_references, read_types
 from .objects import read_objects
+from .refillable import Connect, Filling, find_filling, read_refills
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -32,18 +33,25 @@ _OF_TABLES: Final = frozenset(
 Columns = dict[Name, list[str]]
 
 
-def read_recovery(live: "Connection", source: "Connection", only: Collection[str]) -> Recovery:
-    """Compare *live* with *source*, both opened for reading; *only* are patterns of tables and table.column."""
+def read_recovery(live: "Connection", source: "Connection", asked: Asked, connect: Connect) -> Recovery:
+    """Compare *live* with *source*, both opened for reading; *connect* opens more connections to either."""
     ours, theirs = read_catalog(live), read_catalog(source)
     begun_tables, begun_columns = _begun(live, ours)
     standing = _standing(source)
-    lost = [name for name in sorted(theirs.tables) if name not in ours.tables and _wanted(name, None, only)]
+    lost = [name for name in sorted(theirs.tables) if name not in ours.tables and asked.wants(str(name))]
     gone = [name for name in lost if name not in standing]
     lacking = {
-        name: columns for name, columns in _lacking(ours, theirs, only).items() if standing.get(name) != STAND_IN
+        name: columns for name, columns in _lacking(ours, theirs, asked).items() if standing.get(name) != STAND_IN
     }
     known = {one.name for one in read_types(live)}
     returning = {*gone, *begun_tables}
+    filling = find_filling(ours, theirs, asked)
+    filling = Filling(
+        tuple(name for name in filling.tables if name not in standing),
+        {name: columns for name, columns in filling.columns.items() if standing.get(name) != STAND_IN},
+    )
+    keyless = tuple(_keyless(ours, theirs, (lacking, begun_columns, filling.columns), filling.tables))
+    refills = ((), ()) if keyless else read_refills(ours, theirs, filling, asked, connect, live.info.dbname)
     staying = [name for name in theirs.tables if name in ours.tables and name not in returning]
     return Recovery(
         types=tuple(one for one in read_types(source) if one.name not in known) if gone or lacking else (),
@@ -52,9 +60,14 @@ def read_recovery(live: "Connection", source: "Connection", only: Collection[str
         begun_tables=tuple(read_definitions(source, begun_tables)),
         begun_columns=tuple(read_columns(source, begun_columns)),
         references=tuple(read_references(source, returning, staying)),
-        rows={str(name): _count(source, theirs.tables[name].relation) for name in gone},
-        beside=(*_beside(live, source, only), *(f"table {name}, not whole there" for name in lost if name in standing)),
-        keyless=tuple(_keyless(ours, theirs, (lacking, begun_columns))),
+        rows={str(name): _count(source, theirs.tables[name].relation) for name in (*gone, *filling.tables)},
+        beside=(
+            *_beside(live, source, asked),
+            *(f"table {name}, not whole there" for name in lost if name in standing),
+        ),
+        keyless=keyless,
+        row_refills=refills[0],
+        cell_refills=refills[1],
     )
 
 
@@ -64,19 +77,14 @@ def _standing(source: "Connection") -> dict[Name, str]:
     return {Name(one[0], one[1]): one[3] for one in found if one[2] is None and one[3] in (PART, STAND_IN)}
 
 
-def _wanted(table: Name, column: str | None, only: Collection[str]) -> bool:
-    whole = f"{table}.{column}" if column else str(table)
-    return not only or any(fnmatchcase(whole, pattern) or fnmatchcase(str(table), pattern) for pattern in only)
-
-
-def _lacking(ours: Catalog, theirs: Catalog, only: Collection[str]) -> Columns:
+def _lacking(ours: Catalog, theirs: Catalog, asked: Asked) -> Columns:
     found: Columns = {}
     for name, table in sorted(theirs.tables.items()):
         there = ours.tables.get(name)
         if there is None:
             continue
         known = {column.name for column in there.columns}
-        lacks = [one.name for one in table.columns if one.name not in known and _wanted(name, one.name, only)]
+        lacks = [one.name for one in table.columns if one.name not in known and asked.wants(str(name), one.name)]
         if lacks:
             found[name] = lacks
     return found
@@ -96,17 +104,24 @@ def _begun(live: "Connection", ours: Catalog) -> tuple[list[Name], Columns]:
     return sorted(tables), columns
 
 
-def _keyless(ours: Catalog, theirs: Catalog, wanted: Collection[Mapping[Name, Collection[str]]]) -> Iterator[str]:
+def _keyless(
+    ours: Catalog, theirs: Catalog, wanted: Collection[Mapping[Name, Collection[str]]], tables: Collection[Name]
+) -> Iterator[str]:
+    yield from (str(name) for name in tables if not _key(ours, theirs, name))
     for columns in wanted:
         for name, names in columns.items():
-            old, new = theirs.tables[name], ours.tables[name]
-            if not shape(old, new, old, decided=True).key:
+            if not _key(ours, theirs, name):
                 yield from (f"{name}.{column}" for column in names)
 
 
-def _beside(live: "Connection", source: "Connection", only: Collection[str]) -> Iterator[str]:
+def _key(ours: Catalog, theirs: Catalog, name: Name) -> tuple[str, ...]:
+    old, new = theirs.tables[name], ours.tables[name]
+    return shape(old, new, old, decided=True).key
+
+
+def _beside(live: "Connection", source: "Connection", asked: Asked) -> Iterator[str]:
     """Name what live lacks and does not come back by itself; with *only*, nobody asked for the rest."""
-    if not only:
+    if not asked.only:
         lacks = unlike(read_objects(source), read_objects(live)).lacks
         yield from (str(thing) for thing in lacks if thing.kind not in _OF_TABLES)
 

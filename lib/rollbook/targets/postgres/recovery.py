@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from ...errors import Interrupted, StepFailed, TargetError
 from ...ops import Execution, Op, OpResult, WrittenFile
+from ...postgres.catalog import Catalog
 from ...postgres.definition import Definition, Reference
 from ...postgres.names import Name, listed, literal, paired, quote
 from ...postgres.recovering import ColumnsBack, TablesBack, mark
@@ -167,15 +168,45 @@ def patiently(live: "Connection", tables: Sequence[Name], change: Callable[[], N
             change()
         except LockNotAvailable:
             live.rollback()
-            blockers = [row[0] for row in live.execute(_BLOCKERS, ([one.sql for one in tables],))]
+            _wait(live, tables, attempt)
             live.rollback()
-            if attempt == _TRIES:
-                holders = "; ".join(blockers) or "they are gone now"
-                raise TargetError(
-                    f"{', '.join(map(str, tables))} stayed locked by others: {holders}",
-                    advice="End those sessions, or wait for them; then resume.",
-                ) from None
-            time.sleep(attempt)
         else:
             live.commit()
             return
+
+
+def lock(live: "Connection", tables: Sequence[Name], catalog: Catalog, *, whole: bool) -> None:
+    """
+    Lock tables whose triggers are to be kept quiet, or all of them from everybody, in the transaction that is open.
+
+    Raises `TargetError` naming who holds them.
+    """
+    from psycopg.errors import LockNotAvailable
+
+    busy = {one.relation for one in catalog.triggers}
+    wanted = [one for one in tables if whole or one in busy]
+    if not wanted:
+        return
+    mode = "ACCESS EXCLUSIVE" if whole else "SHARE ROW EXCLUSIVE"
+    statement = f"LOCK TABLE {', '.join(one.sql for one in wanted)} IN {mode} MODE"
+    for attempt in range(1, _TRIES + 1):
+        run(live, ["SAVEPOINT locking", "SET LOCAL lock_timeout = '5s'"])
+        try:
+            run(live, [statement])
+        except LockNotAvailable:
+            run(live, ["ROLLBACK TO SAVEPOINT locking"])
+            _wait(live, wanted, attempt)
+        else:
+            return
+
+
+def _wait(live: "Connection", tables: Sequence[Name], attempt: int) -> None:
+    """Wait a little before the next try; after the last one, say who holds the tables."""
+    blockers = [row[0] for row in live.execute(_BLOCKERS, ([one.sql for one in tables],))]
+    if attempt == _TRIES:
+        holders = "; ".join(blockers) or "they are gone now"
+        raise TargetError(
+            f"{', '.join(map(str, tables))} stayed locked by others: {holders}",
+            advice="End those sessions, or wait for them; then resume.",
+        )
+    time.sleep(attempt)

@@ -16,6 +16,7 @@ from ...postgres.recovering import SettleRecovery
 from ...postgres.shape import shape
 from .catalog import read_catalog
 from .exporting import Exports
+from .put_in import PutIn
 from .recovery import exported, file_name, patiently, run
 from .wording import asked
 
@@ -38,7 +39,7 @@ def settle_recovery(target: "PostgresTarget", op: Op, execution: Execution) -> O
         raise target.misplaced(op)
     doing = asked(f"settling what came back from {op.source}")
     with doing, closing(target.connect(op.source, reading=True)) as source, closing(target.connect()) as live:
-        filler = _Filler(live, source, op, execution)
+        filler = Filler(live, source, op.folder, execution)
         for table, columns in op.by_table().items():
             filler.fill(table, columns)
         settled = _Settler(live)
@@ -53,20 +54,32 @@ def settle_recovery(target: "PostgresTarget", op: Op, execution: Execution) -> O
     return OpResult({**outputs, "files": [one.path for one in filler.files]}, tuple(filler.files))
 
 
-class _Filler:
+class Filler:
     """Fills the columns of one table after the other from the source, by key."""
 
-    def __init__(self, live: "Connection", source: "Connection", op: SettleRecovery, execution: Execution) -> None:
-        self._live, self._source, self._folder, self._execution = live, source, op.folder, execution
-        self._ours: Catalog = read_catalog(live)
+    def __init__(self, live: "Connection", source: "Connection", folder: str, execution: Execution) -> None:
+        self._live, self._source, self._folder, self._execution = live, source, folder, execution
+        self.ours: Catalog = read_catalog(live)
         self._theirs: Catalog = read_catalog(source)
         live.rollback()
         self.cells = self.conflicts = 0
         self.files: list[WrittenFile] = []
 
-    def fill(self, table: Name, columns: Sequence[ColumnDefinition]) -> None:
-        """Fill the columns of *table*, a batch a transaction; cells that somebody wrote into since stay."""
-        ours, theirs = self._ours.tables[table], self._theirs.tables[table]
+    def fill(
+        self,
+        table: Name,
+        columns: Sequence[ColumnDefinition],
+        *,
+        guards: Sequence[str] = (),
+        put_in: PutIn | None = None,
+    ) -> None:
+        """
+        Fill the columns of *table*, a batch a transaction; cells that somebody wrote into since stay.
+
+        *guards* are queries of the keys of `cells` that have no place, and are refused. *put_in* takes the keys of
+        the rows that are filled.
+        """
+        ours, theirs = self.ours.tables[table], self._theirs.tables[table]
         key = shape(theirs, ours, theirs, decided=True).key
         if not key:
             raise TargetError(
@@ -80,17 +93,21 @@ class _Filler:
         self._live.execute("CREATE TEMP TABLE refused (LIKE cells)")
         self._live.commit()
         update, refused = _update(table, key, columns), _refused(table, key, columns)
+        if put_in is not None:
+            update = f"COPY ({update} RETURNING {listed(key, 't')}) TO STDOUT"
         wanted = "" if any(one.default is not None for one in columns) else f" WHERE {_any_filled(names)}"
         given = f"COPY (SELECT {listed((*key, *names))} FROM {theirs.relation}{wanted}) TO STDOUT"
         with self._source.cursor().copy(given.encode()) as copy:
             lines = map(bytes, copy)
             while batch := list(islice(lines, _BATCH)):
-                self._batch(table, batch, update, refused)
+                self._batch(table, batch, (*_guarded(key, guards), refused), update, put_in)
         self._tell(table, names)
         self._live.execute("DROP TABLE cells, refused")
         self._live.commit()
 
-    def _batch(self, table: Name, batch: Sequence[bytes], update: str, refused: str) -> None:
+    def _batch(
+        self, table: Name, batch: Sequence[bytes], before: Sequence[str], update: str, put_in: PutIn | None
+    ) -> None:
         def change() -> None:
             # A batch's rows lie together, so looking them up costs less than the planner thinks.
             self._live.execute("SET LOCAL random_page_cost = 1.1")
@@ -99,9 +116,9 @@ class _Filler:
                 copy.write(b"".join(batch))
             # Nobody else counts a temporary table's rows, and a join planned on none of them takes minutes.
             self._live.execute("ANALYZE cells")
-            self._live.execute(refused.encode())
-            with _quiet(self._live, table, self._ours):
-                self.cells += self._live.execute(update.encode()).rowcount
+            run(self._live, before)
+            with quiet(self._live, table, self.ours):
+                self._fill(update, put_in)
 
         patiently(self._live, (table,), change)
         self._execution.progress(self.cells, None, "rows")
@@ -111,6 +128,16 @@ class _Filler:
             )
         while self._lag() > _LAG and not self._execution.stopping():
             time.sleep(1)
+
+    def _fill(self, update: str, put_in: PutIn | None) -> None:
+        if put_in is None:
+            self.cells += self._live.execute(update.encode()).rowcount
+            return
+        with put_in.adding() as write, self._live.cursor() as cursor:
+            with cursor.copy(update.encode()) as copy:
+                for piece in copy:
+                    write(bytes(piece))
+            self.cells += cursor.rowcount
 
     def _lag(self) -> float:
         row = self._live.execute(_LAGGING).fetchone()
@@ -159,6 +186,12 @@ def _refused(table: Name, key: Sequence[str], columns: Sequence[ColumnDefinition
     return f"INSERT INTO refused SELECT c.* FROM {joined} WHERE {_unforeseen(kept)}"
 
 
+def _guarded(key: Sequence[str], guards: Sequence[str]) -> Iterator[str]:
+    for query in guards:
+        yield f"INSERT INTO refused SELECT c.* FROM cells c JOIN ({query}) g ON {equal(key, 'c', 'g')}"
+        yield f"DELETE FROM cells c USING refused g WHERE {equal(key, 'c', 'g')}"
+
+
 def _unforeseen(condition: str) -> str:
     """
     Keep a condition from the planner's guesses: that a cell of a new column is NULL it takes for rare.
@@ -169,7 +202,7 @@ def _unforeseen(condition: str) -> str:
 
 
 @contextmanager
-def _quiet(live: "Connection", table: Name, catalog: Catalog) -> Iterator[None]:
+def quiet(live: "Connection", table: Name, catalog: Catalog) -> Iterator[None]:
     """Keep the users' triggers from firing: what they did when the cells were written is in the cells."""
     concerned = [one for one in catalog.triggers if one.relation == table and one.enabled in "OA"]
     for one in concerned:

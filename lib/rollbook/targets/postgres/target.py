@@ -13,6 +13,7 @@ from ...postgres.manifest import Manifest
 from ...postgres.names import Name
 from ...postgres.objects import Objects
 from ...postgres.recovering import Recovery
+from ...recovering import Asked
 from ...snapshots.contents import Choice
 from ...values import Plain
 from ..base import Finding, PostgresReader, SnapshotReader, TargetSpec
@@ -42,6 +43,9 @@ _CARRIERS: Final[Mapping[str, str]] = {
     "postgres.columns_back": "recovery:columns_back",
     "postgres.settle_recovery": "settling:settle_recovery",
     "postgres.recovery_out": "unrecovery:recovery_out",
+    "postgres.refill_rows": "refilling:refill_rows",
+    "postgres.refill_cells": "refilling_cells:refill_cells",
+    "postgres.refill_out": "refilling_out:refill_out",
     "postgres.fence_set": "fencing:fence_set",
     "postgres.sessions_end": "fencing:sessions_end",
     "postgres.swap": "swapping:swap",
@@ -215,13 +219,13 @@ class PostgresProbe(SqlProbe, PostgresReader, SnapshotReader):
         with doing, closing(self._connect_to(self.database)) as live, closing(self._connect_to(against)) as backup:
             return database_losses(live, backup, depth=depth)
 
-    def recovery(self, source: str, only: Collection[str]) -> Recovery:
-        """Read what *source* has and live lacks."""
+    def recovery(self, wanted: Asked) -> Recovery:
+        """Read what a source has and live lacks."""
         from .recoverable import read_recovery
 
-        doing = asked(f"comparing {self.database} with {source}")
-        with doing, closing(self._connect_to(self.database)) as live, closing(self._connect_to(source)) as other:
-            return read_recovery(live, other, only)
+        doing = asked(f"comparing {self.database} with {wanted.source}")
+        with doing, closing(self._connect_to(self.database)) as live, closing(self._connect_to(wanted.source)) as other:
+            return read_recovery(live, other, wanted, self._connect_to)
 
     def doomed(self, tables: Collection[str], columns: Collection[str]) -> Choice:
         """Choose what a snapshot saves."""

@@ -33,7 +33,7 @@ def recovery_out(target: "PostgresTarget", op: Op, execution: Execution) -> OpRe
         closing(target.connect(reading=True)) as live,
         closing(target.connect(reading=True)) as beside,
     ):
-        changed = tuple(_Look(live, source, _Parents(beside)).changed(op))
+        changed = tuple(Look(live, source, Parents(beside)).changed(op))
     if changed:
         raise ConflictError(
             f"somebody wrote since into what was brought back, and it would be lost: {', '.join(changed)}",
@@ -45,7 +45,7 @@ def recovery_out(target: "PostgresTarget", op: Op, execution: Execution) -> OpRe
     return OpResult()
 
 
-class _Parents:
+class Parents:
     """Looks for the rows that others point at, on a connection of its own: the one that compares is busy."""
 
     def __init__(self, live: "Connection") -> None:
@@ -65,10 +65,10 @@ class _Parents:
         return known
 
 
-class _Look:
+class Look:
     """Compares what was brought back with where it came from."""
 
-    def __init__(self, live: "Connection", source: "Connection", parents: _Parents) -> None:
+    def __init__(self, live: "Connection", source: "Connection", parents: Parents) -> None:
         self._live, self._source, self._parents = live, source, parents
         self._ours: Catalog = read_catalog(live)
         self._theirs: Catalog = read_catalog(source)
@@ -78,16 +78,16 @@ class _Look:
         for name in op.tables:
             if name not in self._ours.tables:  # a partition: its rows are its table's
                 continue
-            found = sum(1 for one in self._differences(name, None) if not self._settled(name, one))
+            found = sum(1 for one in self.differences(name, None) if not self.settled(name, one))
             if found:
                 yield f"{found} rows of {name}"
         for name, column in op.columns:
             given = self._default(name, column)
-            found = sum(1 for one in self._differences(name, column) if not _untouched(one, given))
+            found = sum(1 for one in self.differences(name, column) if not _untouched(one, given))
             if found:
                 yield f"{found} cells of {name}.{column}"
 
-    def _settled(self, name: Name, one: Difference) -> bool:
+    def settled(self, name: Name, one: Difference) -> bool:
         """Say whether a row differs only as the recovery itself left it: its parent is gone."""
         if one.base is None:
             return False
@@ -105,7 +105,8 @@ class _Look:
         now = dict(zip(compared, map(value, one.live), strict=True))
         return all(now[column] is None for column in lost) and {c for c in was if was[c] != now[c]} <= lost
 
-    def _differences(self, name: Name, column: str | None) -> Iterator[Difference]:
+    def differences(self, name: Name, column: str | None) -> Iterator[Difference]:
+        """Stream the rows of a table that differ, in one column or in any."""
         ours, theirs = self._ours.tables[name], self._theirs.tables[name]
         lined = shape(theirs, ours, theirs, decided=True)
         if column is not None:

@@ -7,7 +7,7 @@ from ...errors import StepFailed, TargetError, Unreachable
 
 
 @contextmanager
-def worded(what: str = "the pass") -> Iterator[None]:
+def worded(what: str = "the pass", *, into: str = "restored") -> Iterator[None]:
     """Turn the driver's errors into ours, with the table and the constraint that the server names."""
     import psycopg
 
@@ -16,10 +16,10 @@ def worded(what: str = "the pass") -> Iterator[None]:
     except psycopg.IntegrityError as error:
         found = error.diag
         raise StepFailed(
-            f"{found.table_name}: the constraint {found.constraint_name} of the restored database refuses rows"
+            f"{found.table_name}: the constraint {found.constraint_name} of the {into} database refuses rows"
             f" ({found.message_primary}); nothing of this pass was kept",
             advice="Rows of tables without a key, and exclusion constraints, are not looked up before: settle them"
-            " by hand in the live or the restored database, then carry again.",
+            " by hand, then do this again.",
         ) from error
     except psycopg.OperationalError as error:
         raise Unreachable(

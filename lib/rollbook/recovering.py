@@ -1,0 +1,42 @@
+"""What a recovery is asked for, whatever the server: which tables and columns, and what of those that are there."""
+
+from collections.abc import Mapping
+from dataclasses import field
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from .dataclass import dataclass
+
+ParentsGone = Literal["stop", "settle"]
+Existing = Literal["leave", "fill"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """
+    What is to come back from *source*; *only* are patterns of tables, or of table.column, none for all.
+
+    With *existing* `fill` also rows of named tables, and cells of named columns, that are there; *left* tells what
+    the cells of such a column hold where nobody wrote, by table.column.
+    """
+
+    source: str
+    only: tuple[str, ...] = ()
+    existing: Existing = "leave"
+    left: Mapping[str, str | None] = field(default_factory=dict)
+    parents_gone: ParentsGone = "stop"
+
+    def wants(self, table: str, column: str | None = None) -> bool:
+        """Say whether a table, or a column, is to come back where it is missing."""
+        return not self.only or self._names(table) or (column is not None and self._names(f"{table}.{column}"))
+
+    def fills_rows(self, table: str) -> bool:
+        """Say whether rows of a table that is there are to come back."""
+        return self.existing == "fill" and self._names(table)
+
+    def fills_cells(self, table: str, column: str) -> bool:
+        """Say whether cells of a column that is there are to come back: one that is named, not only its table."""
+        return self.existing == "fill" and self._names(f"{table}.{column}") and not self._names(table)
+
+    def _names(self, name: str) -> bool:
+        return any(fnmatchcase(name, pattern) for pattern in self.only)

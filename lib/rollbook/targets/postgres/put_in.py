@@ -1,0 +1,47 @@
+"""Writes down which rows and cells a recovery put into tables that were there, so that its undo takes out no others."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ...errors import TargetError
+
+
+class PutIn:
+    """
+    The keys of what was put into one table or column, as COPY writes them, in a file of a recovery's folder.
+
+    They are written before they are committed: a key in it that never was is looked for and not found.
+    """
+
+    def __init__(self, folder: str, what: str) -> None:
+        safe = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in what)
+        self.path = Path(folder) / f"put-in-{safe[:150]}"
+
+    @contextmanager
+    def adding(self) -> Iterator[Callable[[bytes], object]]:
+        """Give what adds lines; they are on the disk when the block ends. For its owner only."""
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            opened = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise TargetError(
+                f"cannot write {self.path}: {error.strerror}", advice="Look at the folder and the space left."
+            ) from error
+        with os.fdopen(opened, "ab") as file:
+            file.truncate(sum(map(len, self.lines())))  # a line that was torn was not committed
+            yield file.write
+            file.flush()
+            os.fsync(file.fileno())
+
+    def lines(self) -> Iterator[bytes]:
+        """Give the keys, some of them maybe twice; none where nothing was put in."""
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as file:
+            yield from (line for line in file if line.endswith(b"\n"))
+
+    def clear(self) -> None:
+        """Forget what was taken out again."""
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,211 @@
+"""Reads which rows and cells of tables that are there can be put back from a database that still has them."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from ...dataclass import dataclass
+from ...errors import RefusedError
+from ...postgres.catalog import Catalog, Table
+from ...postgres.copytext import Cells, value
+from ...postgres.names import Name, equal, listed, quote
+from ...postgres.order import flat, in_order
+from ...postgres.refilling import CellRefill, RowRefill, clashing, keys_over, left_in, parentless, uniques_over
+from ...postgres.shape import Shape, shape
+from ...recovering import Asked
+from .differences import Difference, Side, differences
+
+if TYPE_CHECKING:
+    from .session import Connection
+
+_BATCH: Final = 1000
+_ROWS: Final = "‹rows›"  # where rows are put into a query
+
+Connect = Callable[[str], "Connection"]
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """Tables, and columns by their table, that both sides have and a recovery is to fill."""
+
+    tables: Collection[Name]
+    columns: Mapping[Name, Sequence[str]]
+
+
+def find_filling(ours: Catalog, theirs: Catalog, asked: Asked) -> Filling:
+    """Give what of the tables that both sides have is to be filled."""
+    both = [name for name in sorted(theirs.tables) if name in ours.tables]
+    lined = {name: shape(theirs.tables[name], ours.tables[name], theirs.tables[name], decided=True) for name in both}
+    columns = {
+        name: [one for one in lined[name].carried if one not in lined[name].key and asked.fills_cells(str(name), one)]
+        for name in both
+    }
+    return Filling(
+        [name for name in both if asked.fills_rows(str(name))],
+        {name: found for name, found in columns.items() if found},
+    )
+
+
+def read_refills(
+    ours: Catalog, theirs: Catalog, filling: Filling, asked: Asked, connect: Connect, live: str
+) -> tuple[tuple[RowRefill, ...], tuple[CellRefill, ...]]:
+    """
+    Give the tables with rows, and the columns with cells, that can be put back now; tables in order, parents first.
+
+    *connect* opens a database by its name, of which *live* is one. What cannot be put back, for its place is taken
+    or its parent gone, does not count.
+    """
+    look = _Look(ours, theirs, filling, asked, connect, live)
+    return tuple(look.tables()), tuple(look.columns())
+
+
+class _Look:
+    """Compares live with the source, with connections of its own for each table."""
+
+    def __init__(
+        self, ours: Catalog, theirs: Catalog, filling: Filling, asked: Asked, connect: Connect, live: str
+    ) -> None:
+        self._ours, self._theirs, self._wanted, self._asked = ours, theirs, filling, asked
+        self._connect, self._live, self._source = connect, live, asked.source
+        self._filling: set[Name] = set()  # tables of which rows will come
+
+    def tables(self) -> Iterator[RowRefill]:
+        """Look at tables, parents first."""
+        groups = in_order(self._wanted.tables, self._ours.foreign_keys)
+        circles = {name for group in groups if len(group) > 1 for name in group}
+        for name in flat(groups):
+            lined = self._shape(name)
+            one = RowRefill(name, lined.key, lined.carried)
+            if self._lacks(one, lined, circles - {name}):
+                self._filling.add(name)
+                yield one
+
+    def columns(self) -> Iterator[CellRefill]:
+        """Look at columns."""
+        for name, columns in sorted(self._wanted.columns.items()):
+            lined = self._shape(name)
+            for column in columns:
+                left = left_in(self._ours.tables[name], column, self._asked.left)
+                one = CellRefill(name, column, lined.key, left or "")
+                if self._fillable(one, lined):
+                    yield one
+
+    def _shape(self, name: Name) -> Shape:
+        old, new = self._theirs.tables[name], self._ours.tables[name]
+        return shape(old, new, old, decided=True)
+
+    def _differences(self, stack: ExitStack, lined: Shape, carried: Sequence[str]) -> Iterator[Difference]:
+        old, new = self._theirs.tables[lined.table], self._ours.tables[lined.table]
+        source = stack.enter_context(closing(self._connect(self._source)))
+        live = stack.enter_context(closing(self._connect(self._live)))
+        compared = replace(lined, carried=tuple(carried), only_live=())
+        return differences(compared, Side(source, old, old.relation), Side(live, new, new.relation))
+
+    def _lacks(self, one: RowRefill, lined: Shape, circle: Collection[Name]) -> bool:
+        """Say whether the source has rows that live lacks and can take."""
+        with ExitStack() as stack:
+            lacking = (d.base for d in self._differences(stack, lined, one.key) if d.live is None and d.base)
+            source = stack.enter_context(closing(self._connect(self._source)))
+            live = stack.enter_context(closing(self._connect(self._live)))
+            return any(
+                self._takes(source, live, one, keys, circle) for keys in iter(lambda: list(islice(lacking, _BATCH)), [])
+            )
+
+    def _takes(
+        self, source: "Connection", live: "Connection", one: RowRefill, keys: Sequence[Cells], circle: Collection[Name]
+    ) -> bool:
+        table = self._ours.tables[one.table]
+        given = self._json(source, one, one.columns, keys)
+        staged = f"(SELECT * FROM json_populate_recordset(NULL::{one.table.sql}, {_ROWS}::json))"
+        refused = list(clashes(table, one, one.columns, staged))
+        if self._asked.parents_gone == "settle":
+            for key in keys_over(self._ours, table, one.columns):
+                if not self._ours.nullable(key) and key.parent not in self._filling and key.parent not in circle:
+                    refused.append(
+                        f"SELECT {listed(one.key, 's')} FROM {staged} s WHERE "
+                        + parentless(key, "s", (self._ours.tables[key.parent].relation,))
+                    )
+        return _some(live, f"SELECT {listed(one.key)} FROM {staged} a", refused, given)
+
+    def _fillable(self, one: CellRefill, lined: Shape) -> bool:
+        """Say whether live has cells as they were left that differ from the source's and can take their value."""
+        with ExitStack() as stack:
+            source = stack.enter_context(closing(self._connect(self._source)))
+            live = stack.enter_context(closing(self._connect(self._live)))
+            left = _text(live, one.left) if one.left else None
+            found = self._differences(stack, lined, (*one.key, one.name))
+            both = (d for d in found if d.base and d.live)
+            if not one.left:
+                if next(both, None) is not None:
+                    raise _untold(one)
+                return False
+            keys = (d.base[:-1] for d in both if d.base and d.live and value(d.live[-1]) == left)
+            return any(
+                self._takes_cell(source, live, one, batch) for batch in iter(lambda: list(islice(keys, _BATCH)), [])
+            )
+
+    def _takes_cell(self, source: "Connection", live: "Connection", one: CellRefill, keys: Sequence[Cells]) -> bool:
+        table = self._ours.tables[one.table]
+        given = self._json(source, one, (*one.key, one.name), keys)
+        cells = f"json_populate_recordset(NULL::{one.table.sql}, {_ROWS}::json)"
+        staged = f"({with_cells(table, one, cells)})"
+        refused = list(cell_guards(table, self._ours, one, staged))
+        return _some(live, f"SELECT {listed(one.key)} FROM {staged} a", refused, given)
+
+    def _json(
+        self, source: "Connection", one: RowRefill | CellRefill, columns: Sequence[str], keys: Sequence[Cells]
+    ) -> str:
+        """Give the source's rows with these keys; live makes rows of its own table of them."""
+        table = self._theirs.tables[one.table]
+        parts = [f"%s::text[]::{table.column(name).type}[]" for name in one.key]
+        names = [f"k{at}" for at in range(len(one.key))]
+        on = " AND ".join(f"t.{quote(name)} = k.{alias}" for name, alias in zip(one.key, names, strict=True))
+        query = (
+            f"SELECT json_agg(r)::text FROM (SELECT {listed(columns, 't')} FROM {table.relation} t"
+            f" JOIN unnest({', '.join(parts)}) k({', '.join(names)}) ON {on}) r"
+        )
+        arrays = [list(map(value, cells)) for cells in zip(*keys, strict=True)]
+        row = source.execute(query.encode(), arrays).fetchone()
+        return str(row[0]) if row and row[0] else "[]"
+
+
+def _untold(one: CellRefill) -> RefusedError:
+    return RefusedError(
+        f"nothing tells which cells of {one} the reverse migration left: it may not be NULL, and has no default.",
+        advice=f"Say in left: what that put there, such as left: {{{one}: ''}}; other cells stay as they are.",
+    )
+
+
+def with_cells(table: Table, one: CellRefill, cells: str) -> str:
+    """Give the rows of live as they would be with the cell of *cells*."""
+    parts = (f"c.{quote(name.name)}" if name.name == one.name else f"t.{quote(name.name)}" for name in table.columns)
+    return f"SELECT {', '.join(parts)} FROM {table.relation} t JOIN {cells} c ON {equal(one.key, 't', 'c')}"
+
+
+def cell_guards(table: Table, catalog: Catalog, one: CellRefill, staged: str) -> Iterator[str]:
+    """Give the queries of keys of *staged* rows whose cell has no place: a unique value is taken, a parent gone."""
+    yield from clashes(table, one, (one.name,), staged)
+    for key in keys_over(catalog, table, (one.name,)):
+        parent = catalog.tables[key.parent].relation
+        yield f"SELECT {listed(one.key, 's')} FROM {staged} s WHERE {parentless(key, 's', (parent,))}"
+
+
+def clashes(table: Table, one: RowRefill | CellRefill, columns: Sequence[str], staged: str) -> Iterator[str]:
+    """Give the queries of keys of *staged* rows that want a unique value which another row has."""
+    for unique in uniques_over(table, columns):
+        if {*unique.columns} != {*one.key} or unique.predicate is not None:
+            yield clashing(unique, one.key, staged, table.relation)
+
+
+def _some(live: "Connection", every: str, refused: Sequence[str], given: str) -> bool:
+    query = " EXCEPT ".join([every, *(f"({one})" for one in refused)])
+    text = f"SELECT EXISTS ({query})".replace("%", "%%").replace(_ROWS, "%(rows)s")
+    row = live.execute(text.encode(), {"rows": given}).fetchone()
+    return bool(row and row[0])
+
+
+def _text(live: "Connection", expression: str) -> str | None:
+    row = live.execute(f"SELECT ({expression})::text".encode()).fetchone()
+    return row[0] if row else None

@@ -1,0 +1,233 @@
+"""`sql.recover` with `existing: fill`: rows and cells that a reverse migration cannot bring back are put back."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rollbook.errors import ConflictError, RefusedError, SchemaError, StepFailed
+from rollbook.registry import action_type
+from rollbook.schema import build
+
+from .conftest import BACKUP, Taken
+
+pytestmark = pytest.mark.server
+
+SITE = """
+    CREATE TABLE users (id serial PRIMARY KEY, name text NOT NULL, nick text, code text NOT NULL, level integer DEFAULT 3,
+        boss integer, UNIQUE (nick));
+    INSERT INTO users (name, nick, code, level) SELECT 'n' || i, 'nick' || i, 'code' || i, i FROM generate_series(1, 40) i;
+    CREATE TABLE boards (id serial PRIMARY KEY, title varchar(20) UNIQUE, owner integer NOT NULL REFERENCES users,
+        helper integer REFERENCES users, parent integer REFERENCES boards, top bigint, at timestamptz DEFAULT now(),
+        twice integer GENERATED ALWAYS AS (id * 2) STORED);
+    CREATE TABLE posts (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, board integer NOT NULL REFERENCES boards
+        DEFERRABLE INITIALLY DEFERRED, body bytea);
+    ALTER TABLE boards ADD CONSTRAINT boards_top FOREIGN KEY (top) REFERENCES posts;
+    INSERT INTO boards (title, owner, helper) SELECT 't' || i, i, i + 1 FROM generate_series(1, 30) i;
+    UPDATE boards SET parent = 31 - id;
+    INSERT INTO posts (board, body) SELECT i % 30 + 1, '\\x00ff' FROM generate_series(1, 300) i;
+    UPDATE boards SET top = id * 2;
+    CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.title := NEW.title || ''!''; RETURN NEW; END';
+    CREATE TRIGGER shouted BEFORE INSERT ON boards FOR EACH ROW EXECUTE FUNCTION shout();
+"""
+# What migrating backwards leaves: tables made anew, and columns with what they are made with.
+BACKWARDS = """
+    UPDATE boards SET top = NULL; DELETE FROM posts; DELETE FROM boards;
+    ALTER SEQUENCE boards_id_seq RESTART; ALTER TABLE posts ALTER id RESTART;
+    UPDATE users SET nick = NULL, code = '', level = 3;
+"""
+NAMES = ("boards", "posts", "users.nick", "users.code", "users.level")
+EVERYTHING = ("users", "boards", "posts")
+
+
+def _back(taken: Taken, since: str = "") -> None:
+    taken.both("DROP FUNCTION IF EXISTS shout CASCADE;" + SITE)
+    taken.execute(BACKWARDS)
+    taken.execute(since)
+
+
+def _fill(taken: Taken, **arguments: Any) -> Any:
+    return taken.recover(**{"only": NAMES, "existing": "fill", "left": {"users.code": ""}, **arguments})
+
+
+def _contents(taken: Taken, database: str) -> list[object]:
+    return [taken.rows(f"TABLE {name} ORDER BY 1", database) for name in EVERYTHING]
+
+
+def _told(taken: Taken, name: str) -> list[dict[str, str]]:
+    return list(csv.DictReader((taken.folder / name).read_text().splitlines()))
+
+
+def test_rows_and_cells_come_back(taken: Taken) -> None:
+    """Tables that point at each other in a circle are as in the backup, bit for bit, and no trigger fired."""
+    _back(taken)
+    change = taken.plan(_fill(taken))
+
+    taken.carry_out(*change.ops)
+
+    assert [op.op for op in change.ops] == ["postgres.refill_rows", "postgres.refill_cells"]
+    assert _contents(taken, "taken_live") == _contents(taken, BACKUP)
+    assert taken.differences() == ()
+
+
+def test_new_rows_get_new_ids(taken: Taken) -> None:
+    """Sequences go on behind the rows that were put back."""
+    _back(taken)
+    taken.carry_out(*taken.plan(_fill(taken)).ops)
+
+    taken.execute("INSERT INTO boards (title, owner) VALUES ('new', 1); INSERT INTO posts (board) VALUES (1)")
+
+    assert taken.rows("SELECT (SELECT max(id) FROM boards), (SELECT max(id) FROM posts)") == [(31, 301)]
+
+
+def test_twice_changes_nothing(taken: Taken) -> None:
+    """Once all is back there is nothing to do."""
+    _back(taken, "INSERT INTO boards (title, owner) VALUES ('t9', 1); UPDATE users SET nick = 'mine' WHERE id = 7;")
+    action = _fill(taken, parents_gone="settle")
+    taken.carry_out(*taken.plan(action).ops)
+
+    again = taken.plan(action)
+
+    assert (again.ops, again.before.fill) == ((), ())
+
+
+def test_nothing_is_filled_unless_it_is_asked_for(taken: Taken) -> None:
+    """Rows of tables that are there are not missing by themselves: users may have deleted them."""
+    _back(taken)
+
+    assert taken.plan(taken.recover(only=NAMES)).ops == ()
+
+
+def test_what_is_to_be_filled_has_to_be_named() -> None:
+    """Without names every row that users deleted anywhere would come back."""
+    with pytest.raises(SchemaError, match="rows that users deleted would come back"):
+        build(action_type("sql.recover"), {"source": BACKUP, "folder": "kept", "existing": "fill"})
+
+
+def test_rows_that_are_there_are_left_and_told(taken: Taken) -> None:
+    """A key that somebody used anew, and a unique value that is taken, stay as they are; a file has both sides."""
+    _back(taken, "INSERT INTO boards (id, title, owner) VALUES (3, 'mine', 1);")
+
+    taken.carry_out(*taken.plan(_fill(taken, parents_gone="settle")).ops)
+
+    assert taken.rows("SELECT id, title, owner FROM boards WHERE id IN (3, 9) ORDER BY id") == [
+        (3, "mine!", 1),
+        (9, "t9", 9),
+    ]
+    (changed,) = _told(taken, "rows-changed-boards.csv")
+    assert (changed["id"], changed["title there"], changed["title here"]) == ("3", "t3", "mine!")
+
+
+def test_a_unique_value_that_is_taken_keeps_a_row_out(taken: Taken) -> None:
+    """Its children are settled: left out, or without their reference."""
+    _back(
+        taken,
+        "INSERT INTO boards (id, title, owner) VALUES (200, 'x', 2); UPDATE boards SET title = 't9' WHERE id = 200;",
+    )
+
+    taken.carry_out(*taken.plan(_fill(taken, parents_gone="settle")).ops)
+
+    assert taken.rows("SELECT count(*) FROM boards WHERE id = 9") == [(0,)]
+    assert [row["id"] for row in _told(taken, "rows-taken-boards.csv")] == ["9"]
+    assert taken.rows("SELECT count(*) FROM posts") == [(290,)]
+    assert taken.rows("SELECT parent FROM boards WHERE id = 22") == [(None,)]
+
+
+def test_rows_without_a_parent_stop_it(taken: Taken) -> None:
+    """Where a user deleted a parent, nothing is put back unless the runbook says what to do."""
+    _back(taken, "DELETE FROM users WHERE id = 5;")
+
+    with pytest.raises(StepFailed, match=r"1 rows of boards point at rows of users"):
+        taken.carry_out(*taken.plan(_fill(taken)).ops)
+
+    assert taken.rows("SELECT count(*) FROM boards") == [(0,)]
+
+
+def test_cells_that_somebody_wrote_stay(taken: Taken) -> None:
+    """Only cells that hold what the reverse migration left are filled; a value that is taken is not written twice."""
+    _back(
+        taken, "UPDATE users SET nick = 'nick8', code = 'mine' WHERE id = 7; UPDATE users SET level = 99 WHERE id = 8;"
+    )
+
+    taken.carry_out(*taken.plan(_fill(taken)).ops)
+
+    assert taken.rows("SELECT id, nick, code, level FROM users WHERE id IN (7, 8, 9) ORDER BY id") == [
+        (7, "nick8", "mine", 7),
+        (8, None, "code8", 99),
+        (9, "nick9", "code9", 9),
+    ]
+    assert sorted(row["nick"] for row in _told(taken, "cells-kept-users-nick.csv")) == ["nick7", "nick8"]
+    assert [row["level"] for row in _told(taken, "cells-kept-users-level.csv")] == ["8"]
+
+
+def test_what_was_left_has_to_be_told(taken: Taken) -> None:
+    """Of a column that may not be NULL and has no default, nothing tells which cells nobody wrote."""
+    _back(taken)
+
+    with pytest.raises(RefusedError, match=r"users\.code"):
+        _fill(taken, left={}).probe(taken.read)
+
+
+@pytest.mark.parametrize("done", range(3))
+def test_what_is_left_is_planned_from_where_a_crash_left_it(taken: Taken, done: int) -> None:
+    """After any number of the ops, the rest of them is what is planned, and leads to the same end."""
+    _back(taken)
+    action = _fill(taken)
+    change = taken.plan(action)
+    taken.carry_out(*change.ops[:done])
+
+    rest = action.ops(action.probe(taken.read), change.after)
+
+    assert rest == change.ops[done:]
+
+
+def test_the_undo_takes_out_exactly_what_was_put_in(taken: Taken) -> None:
+    """Rows and cells that were there before stay, whether or not the backup has the same."""
+    _back(
+        taken,
+        "UPDATE users SET nick = 'nick4' WHERE id = 4; INSERT INTO boards (id, title, owner) VALUES (50, 'x', 1);",
+    )
+    before = _contents(taken, "taken_live")
+    action = _fill(taken)
+    change = taken.plan(action)
+    taken.carry_out(*change.ops)
+
+    goal = action.undo(change).goal
+    taken.carry_out(*action.ops(action.probe(taken.read), goal))
+
+    assert _contents(taken, "taken_live") == before
+    assert action.probe(taken.read).fill == goal.fill
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "UPDATE boards SET title = 'mine' WHERE id = 4",
+        "UPDATE users SET nick = 'mine' WHERE id = 4",
+        "INSERT INTO posts (board) VALUES (4)",
+    ],
+)
+def test_the_undo_loses_nothing_that_was_written_since(taken: Taken, written: str) -> None:
+    """Where somebody wrote into what was put back, or points at it, nothing is taken out."""
+    _back(taken)
+    action = _fill(taken)
+    change = taken.plan(action)
+    taken.carry_out(*change.ops)
+    taken.execute(written)
+
+    with pytest.raises(ConflictError, match="somebody wrote since"):
+        taken.carry_out(*action.ops(action.probe(taken.read), action.undo(change).goal))
+
+    assert taken.rows("SELECT count(*) FROM boards") == [(30,)]
+
+
+def test_what_it_writes_down_is_for_its_owner(taken: Taken) -> None:
+    """Keys and rows are people's data."""
+    _back(taken, "INSERT INTO boards (id, title, owner) VALUES (3, 'mine', 1);")
+
+    taken.carry_out(*taken.plan(_fill(taken)).ops)
+
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (taken.folder, *Path(taken.folder).iterdir())}
+    assert modes.pop("recovered") == 0o700
+    assert set(modes.values()) == {0o600}
