@@ -28,6 +28,7 @@ BUILTINS: Final[Mapping[str, str]] = {
     "decide.matrix": "rollbook.actions.decide.matrix:DecideMatrix",
     "django.check": "rollbook.actions.django.check:DjangoCheck",
     "django.fits": "rollbook.actions.django.fits:DjangoFits",
+    "django.half_applied": "rollbook.actions.django.half_applied:DjangoHalfApplied",
     "django.manage": "rollbook.actions.django.manage:DjangoManage",
     "django.migrate": "rollbook.actions.django.migrate:DjangoMigrate",
     "django.pending": "rollbook.actions.django.pending:DjangoPending",

@@ -13,6 +13,8 @@ DeedKind = Literal[
     "drop_column",
     "rename_column",
     "alter_column",
+    "add_name",
+    "drop_name",
     "delete_rows",
     "rewrite",
     "sql",
@@ -27,7 +29,8 @@ class Deed:
 
     *old* and *new* are types as the database writes them, empty where they are not known or stay; *null* says whether
     the column may be NULL afterwards. *default* is what a row has where nobody filled the column in. *open* says that
-    more may go with it than is named. *text* is SQL that is still to be read.
+    more may go with it than is named. Of an index or constraint *column* is the name. *text* is SQL that is still to
+    be read.
     """
 
     deed: DeedKind

@@ -82,7 +82,7 @@ class Teller:
             return [{"deed": "unknown", "why": f"{name} has code of its own"}]
         own = [one.__name__ for one in type(step.operation).__mro__ if one.__module__.startswith(OWN)]
         if set(own) & set(HARMLESS):
-            return []
+            return list(self._named(step))
         tellers = {
             "CreateModel": self._create_model,
             "DeleteModel": self._delete_model,
@@ -99,6 +99,19 @@ class Teller:
         if own[0] not in tellers:
             return [{"deed": "unknown", "why": f"{name} is not known"}]
         return list(tellers[own[0]](step))
+
+    def _named(self, step: "Step") -> "Iterator[dict[str, Any]]":
+        """Tell of indexes and constraints that have names."""
+        operation = step.operation
+        made = getattr(operation, "index", None) or getattr(operation, "constraint", None)
+        name = getattr(made, "name", None) or getattr(operation, "name", None)
+        kind = type(operation).__name__
+        if not hasattr(operation, "model_name") or not isinstance(name, str) or kind.startswith(("Rename", "Alter")):
+            return
+        model = step.new(operation.model_name)
+        if self._allowed(step, model) and not kind.startswith("Validate"):
+            deed = "drop_name" if kind.startswith("Remove") else "add_name"
+            yield {"deed": deed, "table": model._meta.db_table, "column": name}
 
     def _allowed(self, step: "Step", model: "type[Model]") -> bool:
         return bool(step.operation.allow_migrate_model(self.alias, model))

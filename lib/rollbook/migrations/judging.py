@@ -107,7 +107,7 @@ def _merged(told: Told, effect: Effect, group: list[_Judged], sql: str) -> Opera
 
 def _of(deed: Deed, tracing: Tracing, vendor: str) -> _Judged:
     match deed.deed:
-        case "create_table" | "add_column":
+        case "create_table" | "add_column" | "add_name" | "drop_name":
             return _Judged("harmless")
         case "unknown":
             tables = (deed.table,) if deed.table else ()

@@ -27,6 +27,20 @@ DOOMED = {
     "vendor": "postgresql",
     "database": "site",
 }  # fmt: skip
+HALF = {
+    "pending": ["one.0004"],
+    "operations": [
+        {"app": "one", "migration": "0004", "operation": "DeleteModel", "location": "",
+         "deeds": [{"deed": "drop_table", "table": "one_thing"}], "forwards": ["DROP TABLE one_thing"],
+         "deferred": [], "backwards": ["CREATE TABLE one_thing"]},
+        {"app": "one", "migration": "0004", "operation": "AddField", "location": "",
+         "deeds": [{"deed": "add_column", "table": "a", "column": "b"}], "forwards": ["ALTER TABLE a"],
+         "deferred": ["ALTER TABLE a ADD KEY"], "backwards": [], "irreversible": True},
+    ],
+    "catalog": {"a": {"columns": {"x": True}, "names": ["PRIMARY"]}},
+    "vendor": "mysql",
+    "database": "site",
+}  # fmt: skip
 NONE_DOOMED = {"pending": [], "operations": [], "vendor": "mysql", "database": "site"}
 
 
@@ -46,6 +60,8 @@ CASES = [
     _case("some doomed", "django.pending", {}, answers=DOOMED),
     _case("none pending", "django.pending", {"app": "one", "to": "0004"}, answers=NONE_DOOMED),
     _case("files alone", "django.pending", {"files": ["/site/a.sql"], "dialect": "mysql"}, files=("/site/a.sql",)),
+    _case("half", "django.half_applied", {}, answers=HALF),
+    _case("none begun", "django.half_applied", {"app": "one"}, answers={**NONE_DOOMED, "catalog": {}}),
     _case("fits", "django.fits", {}, answers=FITS),
     _case("lacks", "django.fits", {"allow": ["a.*"]}, answers=LACKS),
     _case("well", "django.check", {"deploy": True, "databases": True, "tags": ["models"]}),

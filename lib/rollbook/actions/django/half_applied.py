@@ -1,0 +1,93 @@
+"""`django.half_applied`: migrations that died half way, and both ways out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
+from typing import ClassVar
+
+from ...action import Change, Fact, Readers, Subject, evidence, identity
+from ...dataclass import dataclass
+from ...migrations.halves import Half, Standing, find_halves
+from ...migrations.judging import Told
+from ...migrations.script import inside
+from ...ops import OpResult
+from ...schema import build, encode
+from ...values import Plain
+from .site import DjangoSite
+
+
+@dataclass(frozen=True, slots=True)
+class HalvesFound:
+    """The migrations that began and are not recorded, and what is known of each."""
+
+    half_applied: tuple[str, ...] = identity()
+    migrations: tuple[Half, ...] = evidence(default=())
+    pending: int = evidence(default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class DjangoHalfApplied(DjangoSite[HalvesFound], Fact[HalvesFound]):
+    """
+    Recognise migrations that began and died: the database shows a part of what they do, and does not record them.
+
+    On MySQL and MariaDB, tables that a migration made or dropped before it failed stay so, and it can neither be
+    applied again nor be taken back by Django. Each pending migration is held against the catalog: at which point
+    between two of its operations do the tables, columns and indexes stand? Both ways out are given, as Django writes
+    the SQL: forwards, with what is left of it, and backwards, with the reverse of what it has done. What the catalog
+    does not show (rows, types of columns) is said. `requires: ["not steps.halves.outputs.half_applied"]` stops a run
+    on one.
+    """
+
+    kind: ClassVar[str] = "django.half_applied"
+    example: ClassVar[Mapping[str, Plain]] = {"directory": "/srv/forum", "python": "/srv/forum/.venv/bin/python"}
+    by_hand: ClassVar[str] = """
+- `cd <directory> && <python> manage.py showmigrations --plan`, and `sqlmigrate APP NAME` of the first that is pending
+- look with `SHOW TABLES` and `SHOW CREATE TABLE` which of these statements are done
+- do the rest by hand, then `<python> manage.py migrate --fake APP NAME`; or the reverse of what is done
+"""
+    output_names: ClassVar[tuple[str, ...] | None] = ("half_applied", "migrations", "forwards", "backwards")
+
+    app: str = field(default="", metadata={"help": "only this app, and what its migrations lean on"})
+
+    def subjects(self) -> frozenset[Subject]:
+        """Name what is migrated: whatever code does it, it is one database."""
+        return frozenset({Subject(self.target.name, "migrations", self.database)})
+
+    def probe(self, read: Readers) -> HalvesFound:
+        """Ask the site."""
+        answer = self.ask(read, inside(), app=self.app, to="", statements=True)
+        told: tuple[Told, ...] = build(tuple[Told, ...], answer["operations"])
+        catalog = {str(name): build(Standing, one) for name, one in answer["catalog"].items()}
+        found = find_halves(told, catalog)
+        return HalvesFound(tuple(one.migration for one in found), found, len(answer["pending"]))
+
+    def outputs(self, after: HalvesFound, results: Sequence[OpResult]) -> Mapping[str, Plain]:  # noqa: ARG002  # it only reads
+        """Give what is known of each, and the statements of both ways, by the migration's name."""
+        return {
+            "half_applied": list(after.half_applied),
+            "migrations": encode(after.migrations),
+            "forwards": {one.migration: list(one.forwards) for one in after.migrations},
+            "backwards": {one.migration: list(one.backwards) for one in after.migrations},
+        }
+
+    def details(self, change: Change[HalvesFound]) -> tuple[str, ...]:
+        """Say how far each came, and show both ways."""
+        after = change.after
+        lines = [line for one in after.migrations for line in _lines(one)]
+        return tuple(lines) or (f"none of {after.pending} pending migrations has begun",)
+
+
+def _lines(half: Half) -> Iterator[str]:
+    if half.puzzle:
+        yield f"{half.migration}: the database stands neither before it nor at any point of it"
+        yield from (f"  {one}" for one in half.puzzle)
+        return
+    how = "is done and not recorded" if half.whole else "died half way"
+    yield f"{half.migration} {how}"
+    yield from (f"  done: {one}" for one in half.done)
+    yield from (f"  done in part: {one}" for one in (half.partly,) if one)
+    yield from (f"  cannot be seen: {one}" for one in half.unseen)
+    yield from (f"  left: {one}" for one in half.left)
+    yield "  forwards, by hand:"
+    yield from (f"    {one}" for one in half.forwards)
+    yield "  backwards, by hand:"
+    yield from (f"    {one}" for one in half.backwards)

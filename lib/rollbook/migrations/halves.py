@@ -1,0 +1,206 @@
+"""
+Migrations that died half way, seen by comparing what they do with the catalog.
+
+Where DDL does not roll back (MySQL, MariaDB; PostgreSQL outside of a transaction), a migration that failed is not
+recorded, and what it did before stays. Its parts come one after the other, so there is a point between two of them at
+which the catalog stands.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ..dataclass import dataclass
+from .deed import Deed
+from .judging import Told
+
+# What is looked at: a table, or a table's column, whether that may be NULL, or the name of an index or constraint.
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A table in the catalog: its columns with whether they may be NULL, and the *names* of indexes and constraints."""
+
+    columns: Mapping[str, bool]
+    names: tuple[str, ...]
+
+
+Catalog = Mapping[str, Standing]
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """
+    A migration that began: what it has done, what is left, and what the catalog cannot show.
+
+    *partly* is the operation of which a part is done. *forwards* finishes it by hand, *backwards* takes back what it
+    has done. *puzzle* says what stands otherwise than at any point of it; then nothing else is told.
+    """
+
+    migration: str
+    done: tuple[str, ...] = ()
+    partly: str = ""
+    unseen: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    forwards: tuple[str, ...] = ()
+    backwards: tuple[str, ...] = ()
+    puzzle: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Say whether all that can be seen of it is done."""
+        return not (self.left or self.partly or self.puzzle)
+
+
+def find_halves(operations: Sequence[Told], catalog: Catalog) -> tuple[Half, ...]:
+    """Find, among pending migrations, those of which the catalog shows a part."""
+    names = list(dict.fromkeys((one.app, one.migration) for one in operations))
+    found: list[Half] = []
+    touched: set[str] = set()
+    for app, name in names:
+        mine = [one for one in operations if (one.app, one.migration) == (app, name)]
+        tables = {table for one in mine for deed in one.deeds for table in (deed.table, deed.to) if table}
+        # What builds on an earlier one that is pending too cannot have begun.
+        half = None if tables & touched else _half(f"{app}.{name}", mine, catalog)
+        touched |= tables
+        found += [half] if half is not None else []
+    return tuple(found)
+
+
+def _half(migration: str, mine: Sequence[Told], catalog: Catalog) -> Half | None:
+    deeds = [(number, deed) for number, one in enumerate(mine) for deed in one.deeds if tuple(_touches(deed))]
+    only = [deed for _, deed in deeds]
+    points = [point for point in range(len(only) + 1) if not tuple(_mismatches(only, point, catalog))]
+    if not deeds or 0 in points:
+        return None
+    if not points:
+        said = tuple(_mismatches(only, 0, catalog))
+        # Where nothing is as it would be afterwards either, it is another thing that is wrong.
+        return Half(migration, puzzle=said)
+    return _told(migration, mine, deeds, points, catalog)
+
+
+def _told(
+    migration: str, mine: Sequence[Told], deeds: Sequence[tuple[int, Deed]], points: Sequence[int], catalog: Catalog
+) -> Half:
+    over = [number for number, _ in deeds[: min(points)]]
+    ahead = [number for number, _ in deeds[max(points) :]]
+    last, first = max(over), min(ahead, default=len(mine))
+    partly = (last,) if last == first else ()
+    # They are carried out in order, so what comes before one that is done is done, whatever can be seen of it.
+    done = [number for number in range(last + 1) if number not in partly]
+    unseen = [number for number in range(last + 1, first) if _matters(mine[number])]
+    left = [number for number in range(max(first, last + 1), len(mine)) if _matters(mine[number])]
+    return Half(
+        migration,
+        done=tuple(_name(mine[number]) for number in done if _matters(mine[number])),
+        partly="".join(_name(mine[number]) for number in partly),
+        unseen=tuple(_name(mine[number]) for number in unseen),
+        left=tuple(_name(mine[number]) for number in left),
+        forwards=tuple(_forwards(migration, mine, (*partly, *unseen, *left), catalog, partly)),
+        backwards=tuple(_backwards(mine, [*partly, *reversed(done)], partly)),
+    )
+
+
+def _matters(told: Told) -> bool:
+    """Say whether an operation does anything to the database."""
+    return bool(told.deeds or told.forwards or told.deferred)
+
+
+def _name(told: Told) -> str:
+    about = ", ".join(
+        dict.fromkeys(f"{deed.table}.{deed.column}" if deed.column else deed.table for deed in told.deeds if deed.table)
+    )
+    return f"{told.operation} {about}".strip()
+
+
+def _forwards(
+    migration: str, mine: Sequence[Told], numbers: Sequence[int], catalog: Catalog, partly: Sequence[int]
+) -> Iterator[str]:
+    names = {name for table in catalog.values() for name in table.names}
+    for number in numbers:
+        one = mine[number]
+        if number in partly:
+            yield f"-- of {_name(one)} a part is done already: leave that out"
+        if one.untold and _matters(one):
+            yield f"-- {_name(one)}: {one.untold}; do it by hand"
+        yield from one.forwards
+    # Django runs these when all operations of a migration are over, so none of them has been run where one failed.
+    yield from (sql for one in mine for sql in one.deferred if not any(name in sql for name in names))
+    app, _, name = migration.partition(".")
+    yield f"-- then: manage.py migrate --fake {app} {name}"
+
+
+def _backwards(mine: Sequence[Told], numbers: Sequence[int], partly: Sequence[int]) -> Iterator[str]:
+    for number in numbers:
+        one = mine[number]
+        if number in partly:
+            yield f"-- of {_name(one)} only a part was done: leave out what was not"
+        if one.irreversible:
+            yield f"-- {_name(one)} cannot be reversed: recover it from a backup or snapshot"
+        yield from one.backwards
+        if any(deed.deed in ("drop_table", "drop_column") for deed in one.deeds):
+            yield f"-- {_name(one)} comes back empty: recover the rows from a backup or snapshot"
+
+
+def _touches(deed: Deed) -> Iterator[tuple[Key, bool, bool]]:
+    """Give what a deed changes that can be seen: how it is before, and after."""
+    table, column = deed.table, deed.column
+    match deed.deed:
+        case "create_table" | "drop_table":
+            made = deed.deed == "create_table"
+            yield ("table", table), not made, made
+        case "rename_table":
+            yield ("table", table), True, False
+            yield ("table", deed.to), False, True
+        case "add_column" | "drop_column":
+            made = deed.deed == "add_column"
+            yield ("column", table, column), not made, made
+        case "add_name" | "drop_name":
+            made = deed.deed == "add_name"
+            yield ("name", table, column), not made, made
+        case "rename_column":
+            yield ("column", table, column), True, False
+            yield ("column", table, deed.to), False, True
+        case "alter_column" if None not in (deed.was_null, deed.null) and deed.was_null != deed.null:
+            yield ("null", table, column), bool(deed.was_null), bool(deed.null)
+
+
+def _mismatches(deeds: Sequence[Deed], point: int, catalog: Catalog) -> Iterator[str]:
+    """Say what of the catalog is otherwise than after the first *point* of these deeds."""
+    wanted: dict[Key, bool] = {}
+    for deed in reversed(deeds[point:]):
+        wanted.update({key: before for key, before, _ in _touches(deed)})
+    for deed in deeds[:point]:
+        wanted.update({key: after for key, _, after in _touches(deed)})
+    for key, there in wanted.items():
+        table = key[1]
+        if key[0] != "table" and not wanted.get(("table", table), True):
+            continue
+        found = _found(key, catalog)
+        if found != there:
+            yield _said(key, there=found)
+
+
+def _found(key: Key, catalog: Catalog) -> bool | None:
+    """Look something up; None for a column, or what is said of it, where that itself is not there."""
+    table = catalog.get(key[1])
+    match key[0]:
+        case "table":
+            return table is not None
+        case "column" if table is not None:
+            return key[2] in table.columns
+        case "name" if table is not None:
+            return key[2] in table.names
+        case "null" if table is not None:
+            return table.columns.get(key[2])
+    return None
+
+
+def _said(key: Key, *, there: bool | None) -> str:
+    what = ".".join(key[1:])
+    match key[0], there:
+        case _, None:
+            return f"{key[1]} or what is looked for in it is not there"
+        case "null", _:
+            return f"{what} {'may' if there else 'may not'} be NULL"
+    return f"{what} {'is there' if there else 'is not there'}"

@@ -1,0 +1,202 @@
+"""A migration that died half way is recognised on a real MariaDB, and either way out brings the database in order."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from rollbook.migrations.deed import Deed
+from rollbook.migrations.halves import Catalog, Standing, find_halves
+from rollbook.migrations.judging import Told
+from rollbook.targets import Redactor, SecretStore, TargetPool
+from rollbook.targets.base import TargetSpec
+
+from ..conftest import Machine
+from .conftest import PYTHON
+from .evolving import Evolving, environment_of
+from .shapes import model, text
+
+# The third operation fails: its unique index meets two rows that are alike.
+FAILING = f"""\
+{model("Fresh", text("name"), '("item", models.ForeignKey("shop.Item", models.CASCADE))').rstrip()}
+migrations.RemoveField("item", "note"),
+migrations.AlterField("item", "name", models.CharField(max_length=50, unique=True)),
+migrations.AddField("item", "more", models.IntegerField(default=7)),
+migrations.AddIndex("item", models.Index(fields=["more"], name="more_index")),
+migrations.RunPython(tidy, tidy),
+"""
+CODE = "def tidy(apps, schema_editor):\n    pass\n"
+
+
+class Shop:
+    """The site and its database."""
+
+    def __init__(self, site: Evolving, url: str) -> None:
+        self.site, self.engine = site, sa.create_engine(url)
+
+    def execute(self, *statements: str) -> None:
+        with self.engine.begin() as session:
+            for statement in statements:
+                session.exec_driver_sql(statement)
+
+    def found(self) -> Mapping[str, Any]:
+        return self.site.machine.outputs(self.site.use("django.half_applied"))
+
+    def details(self) -> str:
+        action = self.site.use("django.half_applied")
+        return "\n".join(action.details(self.site.machine.plan(action)))
+
+    def catalog(self) -> dict[str, Any]:
+        look = sa.inspect(self.engine)
+        return {
+            table: (
+                sorted((str(one["name"]), str(one["type"]), bool(one["nullable"])) for one in look.get_columns(table)),
+                sorted(sorted(one["column_names"]) for one in look.get_indexes(table)),
+                sorted(one["constrained_columns"] for one in look.get_foreign_keys(table)),
+            )
+            for table in look.get_table_names()
+        }
+
+
+@pytest.fixture
+def shop(request: pytest.FixtureRequest, tmp_path: Path, mariadb_url: str) -> Iterator[Shop]:
+    """Give a site on MariaDB whose next migration will fail in its third operation."""
+    redactor = Redactor()
+    pool = TargetPool({"local": TargetSpec("local", "local")}, SecretStore({}, redactor), redactor)
+    site = Evolving(tmp_path / "site", environment_of(mariadb_url), Machine(pool), PYTHON)
+    site.write("shop")
+    site.migration("shop", "0001_initial", model("Item", text("name", 50), text("note", 9, ", null=True")))
+    site.migrate("-v", "0")
+    found = Shop(site, mariadb_url)
+    found.execute("INSERT INTO shop_item (name) VALUES ('twice'), ('twice')")
+    site.migration("shop", "0002_failing", FAILING, code=CODE)
+    yield found
+    found.engine.dispose()
+    pool.close()
+
+
+@pytest.mark.server
+def test_a_migration_that_has_not_begun_is_none(shop: Shop) -> None:
+    """What is pending and left no trace is not half applied."""
+    assert shop.found()["half_applied"] == []
+    assert "none of 1 pending migrations has begun" in shop.details()
+
+
+@pytest.mark.server
+def test_a_migration_that_died_is_recognised_and_its_point_told(shop: Shop) -> None:
+    """What is done, what is left and what cannot be seen is told, and Django cannot go on by itself."""
+    shop.site.migrate(fails=True)
+
+    outputs = shop.found()
+
+    assert outputs["half_applied"] == ["shop.0002_failing"]
+    [half] = outputs["migrations"]
+    assert half["done"] == ["CreateModel shop_fresh", "RemoveField shop_item.note"]
+    assert half["unseen"] == ["AlterField"]
+    assert half["left"] == ["AddField shop_item.more", "AddIndex shop_item.more_index", "RunPython"]
+    assert "already exists" in shop.site.migrate(fails=True)
+    assert "died half way" in shop.details()
+
+
+@pytest.mark.server
+def test_the_way_forwards_ends_where_the_migration_would_have(shop: Shop) -> None:
+    """Once what was in its way is gone, the statements given finish it; a fake migration records it."""
+    shop.site.migrate(fails=True)
+    shop.execute("DELETE FROM shop_item WHERE id = 2")
+
+    statements = shop.found()["forwards"]["shop.0002_failing"]
+    shop.execute(*(one for one in statements if not one.startswith("--")))
+    shop.site.migrate("--fake", "shop", "0002")
+
+    after = shop.catalog()
+    shop.site.migrate("shop", "0001", "-v", "0")
+    shop.site.migrate("-v", "0")
+    assert shop.catalog() == after
+    assert shop.found()["half_applied"] == []
+
+
+@pytest.mark.server
+def test_the_way_backwards_ends_where_it_began(shop: Shop) -> None:
+    """The reverse of what was done leaves the catalog as it was; that rows do not come back is said."""
+    before = shop.catalog()
+    shop.site.migrate(fails=True)
+
+    statements = shop.found()["backwards"]["shop.0002_failing"]
+    shop.execute(*(one for one in statements if not one.startswith("--")))
+
+    assert shop.catalog() == before
+    assert any("comes back empty" in one for one in statements)
+    assert shop.found()["half_applied"] == []
+
+
+@pytest.mark.server
+def test_what_is_done_and_not_recorded_is_told(shop: Shop) -> None:
+    """A migration whose every part is there only lacks its record."""
+    shop.execute("DELETE FROM shop_item WHERE id = 2")
+    shop.site.migrate("-v", "0")
+    shop.execute("DELETE FROM django_migrations WHERE name = '0002_failing'")
+
+    [half] = shop.found()["migrations"]
+
+    assert (half["left"], half["partly"], half["puzzle"]) == ([], "", [])
+    assert "is done and not recorded" in shop.details()
+
+
+def _told(*deeds: Deed) -> Told:
+    return Told("app", "0001", "Work", deeds)
+
+
+TABLE = Standing({"x": False}, ())
+
+
+@pytest.mark.parametrize(
+    ("operations", "catalog", "done", "partly", "unseen", "left"),
+    [
+        # A column that goes, comes back and goes again stands the same after the first and the third.
+        (
+            [_told(Deed("drop_column", "a", "f")), _told(Deed("add_column", "a", "f")), _told(Deed("drop_column", "a", "f"))],
+            {"a": TABLE},
+            ("Work a.f",), "", ("Work a.f", "Work a.f"), (),
+        ),
+        # One operation, two tables, of which one is gone.
+        ([_told(Deed("drop_table", "a_b"), Deed("drop_table", "a"))], {"a": TABLE}, (), "Work a_b, a", (), ()),
+        # A table that was renamed, and then a column of it.
+        (
+            [_told(Deed("rename_table", "a", to="b")), _told(Deed("rename_column", "b", "x", "y"))],
+            {"b": TABLE},
+            ("Work a",), "", (), ("Work b.x",),
+        ),
+        (
+            [_told(Deed("alter_column", "a", "x", was_null=True, null=False)), _told(Deed("add_column", "a", "z"))],
+            {"a": TABLE},
+            ("Work a.x",), "", (), ("Work a.z",),
+        ),
+    ],
+)  # fmt: skip
+def test_the_point_is_found(
+    operations: list[Told], catalog: Catalog, done: Any, partly: str, unseen: Any, left: Any
+) -> None:
+    """The point at which the catalog stands parts what is done from what is left; what looks alike is unseen."""
+    [half] = find_halves(operations, catalog)
+
+    assert (half.done, half.partly, half.unseen, half.left) == (done, partly, unseen, left)
+
+
+def test_what_fits_no_point_is_a_puzzle() -> None:
+    """A catalog that stands neither before nor at any point of a migration is told as such, without a way out."""
+    operations = [_told(Deed("add_column", "a", "y"), Deed("add_column", "a", "z"))]
+
+    [half] = find_halves(operations, {"a": Standing({"z": True}, ())})
+
+    assert half.puzzle == ("a.z is there",)
+    assert half.forwards == half.backwards == ()
+
+
+def test_what_builds_on_a_pending_migration_is_not_judged() -> None:
+    """A migration of tables that an earlier pending one makes cannot have begun."""
+    first = Told("app", "0001", "Work", (Deed("create_table", "a"),))
+    second = Told("app", "0002", "Work", (Deed("add_column", "a", "y"),))
+
+    assert find_halves([first, second], {}) == ()
