@@ -1,5 +1,7 @@
 """What a snapshot holds, as the statements that make it again: what is chosen first, and what was saved of it."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final, Literal
 
 from ..dataclass import dataclass
@@ -74,3 +76,16 @@ class Contents:
     def rows(self) -> int:
         """The rows of all tables."""
         return sum(one.rows for one in self.tables)
+
+
+def counted(contents: Contents, found: Mapping[str, tuple[int, str]], ending: str) -> Contents:
+    """Add to each table with a file how many rows it has and their sum, by the file's name without *ending*."""
+    return replace(
+        contents,
+        tables=tuple(
+            replace(one, file=f"{one.file}{ending}", rows=found[one.file][0], sum=found[one.file][1])
+            if one.file
+            else one
+            for one in contents.tables
+        ),
+    )

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from ..dataclass import dataclass
+from ..mysql.names import quote
 from ..ops import Op
 from ..postgres.dropping import DatabaseDrop
 from .contents import Server
@@ -19,7 +20,7 @@ class SchemaDrop(Op):
 
     def render(self) -> tuple[str, ...]:
         """Give the statement."""
-        return (f"DROP DATABASE `{self.database}`  -- if it bears the mark of run {self.run}",)
+        return (f"DROP DATABASE {quote(self.database)}  -- if it bears the mark of run {self.run}",)
 
 
 def drop(server: Server, target: str, database: str, run: str) -> Op:

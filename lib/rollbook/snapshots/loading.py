@@ -1,16 +1,19 @@
 """The ops that load a snapshot beside the live database, and drop on MariaDB what was loaded."""
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from ..dataclass import dataclass
+from ..mysql.names import literal, quote, within
 from ..ops import Op
-from ..postgres.names import literal, quote
+from ..postgres import names
 from ..postgres.properties import Properties
 from ..postgres.scratch import Mark, Role
 from ..values import Secret
 from .contents import Contents, Server
 from .manifest import Sealed
+
+MARK: Final = "_rollbook"  # the table whose comment marks a schema: schemas have none everywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,13 @@ class LoadSnapshot(Op):
     def making(self) -> tuple[str, ...]:
         """Give the statements that make the empty database and mark it as unfinished."""
         if self.properties is None:
-            return (f"CREATE DATABASE `{self.database}`", self.marking("unfinished"))
+            mark = f"CREATE TABLE {within(self.database, MARK)} (mark int)"
+            return f"CREATE DATABASE {quote(self.database)}", mark, self.marking("unfinished")
         return self.properties.create(self.database), self.marking("unfinished")
 
     def marking(self, role: Role) -> str:
         """Give the statement that marks it."""
         mark = str(Mark(self.run, role, self.live))
         if self.properties is None:
-            return f"CREATE OR REPLACE TABLE `{self.database}`.`_rollbook` (mark int) COMMENT {literal(mark)}"
-        return f"COMMENT ON DATABASE {quote(self.database)} IS {literal(mark)}"
+            return f"ALTER TABLE {within(self.database, MARK)} COMMENT = {literal(mark)}"
+        return f"COMMENT ON DATABASE {names.quote(self.database)} IS {names.literal(mark)}"

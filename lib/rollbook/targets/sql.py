@@ -1,8 +1,9 @@
 """SQL databases: MySQL and MariaDB, PostgreSQL, SQLite."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, closing
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
@@ -10,7 +11,7 @@ from ..errors import ConflictError, Interrupted, TargetError, Unreachable
 from ..ops import Execution, Op, OpResult, Sql, SqlExport, Statement, WrittenFile
 from ..schema import build
 from ..values import Plain, Secret
-from .base import Finding, SqlReader, TargetSpec
+from .base import Finding, SnapshotReader, TargetSpec
 from .export import LinesFile
 from .probe import BaseProbe
 from .settings import SqlSettings
@@ -27,11 +28,19 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, CursorResult, Engine
 
     from ..mysql.catalog import Catalog
+    from ..snapshots.contents import Choice
     from ..snapshots.manifest import ReadSnapshot
     from .mysql.session import Connection as MysqlConnection
 
 _READS: Final = ("select", "with", "show", "explain", "describe", "values", "table", "pragma")
 _BATCH: Final = 1000
+
+# The name of an op → the function below `mysql` that carries it out, as `module:function`.
+_MYSQL: Final[Mapping[str, str]] = {
+    "sql.take_snapshot": "snapshots:take_snapshot",
+    "sql.load_snapshot": "snapshots:load_snapshot",
+    "sql.schema_drop": "snapshots:drop_schema",
+}
 
 
 class SqlTarget(BaseTarget[SqlSettings]):
@@ -118,7 +127,13 @@ class SqlTarget(BaseTarget[SqlSettings]):
                 return self._transaction(op)
             case SqlExport():
                 return self._export(op, execution)
-        raise self.misplaced(op)
+        place = _MYSQL.get(op.op)
+        if place is None:
+            raise self.misplaced(op)
+        module, _, name = place.partition(":")
+        carrier: Callable[[SqlTarget, Op, Execution], OpResult]
+        carrier = getattr(import_module(f".mysql.{module}", __package__), name)
+        return carrier(self, op, execution)
 
     def _transaction(self, op: Sql) -> OpResult:
         from sqlalchemy.exc import SQLAlchemyError
@@ -217,7 +232,7 @@ class SqlTarget(BaseTarget[SqlSettings]):
             self._tunnels.close()
 
 
-class SqlProbe(BaseProbe, SqlReader):
+class SqlProbe(BaseProbe, SnapshotReader):
     """The reading side of a database: every transaction is read-only on the server."""
 
     kinds: ClassVar[tuple[str, ...]] = ("sql", "postgres")
@@ -318,6 +333,22 @@ class SqlProbe(BaseProbe, SqlReader):
 
         with asked(self._name, f"reading the tables of {schema}"), closing(self._connect_mysql()) as connection:
             return read_catalog(connection, schema)
+
+    def doomed(self, tables: Collection[str], columns: Collection[str]) -> "Choice":
+        """Choose what a snapshot saves."""
+        from .mysql.doomed import read_doomed
+        from .mysql.wording import asked
+
+        with asked(self._name, "looking at its tables"), closing(self._connect_mysql()) as connection:
+            return read_doomed(connection, self.database, tables, columns).choice
+
+    def scratch_state(self, name: str) -> str | None:
+        """Read the mark on a database of the server."""
+        from .mysql.snapshots import read_mark
+        from .mysql.wording import asked
+
+        with asked(self._name, f"looking for {name}"), closing(self._connect_mysql()) as connection:
+            return read_mark(connection, name)
 
     def saved(self, path: str, identity: Secret | None, *, rows: bool) -> "ReadSnapshot":
         """Read a snapshot on this machine back."""

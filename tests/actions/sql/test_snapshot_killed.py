@@ -8,10 +8,10 @@ import sys
 import time
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 
+from rollbook.ops import Op
 from rollbook.planner.step import encode_op
 
 from .conftest import BACKUP, LIVE, Taken
@@ -32,17 +32,16 @@ from rollbook.targets import Redactor, SecretStore, TargetPool
 from rollbook.targets.base import TargetSpec
 from rollbook.testing import FakeExecution
 redactor = Redactor()
-specs = {"local": TargetSpec("local", "local"), "db": TargetSpec("db", "postgres", {"url": sys.argv[1]})}
+specs = {"local": TargetSpec("local", "local"), "db": TargetSpec("db", sys.argv[2], {"url": sys.argv[1]})}
 op = decode_op(json.loads(sys.stdin.read()))
 print("begun", flush=True)
 TargetPool(specs, SecretStore({}, redactor), redactor).execute(op, FakeExecution())
 """
 
 
-def killed(taken: Taken, action: Any, random: Random, *, longest: float) -> None:
-    """Carry the action's op out in a process of its own, and kill that some moment later."""
-    (op,) = taken.plan(action).ops
-    argv = [sys.executable, "-c", PROGRAM, f"{taken.url}{LIVE}"]
+def killed(op: Op, url: str, kind: str, random: Random, *, longest: float) -> None:
+    """Carry an op out in a process of its own, and kill that some moment later."""
+    argv = [sys.executable, "-c", PROGRAM, url, kind]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=dict(os.environ)) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -62,12 +61,12 @@ def test_a_killed_one_is_begun_again(taken: Taken, tmp_path: Path, seed: int) ->
 
     for _ in range(2):
         if not saving.probe(taken.read).exists:
-            killed(taken, saving, random, longest=0.7)
+            killed(*taken.plan(saving).ops, f"{taken.url}{LIVE}", "postgres", random, longest=0.7)
     path = str(carry_out(taken, saving)["path"])
     loading = use("sql.snapshot_load", snapshot=path, run=RUN)
     for _ in range(2):
         if not loading.probe(taken.read).exists:
-            killed(taken, loading, random, longest=1.5)
+            killed(*taken.plan(loading).ops, f"{taken.url}{LIVE}", "postgres", random, longest=1.5)
     database = str(carry_out(taken, loading)["database"])
 
     taken.execute("DROP TABLE posts; ALTER TABLE users DROP COLUMN nick")

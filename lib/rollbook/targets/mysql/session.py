@@ -19,7 +19,7 @@ LOCK_WAIT: Final = 5  # seconds that a change of tables waits for others; everyb
 
 # Zero dates, dates that are none and rows numbered 0 come back as they were; what does not fit is an error.
 _MODE: Final = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES"
-_SETTINGS: Final = (
+SETTINGS: Final = (
     f"sql_mode = '{_MODE}'",
     "time_zone = '+00:00'",
     "foreign_key_checks = 1",
@@ -55,7 +55,7 @@ def connect(engine: "Engine", *, label: str = "rollbook", reading: bool = False)
         ) from error
     level = "REPEATABLE READ" if reading else "READ COMMITTED"
     with opened.cursor() as cursor:
-        cursor.execute("SET " + ", ".join(_SETTINGS))
+        cursor.execute("SET " + ", ".join(SETTINGS))
         cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {level}")
         if reading:
             cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")

@@ -1,7 +1,6 @@
 """Describes what a snapshot saves as the statements that make it again, in a database of its own."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ...postgres.definition import Definition, Reference
@@ -90,16 +89,3 @@ def _stand_ins(connection: "Connection", keys: Collection[Reference], held: Coll
         owner, lines = read_outline(connection, name)
         kept = tuple((one, lines[one]) for one in dict.fromkeys(wanted))
         yield StandIn(name, kept, tuple(dict.fromkeys(referred.get(name, ()))), owner)
-
-
-def counted(contents: Contents, found: "dict[str, tuple[int, str]]", ending: str) -> Contents:
-    """Add to each table with a file how many rows it has and their sum, by the file's name without *ending*."""
-    return replace(
-        contents,
-        tables=tuple(
-            replace(one, file=f"{one.file}{ending}", rows=found[one.file][0], sum=found[one.file][1])
-            if one.file
-            else one
-            for one in contents.tables
-        ),
-    )

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from ...errors import ConflictError
 from ...ops import Execution, Op, OpResult
 from ...postgres.names import Name
-from ...snapshots.contents import Chosen, SavedTable
+from ...snapshots.contents import Chosen, SavedTable, counted
 from ...snapshots.manifest import SnapshotManifest
 from ...snapshots.taking import TakeSnapshot
 from ..snapshots.folder import SnapshotFolder, told_rows
 from .doomed import Doomed, read_doomed
 from .dump import instant
 from .programs import claim
-from .saving import counted, describe
+from .saving import describe
 from .session import SETTINGS
 from .wording import asked
 

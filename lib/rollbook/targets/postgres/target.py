@@ -16,7 +16,7 @@ from ...postgres.recovering import Recovery
 from ...recovering import Asked
 from ...snapshots.contents import Choice
 from ...values import Plain
-from ..base import Finding, PostgresReader, SnapshotReader, TargetSpec
+from ..base import Finding, PostgresReader, TargetSpec
 from ..settings import PostgresSettings, SqlSettings
 from ..sql import SqlProbe, SqlTarget
 from ..sql_lock import SqlLock
@@ -140,7 +140,7 @@ class PostgresTarget(SqlTarget):
         return carrier(self, op, execution)
 
 
-class PostgresProbe(SqlProbe, PostgresReader, SnapshotReader):
+class PostgresProbe(SqlProbe, PostgresReader):
     """The reading side of PostgreSQL."""
 
     kinds: ClassVar[tuple[str, ...]] = ("postgres",)
