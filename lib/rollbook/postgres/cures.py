@@ -164,7 +164,7 @@ def _prepared(scene: Scene, restores: int) -> tuple[float, str]:
     size = _restored(scene)
     dump = pace.get("postgres.backup", scene.made if scene.made is not None else size / _DUMPED)
     if "postgres.restore" in pace:
-        restore, on = pace["postgres.restore"], f"{scene.pace.runs} earlier runs on this server"
+        restore, on = pace["postgres.restore"], f"{_counted(scene.pace.runs, 'earlier run')} on this server"
     elif scene.made is not None:
         restore, on = scene.made * _RESTORE_OF_DUMP, f"the {scene.made:.0f} s that the backup took"
     else:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..postgres.names import Name
     from ..postgres.objects import Objects
     from ..postgres.recovering import Recovery
+    from ..postgres.rights import Access
     from ..recovering import Asked
     from ..snapshots.contents import Choice
     from ..snapshots.manifest import ReadSnapshot
@@ -250,6 +251,9 @@ class PostgresReader(SqlReader, Protocol):
 
     def accounts(self) -> tuple[str, ...]:
         """Name the roles that Rollbook itself uses, the one that writes first."""
+
+    def access(self, database: str) -> "Access":
+        """Read what the account that writes may do inside a database of the server. Raises `Unreachable`."""
 
     def catalog(self, database: str) -> "Catalog":
         """Read what tables a database of the server has and what holds between them. Raises `Unreachable`."""

@@ -12,6 +12,7 @@ from ...postgres.dumping import SnapshotDump
 from ...postgres.manifest import FILE, LIMIT, Depth, read_manifest
 from ...postgres.programs import Programs
 from ...postgres.properties import Properties
+from ...postgres.rights import missing, require
 from ...targets.base import HostReader, PostgresReader
 from ...values import RUN_ID, Plain, Unknown
 from .reading import database_size, find_programs, free_space, read_properties, server_version
@@ -35,6 +36,8 @@ class BackupState:
     database: str = evidence(default="")
     programs: Programs | None = evidence(default=None)
     properties: Properties | None = evidence(default=None)
+    lacking: tuple[str, ...] = evidence(default=(), help="rights that the account lacks, with their GRANT")
+    account: str = evidence(default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,8 @@ On a machine with PostgreSQL's programs of the server's version, with PGHOST, PG
             database=database,
             programs=find_programs(server, host, server_version(server) // 10_000),
             properties=properties,
+            lacking=missing(server.access(database).read_all()),
+            account=server.accounts()[0],
         )
         return found if content is None else _told(found, content)
 
@@ -120,6 +125,7 @@ On a machine with PostgreSQL's programs of the server's version, with PGHOST, PG
         """Dump it, where it is not there."""
         if old.exists or not new.exists or old.programs is None or old.properties is None:
             return ()
+        require(old.lacking, f"the account {old.account} of {self.server}", "a dump")
         folder, _, name = old.path.rpartition("/")
         dump = SnapshotDump(
             target=self.server.name,

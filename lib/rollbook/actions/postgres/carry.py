@@ -10,6 +10,7 @@ from ...ops import Op, OpResult
 from ...postgres.carrying import DECISIONS, CarryPass
 from ...postgres.conflict import Choice, Side
 from ...postgres.passes import Differing, Told
+from ...postgres.rights import missing, require
 from ...postgres.rules import Rule
 from ...schema import build, encode
 from ...targets.base import PostgresReader
@@ -34,6 +35,8 @@ class CarryState:
     told: Told | None = evidence(default=None)
     before: Told | None = evidence(default=None, help="what the pass before this one told")
     outlook: Outlook | None = evidence(default=None, help="None while the restored database is not there")
+    lacking: tuple[str, ...] = evidence(default=(), help="rights that the account lacks, with their GRANT")
+    account: str = evidence(default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ every foreign key up with a `LEFT JOIN`.
         server = read[self.server]
         found = list_databases(server).get(self.restored)
         if found is None or not found.accepts or self.restored == server.database:
-            return CarryState(carried=False, live=server.database)
+            return CarryState(False, server.database, lacking=_lacking(server, ""), account=server.accounts()[0])
         passes = tuple(_passes(server, self.restored))
         own = next((told for mark, told in passes if mark == (self.final, self.run, self.number)), None)
         state = CarryState(
@@ -114,7 +117,9 @@ every foreign key up with a `LEFT JOIN`.
             before=passes[0][1] if passes else None,
             outlook=read_outlook(server, self.restored, self.tables),
         )
-        return state if own is None else _with(state, own)
+        if own is not None:
+            return _with(state, own)
+        return replace(state, lacking=_lacking(server, self.restored), account=server.accounts()[0])
 
     def desired(self, before: CarryState) -> CarryState:
         """Want the pass carried through; what it finds is known when it has."""
@@ -126,6 +131,7 @@ every foreign key up with a `LEFT JOIN`.
         """Carry it, where it was not."""
         if old.carried or not new.carried:
             return ()
+        require(old.lacking, f"the account {old.account} of {self.server}", "carrying rows over")
         carry = CarryPass(
             target=self.server.name,
             live=old.live,
@@ -167,6 +173,9 @@ every foreign key up with a `LEFT JOIN`.
 
     def outputs(self, after: CarryState, results: Sequence[OpResult]) -> Mapping[str, Plain]:  # noqa: ARG002  # the probe tells them
         """Give how many rows differed, per table too, the conflicts, and the files with what has no place."""
+        if isinstance(after.rows, Unknown):  # planned: a later step must not take it for nothing
+            later = dict.fromkeys(("tables", "kinds", "conflicts_file", "exported"), encode(_LATER))
+            return {"rows": encode(after.rows), "conflicts": encode(after.conflicts), **later}
         told = after.told or Told()
         files = [one for one in told.exported if one.what == "conflicts"]
         return {
@@ -177,6 +186,15 @@ every foreign key up with a `LEFT JOIN`.
             "conflicts_file": files[0].path if files else "",
             "exported": encode(told.exported),
         }
+
+
+def _lacking(server: PostgresReader, restored: str) -> tuple[str, ...]:
+    """Say which rights a pass takes that the account lacks: reading all of live, writing all of *restored*."""
+    rights = server.access(server.database).read_all()
+    if restored:
+        there = server.access(restored)
+        rights = (*rights, *there.own(), *there.stage())
+    return missing(rights)
 
 
 def _passes(server: PostgresReader, restored: str) -> Iterator[tuple[tuple[bool, str, int], Told]]:

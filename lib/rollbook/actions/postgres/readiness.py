@@ -10,7 +10,7 @@ from ...postgres.names import quote
 from ...postgres.programs import Programs
 from ...postgres.properties import Properties
 from ...postgres.restoring import RestoreDatabase
-from ...postgres.rights import missing
+from ...postgres.rights import missing, require
 from ...postgres.scratch import Role
 from ...postgres.source import Source
 from ...targets.base import HostReader, PostgresReader
@@ -117,12 +117,13 @@ def _require_rights(server: PostgresReader, backup: Backup) -> None:
         *missing(account.rename()),
         *(f"may make {owner} an owner: GRANT {quote(owner)} TO {quote(account.name)};" for owner in strange),
     )
-    if lacking:
+    if strange:
         raise RefusedError(
             f"the account {account.name} of {server.name} lacks rights that a restore takes: {' '.join(lacking)}",
             advice="Have them granted, or name an account that has them. What belongs to a superuser, such as the "
             "schema public of a database from before PostgreSQL 15, only a member of its role can restore.",
         )
+    require(lacking, f"the account {account.name} of {server.name}", "a restore")
 
 
 def _require(server: PostgresReader, query: str, column: str, wanted: tuple[str, ...], what: str, advice: str) -> None:

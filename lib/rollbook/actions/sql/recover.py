@@ -10,6 +10,7 @@ from ...errors import RefusedError
 from ...ops import Op, OpResult
 from ...postgres.recovering import ColumnsBack, Recovery, RecoveryOut, SettleRecovery, TablesBack
 from ...postgres.refilling import CellsRefilled, RefillOut, RowsRefilled
+from ...postgres.rights import missing, require
 from ...postgres.scratch import subject_names
 from ...recovering import Asked, Existing, ParentsGone
 from ...targets.base import PostgresReader
@@ -25,6 +26,8 @@ class RecoverState:
     begun: tuple[str, ...]
     fill: tuple[str, ...]
     found: Recovery = evidence()
+    lacking: tuple[str, ...] = evidence(default=(), help="rights that the account lacks, with their GRANT")
+    account: str = evidence(default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,10 @@ class Recover(Action[RecoverState]):
                 f"no key tells the rows of these tables apart: {', '.join(found.keyless)}.",
                 advice="Name what else to recover in only:, and bring these back by hand.",
             )
+        access = server.access(server.database)
         return RecoverState(
+            lacking=missing((*access.own(_written(found)), *access.stage())),
+            account=access.name,
             tables=tuple(str(one.name) for one in found.tables),
             columns=tuple(str(one) for one in found.columns),
             begun=tuple(
@@ -116,7 +122,7 @@ class Recover(Action[RecoverState]):
         """Bring back what is missing, or take out what is not to be there."""
         if new.tables or new.columns or new.fill:
             return tuple(self._away(old, new))
-        return tuple(self._back(old.found)) if old.tables or old.columns or old.begun or old.fill else ()
+        return tuple(self._back(old)) if old.tables or old.columns or old.begun or old.fill else ()
 
     def _away(self, old: RecoverState, new: RecoverState) -> Iterator[Op]:
         found = new.found
@@ -125,7 +131,9 @@ class Recover(Action[RecoverState]):
         if (new.tables or new.columns) and not (old.tables or old.columns or old.begun):
             yield self._out(new)
 
-    def _back(self, found: Recovery) -> Iterator[Op]:
+    def _back(self, state: RecoverState) -> Iterator[Op]:
+        require(state.lacking, f"the account {state.account} of {self.server}", "putting back")
+        found = state.found
         name = self.server.name
         if found.tables:
             yield TablesBack(name, self.source, found.types, found.tables, self.parents_gone, self.folder, self.run)
@@ -181,3 +189,10 @@ class Recover(Action[RecoverState]):
                 if name in given:  # numbers and lists: each op did its part
                     given[name] += value
         return given | {"beside": list(after.found.beside)}
+
+
+def _written(found: Recovery) -> frozenset[str]:
+    """Name the tables of live that are altered: those that columns come back to, and those that are pointed at anew."""
+    pointed = (*found.references, *(one for table in found.tables for one in table.references))
+    named = (one.table for one in (*found.columns, *found.begun_columns))
+    return frozenset({str(name) for name in (*named, *(two for one in pointed for two in (one.child, one.parent)))})

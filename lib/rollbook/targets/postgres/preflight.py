@@ -5,8 +5,10 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from ...errors import Unreachable
-from ...postgres.rights import ACCOUNT, Account
+from ...postgres.rights import ACCESS, ACCOUNT, Access, Account
+from ...schema import build
 from ..base import Finding
+from .room import room
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -41,6 +43,7 @@ def _look(target: "PostgresTarget", connection: "Connection") -> Iterator[Findin
         )
         return
     yield from _rights(target, connection)
+    yield from room(target, connection)
     recovering = connection.execute("SELECT pg_catalog.pg_is_in_recovery()").fetchone()
     if recovering == (False,):
         yield from _standbys(target, connection)
@@ -59,24 +62,37 @@ def through_pooler(connection: "Connection") -> bool:
 
 def read_rights(connection: "Connection", account: str, database: str) -> Account | None:
     """Read which rights an account has; None where there is no such database."""
+    row = _asked(connection, ACCOUNT, account, database)
+    return None if row is None else build(Account, row)
+
+
+def read_access(connection: "Connection", account: str) -> Access:
+    """Read what an account may do inside the database of a connection."""
+    return build(Access, _asked(connection, ACCESS, account, ""))
+
+
+def _asked(connection: "Connection", query: str, account: str, database: str) -> dict[str, object] | None:
     from psycopg.rows import dict_row
 
-    query = ACCOUNT.replace(":account", "%(account)s").replace(":database", "%(database)s")
+    given = query.replace(":account", "%(account)s").replace(":database", "%(database)s")
     with connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(query.encode(), {"account": account, "database": database})
-        row = cursor.fetchone()
-    return None if row is None else Account(**row)
+        cursor.execute(given.encode(), {"account": account, "database": database})
+        return cursor.fetchone()
 
 
 def _rights(target: "PostgresTarget", connection: "Connection") -> Iterator[Finding]:
     account = read_rights(connection, str(connection.info.user), target.database)
     if account is None:
         return
-    for right in account.all():
+    rights = account.all()
+    if not target.reader().closed():
+        with closing(target.connect()) as live:
+            rights = (*rights, *read_access(live, account.name).all())
+    for right in rights:
         if right.held:
             yield target.finding(right.what, "ok", f"granted: {account.name} {right.what}")
         else:
-            message = f"missing: {account.name} does not have it: {right.what} (needed to fence and swap databases)"
+            message = f"missing: {account.name} does not have it: {right.what} (needed by {', '.join(right.kinds)})"
             yield target.finding(right.what, "warning", message, right.grant)
 
 

@@ -13,6 +13,7 @@ from ...postgres.manifest import Manifest
 from ...postgres.names import Name
 from ...postgres.objects import Objects
 from ...postgres.recovering import Recovery
+from ...postgres.rights import Access
 from ...recovering import Asked
 from ...snapshots.contents import Choice
 from ...values import Plain
@@ -22,7 +23,7 @@ from ..sql import SqlProbe, SqlTarget
 from ..sql_lock import SqlLock
 from ..surroundings import Surroundings
 from .session import connect
-from .wording import asked
+from .wording import asked, connected
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
@@ -137,7 +138,8 @@ class PostgresTarget(SqlTarget):
             return super().execute(op, execution)
         module, _, name = place.partition(":")
         carrier: Carrier = getattr(import_module(f".{module}", __package__), name)
-        return carrier(self, op, execution)
+        with connected(op.op):
+            return carrier(self, op, execution)
 
 
 class PostgresProbe(SqlProbe, PostgresReader):
@@ -197,11 +199,19 @@ class PostgresProbe(SqlProbe, PostgresReader):
         """Name the roles that Rollbook itself uses, the one that writes first."""
         return self._accounts()
 
+    def access(self, database: str) -> Access:
+        """Read what the account that writes may do inside *database*."""
+        from .preflight import read_access
+
+        account = self._accounts()[0]
+        with asked(f"reading the rights of {account}"), closing(self._connect_to(database)) as connection:
+            return read_access(connection, account)
+
     def catalog(self, database: str) -> Catalog:
         """Read what tables a database of the server has and what holds between them. Raises `Unreachable`."""
         from .catalog import read_catalog
 
-        with closing(self._connect_to(database)) as connection:
+        with asked(f"reading the catalogs of {database}"), closing(self._connect_to(database)) as connection:
             return read_catalog(connection)
 
     def objects(self, database: str) -> Objects:

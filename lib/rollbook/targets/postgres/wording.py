@@ -21,7 +21,7 @@ def worded(what: str = "the pass", *, into: str = "restored") -> Iterator[None]:
             advice="Rows of tables without a key, and exclusion constraints, are not looked up before: settle them"
             " by hand, then do this again.",
         ) from error
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise Unreachable(
             f"PostgreSQL ended {what}: {error}".strip(), advice="Resume: what is there is looked at first."
         ) from error
@@ -39,9 +39,27 @@ def asked(doing: str) -> Iterator[None]:
 
     try:
         yield
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise Unreachable(f"PostgreSQL went away while {doing}: {error}".strip(), advice="Try again.") from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise TargetError(
+            f"PostgreSQL refused while {doing}: {error}".strip(),
+            advice="`doctor` tells which rights the account that writes lacks, each with its GRANT.",
+        ) from error
     except psycopg.Error as error:
         raise TargetError(
             f"PostgreSQL refused while {doing}: {error}".strip(), advice="Nothing was written; see what it says."
+        ) from error
+
+
+@contextmanager
+def connected(what: str) -> Iterator[None]:
+    """Turn a connection that is lost while *what* is carried out into our error; whatever else is refused goes on."""
+    import psycopg
+
+    try:
+        yield
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise Unreachable(
+            f"PostgreSQL went away during {what}: {error}".strip(), advice="Resume: what is there is looked at first."
         ) from error
