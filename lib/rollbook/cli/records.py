@@ -16,10 +16,22 @@ _LAST = "last"
 _SHORTEST_HEAD: Final = 8
 
 
-@command("runs", help={"json": "Print JSON for machines."})
-def runs(*, json: bool = False) -> int:
+@command(
+    "runs",
+    help={
+        "json": "Print JSON for machines.",
+        "purge": "Say what people's data runs that ended longer ago than this left in their folders, such as 90d.",
+        "yes": "With --purge: delete it.",
+    },
+)
+def runs(*, json: bool = False, purge: str = "", yes: bool = False) -> int:
     """
     List the runs there are, newest first.
+
+    --purge 90d names the snapshots, conflict lists and exports in the folders
+    of runs that ended 90 days ago or longer, and deletes nothing; with --yes
+    it deletes them, and notes it in each run. Journals and reports stay. What
+    a run that is not over, or an undo, may still need stays as well.
 
     --json prints a list of {run, runbook, environment, status, held_by, exit,
     undo_of, undone_by, abandoning, operator, reason, started_at, ended_at,
@@ -32,11 +44,39 @@ def runs(*, json: bool = False) -> int:
     from .runtable import run_lines
     from .statusview import runs_json
 
+    if purge or yes:
+        return _purged(purge, yes=yes, json=json)
     if json:
         write(runs_json(Runs()))
         return OK
     for line in run_lines(Runs(), screen()):
         write(line)
+    return OK
+
+
+def _purged(age: str, *, yes: bool, json: bool) -> int:
+    """Say what old runs left of people's data, and with *yes* delete it."""
+    from ..journal import utc_now
+    from ..runs import Runs
+    from ..schema import parse_duration
+    from .hints import typed
+    from .purge import delete, leftovers, purge_lines
+
+    try:
+        limit = parse_duration(age)
+    except ValueError as error:
+        raise UsageError(f"--purge {age}: {error}", advice="Such as --purge 90d.") from error
+    if json:
+        raise UsageError("--json lists runs; --purge prints what it would delete.")
+    found = tuple(leftovers(Runs(), limit, utc_now()))
+    for line in purge_lines(found, age):
+        write(line)
+    going = [one for one in found if not one.held]
+    if going and not yes:
+        write(f"Nothing was deleted. To delete it: {typed('runs', '--purge', age, '--yes')}")
+    elif going:
+        delete(going)
+        write("Deleted.")
     return OK
 
 

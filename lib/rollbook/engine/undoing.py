@@ -12,7 +12,7 @@ from ..run import Run
 from ..runs import RunFolder
 
 UNDONE_BY: Final = "undone-by"
-_BEING_UNDONE_BY: Final = "being-undone-by"
+BEING_UNDONE_BY: Final = "being-undone-by"
 # Markers lie beside a run's journal, not in it: what was written there stays as it was written.
 
 
@@ -34,7 +34,7 @@ def beginning(folder: RunFolder, plan: Plan, undone: Run | None = None) -> Itera
                 f"Run {undone.id} went on since its undo was planned; nothing was taken back.",
                 advice=f"Look how it stands (`status {undone.id}`), then plan its undo again.",
             )
-        _mark(place, _BEING_UNDONE_BY, folder)
+        _mark(place, BEING_UNDONE_BY, folder)
         yield
 
 
@@ -51,7 +51,7 @@ def require_open(folder: RunFolder, run: Run) -> None:
     if not run.resumable:
         how = f"it took back run {run.plan.undo_of}" if run.status == "undone" else run.status
         raise RefusedError(f"Run {run.id} is over: {how}.", advice="Start a new run, or `undo` this one.")
-    undo = _begun(folder, _marked(folder, _BEING_UNDONE_BY))
+    undo = _begun(folder, _marked(folder, BEING_UNDONE_BY))
     if undo is None:
         return
     if undo.status == "undone" and not undo.plan.undo_to:

@@ -32,6 +32,7 @@ from ..values import Plain, Unknown, unknowns
 from .projection import Projection
 from .scope import Use, unknown_outputs
 
+OWN_STEPS: Final = "by the runbook's own undo steps"
 _UNDO: Final[Mapping[type, UndoKind]] = {Reverse: "reverse", Leave: "leave", Refuse: "refuse"}
 
 
@@ -330,7 +331,7 @@ def undo_of(action: Action[Any], change: Change[Any], use: Use | None) -> tuple[
             return "leave", own.leave
         if own.refuse:
             return "refuse", own.refuse
-        return "reverse", "by the runbook's own undo steps: " + "; ".join(step.name or step.id for step in own.steps)
+        return "reverse", f"{OWN_STEPS}: " + "; ".join(step.name or step.id for step in own.steps)
     if not change.ops:
         return "leave", "nothing is changed"
     decision = action.undo(change)
