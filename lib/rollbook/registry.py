@@ -94,6 +94,7 @@ BUILTINS: Final[Mapping[str, str]] = {
     "sql.drop_scratch": "rollbook.actions.sql.drop_scratch:SqlDropScratch",
     "sql.at_risk": "rollbook.actions.sql.at_risk:AtRisk",
     "sql.recover": "rollbook.actions.sql.recover:Recover",
+    "sql.shadow_diff": "rollbook.actions.sql.shadow_diff:ShadowDiff",
     "sql.snapshot": "rollbook.actions.sql.snapshot:SqlSnapshot",
     "sql.snapshot_check": "rollbook.actions.sql.snapshot_check:SqlSnapshotCheck",
     "sql.snapshot_load": "rollbook.actions.sql.snapshot_load:SqlSnapshotLoad",

@@ -40,6 +40,7 @@ _MYSQL: Final[Mapping[str, str]] = {
     "sql.take_snapshot": "snapshots:take_snapshot",
     "sql.load_snapshot": "snapshots:load_snapshot",
     "sql.schema_drop": "snapshots:drop_schema",
+    "sql.shadow_run": "shadow:shadow_run",
 }
 
 

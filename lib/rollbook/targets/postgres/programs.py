@@ -15,6 +15,7 @@ from ..sql_address import address
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
+    from ..sql import SqlTarget
     from .session import Connection
     from .target import PostgresTarget
 
@@ -34,7 +35,7 @@ _END: Final = """
     WHERE application_name = %s AND pid <> pg_catalog.pg_backend_pid()"""
 
 
-def host_of(target: "PostgresTarget", name: str) -> Host:
+def host_of(target: "SqlTarget", name: str) -> Host:
     """Give the host *name*; raises `TargetError` where it is none."""
     found = target.surroundings.others.target(name)
     if not isinstance(found, HostTarget):
@@ -55,7 +56,7 @@ def claim(connection: "Connection", execution: Execution) -> None:
     connection.execute("SELECT pg_catalog.set_config('application_name', %s, false)", (session_name(execution),))
 
 
-def address_from(target: "PostgresTarget", host: Host) -> "URL":
+def address_from(target: "SqlTarget", host: Host) -> "URL":
     """
     Give the server's address as *host* reaches it, with the password.
 

@@ -55,6 +55,7 @@ _CARRIERS: Final[Mapping[str, str]] = {
     "postgres.database_drop": "dropping:drop_database",
     "sql.take_snapshot": "snapshots:take_snapshot",
     "sql.load_snapshot": "snapshot_loading:load_snapshot",
+    "sql.shadow_run": "shadow:shadow_run",
 }
 
 _COMMENT: Final = """
