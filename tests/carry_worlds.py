@@ -9,6 +9,7 @@ KEYS = {
     "text": ("k", "l", "m\tn", "o\\", "ü", "'"),
     "uuid": tuple(f"00000000-0000-0000-0000-00000000000{at}" for at in range(6)),
 }
+LATER = tuple(str(at) for at in range(7, 12))  # what a sequence gives after the backup
 SAMPLES = {
     "text": ("a", "b", "c", "x\ty", "\\N", "", "line\nline", "7", "8"),
     "integer": ("1", "2", "3"),
@@ -194,9 +195,10 @@ def _key_rows(rng: Random, tab: Tab) -> list[dict[str, str | None]]:
     return [dict(zip(tab.key, one, strict=True)) for one in sorted(found)]
 
 
-def _key_value(rng: Random, col: Col) -> str:
+def _key_value(rng: Random, col: Col, later: float = 0.0) -> str:
+    """Give a key; *later* is how often it is one that the backup cannot have, of those that can be."""
     kind = "int" if col.type == "integer" else col.type
-    return rng.choice(KEYS[kind])
+    return rng.choice(LATER if kind == "int" and rng.random() < later else KEYS[kind])
 
 
 def migrate(rng: Random, world: World) -> list[str]:
@@ -251,7 +253,7 @@ def use(rng: Random, world: World, most: int = 40) -> list[str]:
 
 def _deed(rng: Random, world: World) -> list[str]:
     tab = rng.choice(list(world.tables.values()))
-    key = {col: _key_value(rng, tab.cols[col]) for col in tab.key}
+    key = {col: _key_value(rng, tab.cols[col], 0.5) for col in tab.key}
     where = " AND ".join(f"{col} = {lit(value)}" for col, value in key.items())
     cols = [col for col in tab.cols.values() if col.name not in tab.key]
     values = {col.name: _value(rng, world, tab, col) for col in cols if rng.random() < 0.85}
@@ -265,7 +267,7 @@ def _deed(rng: Random, world: World) -> list[str]:
             return [f"DELETE FROM {tab.name} WHERE {where}"]
         case "move":
             col = rng.choice(tab.key)
-            return [f"UPDATE {tab.name} SET {col} = {lit(_key_value(rng, tab.cols[col]))} WHERE {where}"]
+            return [f"UPDATE {tab.name} SET {col} = {lit(_key_value(rng, tab.cols[col], 0.3))} WHERE {where}"]
     # A row is deleted, and another one takes what was unique in it.
     taken = {col.name: rng.choice(world.rows[tab.name])[col.name] for col in cols}
     return [f"DELETE FROM {tab.name} WHERE {where}", insert(tab, {**key, **values, **taken})]
@@ -275,7 +277,7 @@ def _value(rng: Random, world: World, tab: Tab, col: Col) -> str | None:
     for fk in world.keys:
         if fk.child == tab.name and col.name in fk.columns:
             theirs = fk.parent_columns[fk.columns.index(col.name)]
-            return _key_value(rng, world.tables[fk.parent].cols[theirs])
+            return _key_value(rng, world.tables[fk.parent].cols[theirs], 0.4)
     if rng.random() < 0.2:
         return None
     if rng.random() < 0.1:

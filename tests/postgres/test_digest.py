@@ -4,6 +4,7 @@ import pytest
 
 from rollbook.postgres.catalog import Column, Table
 from rollbook.postgres.digest import make_digest
+from rollbook.postgres.manifest import ColumnType, TableContent
 from rollbook.postgres.names import Name
 
 
@@ -28,4 +29,14 @@ def test_values_are_hashed_as_the_server_holds_them_where_equal_means_same(type_
     """Only types of which no two equal values have different texts are hashed without making texts of them."""
     digest = make_digest(table(type_), table(other), ("a",), ("a",), dense=False, rows=1, same_major=True)
 
-    assert digest.quick is quick
+    assert digest.texts == (() if quick else ("a",))
+
+
+def test_manifests_of_before_are_hashed_as_they_were() -> None:
+    """A manifest that names no columns to hash as text means all of a row, or none of it."""
+    columns = (ColumnType("a", "text"), ColumnType("n", "numeric"))
+    whole = TableContent("public", "t", 1, ("a",), columns, quick=False).digest()
+    values = TableContent("public", "t", 1, ("a",), columns[:1], quick=True).digest()
+
+    assert whole.mark == 'hashtextextended(ROW(t."a", t."n")::text, 0)'
+    assert values.mark == 'hashint8extended(hash_record_extended(ROW(t."a"), 0), 1)'

@@ -22,8 +22,9 @@ class Digest:
     """
     How the rows of one table are hashed, the same on both sides.
 
-    *quick* hashes values as the server holds them, which only servers of one major and columns of one type do alike.
-    Otherwise texts are hashed, under the settings that every session of ours has.
+    *quick* hashes values as the server holds them, which only servers of one major and columns of one type do alike;
+    the columns among *texts* are hashed as one text. Otherwise all of a row is, under the settings that every session
+    of ours has.
     """
 
     key: tuple[str, ...]
@@ -32,6 +33,7 @@ class Digest:
     buckets: int
     same_major: bool
     quick: bool
+    texts: tuple[str, ...] = ()
 
     @property
     def chunk(self) -> str:
@@ -40,31 +42,57 @@ class Digest:
             return f"(t.{quote(self.key[0])}::bigint >> {_CHUNK_BITS})"
         return f"({self._hash(self.key or self.columns)} & {self.buckets - 1})"
 
+    @property
+    def mark(self) -> str:
+        """Give the expression of a row's hash."""
+        if not self.quick:
+            return self._hash(self.columns)
+        cells = [listed([name], "t") for name in self.columns if name not in self.texts]
+        if self.texts:
+            cells.append(f"ROW({listed(self.texts, 't')})::text")
+        # A record's hash is linear in its columns': without another one on top, two rows that swap a cell would
+        # add up to the same sum.
+        return f"hashint8extended(hash_record_extended(ROW({', '.join(cells)}), 0), 1)"
+
     def sums(self, relation: str) -> str:
-        """Give each chunk of *relation*, in order, with how many rows it has and the sum of their hashes."""
-        hashed = self._hash(self.columns)
-        if self.quick:
-            # A record's hash is linear in its columns': without another one on top, two rows that swap a cell would
-            # add up to the same sum.
-            hashed = f"hashint8extended(hash_record_extended(ROW({listed(self.columns, 't')}), 0), 1)"
+        """Give each chunk of *relation*, in any order, with how many rows it has and the sum of their hashes."""
+        return f"COPY (SELECT {self.chunk} AS c, count(*), sum({self.mark}) FROM {relation} AS t GROUP BY 1) TO STDOUT"
+
+    def marks(self, relation: str, chunks: Sequence[int]) -> str:
+        """Give each of some chunks, in any order, with the keys and the hashes of its rows; only where *ranged*."""
+        key = f"t.{quote(self.key[0])}"
         return (
-            f"COPY (SELECT {self.chunk} AS c, count(*), sum({hashed}) FROM {relation} AS t"
-            " GROUP BY 1 ORDER BY 1) TO STDOUT"
+            f"COPY (SELECT {self.chunk} AS c, string_agg({key}::text, ','), string_agg(({self.mark})::text, ',')"
+            f" FROM {self._choice(relation, chunks, most=False)} GROUP BY 1) TO STDOUT"
+        )
+
+    def keyed(self, relation: str, keys: Iterable[bytes]) -> str:
+        """Give the rows of *relation* under some keys, in their order; only where *ranged*."""
+        key, wanted = f"t.{quote(self.key[0])}", _array(map(int, keys))
+        return (
+            f"COPY (SELECT {listed(self.columns, 't')} FROM {relation} AS t WHERE {key} = ANY ({wanted})"
+            f" ORDER BY {key}) TO STDOUT"
         )
 
     def rows(self, relation: str, chunks: Sequence[int], *, most: bool) -> str:
         """Give the rows of some chunks, each behind its chunk's number and in their order; with *most*, of all."""
-        order = f"t.{quote(self.key[0])}" if self.ranged else "1"
         return (
             f"COPY (SELECT {self.chunk} AS c, {listed(self.columns, 't')}"
-            f" FROM {self._choice(relation, chunks, most=most)} ORDER BY {order}) TO STDOUT"
+            f" FROM {self._choice(relation, chunks, most=most)} ORDER BY 1) TO STDOUT"
+        )
+
+    def ranges(self, relation: str, chunks: Sequence[int]) -> str:
+        """Give the rows of some chunks in the order of their keys; only where *ranged*."""
+        return (
+            f"COPY (SELECT {listed(self.columns, 't')} FROM {self._choice(relation, chunks, most=False)}"
+            f" ORDER BY t.{quote(self.key[0])}) TO STDOUT"
         )
 
     def _choice(self, relation: str, chunks: Sequence[int], *, most: bool) -> str:
         if not self.ranged:
             return f"{relation} AS t" if most else f"{relation} AS t WHERE {self.chunk} = ANY ({_array(chunks)})"
         found = ranges(chunks)
-        if most or len(found) == 1:
+        if len(found) == 1:
             return f"{relation} AS t WHERE t.{quote(self.key[0])} BETWEEN {found[0][0]} AND {found[-1][1]}"
         return in_chunks(relation, self.key[0], chunks)
 
@@ -93,7 +121,8 @@ def make_digest(
         ranged=dense and integer_key(live, key) and integer_key(base, key),
         buckets=1 << max(0, (rows >> _CHUNK_BITS).bit_length()),
         same_major=same_major,
-        quick=same_major and all(_hashes_alike(one, other) for one, other in pairs),
+        quick=same_major,
+        texts=tuple(one.name for one, other in pairs if same_major and not _hashes_alike(one, other)),
     )
 
 

@@ -35,7 +35,8 @@ class TableContent:
     """
     How many rows a table has and, with sums, how they were hashed and where in the file of sums they stand.
 
-    *columns* are in the order of their names. *quick* hashes values as the server holds them, else as texts.
+    *columns* are in the order of their names. *quick* hashes values as the server holds them, apart from *texts*, else
+    all of a row as text.
     """
 
     schema: str
@@ -47,6 +48,7 @@ class TableContent:
     ranged: bool = False
     buckets: int = 1
     quick: bool = False
+    texts: tuple[str, ...] = ()
     offset: int = 0
     length: int = 0
     sha256: str = ""  # of its part of the file of sums; empty where only rows were counted
@@ -59,7 +61,15 @@ class TableContent:
     def digest(self) -> Digest:
         """Give how its rows are hashed, to hash those of another database alike."""
         names = tuple(column.name for column in self.columns)
-        return Digest(self.key, names, ranged=self.ranged, buckets=self.buckets, same_major=True, quick=self.quick)
+        return Digest(
+            self.key,
+            names,
+            ranged=self.ranged,
+            buckets=self.buckets,
+            same_major=True,
+            quick=self.quick,
+            texts=self.texts,
+        )
 
     def relation(self, table: Table) -> str:
         """
@@ -108,7 +118,7 @@ class Manifest:
     files: tuple[FileEntry, ...]
     settings: Mapping[str, str]
     large_objects: int = 0
-    hash: str = "sum of hash_record_extended or hashtextextended"
+    hash: str = "sum of hash_record_extended, of some columns as text, or of hashtextextended"
     format: int = FORMAT
 
     @property

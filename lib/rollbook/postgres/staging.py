@@ -3,7 +3,8 @@ The SQL of a stage: for each row of a table that a pass has to do with, what is 
 
 A stage is a temporary table, gone with its session. Beside it, in the schema `rollbook` of the restored database,
 stands the table of pristine rows: what the backup had, or that it had nothing, under every key ever staged. Whatever
-a pass did to a row, the next one starts from there.
+a pass did to a row, the next one starts from there. Under integer keys beyond the backup's last one it had nothing:
+that is written down once for the table, and for a single row only where it is in a conflict.
 """
 
 from collections.abc import Sequence
@@ -25,12 +26,15 @@ class Stage:
     The stage of one table that has a key.
 
     With a *chunk*, an expression of a row `t`, only rows in the chunks that are listed in `moved` are looked at in this
-    pass; all others are as the pass before left them.
+    pass; all others are as the pass before left them. *last* is the last integer key under which the backup may have a
+    row; while the table is *fresh*, it has none beyond it either.
     """
 
     table: Table
     key: tuple[str, ...]
     chunk: str = ""
+    last: int | None = None
+    fresh: bool = False
 
     @property
     def name(self) -> str:
@@ -86,31 +90,56 @@ class Stage:
     def record(self) -> tuple[str, ...]:
         """Write down what the backup has under the staged keys, where that is not known yet; may be done again."""
         columns = listed(self.columns)
-        known = f"NOT EXISTS (SELECT FROM {self.pristine} p WHERE {equal(self.key, 'p', 's')})"
         into = f"INSERT INTO {self.pristine} ({columns}, {THERE}) SELECT"
         joined = f"{self.name} s JOIN {self.table.relation} t ON {equal(self.key, 't', 's')}"
         return (
-            f"{into} {listed(self.columns, 't')}, true FROM {joined} WHERE {known}",
-            f"{into} {listed(self.columns, 's')}, false FROM {self.name} s WHERE {known}",
+            f"{into} {listed(self.columns, 't')}, true FROM {joined} WHERE {self.untouched('s')}",
+            f"{into} {listed(self.columns, 's')}, false FROM {self.name} s WHERE {self.untouched('s')}",
         )
 
-    def recall(self) -> str:
-        """Stage the backup's row under every key that an earlier pass touched and this one has no reason to."""
+    def record_new(self, hits: str) -> str:
+        """Write down that the backup has nothing under those of the keys in *hits* that are beyond its last one."""
+        columns = listed(self.columns)
         return (
-            f"INSERT INTO {self.name} ({listed(self.columns)}, {_MARKS}) SELECT {listed(self.columns, 't')},"
-            f" t.{THERE}, 'B' FROM {self.pristine} t WHERE {self.in_moved()}"
-            f" AND NOT EXISTS (SELECT FROM {self.name} s WHERE {equal(self.key, 's', 't')})"
+            f"INSERT INTO {self.pristine} ({columns}, {THERE}) SELECT DISTINCT ON ({listed(self.key, 's')})"
+            f" {listed(self.columns, 's')}, false FROM {self.name} s JOIN {hits} h ON {equal(self.key, 'h', 's')}"
+            f" WHERE {self.carried_new('s')}"
         )
+
+    def recall(self) -> tuple[str, ...]:
+        """Stage the backup's row under every key that an earlier pass touched and this one has no reason to."""
+        columns = listed(self.columns, "t")
+        into = f"INSERT INTO {self.name} ({listed(self.columns)}, {_MARKS}) SELECT {columns}"
+        these = f"{self.in_moved()} AND NOT EXISTS (SELECT FROM {self.name} s WHERE {equal(self.key, 's', 't')})"
+        pristine = f"{into}, t.{THERE}, 'B' FROM {self.pristine} t WHERE {these}"
+        if self.last is None or self.fresh:
+            return (pristine,)
+        return pristine, f"{into}, false, 'B' FROM {self.table.relation} t WHERE NOT {self.had('t')} AND {these}"
 
     def adopt(self, joined: str, where: str) -> str:
         """Stage rows `t` of the table itself, as the backup's; those that an earlier pass carried, as live's."""
-        carried = f"NOT {self.in_moved()} AND EXISTS (SELECT FROM {self.pristine} p WHERE {equal(self.key, 'p', 't')})"
+        carried = f"NOT {self.in_moved()} AND NOT ({self.untouched('t')})"
         whose = f"CASE WHEN {carried} THEN 'L' ELSE 'B' END::\"char\"" if self.chunk else "'B'"
         return (
             f"INSERT INTO {self.name} ({listed(self.columns)}, {_MARKS}) SELECT DISTINCT ON ({listed(self.key, 't')})"
             f" {listed(self.columns, 't')}, true, {whose} FROM {self.table.relation} t {joined}"
             f" WHERE {self.unstaged('t')} AND {where}"
         )
+
+    def had(self, alias: str) -> str:
+        """Say that the backup may have a row under the key of *alias*: it is not beyond its last one."""
+        return "true" if self.last is None else f"({alias}.{quote(self.key[0])} <= {self.last})"
+
+    def _unknown(self, alias: str) -> str:
+        return f"NOT EXISTS (SELECT FROM {self.pristine} p WHERE {equal(self.key, 'p', alias)})"
+
+    def untouched(self, alias: str) -> str:
+        """Say that nothing is known of the key of *alias*: the table's row is the backup's, and was never staged."""
+        return f"{self.had(alias)} AND {self._unknown(alias)}"
+
+    def carried_new(self, alias: str) -> str:
+        """Say that a row of the table was carried, and that only its key, beyond the backup's last one, tells so."""
+        return f"NOT {self.had(alias)} AND {self._unknown(alias)}"
 
     def unstaged(self, alias: str) -> str:
         """Say that a row is not on the stage."""
@@ -137,24 +166,32 @@ class Stage:
 
     def settle(self) -> tuple[str, ...]:
         """Take from the stage what is so already."""
-        matching = equal(self.key, "t", "s")
         same = f"ROW({listed(self.columns, 't')})::text = ROW({listed(self.columns, 's')})::text"
-        absent = f"NOT EXISTS (SELECT FROM {self.table.relation} t WHERE {matching})"
+        absent = f"NOT EXISTS (SELECT FROM {self.table.relation} t WHERE {equal(self.key, 't', 's')})"
         return (
-            f"DELETE FROM {self.name} s USING {self.table.relation} t WHERE {matching} AND s.{THERE} AND {same}",
+            f"DELETE FROM {self.name} s USING {self.table.relation} t WHERE {self._there()} AND s.{THERE} AND {same}",
             f"DELETE FROM {self.name} s WHERE NOT s.{THERE} AND {absent}",
         )
 
+    def standing(self) -> str:
+        """Give what stands after FROM for those rows `t` of the table that are staged."""
+        return f"{self.table.relation} t JOIN {self.name} s ON {self._there()}"
+
     def remove(self) -> str:
         """Delete every staged row from the table: what stays is inserted anew, and no unique value is in its way."""
-        return f"DELETE FROM {self.table.relation} t USING {self.name} s WHERE {equal(self.key, 't', 's')}"
+        return f"DELETE FROM {self.table.relation} t USING {self.name} s WHERE {self._there()}"
+
+    def _there(self) -> str:
+        """Say that a row of the table is the staged one; without looking for those that cannot be there."""
+        matching = equal(self.key, "t", "s")
+        return f"{matching} AND {self.had('s')}" if self.fresh else matching
 
     def insert(self) -> str:
         """Insert every staged row that is to be there."""
         columns = listed(self.columns)
         return (
             f"INSERT INTO {self.table.name.sql} ({columns}) OVERRIDING SYSTEM VALUE"
-            f" SELECT {columns} FROM {self.name} WHERE {THERE} ORDER BY {listed(self.key)}"
+            f" SELECT {columns} FROM {self.name} WHERE {THERE}"
         )
 
     def shown(self, alias: str) -> str:

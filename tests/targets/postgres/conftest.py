@@ -7,19 +7,23 @@ import psycopg
 import pytest
 from servers import SqlServer
 
-_EMPTY = "DROP SCHEMA IF EXISTS public, rollbook, other CASCADE; CREATE SCHEMA public"
+_EMPTY = "DROP SCHEMA IF EXISTS public, rollbook, other CASCADE; CREATE SCHEMA public AUTHORIZATION keeper"
 
 
 @dataclass(frozen=True, slots=True)
 class Trio:
-    """The addresses of the three; `clear` empties them."""
+    """The addresses of the three; `clear` empties them, `mighty` gives them to a superuser."""
 
     live: str
     base: str
     restored: str
 
+    def mighty(self) -> "Trio":
+        return Trio(*(url.replace("keeper@", "postgres@") for url in (self.live, self.base, self.restored)))
+
     def clear(self) -> None:
-        for url in (self.live, self.base, self.restored):
+        mighty = self.mighty()
+        for url in (mighty.live, mighty.base, mighty.restored):
             with psycopg.connect(url, autocommit=True) as connection:
                 connection.execute(_EMPTY)
 

@@ -29,6 +29,12 @@ def site(trio: Any, good: Sequence[str], migration: Sequence[str], users: Sequen
     return Sources(trio.live, trio.restored, trio.base)
 
 
+def mighty_if(trio: Any, sources: Sources, mighty: bool) -> Sources:
+    """Let a superuser carry, who may write as a replica does."""
+    other = trio.mighty()
+    return Sources(other.live, other.restored, other.base) if mighty else sources
+
+
 def test_rows_without_a_key_are_carried_once(trio: Any) -> None:
     """Rows are counted: as many come and go as users added and took, also when the final pass is done again."""
     good = ("CREATE TABLE log (a text, b int)", "INSERT INTO log VALUES ('x', 1), ('x', 1), ('y', NULL), ('z', 3)")
@@ -112,7 +118,8 @@ def test_unique_expressions_and_partial_indexes_are_looked_up(trio: Any) -> None
     assert script(trio.restored, "SELECT id FROM t ORDER BY id") == [(2,), (3,), (4,)]
 
 
-def test_a_child_without_a_key_is_refused_in_words(trio: Any) -> None:
+@pytest.mark.parametrize("mighty", [True, False])
+def test_a_child_without_a_key_is_refused_in_words(trio: Any, mighty: bool) -> None:
     """Nothing tells such rows apart between passes: the pass is taken back, and the constraint named."""
     good = (
         "CREATE TABLE p (id int PRIMARY KEY)",
@@ -123,7 +130,7 @@ def test_a_child_without_a_key_is_refused_in_words(trio: Any) -> None:
     sources = site(trio, good, ("DROP TABLE c",), ("DELETE FROM p WHERE id = 2", "INSERT INTO p VALUES (3)"))
 
     with pytest.raises(StepFailed, match="c_p_fkey"):
-        carry(sources, final=True)
+        carry(mighty_if(trio, sources, mighty), final=True)
 
     assert script(trio.restored, "SELECT id FROM p ORDER BY id") == [(1,), (2,)]
 
@@ -188,3 +195,79 @@ def test_a_later_pass_looks_only_at_what_moved(trio: Any) -> None:
     assert done.differing == ((Name("public", "t"), Differing(3000, 1, 0)),)
     found = script(trio.restored, "SELECT count(*), count(*) FILTER (WHERE a <> 'x') FROM t")
     assert found == [(8000, 3001)]
+
+
+def test_rows_beyond_the_last_key_of_the_backup_are_carried_as_they_are(trio: Any) -> None:
+    """Nothing is kept of each; one that users deleted later goes, and one that does not fit is listed with both sides."""
+    good = (
+        "CREATE TABLE t (id int PRIMARY KEY, a text UNIQUE)",
+        "INSERT INTO t SELECT g, 'x' || g FROM generate_series(1, 300) g",
+    )
+    dropped = ("ALTER TABLE t DROP CONSTRAINT t_a_key",)
+    users = "INSERT INTO t SELECT g, 'n' || g FROM generate_series(1000, 2000) g"
+    sources = site(trio, good, dropped, (users,))
+    pristine = "SELECT 'rollbook.pristine_' || 't'::regclass::oid::text"
+
+    carry(sources, final=False)
+    ((kept,),) = script(trio.restored, pristine)
+    recorded = script(trio.restored, f"SELECT count(*) FROM {kept}")
+    script(trio.live, "DELETE FROM t WHERE id = 1500", "UPDATE t SET a = 'x7' WHERE id = 1600")
+    carry(sources, final=True)
+
+    assert recorded == [(0,)]
+    assert script(trio.restored, "SELECT count(*) FROM t") == [(300 + 1001 - 2,)]
+    assert script(trio.restored, "SELECT id FROM t WHERE a = 'x7' OR id IN (1500, 1600)") == [(1600,)]
+    with closing(connect(trio.restored)) as restored:
+        found = [(one.kind, one.key, one.settled) for one in read_conflicts(restored)]
+    assert found == [("unique_clash", ("7",), "removed")]
+
+
+def test_a_value_beyond_the_last_key_that_the_backup_refuses_is_listed(trio: Any) -> None:
+    """New rows are loaded as they are; those that a column does not take are merged by themselves."""
+    good = ("CREATE TABLE t (id int PRIMARY KEY, a int, b text NOT NULL)", "INSERT INTO t VALUES (1, 1, 'b')")
+    loose = ("ALTER TABLE t ALTER a TYPE text, ALTER b DROP NOT NULL",)
+    users = "INSERT INTO t SELECT g, g::text, 'b' FROM generate_series(1000, 1300) g"
+    odd = ("UPDATE t SET a = 'odd' WHERE id = 1100", "UPDATE t SET b = NULL WHERE id = 1200")
+    sources = site(trio, good, loose, (users, *odd))
+
+    carry(sources, final=True)
+
+    assert script(trio.restored, "SELECT count(*), count(a) FROM t") == [(301, 300)]
+    with closing(connect(trio.restored)) as restored:
+        found = [(one.kind, one.key, one.settled) for one in read_conflicts(restored)]
+    assert sorted(found) == [("no_cast", ("1100",), "null"), ("null_refused", ("1200",), "left_out")]
+
+
+def test_no_trigger_and_no_cascade_acts_when_a_superuser_carries(trio: Any) -> None:
+    """Whatever a trigger is enabled for, it stays silent and as it was; deleted parents take no child with them."""
+    good = (
+        "CREATE TABLE p (id int PRIMARY KEY)",
+        "CREATE TABLE c (id int PRIMARY KEY, p int REFERENCES p ON DELETE CASCADE)",
+        "INSERT INTO p VALUES (1), (2), (3)",
+        "INSERT INTO c VALUES (1, 1), (2, 2)",
+    )
+    users = ("UPDATE c SET p = 3 WHERE id = 2", "DELETE FROM p WHERE id = 2", "INSERT INTO c VALUES (900, 3)")
+    sources = mighty_if(trio, site(trio, good, ("SELECT 1",), users), True)
+    script(trio.restored, "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''fired''; END'")
+    for name, enabled in (("o", ""), ("a", "ALWAYS"), ("r", "REPLICA")):
+        made = f"CREATE TRIGGER {name} BEFORE INSERT OR DELETE ON c FOR EACH ROW EXECUTE FUNCTION refuse()"
+        script(trio.restored, made, f"ALTER TABLE c ENABLE {enabled} TRIGGER {name}")
+
+    carry(sources, final=True)
+
+    assert script(trio.restored, "SELECT id, p FROM c ORDER BY id") == [(1, 1), (2, 3), (900, 3)]
+    enabled = "SELECT tgname, tgenabled FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1"
+    assert script(trio.restored, enabled) == [("a", "A"), ("o", "O"), ("r", "R")]
+
+
+def test_unique_values_whose_check_may_wait_are_checked_when_a_superuser_carries(trio: Any) -> None:
+    """A replica would not check them: the server's triggers stay in force for such a table."""
+    good = (
+        "CREATE TABLE t (id int PRIMARY KEY, a int, EXCLUDE (a WITH =) DEFERRABLE INITIALLY DEFERRED)",
+        "INSERT INTO t VALUES (1, 1)",
+    )
+    gone = ("ALTER TABLE t DROP CONSTRAINT t_a_excl",)
+    sources = mighty_if(trio, site(trio, good, gone, ("INSERT INTO t VALUES (2, 1)",)), True)
+
+    with pytest.raises(StepFailed, match="t_a_excl"):
+        carry(sources, final=True)

@@ -1,13 +1,14 @@
-"""Applies the stages to the restored database, without a superuser's rights and without firing a trigger."""
+"""Applies the stages to the restored database, with or without a superuser's rights, and without firing a trigger."""
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from ...postgres.catalog import ForeignKey, Trigger
 from ...postgres.counted import Counted
 from ...postgres.names import Name, literal, quote
 from ...postgres.order import flat, in_order
+from .replicating import becomes_replica, looked_up
 from .resolving import Stages
 
 _ENABLE: Final = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
@@ -22,25 +23,33 @@ def apply(stages: Stages, counted: Sequence[Counted] = ()) -> None:
     """
     for stage in stages.made.values():
         stages.run(*stage.settle())
-    names = flat(in_order(stages.made, stages.catalog.foreign_keys))
     touched = {*stages.made, *(one.table.name for one in counted)}
-    with _quiet(stages, touched), _deferred(stages, touched):
-        for name in reversed(names):
-            stages.run(stages.made[name].remove())
-        for name in names:
-            stages.run(stages.made[name].insert())
-        for one in counted:
-            stages.run(one.remove(), one.insert())
+    replica = becomes_replica(stages, touched, counted)
+    with ExitStack() as stack:
+        # A replica's triggers are those that are enabled always, and for replicas.
+        stack.enter_context(_quiet(stages, touched, "AR" if replica else "OA"))
+        stack.enter_context(looked_up(stages, touched, counted) if replica else _deferred(stages, touched))
+        _write(stages, counted)
+
+
+def _write(stages: Stages, counted: Sequence[Counted]) -> None:
+    names = flat(in_order(stages.made, stages.catalog.foreign_keys))
+    for name in reversed(names):
+        stages.run(stages.made[name].remove())
+    for name in names:
+        stages.run(stages.made[name].insert())
+    for one in counted:
+        stages.run(one.remove(), one.insert())
 
 
 @contextmanager
-def _quiet(stages: Stages, touched: Collection[Name]) -> Iterator[None]:
-    """Disable the users' triggers: what they did in live was carried over as rows already."""
+def _quiet(stages: Stages, touched: Collection[Name], enabled: str) -> Iterator[None]:
+    """Disable the users' triggers that are *enabled* so: what they did in live was carried over as rows already."""
     # Triggers of partitions stand on relations that the catalog does not list.
     concerned = [
         trigger
         for trigger in stages.catalog.triggers
-        if trigger.enabled in "OA" and (trigger.relation in touched or trigger.relation not in stages.catalog.tables)
+        if trigger.enabled in enabled and (trigger.relation in touched or trigger.relation not in stages.catalog.tables)
     ]
     for trigger in concerned:
         stages.run(_switch(trigger, "DISABLE"))

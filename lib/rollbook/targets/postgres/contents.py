@@ -11,6 +11,7 @@ from ...postgres.digest import integer_key, is_dense, make_digest
 from ...postgres.manifest import ColumnType, Depth, TableContent
 from ...postgres.names import quote
 from .catalog import read_catalog
+from .sums import read_sums
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -71,6 +72,7 @@ def _counted(connection: "Connection", table: Table) -> TableContent:
         ranged=digest.ranged,
         buckets=digest.buckets,
         quick=digest.quick,
+        texts=digest.texts,
     )
 
 
@@ -81,11 +83,8 @@ def _located(content: TableContent, *, offset: int, part: bytes) -> TableContent
 def _sums(connection: "Connection", content: TableContent, table: Table) -> bytes:
     if not content.columns:  # a table without columns has rows, and nothing in them
         return f"0\t{content.rows}\t0\n".encode()
-    found = bytearray()
-    with connection.cursor() as cursor, cursor.copy(content.digest().sums(content.relation(table))) as copy:
-        for read in copy:
-            found += read
-    return bytes(found)
+    found = read_sums(connection, content.digest(), content.relation(table))
+    return b"".join(b"%d\t%s\n" % one for one in sorted(found.items()))
 
 
 def differing(connection: "Connection", wanted: Sequence[TableContent], told: Told) -> tuple[str, ...]:

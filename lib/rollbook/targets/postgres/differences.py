@@ -1,29 +1,37 @@
 """
 Finds the rows in which a table differs between two databases.
 
-In memory are a sum for every chunk of both sides, and the rows of a few chunks at a time.
+Chunks are compared first, then the hashes of the rows in those that differ, and only rows that differ are read. Where
+chunks are no ranges of a key, all rows of the chunks that differ are. In memory are a sum for every chunk of both
+sides, and the hashes or rows of some chunks at a time.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from itertools import groupby
+from functools import partial
+from itertools import groupby, islice
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from ...dataclass import dataclass
 from ...postgres.catalog import Table
 from ...postgres.copytext import Cells, cells
-from ...postgres.digest import Digest, integer_key, is_dense, make_digest
+from ...postgres.digest import Digest, chunk_of, integer_key, is_dense, make_digest
 from ...postgres.names import quote
 from ...postgres.shape import Shape
+from .sums import hashed, read_sums
 
 if TYPE_CHECKING:
     from .session import Connection
 
 R = TypeVar("R")
 Chunk = tuple[int, list[Cells]]
+
+_CHUNKS_AT_ONCE: Final = 512
+_ROWS_AT_ONCE: Final = 5_000
 
 
 class Difference(NamedTuple):
@@ -43,6 +51,12 @@ class Side:
     relation: str
 
 
+def added(line: bytes) -> Difference:
+    """Make the difference that a line of a row with one key column is, of which base has nothing."""
+    row = cells(line)
+    return Difference(row[:1], None, row)
+
+
 def differences(shape: Shape, base: Side, live: Side) -> Iterator[Difference]:
     """
     Stream the rows that differ in the columns that the shape compares.
@@ -54,39 +68,102 @@ def differences(shape: Shape, base: Side, live: Side) -> Iterator[Difference]:
 
 
 class Survey(NamedTuple):
-    """Which chunks of a table are to be looked at, of how many; *sums* are live's."""
+    """
+    Which chunks of a table are to be looked at, of how many; *sums* are live's.
+
+    *added* are those of the chunks that base is known to have no rows in.
+    """
 
     digest: Digest
     chunks: list[int]
     total: int
     sums: Mapping[int, bytes]
+    added: AbstractSet[int] = frozenset()
+
+    def beyond(self, last: int) -> frozenset[int]:
+        """Give the chunks that base has nothing in and whose keys are all beyond *last*."""
+        return frozenset(chunk for chunk in self.added if chunk > chunk_of(last)) if self.digest.ranged else frozenset()
+
+    def without(self, chunks: AbstractSet[int]) -> "Survey":
+        """Leave chunks out of what is to be looked at."""
+        rest = [chunk for chunk in self.chunks if chunk not in chunks]
+        return self._replace(chunks=rest, added=self.added - chunks)
 
 
 def survey(shape: Shape, base: Side, live: Side) -> Survey:
     """Compare the sums of both sides' chunks."""
     digest = _digest(shape, base, live)
     old, new = _at_once(lambda: _sums(base, digest), lambda: _sums(live, digest))
-    bad = [chunk for chunk, found in new.items() if old.get(chunk) != found]
-    bad += [chunk for chunk in old if chunk not in new]
-    return Survey(digest, sorted(bad), len(old.keys() | new.keys()), new)
+    bad = {chunk for chunk, found in new.items() if old.get(chunk) != found} | (old.keys() - new.keys())
+    return Survey(digest, sorted(bad), len(old.keys() | new.keys()), new, new.keys() - old.keys())
 
 
-def survey_again(digest: Digest, before: Mapping[int, bytes], live: Side) -> Survey:
+def survey_again(digest: Digest, before: Mapping[int, bytes], base: Side, live: Side) -> Survey:
     """Compare the sums of live's chunks with those that it had *before*, by the same digest."""
     new = _sums(live, digest)
-    moved = [chunk for chunk in new.keys() | before.keys() if new.get(chunk) != before.get(chunk)]
-    return Survey(digest, sorted(moved), len(new.keys() | before.keys()), new)
+    moved = {chunk for chunk in new.keys() | before.keys() if new.get(chunk) != before.get(chunk)}
+    last = chunk_of(_last(base, digest)) if digest.ranged else None
+    added = frozenset(chunk for chunk in moved & new.keys() if last is not None and chunk > last)
+    return Survey(digest, sorted(moved), len(new.keys() | before.keys()), new, added)
+
+
+def _last(side: Side, digest: Digest) -> int:
+    """Give the last key of a side; 0 where it has none."""
+    query = f"SELECT coalesce(max(t.{quote(digest.key[0])}), 0) FROM {side.relation} AS t"
+    (last,) = side.connection.execute(query.encode()).fetchone() or (0,)
+    return int(last)
 
 
 def rows_of(found: Survey, shape: Shape, base: Side, live: Side) -> Iterator[Difference]:
     """Stream the rows that differ between base and live in the chunks of a survey."""
-    if not found.chunks:
-        return
-    digest, most = found.digest, len(found.chunks) * 2 > found.total
-    wanted = digest.rows(base.relation, found.chunks, most=most), digest.rows(live.relation, found.chunks, most=most)
-    with _both(base, live, *wanted) as (old, new):
-        for one, other in _side_by_side(old, new):
-            yield from _counted(one, other) if not shape.key else _by_key(one, other, len(shape.key))
+    if found.digest.ranged:
+        yield from _changed_rows(found, base, live)
+        yield from map(added, new_lines(live, found.digest, found.added))
+    elif found.chunks:
+        digest, most = found.digest, len(found.chunks) * 2 > found.total
+        wanted = (
+            digest.rows(base.relation, found.chunks, most=most),
+            digest.rows(live.relation, found.chunks, most=most),
+        )
+        with _both(base, live, *wanted) as (old, new):
+            for one, other in _side_by_side(old, new):
+                yield from _counted(one, other) if not shape.key else _by_key(one, other, len(shape.key))
+
+
+def _changed_rows(found: Survey, base: Side, live: Side) -> Iterator[Difference]:
+    digest, chunks = found.digest, iter(chunk for chunk in found.chunks if chunk not in found.added)
+    while some := list(islice(chunks, _CHUNKS_AT_ONCE)):
+        old, new = _at_once(partial(_marks, base, digest, some), partial(_marks, live, digest, some))
+        differing = {key for key, _ in old.items() ^ new.items()}
+        keys = iter(sorted(differing, key=int))
+        while part := list(islice(keys, _ROWS_AT_ONCE)):
+            before, after = _at_once(partial(_keyed, base, digest, part), partial(_keyed, live, digest, part))
+            for key in part:
+                yield Difference((key,), before.get(key), after.get(key))
+
+
+def _marks(side: Side, digest: Digest, chunks: Sequence[int]) -> Mapping[bytes, bytes]:
+    """Give the hashes of the rows in some chunks, by their keys."""
+    found: dict[bytes, bytes] = {}
+    statement = digest.marks(side.relation, chunks)
+    with hashed(side.connection), side.connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+        for read in copy:
+            _, keys, marks = bytes(read)[:-1].split(b"\t")
+            found.update(zip(keys.split(b","), marks.split(b","), strict=True))
+    return found
+
+
+def _keyed(side: Side, digest: Digest, keys: Sequence[bytes]) -> Mapping[bytes, Cells]:
+    with side.connection.cursor() as cursor, cursor.copy(digest.keyed(side.relation, keys).encode()) as copy:
+        return {row[0]: row for row in map(cells, copy)}
+
+
+def new_lines(side: Side, digest: Digest, chunks: AbstractSet[int]) -> Iterator[bytes]:
+    """Stream the rows of some chunks as COPY has them; only where chunks are ranges of a key."""
+    if chunks:
+        statement = digest.ranges(side.relation, sorted(chunks))
+        with side.connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+            yield from map(bytes, copy)
 
 
 def _digest(shape: Shape, base: Side, live: Side) -> Digest:
@@ -106,12 +183,7 @@ def _digest(shape: Shape, base: Side, live: Side) -> Digest:
 
 
 def _sums(side: Side, digest: Digest) -> Mapping[int, bytes]:
-    found: dict[int, bytes] = {}
-    with side.connection.cursor() as cursor, cursor.copy(digest.sums(side.relation)) as copy:
-        for read in copy:
-            chunk, _, rest = bytes(read).partition(b"\t")
-            found[int(chunk)] = rest
-    return found
+    return read_sums(side.connection, digest, side.relation)
 
 
 @contextmanager

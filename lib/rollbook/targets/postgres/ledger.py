@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from ...postgres.conflict import Conflict
-from ...postgres.names import Name
+from ...postgres.digest import integer_key
+from ...postgres.names import Name, quote
 from ...postgres.passes import Mark, Told
+from ...postgres.staging import Stage
 from ...schema import build, encode
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ _MADE: Final = (
     "CREATE TABLE IF NOT EXISTS rollbook.counted (relation bigint PRIMARY KEY, digest bigint NOT NULL)",
     "CREATE TABLE IF NOT EXISTS rollbook.surveys (relation bigint PRIMARY KEY, digest jsonb, way text NOT NULL)",
     "CREATE TABLE IF NOT EXISTS rollbook.sums (relation bigint, chunk bigint, sum text, PRIMARY KEY (relation, chunk))",
+    "CREATE TABLE IF NOT EXISTS rollbook.lasts (relation bigint PRIMARY KEY, key bigint NOT NULL)",
     """CREATE TABLE IF NOT EXISTS rollbook.exported (
         namespace text NOT NULL, relation text NOT NULL, key text[] NOT NULL, cells jsonb NOT NULL)""",
 )
@@ -42,6 +45,19 @@ def open_ledger(connection: "Connection") -> None:
     connection.execute("SET LOCAL lock_timeout = '60s'")
     for statement in _MADE:
         connection.execute(statement)
+
+
+def note_last(connection: "Connection", stage: Stage) -> None:
+    """Note the backup's last key in a table whose key is one integer; to be done before a row of it is written."""
+    if integer_key(stage.table, stage.key):
+        query = f"SELECT {stage.table.oid}, coalesce(max(t.{quote(stage.key[0])}), 0) FROM {stage.table.relation} t"
+        connection.execute(f"INSERT INTO rollbook.lasts {query}".encode())
+
+
+def read_last(connection: "Connection", stage: Stage) -> int | None:
+    """Give the backup's last key in a table; None where none is known."""
+    known = connection.execute("SELECT key FROM rollbook.lasts WHERE relation = %s", (stage.table.oid,)).fetchone()
+    return None if known is None else int(known[0])
 
 
 def forget_conflicts(connection: "Connection") -> None:

@@ -15,6 +15,7 @@ from ...postgres.names import Name, listed
 from .catalog import read_catalog
 from .losses import counted, part_roots, spilled, tallied
 from .spill import Spill, by_key, by_row
+from .sums import read_sums
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -91,9 +92,7 @@ class _Look:
     def _present(self, content: TableContent, table: Table) -> Chunks:
         if not content.columns:
             return {0: b"%d\t0" % counted(self._live, table)}
-        statement = content.digest().sums(content.relation(table))
-        with self._live.cursor() as cursor, cursor.copy(statement.encode()) as copy:
-            return dict(_numbered(bytes(read).rstrip(b"\n") for read in copy))
+        return read_sums(self._live, content.digest(), content.relation(table))
 
     def _read(self, suspect: _Suspect, plain: TableLoss) -> TableLoss:
         """Read the rows of a table on both sides, or those of its chunks that differ."""

@@ -1,21 +1,22 @@
 """Merges table by table, from snapshots of live and base into the stages of the restored database."""
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from ...dataclass import dataclass
 from ...postgres.catalog import Catalog, Table
 from ...postgres.conflict import Policy
 from ...postgres.counted import Counted
-from ...postgres.names import Name, equal, listed, quote
+from ...postgres.names import Name, listed, quote
 from ...postgres.natural import Named, Translation, named_tables, parents, translate
 from ...postgres.passes import Differing
 from ...postgres.rules import Rules
 from ...postgres.shape import Shape, shape
 from ...postgres.staging import STATE, THERE, Stage
 from .counting import count_table
-from .differences import Difference, Side, differences, rows_of, survey
+from .differences import Difference, Side, Survey, differences, new_lines, rows_of, survey
+from .ledger import read_last
 from .merging import Desk, Watch, merge_table
 from .naming import Moves, Reading, read_natural, renamed, rows_with
 from .resolving import Stages
@@ -84,14 +85,22 @@ class Merger:
         again = None
         way = f"{lined!r} from {self.base.info.dbname}"
         if name not in self.troubled and not self._is_mapped(name):
-            again = look_again(self.work.connection, stage, way, live)
+            again = look_again(self.work.connection, stage, way, base, live)
         if again is None:
             found, kept = survey(lined, base, live), Differing()
         else:
             found, kept = again.found, again.kept
             stage = self.work.made[name] = again.stage
         save_survey(self.work.connection, stage, way, found)
-        return kept + self._stage(stage, lined, rows_of(found, lined, base, live))
+        new = self._new(stage, lined, found)
+        lines, rest = new_lines(live, found.digest, new), rows_of(found.without(new), lined, base, live)
+        return kept + self._stage(stage, lined, rest, new=lines)
+
+    def _new(self, stage: Stage, lined: Shape, found: Survey) -> frozenset[int]:
+        """Give the chunks whose rows are staged as they are: there is nothing to merge with, and nothing to be told."""
+        if stage.last is None or lined.needed or lined.only_live or self._moves(lined):
+            return frozenset()
+        return found.beyond(stage.last)
 
     def count(self, name: Name) -> Differing:
         """Load the differences of a table without a key; gives how many there are."""
@@ -117,10 +126,12 @@ class Merger:
                 width = len(lined.key)
                 self._stage(stage, lined, (Difference(row[:width], None, row) for row in rows))
 
-    def _stage(self, stage: Stage, lined: Shape, found: Iterator[Difference]) -> Differing:
+    def _stage(
+        self, stage: Stage, lined: Shape, found: Iterator[Difference], *, new: Iterable[bytes] = ()
+    ) -> Differing:
         moves = self._moves(lined)
         stream = renamed(found, moves, len(lined.key)) if moves else found
-        done = merge_table(Desk(self.work.connection, stage, lined, self.terms.policy), stream, self.watch)
+        done = merge_table(Desk(self.work.connection, stage, lined, self.terms.policy), stream, self.watch, new=new)
         self.work.ready(stage)
         return done
 
@@ -167,9 +178,9 @@ class Merger:
         known = seen.execute("SELECT pg_catalog.to_regclass(%s)", (stage.pristine,)).fetchone()
         if known == (None,):
             return table.relation
+        stage = replace(stage, last=read_last(self.work.connection, stage))
         columns = listed(stage.columns, "z")
         return (
-            f"(SELECT {columns} FROM {table.relation} z WHERE NOT EXISTS"
-            f" (SELECT FROM {stage.pristine} p WHERE {equal(lined.key, 'p', 'z')})"
+            f"(SELECT {columns} FROM {table.relation} z WHERE {stage.untouched('z')}"
             f" UNION ALL SELECT {columns} FROM {stage.pristine} z WHERE z.{THERE})"
         )

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ...dataclass import dataclass
 from ...errors import TargetError
@@ -15,13 +15,14 @@ from ...postgres.names import equal, listed, quote
 from ...postgres.passes import Differing
 from ...postgres.shape import Shape
 from ...postgres.staging import THERE, Stage
-from .differences import Difference
+from .differences import Difference, added
 from .ledger import note_conflicts, note_exported
 from .loading import load
 
 if TYPE_CHECKING:
     from .session import Connection
 
+R = TypeVar("R")
 BATCH: Final = 20_000
 
 Watch = Callable[[int], object]  # told how many more rows were looked at; raises to stop the pass
@@ -57,22 +58,41 @@ class _Row:
         return self.backup is not None
 
 
-def merge_table(desk: Desk, found: Iterable[Difference], watch: Watch) -> Differing:
-    """Merge and stage all differences of a table, a batch at a time; gives how many there were."""
+def merge_table(desk: Desk, found: Iterable[Difference], watch: Watch, *, new: Iterable[bytes] = ()) -> Differing:
+    """
+    Merge and stage all differences of a table, a batch at a time; gives how many there were.
+
+    *new* are rows of live as COPY has them, in the carried columns, under keys that neither base nor the backup has:
+    they need no merge.
+    """
     desk.connection.execute(
         f'CREATE TEMP TABLE wanted_{desk.stage.table.oid} AS SELECT 0::bigint AS "~at", {listed(desk.stage.key)}'
         f" FROM {desk.stage.table.relation} WITH NO DATA"
     )
-    total, stream = Differing(), iter(found)
+    total = Differing()
+    for lines in _ahead(new):
+        refused = load(desk.connection, f"{desk.stage.name} ({listed(desk.shape.carried)})", lines)
+        if refused:
+            _merge_batch(desk, [added(lines[at]) for at in refused], first=True)
+        total += Differing(len(lines))
+        watch(len(lines))
+    first = True
+    for batch in _ahead(found):
+        _merge_batch(desk, batch, first=first)
+        first = False
+        total += tally(batch)
+        watch(len(batch))
+    return total
+
+
+def _ahead(found: Iterable[R]) -> Iterator[list[R]]:
+    """Give batches; the servers that are compared read ahead while the restored database takes one in."""
+    stream = iter(found)
     with ThreadPoolExecutor(1) as pool:
-        # The two servers that are compared read ahead while the restored database takes a batch in.
         following = pool.submit(_take, stream)
         while batch := following.result():
             following = pool.submit(_take, stream)
-            _merge_batch(desk, batch, first=not total.total)
-            total += tally(batch)
-            watch(len(batch))
-    return total
+            yield batch
 
 
 def tally(batch: Iterable[Difference]) -> Differing:
@@ -81,7 +101,7 @@ def tally(batch: Iterable[Difference]) -> Differing:
     return Differing(sorts[True, False], sorts[False, False], sorts[False, True])
 
 
-def _take(stream: Iterator[Difference]) -> list[Difference]:
+def _take(stream: Iterator[R]) -> list[R]:
     return list(islice(stream, BATCH))
 
 
@@ -120,7 +140,7 @@ def _backups(desk: Desk, keys: Sequence[Cells], *, first: bool) -> list[Cells | 
         f" JOIN {stage.pristine} p ON {equal(key, 'p', 'w')}"
         f' UNION ALL SELECT w."~at", true, {listed(columns, "t")} FROM {wanted} w'
         f" JOIN {stage.table.relation} t ON {equal(key, 't', 'w')}"
-        f" WHERE NOT EXISTS (SELECT FROM {stage.pristine} p WHERE {equal(key, 'p', 'w')})) TO STDOUT"
+        f" WHERE {stage.untouched('w')}) TO STDOUT"
     )
     found: list[Cells | None] = [None] * len(keys)
     with desk.connection.cursor() as cursor, cursor.copy(query) as copy:

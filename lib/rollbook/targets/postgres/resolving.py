@@ -6,7 +6,7 @@ that may be NULL. A row only ever moves from live's to the backup's to removed, 
 """
 
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from ...dataclass import dataclass
@@ -16,6 +16,7 @@ from ...postgres.conflict import Kind, Policy, Side
 from ...postgres.names import Name, equal, listed, literal
 from ...postgres.orphans import Link
 from ...postgres.staging import STATE, THERE, Stage
+from .ledger import note_last, read_last
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -41,10 +42,11 @@ class Stages:
         stage = Stage(found, key or found.keys[0].columns)
         self.run(*stage.make())
         known = self.connection.execute("SELECT pg_catalog.to_regclass(%s) IS NOT NULL", (stage.pristine,)).fetchone()
-        if known == (False,):
+        if fresh := known == (False,):
             self.run(*stage.make_pristine())
-        self.made[table] = stage
-        return stage
+            note_last(self.connection, stage)
+        self.made[table] = replace(stage, last=read_last(self.connection, stage), fresh=fresh)
+        return self.made[table]
 
     def open(self, table: Name) -> Stage | None:
         """Give a table's stage, with what earlier passes touched on it."""
@@ -56,7 +58,7 @@ class Stages:
 
     def ready(self, stage: Stage) -> None:
         """Finish a stage that has been loaded."""
-        self.run(*stage.index(), *stage.record(), stage.recall())
+        self.run(*stage.index(), *stage.record(), *stage.recall())
 
     def recall(self) -> None:
         """Open the stages of all tables that an earlier pass touched."""
@@ -76,10 +78,13 @@ class Stages:
             touched = self.connection.execute(statement.encode()).rowcount
         return touched
 
-    def hits(self, statement: str) -> int:
-        """Make the table of hits anew."""
+    def hits(self, stage: Stage, statement: str) -> int:
+        """Make the table of hits on a stage anew, and write down what the backup has under their keys."""
         self.run(f"DROP TABLE IF EXISTS {_HITS}")
-        return self.run(statement)
+        found = self.run(statement)
+        if found and stage.last is not None:
+            self.run(stage.record_new(_HITS))
+        return found
 
     def adopt(self, stage: Stage, statement: str) -> None:
         """Stage more of the backup's rows, and write down what they were."""
@@ -127,9 +132,10 @@ def _checks(stages: Stages) -> bool:
 def _check(stages: Stages, stage: Stage, check: Check) -> bool:
     alias = f"stage_{stage.table.oid}"
     found = stages.hits(
+        stage,
         f"CREATE TEMP TABLE hits ON COMMIT DROP AS SELECT {listed(stage.key)}, 'revert' AS how,"
         f" {stage.shown(alias)} AS live, NULL::jsonb AS backup"
-        f" FROM {stage.name} WHERE {THERE} AND {STATE} = 'L' AND NOT ({check.expression})"
+        f" FROM {stage.name} WHERE {THERE} AND {STATE} = 'L' AND NOT ({check.expression})",
     )
     if found:
         stages.run(
@@ -153,7 +159,7 @@ def _uniques(stages: Stages, policy: Policy) -> bool:
 
 def _unique(stages: Stages, stage: Stage, unique: Unique, side: Side) -> bool:
     stages.adopt(stage, adopt_clashing(stage, unique))
-    found = stages.hits(losers(stage, unique, side))
+    found = stages.hits(stage, losers(stage, unique, side))
     if found:
         _note(stages, stage, "unique_clash", unique.name, f"CASE h.how WHEN 'lose' THEN 'removed' ELSE {_REVERTED} END")
         stages.run(stage.revert(f"(SELECT * FROM {_HITS} WHERE how = 'revert')"))
@@ -173,7 +179,7 @@ def _parents(stages: Stages, policy: Policy, *, hard: bool) -> bool:
         children = link.adopt_children()
         if children:
             stages.adopt(link.child, children)
-        if stages.hits(link.orphans()):
+        if stages.hits(link.child, link.orphans()):
             settle(stages, link, policy.side("parent_gone", key.child))
             moved = True
     return moved

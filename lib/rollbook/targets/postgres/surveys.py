@@ -38,7 +38,7 @@ def save_survey(restored: "Connection", stage: Stage, way: str, found: Survey) -
     """Note a survey, in the place of the one before; *way* says how the table was merged, and with what."""
     oid = stage.table.oid
     restored.execute("DELETE FROM rollbook.sums WHERE relation = %s", (oid,))
-    lines = [b"%d\t%d\t%s" % (oid, chunk, _escaped(part)) for chunk, part in found.sums.items()]
+    lines = [b"%d\t%d\t%s\n" % (oid, chunk, part.replace(b"\t", b"\\t")) for chunk, part in found.sums.items()]
     load(restored, "rollbook.sums (relation, chunk, sum)", lines)
     restored.execute(
         "INSERT INTO rollbook.surveys (relation, digest, way) VALUES (%s, %s::jsonb, %s) ON CONFLICT (relation)"
@@ -47,7 +47,7 @@ def save_survey(restored: "Connection", stage: Stage, way: str, found: Survey) -
     )
 
 
-def look_again(restored: "Connection", stage: Stage, way: str, live: Side) -> Again | None:
+def look_again(restored: "Connection", stage: Stage, way: str, base: Side, live: Side) -> Again | None:
     """Compare live with what the pass before noted of it; None where all of the table is to be looked at."""
     oid = stage.table.oid
     query = "SELECT digest FROM rollbook.surveys WHERE relation = %s AND way = %s"
@@ -55,7 +55,7 @@ def look_again(restored: "Connection", stage: Stage, way: str, live: Side) -> Ag
     if noted is None or not _comparable(restored, stage, live):
         return None
     digest = build(Digest, noted[0])
-    found = survey_again(digest, _sums(restored, oid), live)
+    found = survey_again(digest, _sums(restored, oid), base, live)
     chunks = sorted({*found.chunks, *_removed(restored, stage, digest)})
     if len(chunks) * 2 > found.total:
         return None
@@ -82,7 +82,7 @@ def _comparable(restored: "Connection", stage: Stage, live: Side) -> bool:
 
 def _sums(restored: "Connection", oid: int) -> Mapping[int, bytes]:
     rows = restored.execute("SELECT chunk, sum FROM rollbook.sums WHERE relation = %s", (oid,))
-    return {chunk: part.encode() + b"\n" for chunk, part in rows}
+    return {chunk: part.encode() for chunk, part in rows}
 
 
 def _removed(restored: "Connection", stage: Stage, digest: Digest) -> Iterable[int]:
@@ -98,8 +98,6 @@ def _kept(restored: "Connection", stage: Stage) -> Differing:
         f" FROM {stage.pristine} t WHERE NOT {stage.in_moved()}"
     )
     inserted, updated = restored.execute(query.encode()).fetchone() or (0, 0)
-    return Differing(inserted, updated)
-
-
-def _escaped(part: bytes) -> bytes:
-    return part.replace(b"\t", b"\\t").replace(b"\n", b"") + b"\n"
+    new = f"SELECT count(*) FROM {stage.table.relation} t WHERE {stage.carried_new('t')} AND NOT {stage.in_moved()}"
+    (more,) = restored.execute(new.encode()).fetchone() or (0,)
+    return Differing(inserted + more, updated)
