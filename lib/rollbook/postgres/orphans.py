@@ -25,10 +25,10 @@ class Link:
         if parent is None:
             return None
         names = self.key.parent_columns
-        moved = " OR ".join(f"s.{quote(name)} IS DISTINCT FROM p.{quote(name)}" for name in names)
+        moved = " OR ".join(f"s.{quote(name)} IS DISTINCT FROM t.{quote(name)}" for name in names)
+        # A parent that is there now: the backup's, or one that an earlier pass carried.
         gone = (
-            f"JOIN (SELECT {listed(names, 'p')} FROM {parent.pristine} p JOIN {parent.name} s"
-            f" ON {equal(parent.key, 's', 'p')} WHERE p.{THERE} AND (NOT s.{THERE} OR {moved})) g"
+            f"JOIN (SELECT {listed(names, 't')} FROM {parent.standing()} WHERE NOT s.{THERE} OR {moved}) g"
             f" ON {paired(self._pairs, 't', 'g')}"
         )
         return self.child.adopt(gone, f"NOT {self._present('t')}")

@@ -271,3 +271,29 @@ def test_unique_values_whose_check_may_wait_are_checked_when_a_superuser_carries
 
     with pytest.raises(StepFailed, match="t_a_excl"):
         carry(sources, final=True)
+
+
+@pytest.mark.parametrize("mighty", [True, False])
+def test_a_parent_that_one_pass_carried_and_users_deleted_leaves_no_child(trio: Any, mighty: bool) -> None:
+    """A child that did not change since is looked at again where its parent goes, also where live has no key any more."""
+    good = (
+        "CREATE TABLE p (id int PRIMARY KEY)",
+        "CREATE TABLE c (id int PRIMARY KEY, p int NOT NULL REFERENCES p)",
+        "INSERT INTO p SELECT generate_series(1, 2000)",
+        "INSERT INTO c SELECT g, g FROM generate_series(1, 2000) g",
+    )
+    users = (
+        "INSERT INTO p SELECT generate_series(10000, 12000)",
+        "INSERT INTO c SELECT g + 20000, g FROM generate_series(10000, 12000) g",
+    )
+    site_now = site(trio, good, ("ALTER TABLE c DROP CONSTRAINT c_p_fkey",), users)
+    sources = mighty_if(trio, site_now, mighty)
+
+    carry(sources, final=False)
+    script(trio.live, "DELETE FROM p WHERE id IN (1000, 11000)")
+    carry(sources, final=True)
+
+    assert script(trio.restored, "SELECT (SELECT count(*) FROM p), (SELECT count(*) FROM c)") == [(3999, 3999)]
+    with closing(connect(sources.restored)) as restored:
+        found = sorted((one.kind, one.key, one.settled) for one in read_conflicts(restored))
+    assert found == [("parent_gone", ("1000",), "removed"), ("parent_gone", ("31000",), "left_out")]

@@ -138,8 +138,11 @@ def finish(url: str) -> None:
 
 
 def _settings(restored: "Connection") -> None:
-    # The pages that a pass looks up were just written by the restore: they are in memory.
-    restored.execute("SELECT pg_catalog.set_config('random_page_cost', '1.1', true)")
+    # The pages that a pass looks up were just written by the restore: they are in memory. Stages are analyzed after
+    # every load, and for plans a sample of a few thousand rows says enough of them.
+    restored.execute(
+        "SET LOCAL random_page_cost = 1.1; SET LOCAL work_mem = '32MB'; SET LOCAL default_statistics_target = 10"
+    )
 
 
 def _ruled(policy: Policy, rules: Rules, catalog: Catalog) -> Policy:
