@@ -1,9 +1,11 @@
 """An operator's folder beside the board, and what is typed there to take its bad deploy back."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,9 +47,10 @@ class Desk:
 
     folder: Path
     board: Board
+    port: int | None = None  # of what leads to the server, where it is not reached directly
 
     def __post_init__(self) -> None:
-        (self.folder / "inventory").mkdir(parents=True)
+        (self.folder / "inventory").mkdir(parents=True, exist_ok=True)
         places = {"site": self.board.folder / "site", "folder": self.board.folder, "python": sys.executable}
         text = _INVENTORY.format(**places, url=_URL, address=self.board.address)
         (self.folder / "inventory" / "board.yml").write_text(text)
@@ -57,8 +60,12 @@ class Desk:
         """The variables of the operator's shell; the code is started with the site's own account."""
         pattern = self.board.pattern
         path = f"{self.board.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        urls = {_URL: pattern.url(), "DATABASE_URL": pattern.url(user="forum")}
+        urls = {_URL: self._url(), "DATABASE_URL": pattern.url(user="forum")}
         return {**os.environ, **urls, "PATH": path, "NO_COLOR": "1", "COLUMNS": "160"}
+
+    def _url(self) -> str:
+        url = self.board.pattern.url()
+        return url if self.port is None else re.sub(r":\d+/", f":{self.port}/", url)
 
     @property
     def runs(self) -> Runs:
@@ -96,8 +103,17 @@ class Desk:
         """Give the words that take the deploy back."""
         pattern = self.board.pattern
         given = {"deploy": pattern.merge, "deployed_at": pattern.deployed_at.isoformat(), "watch_for": "1s", **inputs}
-        options = [f"--set={name}={value}" for name, value in given.items()]
-        return ("run-runbook", "rollback-deploy", "--env", "board", *options, *answering(), "--yes")
+        return _run("rollback-deploy", given, answering())
+
+    def bringing_back(self, cure: str, **inputs: str) -> tuple[str, ...]:
+        """Give the words that bring the database back by one of the two cures, and leave the code as it is."""
+        given = {"deployed_at": self.board.pattern.deployed_at.isoformat(), "cure": cure, **inputs}
+        return _run("rollback-database", given, ("--answer=ready=yes",))
+
+
+def _run(runbook: str, given: Mapping[str, str], answers: tuple[str, ...]) -> tuple[str, ...]:
+    options = [f"--set={name}={value}" for name, value in given.items()]
+    return ("run-runbook", runbook, "--env", "board", *options, *answers, "--yes")
 
 
 def answering() -> tuple[str, ...]:

@@ -97,10 +97,35 @@ def _replace(board: Board, backup: Path) -> None:
     subprocess.run(argv, check=True)
 
 
+def _newer_archive(board: Board, backup: Path) -> None:
+    content = bytearray(backup.read_bytes())
+    content[6] = 250  # the minor version of the archive's format, after PGDMP and the major one
+    backup.write_bytes(content)
+
+
+def _newer_server(board: Board, backup: Path) -> None:
+    content = backup.read_bytes()
+    (major,) = board.pattern.admin("SELECT current_setting('server_version')")[0]
+    backup.write_bytes(content.replace(major.split(".")[0].encode() + b".", b"99.", 1))
+
+
+def _newer_text(board: Board, backup: Path) -> None:
+    url = board.pattern.url(user="postgres")
+    text = subprocess.run(["pg_dump", "-d", url], check=True, capture_output=True).stdout
+    backup.write_bytes(text.replace(b"-- Dumped from database version 1", b"-- Dumped from database version 91", 1))
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
-    [(_flip, "backup"), (_truncate, "backup"), (_replace, "postgres")],
-    ids=["a flipped byte", "truncated", "of another database"],
+    [
+        (_flip, "backup"),
+        (_truncate, "backup"),
+        (_replace, "postgres"),
+        (_newer_archive, "newer than"),
+        (_newer_server, "PostgreSQL 99"),
+        (_newer_text, "PostgreSQL 91"),
+    ],
+    ids=["a flipped byte", "truncated", "of another database", "a newer format", "a newer server", "newer text"],
 )
 def test_a_backup_that_is_not_what_it_should_be(desk: Desk, damage: Callable[[Board, Path], None], said: str) -> None:
     """The plan refuses it by its name, and nothing at all is done."""
@@ -108,11 +133,15 @@ def test_a_backup_that_is_not_what_it_should_be(desk: Desk, damage: Callable[[Bo
     backup, before = board.folder / "backups" / "forum.dump", board.databases()
     damage(board, backup)
 
-    code, told = desk.type(*desk.going_back(backup=str(backup)))
+    refused = [
+        desk.type(*desk.going_back(backup=str(backup))),
+        desk.type(*desk.bringing_back("put_back", backup=str(backup))),
+    ]
 
-    assert code == 4, told[-2000:]
-    assert "\nTraceback" not in told
-    assert said in told
+    for code, told in refused:
+        assert code == 4, told[-2000:]
+        assert "\nTraceback" not in told
+        assert said in told
     assert desk.runs.all() == ()
     assert (board.databases(), board.up) == (before, True)
 

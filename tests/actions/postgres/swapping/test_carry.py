@@ -46,6 +46,19 @@ def test_both_passes_are_planned_carried_and_seen(site: Site, tmp_path: Path) ->
     assert machine.plan(carry(site, tmp_path, run="r2")).ops != ()
 
 
+def test_what_a_planned_pass_will_export_is_not_taken_for_nothing(site: Site, tmp_path: Path) -> None:
+    """Later steps of the plan that read a pass's conflicts and files wait for it; carried, it tells them."""
+    machine, action = site.machine(), carry(site, tmp_path)
+
+    change = machine.plan(action)
+    planned = action.outputs(change.after, ())
+    machine.carry_out(*change.ops)
+
+    told = action.outputs(machine.plan(action).after, ())
+    assert {name for name, value in planned.items() if list(unknowns(value))} == planned.keys() == told.keys()
+    assert not list(unknowns(told))
+
+
 def test_a_restored_database_that_is_not_there_yet_is_told(site: Site, tmp_path: Path) -> None:
     """Before the restore, the plan says that the rows are not known yet."""
     action = carry(site, tmp_path, restored="nowhere_yet")
