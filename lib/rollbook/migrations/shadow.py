@@ -1,6 +1,7 @@
 """What migrations did to a copy of a schema, read off the catalogs before and after; a second opinion."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import field
 
 from ..dataclass import dataclass
 from .types import loss, parse_type
@@ -43,6 +44,16 @@ class ShadowFound:
     uncopied: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the operations said: tables and columns that go, columns that get narrower, old names and new ones."""
+
+    tables: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    narrowing: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+
 def compare_shapes(before: Shape, after: Shape, *, mysql: bool) -> tuple[tuple[Narrowed, ...], tuple[str, ...]]:
     """Give the columns that got narrower, and the tables and columns that are new."""
     narrowed = []
@@ -72,18 +83,23 @@ def _reason(old: ColumnShape, new: ColumnShape, *, mysql: bool) -> str:
     return ", ".join(reasons)
 
 
-def disagreements(
-    found: ShadowFound,
-    tables: Collection[str],
-    columns: Collection[str],
-    narrowing: Collection[str],
-    renamed: Mapping[str, str],
-) -> Iterator[str]:
+def lines(found: ShadowFound, told: Said) -> Iterator[str]:
+    """Show what was found, and where it is not what the operations said."""
+    yield from (f"goes: {name}" for name in (*found.tables, *found.columns))
+    yield from (f"gets narrower: {one.column}, {one.old} -> {one.new} ({one.reason})" for one in found.narrowed)
+    yield from (f"new: {name}" for name in found.made)
+    yield from (f"was not in the copy: {name}" for name in found.uncopied)
+    yield from (f"DISAGREES: {one}" for one in disagreements(found, told))
+
+
+def disagreements(found: ShadowFound, operations: Said) -> Iterator[str]:
     """
-    Say where catalogs and operations differ, given what the operations said of *tables*, *columns* and names.
+    Say where catalogs and operations differ.
 
     A table or column that is only called otherwise is gone for the catalog, and there under its new name.
     """
+    tables, columns, narrowing = operations.tables, operations.columns, operations.narrowing
+    renamed = operations.renamed
     told = {*tables, *columns}
     moved = {old for old, new in renamed.items() if _is_there(new, found)}
     # Columns go with their table, whatever was said of them.

@@ -14,6 +14,7 @@ from ..postgres.properties import Properties
 from ..postgres.scratch import Mark, Role
 from ..snapshots.loading import MARK
 from ..values import Secret
+from .shadow import Said
 
 Part = Literal["url", "database", "host", "port", "user", "password"]
 
@@ -40,7 +41,8 @@ class ShadowRun(Op):
 
     *asking* is run first, and has to print the copy's name: what leads the code to another database must be noticed
     before it migrates that. *variables* are what the code takes the address from. What an earlier attempt of this run
-    left is dropped. The result is written to *path* on this machine. *programs* and *properties* are PostgreSQL's.
+    left is dropped. The result is written to *path* on this machine, and *said* is what the operations said, to be
+    held against it. *programs* and *properties* are PostgreSQL's.
     """
 
     op: ClassVar[str] = "sql.shadow_run"
@@ -52,6 +54,7 @@ class ShadowRun(Op):
     command: tuple[str, ...]
     asking: tuple[str, ...]
     path: str
+    said: Said
     variables: Mapping[str, Part] = field(default_factory=dict)
     scheme: str = ""
     directory: str | None = None

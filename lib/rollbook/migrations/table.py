@@ -16,9 +16,14 @@ _WORDS = {
     "harmless": "harmless",
 }
 
+# Their notes name what they are about.
+_TELLING = ("narrows", "renames")
+
 
 def told(operation: Operation) -> str:
     """Give what an operation does, on one line."""
+    if operation.effect in _TELLING and operation.note and not operation.sql:
+        return operation.note
     more = [f"({operation.note})"] if operation.note else []
     if operation.sql:
         sql = " ".join(operation.sql.split())

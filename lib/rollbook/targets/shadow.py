@@ -3,11 +3,11 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from ..beside import write_beside
 from ..errors import CommandFailed, TargetError
-from ..migrations.shadow import ShadowFound, Shape, compare_shapes, gone
+from ..migrations.shadow import ShadowFound, Shape, compare_shapes, gone, lines
 from ..migrations.shadowing import ShadowRun
 from ..ops import Execution, OpResult
 from ..schema import encode
@@ -18,8 +18,6 @@ from .process import Launch
 
 if TYPE_CHECKING:
     from .sql import SqlTarget
-
-_SCHEMES: Final = {"postgresql": "postgresql", "mysql": "mysql"}
 
 Records = frozenset[tuple[str, str]]
 
@@ -44,16 +42,24 @@ def migrate_copy(target: "SqlTarget", op: ShadowRun, execution: Execution, more:
     _run(target, host, op, op.command, given, execution)
 
 
-def result_of(op: ShadowRun, before: tuple[Shape, Records], after: tuple[Shape, Records], *lacking: str) -> OpResult:
-    """Compare the copy before and after, write that down, and give it; *lacking* is what the copy had not."""
+def result_of(
+    op: ShadowRun,
+    before: tuple[Shape, Records],
+    after: tuple[Shape, Records],
+    execution: Execution,
+    lacking: tuple[str, ...] = (),
+) -> OpResult:
+    """Compare the copy before and after, write that down, show it and give it; *lacking* is what the copy had not."""
     (old, had), (new, has) = before, after
     tables, columns = gone(old, new)
     narrowed, made = compare_shapes(old, new, mysql=op.properties is None)
     recorded = tuple(f"{app}.{name}" for app, name in sorted(has - had))
-    found = encode(ShadowFound(tables, columns, narrowed, made, recorded, lacking))
+    shadow = ShadowFound(tables, columns, narrowed, made, recorded, lacking)
+    found = encode(shadow)
     path = Path(op.path)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_beside(path, [json.dumps(found, indent=2, ensure_ascii=False).encode(), b"\n"])
+    execution.write_output("".join(f"{line}\n" for line in lines(shadow, op.said)).encode())
     return OpResult(outputs={"found": found})
 
 
@@ -90,7 +96,7 @@ def _run(
 
 def _address(target: "SqlTarget", host: Host, op: ShadowRun) -> Mapping[str, str]:
     """Give the variables that lead to the copy; with the password, never to be shown."""
-    url = address_from(target, host).set(drivername=op.scheme or _SCHEMES[target.family], database=op.database)
+    url = address_from(target, host).set(drivername=op.scheme or target.family, database=op.database)
     parts = {
         "url": url.render_as_string(hide_password=False).replace(" ", "%20"),
         "database": op.database,

@@ -172,7 +172,7 @@ OTHER_SHAPES = (
           ("destroys_table", ("case_m2m_model_post_tags", "case_m2m_model_post"), ())),
     _wide("renamed_then_gone", model("Old", text("a"), text("b")),
           'migrations.RenameModel("Old", "New"),\nmigrations.RenameField("new", "a", "c"),\n'
-          'migrations.RemoveField("new", "c"),\nmigrations.AlterModelTable("new", "Odd `name\\""),\n'
+          'migrations.RemoveField("new", "c"),\nmigrations.AlterModelTable("new", "Odd name"),\n'
           'migrations.RemoveField("new", "b"),\nmigrations.DeleteModel("New"),',
           ("renames", ("case_renamed_then_gone_old",), ()),
           ("renames", (), ("case_renamed_then_gone_old.a",)),

@@ -2,11 +2,13 @@
 
 import fcntl
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from servers import SshServer
 
 from rollbook.demo.forum.environment import make_environment
 from rollbook.errors import TargetError
@@ -18,7 +20,8 @@ from .conftest import PYTHON
 from .evolving import Evolving, environment_of
 from .shapes import NEEDS, PERSON, SHAPES, Shape, model, text
 
-APPS = ("people", *(shape.app for shape in SHAPES))
+# These hold what no server carries out, or what does otherwise than it says.
+UNFIT = ("case_sql", "case_custom", "case_narrow")
 
 
 @pytest.fixture
@@ -29,17 +32,22 @@ def machine_here() -> Iterator[Machine]:
     pool.close()
 
 
+def write_all(site: Evolving, shapes: Sequence[Shape]) -> None:
+    """Write the project with these shapes, migrated to the point before."""
+    site.write("people", *(shape.app for shape in shapes))
+    site.migration("people", "0001_initial", PERSON)
+    for shape in shapes:
+        site.migration(shape.app, "0001_initial", shape.before, needs=NEEDS)
+    site.migrate("-v", "0")
+    for shape in shapes:
+        for number, operations in enumerate(shape.after, 2):
+            site.migration(shape.app, f"{number:04}_next", operations, code=shape.code)
+
+
 def evolved(folder: Path, url: str, machine: Machine, python: str = PYTHON) -> Evolving:
     """Give the project with every shape, migrated to the point before."""
     site = Evolving(folder, environment_of(url), machine, python)
-    site.write(*APPS)
-    site.migration("people", "0001_initial", PERSON)
-    for shape in SHAPES:
-        site.migration(shape.app, "0001_initial", shape.before, needs=NEEDS)
-    site.migrate("-v", "0")
-    for shape in SHAPES:
-        for number, operations in enumerate(shape.after, 2):
-            site.migration(shape.app, f"{number:04}_next", operations, code=shape.code)
+    write_all(site, SHAPES)
     return site
 
 
@@ -240,3 +248,51 @@ def test_a_site_without_its_database_is_told(
             site.pending()
 
         assert "Is it up" in caught.value.advice
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("database", ["mariadb", "postgres"])
+def test_what_is_told_is_what_then_goes(
+    request: pytest.FixtureRequest, tmp_path: Path, machine_here: Machine, database: str
+) -> None:
+    """Once they are applied, exactly the tables and columns are gone of which it was told."""
+    url = request.getfixturevalue(f"{database}_url")
+    site = Evolving(tmp_path / "site", environment_of(url), machine_here, PYTHON)
+    write_all(site, [shape for shape in SHAPES if shape.app not in UNFIT])
+    told = site.pending()
+    engine = sa.create_engine(url)
+    before = catalog(engine)
+
+    site.migrate("-v", "0")
+
+    after = catalog(engine)
+    engine.dispose()
+    renamed = set(told["renamed"])
+    assert {name for name in before if "." not in name} - set(after) - renamed == set(told["tables"]) - renamed
+    kept = {name for name in before if "." in name and name.partition(".")[0] in after}
+    assert (
+        kept - set(after) - renamed == {name for name in told["columns"] if name.partition(".")[0] in after} - renamed
+    )
+
+
+def catalog(engine: sa.Engine) -> list[str]:
+    """Name every table, and every column as table.column."""
+    look = sa.inspect(engine)
+    tables = look.get_table_names()
+    return [*tables, *(f"{table}.{column['name']}" for table in tables for column in look.get_columns(table))]
+
+
+@pytest.mark.server
+def test_a_site_behind_ssh_is_asked_as_one_here(tmp_path: Path, sqlite_url: str, sshd: SshServer) -> None:
+    """The script reaches a site on another host whole."""
+    redactor = Redactor()
+    settings = {
+        "host": sshd.host, "port": sshd.port, "user": sshd.user, "key": str(sshd.key),
+        "known_hosts": [str(sshd.known_hosts)],
+    }  # fmt: skip
+    pool = TargetPool({"local": TargetSpec("local", "ssh", settings)}, SecretStore({}, redactor), redactor)
+    site = Evolving(tmp_path / "site", environment_of(sqlite_url), Machine(pool), PYTHON)
+    write_all(site, SHAPES[:1])
+
+    assert found(site.pending(), "grades") == SHAPES[0].effects
+    pool.close()

@@ -136,11 +136,7 @@ class DjangoPending(DjangoSite[PendingState], Fact[PendingState]):
         after = change.after
         harmless = sum(one.effect == "harmless" for one in after.operations)
         where = f" of {after.name}" if after.name else ""
-        head = (
-            f"{len(after.pending)} migrations{where} are pending"
-            if after.pending
-            else f"no migration{where} is pending"
-        )
+        head = f"pending migrations{where}: {len(after.pending) or 'none'}"
         return (head, *table(after.operations), *((f"{harmless} operations are harmless",) if harmless else ()))
 
 

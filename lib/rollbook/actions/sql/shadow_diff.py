@@ -9,7 +9,7 @@ from ...action import Action, Change, Family, Leave, Readers, Ref, Subject, Undo
 from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...migrations.operation import Narrowing
-from ...migrations.shadow import ShadowFound, disagreements
+from ...migrations.shadow import Said, ShadowFound, disagreements, lines
 from ...migrations.shadowing import Part, ShadowRun
 from ...ops import Op, OpResult
 from ...postgres.programs import Programs, finding, found, majors
@@ -167,6 +167,7 @@ class ShadowDiff(Action[ShadowState]):
             command=self.command,
             asking=self.asking or tuple(_asking(self.command, mysql=old.server == "mysql")),
             path=self.path,
+            said=self._as_said(),
             variables=dict(self.variables),
             scheme=self.scheme,
             directory=self.directory,
@@ -191,15 +192,10 @@ class ShadowDiff(Action[ShadowState]):
         found = change.after.found
         if not isinstance(found, ShadowFound):
             return ()
-        lines = [f"goes: {name}" for name in (*found.tables, *found.columns)]
-        lines += [f"gets narrower: {one.column}, {one.old} -> {one.new} ({one.reason})" for one in found.narrowed]
-        lines += [f"new: {name}" for name in found.made]
-        lines += [f"was not in the copy: {name}" for name in found.uncopied]
-        return (*lines, *(f"DISAGREES: {one}" for one in self._disagreements(found)))
+        return tuple(lines(found, self._as_said()))
 
-    def _disagreements(self, shadow: ShadowFound) -> Iterator[str]:
-        narrowing = tuple(one.column for one in self.narrowing)
-        return disagreements(shadow, self.tables, self.columns, narrowing, self.renamed)
+    def _as_said(self) -> Said:
+        return Said(self.tables, self.columns, tuple(one.column for one in self.narrowing), dict(self.renamed))
 
     def outputs(self, after: ShadowState, results: Sequence[OpResult]) -> Mapping[str, Plain]:
         """Give what was found, and where it differs from what the operations say."""
@@ -207,7 +203,7 @@ class ShadowDiff(Action[ShadowState]):
         shadow = build(ShadowFound, given) if given is not None else after.found
         if not isinstance(shadow, ShadowFound):
             return {"path": self.path}
-        differing = list(self._disagreements(shadow))
+        differing = list(disagreements(shadow, self._as_said()))
         return {
             "path": self.path,
             "tables": list(shadow.tables),

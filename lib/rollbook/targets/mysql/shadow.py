@@ -3,23 +3,20 @@
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from ...errors import ConflictError
 from ...migrations.shadow import ColumnShape, Shape
 from ...migrations.shadowing import RECORDS, ShadowRun
 from ...mysql.catalog import Catalog
 from ...mysql.names import within
 from ...ops import Execution, Op, OpResult
-from ...postgres.scratch import Mark
 from ...snapshots.loading import MARK
 from ..shadow import Records, migrate_copy, result_of
 from .catalog import read_catalog
 from .session import run, texts
-from .snapshots import read_mark
+from .snapshots import drop_unfinished
 from .wording import asked
 
 if TYPE_CHECKING:
     from ..sql import SqlTarget
-    from .session import Connection
 
 
 def shadow_run(target: "SqlTarget", op: Op, execution: Execution) -> OpResult:
@@ -27,32 +24,17 @@ def shadow_run(target: "SqlTarget", op: Op, execution: Execution) -> OpResult:
     if not isinstance(op, ShadowRun):
         raise target.misplaced(op)
     with asked(target.name, f"copying the schema of {op.live}"), closing(target.connect_mysql()) as connection:
-        _drop_left(connection, op)
+        drop_unfinished(connection, op.database, op.run)
         for statement in op.making:
             run(connection, statement)
     try:
         lacking = _copy(target, op)
         before = _look(target, op)
         migrate_copy(target, op, execution, {})
-        return result_of(op, before, _look(target, op), *lacking)
+        return result_of(op, before, _look(target, op), execution, lacking)
     finally:
         with asked(target.name, f"dropping {op.database}"), closing(target.connect_mysql()) as connection:
             run(connection, op.dropping)
-
-
-def _drop_left(connection: "Connection", op: ShadowRun) -> None:
-    """Drop what an attempt that was killed left. Raises `ConflictError` for a schema that this run did not make."""
-    comment = read_mark(connection, op.database)
-    if comment is None:
-        return
-    mark = Mark.parse(comment)
-    # Without a mark it was killed right after CREATE DATABASE: the name bears this run's id.
-    if (mark is None and comment) or (mark is not None and mark.run != op.run) or op.run not in op.database:
-        raise ConflictError(
-            f"the database {op.database!r} is there, and this run did not make it: {comment or 'no mark'}",
-            advice="Look at it, and drop it by hand.",
-        )
-    run(connection, op.dropping)
 
 
 def _copy(target: "SqlTarget", op: ShadowRun) -> tuple[str, ...]:

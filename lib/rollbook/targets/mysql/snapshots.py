@@ -115,7 +115,7 @@ def load_snapshot(target: "SqlTarget", op: Op, execution: Execution) -> OpResult
         raise target.misplaced(op)
     identity = target.secrets.value(op.identity) if op.identity else ""
     with asked(target.name, f"loading {op.path}"), closing(target.connect_mysql()) as connection:
-        _drop_unfinished(connection, op)
+        drop_unfinished(connection, op.database, op.run)
         for statement in op.making():
             run(connection, statement)
         connection.select_db(op.database)
@@ -127,18 +127,19 @@ def load_snapshot(target: "SqlTarget", op: Op, execution: Execution) -> OpResult
     return OpResult({"rows": op.contents.rows, "not_carried": []})
 
 
-def _drop_unfinished(connection: "Connection", op: LoadSnapshot) -> None:
-    comment = read_mark(connection, op.database)
+def drop_unfinished(connection: "Connection", database: str, run_id: str) -> None:
+    """Drop what an attempt that was killed left. Raises `ConflictError` for a schema that the run did not make."""
+    comment = read_mark(connection, database)
     if comment is None:
         return
     mark = Mark.parse(comment)
     # Without a mark it was killed right after CREATE DATABASE: the name bears this run's id.
-    if (mark is None and comment) or (mark is not None and mark.run != op.run) or op.run not in op.database:
+    if (mark is None and comment) or (mark is not None and mark.run != run_id) or run_id not in database:
         raise ConflictError(
-            f"the database {op.database!r} is there, and this run did not make it: {comment or 'no mark'}",
-            advice="Look at it; drop it by hand, or load into another name.",
+            f"the database {database!r} is there, and this run did not make it: {comment or 'no mark'}",
+            advice="Look at it, and drop it by hand if nobody needs it.",
         )
-    run(connection, f"DROP DATABASE {quote(op.database)}")
+    run(connection, f"DROP DATABASE {quote(database)}")
 
 
 def read_mark(connection: "Connection", database: str) -> str | None:

@@ -45,7 +45,7 @@ def shadow_run(target: "PostgresTarget", op: ShadowRun, execution: Execution) ->
         before = _look(target, op.database)
         more = {**environment(target, host_of(target, op.host), execution), "PGDATABASE": op.database}
         migrate_copy(target, op, execution, more)
-        return result_of(op, before, _look(target, op.database))
+        return result_of(op, before, _look(target, op.database), execution)
     finally:
         with maintenance(target, execution) as connection:
             connection.execute(f"{op.dropping} WITH (FORCE)".encode())
