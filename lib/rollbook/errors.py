@@ -19,6 +19,7 @@ RollbookError
 │   ├── CommandTimeout   a command was stopped for its time limit
 │   └── ConflictError    a compare-and-set found something else: somebody else wrote
 ├── StepFailed           an assertion did not hold, a verify did not show the change
+│   └── Overtaken        what an earlier step brought about does not stand any more
 ├── JournalError         the journal cannot be written, or is not as it was written
 └── Interrupted          Ctrl-C or SIGTERM (exit 130)
 """
@@ -129,6 +130,22 @@ class StepFailed(RollbookError):
     def __init__(self, message: str, *, advice: str = "", outputs: Mapping[str, object] | None = None) -> None:
         super().__init__(message, advice=advice)
         self.outputs = outputs
+
+
+class Overtaken(StepFailed):
+    """
+    What earlier steps brought about does not stand any more, and must come again before this step can be carried out.
+
+    *things* are the kinds and names of their subjects, on the step's own targets. *blameless*: nobody did anything that
+    a person should look at first, so they may come again at once.
+    """
+
+    def __init__(
+        self, message: str, *, things: Sequence[tuple[str, str]], blameless: bool = False, advice: str = ""
+    ) -> None:
+        super().__init__(message, advice=advice)
+        self.things = tuple(things)
+        self.blameless = blameless
 
 
 class JournalError(RollbookError):

@@ -41,7 +41,8 @@ class StepRun:
 
     *before*, *after* and *ops* are those last started, with every Unknown bound. *ops_done* counts
     the ops known to have been carried out, *starts* each time they were begun. *known* is what an
-    attempt that has not ended well was begun with. *error* is the last failure's text. Times are aware UTC.
+    attempt that has not ended well was begun with. *error* is the last failure's text. Where that was that what earlier
+    steps brought about does not stand any more, *again* are their addresses. Times are aware UTC.
     """
 
     planned: PlannedStep
@@ -62,6 +63,7 @@ class StepRun:
     output: OutputRecord | None = None
     files: tuple[WrittenFile, ...] = ()
     error: str = ""
+    again: tuple[str, ...] = ()
     reason: str = ""
     by: str = ""
 
@@ -297,6 +299,7 @@ def _step_started(step: StepRun, record: Record) -> StepRun:
         known=record.get("known", {}),
         ops_done=record.get("done", 0),
         error="",
+        again=(),
     )
 
 
@@ -362,6 +365,7 @@ def _step_failed(step: StepRun, record: Record) -> StepRun:
         started_at=step.started_at or at,
         ended_at=at,
         error=record.get("error", ""),
+        again=tuple(record.get("again", ())),
         outputs=record.get("outputs"),
     )
     return _with_output(step, record)

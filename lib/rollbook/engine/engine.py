@@ -99,6 +99,7 @@ class Engine:
                     walk.end("abandoned", run.abandoning)
                 else:
                     walk.after_drift(run)
+                    walk.after_overtaken(run)
                     walk.go()
         return self._ended(self.folder.read(run.first))
 

@@ -1,7 +1,7 @@
 """One step carried out: looked at again, journalled, done, verified."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from ..errors import (
     CommandTimeout,
     ConflictError,
     Interrupted,
+    Overtaken,
     PlanDrift,
     RefusedError,
     RollbookError,
@@ -78,13 +79,18 @@ class Stepper:
                 session.record("attempt", step=planned.address, attempt=tries, error=text, next_in=delay)
                 session.planner.read.pause(delay)
 
+    def forget(self, addresses: Iterable[str]) -> None:
+        """Know no more how steps went that come again: they begin as if for the first time."""
+        for address in addresses:
+            self._past.pop(address, None)
+
     def _step(self, planned: PlannedStep) -> Step:
         use = self._session.planner.uses.get(planned.address)
         return use.step if use else PLAIN_STEP
 
     @staticmethod
     def _may_retry(planned: PlannedStep, error: RollbookError) -> bool:
-        if isinstance(error, ConflictError):
+        if isinstance(error, ConflictError | Overtaken):
             return False
         unsure = isinstance(error, Unreachable | CommandTimeout)
         return not (unsure and planned.effect == "once")

@@ -7,6 +7,7 @@ from ..errors import (
     CommandTimeout,
     Interrupted,
     JournalError,
+    Overtaken,
     PlanDrift,
     RollbookError,
     StepFailed,
@@ -21,8 +22,10 @@ from ..run import Run, RunStatus, StepRun
 from ..runs import RunFolder
 from ..schema import encode
 from ..targets.pool import redact
+from ..values import bind
 from . import inbox
 from .group import carry_group
+from .overtaken import is_gone, overtaken
 from .ports import Decision
 from .preflight import preflight, require
 from .questions import Waiting
@@ -38,6 +41,8 @@ class Walk:
         self.on_undo: Callable[[], None] = lambda: None
         self._past = dict(past)
         self._inbox = session.folder.inbox
+        self._again: tuple[str, ...] = ()
+        self._came_again: set[str] = set()
         self._stepper = Stepper(session, self._past)
         session.known |= {address: Known.of(step) for address, step in past.items() if step.done}
         self._take(plan)
@@ -61,6 +66,9 @@ class Walk:
             self.boundary(planned)
             members = self._members(planned)
             try:
+                if self._again:
+                    self._bring_again(planned)
+                    continue
                 self._carry(planned, members)
             except (Interrupted, Waiting, JournalError):
                 raise
@@ -76,7 +84,7 @@ class Walk:
                 self.session.record("unreachable", step=planned.address, error=text)
                 self.session.record("run_finished", status="failed")
                 raise
-            if self.plan.until and self.plan.until in (planned.address, planned.id):
+            if self.plan.until in (planned.address, planned.id) and planned.address not in self._came_again:
                 raise Interrupted(f"stopped after {planned.address}, as --until asked")
         self.boundary()
         self.end("undone" if self.plan.undo_of else "succeeded", "")
@@ -162,6 +170,20 @@ class Walk:
             del known[address]
         self._replan(f"{last.address} was not as planned: {last.text}", at)
 
+    def after_overtaken(self, run: Run) -> None:
+        """Have steps come again before the one that failed because what they had brought about was gone."""
+        due = next((step.again for step in run.steps if step.again and step.address not in self.session.known), ())
+        self._again = tuple(one for one in due if one in self.session.known and is_gone(self.session, one))
+
+    def _bring_again(self, planned: PlannedStep) -> None:
+        """Plan anew, with the steps before *planned* that have to come again."""
+        again, self._again = self._again, ()
+        self._came_again |= {planned.address, *again}
+        self._stepper.forget(again)
+        for address in again:
+            del self.session.known[address]
+        self._replan(f"{', '.join(again)} must come again before {planned.address}", planned)
+
     @staticmethod
     def _stale(over: Known) -> bool:
         """Tell what must be done anew when the world has changed: what was read, saved or approved before."""
@@ -173,14 +195,21 @@ class Walk:
 
     def _replan(self, why: str, at: PlannedStep) -> None:
         session = self.session
-        plan = self._way_back() if self.plan.undo_of else session.planner.plan(session.known, base=self.plan)
+        plan = (
+            self._way_back()
+            if self.plan.undo_of
+            else session.planner.plan(session.known, base=self.plan, at=at.address)
+        )
         plan = replace(plan, until=self.plan.until)
-        before = session.planned
+        before, known = session.planned, session.moment().known()
+        # What stood for the run's id while it was planned is no news.
         fresh = tuple(
             step
             for step in plan.steps
             if step.address not in session.known
-            and (step.address not in before or before[step.address].binding() != step.binding())
+            and (
+                step.address not in before or bind(before[step.address].binding(), known) != bind(step.binding(), known)
+            )
         )
         self._look_at(plan)
         # What is not known even now is agreed to when it is reached.
@@ -222,7 +251,7 @@ class Walk:
         self.session.record("drift", step=planned.address, differences=list(drift.differences))
         self.session.record("interrupted", text=f"{planned.address} was not as planned")
 
-    def _record_failure(self, planned: PlannedStep, error: RollbookError) -> None:
+    def _record_failure(self, planned: PlannedStep, error: RollbookError, again: tuple[str, ...] = ()) -> None:
         unsure = isinstance(error, Unreachable | CommandTimeout)
         tail, seen = getattr(error, "tail", ""), getattr(error, "outputs", None)
         self.session.record(
@@ -232,16 +261,19 @@ class Walk:
             advice=error.advice,
             **({"tail": tail[-4096:]} if tail else {}),
             **({"outputs": seen} if seen else {}),
+            **({"again": again} if again else {}),
         )
 
     def _after_failure(self, planned: PlannedStep, error: RollbookError) -> bool:
         """Journal the failure and decide; tell whether the walk goes on."""
+        again = overtaken(self.session, planned, error) if isinstance(error, Overtaken) else ()
         if not planned.group:
-            self._record_failure(planned, error)
+            self._record_failure(planned, error, again)
         self.session.check_stop()
-        decision = self.session.asker.after_failure(planned, str(error)) or self._as_written(planned)
+        decision = self._decision(planned, error, again)
         match decision.what:
             case "retry":
+                self._again = again
                 return True
             case "skip":
                 self.skip(planned.address, decision.reason)
@@ -256,6 +288,12 @@ class Walk:
                 self.on_undo()
         self.session.record("run_finished", status="failed")
         return False
+
+    def _decision(self, planned: PlannedStep, error: RollbookError, again: tuple[str, ...]) -> Decision:
+        # Once only: what is overtaken over and over is no accident.
+        if again and isinstance(error, Overtaken) and error.blameless and planned.address not in self._came_again:
+            return Decision("retry")
+        return self.session.asker.after_failure(planned, str(error)) or self._as_written(planned)
 
     def _as_written(self, planned: PlannedStep) -> Decision:
         use = self.session.planner.uses.get(planned.address)

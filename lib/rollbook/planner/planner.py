@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from ..action import Question
-from ..errors import NotFoundError, RefusedError, RollbookError, UsageError
+from ..errors import NotFoundError, RefusedError, RollbookError, StepFailed, TargetError, UsageError
 from ..expressions import render
 from ..inventory import Inventory
 from ..journal import utc_now
@@ -79,6 +79,7 @@ class Planner:
         self.specs = all_targets(self.environments)
         self._stage_locks: tuple[PlannedLock, ...] = ()
         self._last: dict[str, PlannedStep] = {}
+        self._strict: str | None = None
         self.run_names: dict[str, Plain] = {
             "id": str(RUN_ID),
             "now": str(NOW),
@@ -90,15 +91,23 @@ class Planner:
         }
 
     def plan(
-        self, known: Mapping[str, Known] | None = None, *, base: Plan | None = None, instead: Instead | None = None
+        self,
+        known: Mapping[str, Known] | None = None,
+        *,
+        base: Plan | None = None,
+        at: str = "",
+        instead: Instead | None = None,
     ) -> Plan:
         """
         Plan every step, for real, writing nothing.
 
-        *known* steps are over and stay as they are; *base* is the plan they belong to. *instead* gives other steps
-        their plan. Raises `RefusedError` when a fact, an answer or the environment forbids the run.
+        *known* steps are over and stay as they are; *base* is the plan they belong to, of a run that stands before the
+        step *at*: what cannot be read there (a site may be down, a database behind a fence) is not known before it is
+        reached. *instead* gives other steps their plan. Raises `RefusedError` when a fact, an answer or the environment
+        forbids the run.
         """
         require_targets(self.runbook, self.inventory)
+        self._strict = None if base is None else at
         self._check_answers()
         before = self.uses
         try:
@@ -142,6 +151,7 @@ class Planner:
 
     def plan_at(self, address: str) -> PlannedStep:
         """Plan one step on what is there now, whatever was planned before it."""
+        self._strict = None
         return self._plan_use(self.uses[address], Projection())
 
     @staticmethod
@@ -233,6 +243,9 @@ class Planner:
             return plan_use(use, self.common(), projection, self.desk, estimate=self.estimates.get(use.address))
         except RollbookError as error:
             redact(error, self.pool.redactor)
+            later = self._strict is not None and use.address != self._strict
+            if later and isinstance(error, TargetError | StepFailed | RefusedError):
+                return unknown(outline(use), use, error.message)
             raise
 
     def _unexpanded(self, use: Use) -> PlannedStep:

@@ -12,6 +12,8 @@ from ..schema import build, encode
 from .names import literal, quote
 
 _BEGINNING: Final = "rollbook fence "
+FENCE: Final = "fence"
+"""The kind of the subject that a fence is."""
 
 
 @dataclass(frozen=True, slots=True)

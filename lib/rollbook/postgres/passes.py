@@ -17,6 +17,11 @@ class Mark:
     number: int = 1
 
 
+def pass_subject(restored: str, number: int, *, final: bool) -> tuple[str, str]:
+    """Give the kind and the name of the subject that a pass into the database *restored* is."""
+    return "pass", f"{restored} {final} {number}"
+
+
 @dataclass(frozen=True, slots=True)
 class Differing:
     """How many rows of a table live has more, otherwise and less than the base."""
@@ -60,6 +65,7 @@ class Told:
     without_key: tuple[str, ...] = ()
     sequences: Mapping[str, int] = field(default_factory=dict)
     writes: Mapping[str, str] = field(default_factory=dict)  # live's counters when the pass began to read it
+    overtaken: bool = False  # live may have been written to since, so a final pass must come again
 
 
 @dataclass(frozen=True, slots=True)

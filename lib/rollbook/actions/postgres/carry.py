@@ -9,7 +9,7 @@ from ...dataclass import dataclass
 from ...ops import Op, OpResult
 from ...postgres.carrying import DECISIONS, CarryPass
 from ...postgres.conflict import Choice, Side
-from ...postgres.passes import Differing, Told
+from ...postgres.passes import Differing, Told, pass_subject
 from ...postgres.rights import missing, require
 from ...postgres.rules import Rule
 from ...schema import build, encode
@@ -101,7 +101,7 @@ every foreign key up with a `LEFT JOIN`.
 
     def subjects(self) -> frozenset[Subject]:
         """Name the passes of the restored database."""
-        return frozenset({Subject(self.server.name, "pass", f"{self.restored} {self.final} {self.number}")})
+        return frozenset({Subject(self.server.name, *pass_subject(self.restored, self.number, final=self.final))})
 
     def probe(self, read: Readers) -> CarryState:
         """Read from the restored database's own ledger whether this run's pass was carried through."""
@@ -111,6 +111,7 @@ every foreign key up with a `LEFT JOIN`.
             return CarryState(False, server.database, lacking=_lacking(server, ""), account=server.accounts()[0])
         passes = tuple(_passes(server, self.restored))
         own = next((told for mark, told in passes if mark == (self.final, self.run, self.number)), None)
+        own = None if own is None or own.overtaken else own
         state = CarryState(
             carried=own is not None,
             live=server.database,

@@ -8,7 +8,7 @@ from ...action import Action, Change, Readers, Ref, Reverse, Subject, Undo, Verd
 from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...ops import Op, OpResult
-from ...postgres.fencing import FenceMark, FenceSet, SessionsEnd, split_comment
+from ...postgres.fencing import FENCE, FenceMark, FenceSet, SessionsEnd, split_comment
 from ...postgres.rights import Account, missing
 from ...targets.base import PostgresReader
 from ...values import RUN_ID, Plain
@@ -70,7 +70,7 @@ pg_backend_pid();` until none is left.
 
     def subjects(self) -> frozenset[Subject]:
         """Name the live database's door."""
-        return frozenset({Subject(self.server.name, "fence")})
+        return frozenset({Subject(self.server.name, FENCE)})
 
     def probe(self, read: Readers) -> FenceState:
         """Read who may enter, and who is in."""
@@ -120,15 +120,11 @@ pg_backend_pid();` until none is left.
         """Want nobody in, or everybody who was."""
         mark = before.mark
         if self.up:
-            if mark is not None:
-                return replace(before, shut=True)
             told = FenceMark(self.run, before.limit, tuple(name for name, may in before.roles.items() if may))
             limit = 0 if before.how == "limit" else before.limit
-            return replace(before, shut=True, limit=limit, roles=dict.fromkeys(before.roles, False), mark=told)
-        if mark is None:
-            return before
-        roles = {name: may or name in mark.roles for name, may in before.roles.items()}
-        return replace(before, shut=False, limit=mark.limit, roles=roles, mark=None)
+            # Where there is a mark, it tells how things were before somebody let a part of the fence down.
+            return replace(before, shut=True, limit=limit, roles=dict.fromkeys(before.roles, False), mark=mark or told)
+        return before if mark is None else _down(before, mark)
 
     def ops(self, old: FenceState, new: FenceState) -> tuple[Op, ...]:
         """Set what differs, then end the sessions. Raises `RefusedError` where a fence would not hold."""
@@ -146,7 +142,10 @@ pg_backend_pid();` until none is left.
 
     def undo(self, change: Change[FenceState]) -> Undo[FenceState]:
         """Let in again whoever was let in before; or shut out again."""
-        return Reverse(change.before)
+        before = change.before
+        own = before.mark if before.mark is not None and before.mark.run == self.run else None
+        # A fence that somebody let down in part was put up again: before that, it was this run's too.
+        return Reverse(_down(before, own) if self.up and own is not None else before)
 
     def verdict(self, change: Change[FenceState]) -> Verdict:
         """Sort it."""
@@ -166,3 +165,8 @@ pg_backend_pid();` until none is left.
         """Give how the fence stands."""
         roles = list(after.mark.roles) if after.mark is not None else []
         return {"up": after.shut, "how": after.how, "roles": roles, "database": after.database}
+
+
+def _down(state: FenceState, mark: FenceMark) -> FenceState:
+    roles = {name: may or name in mark.roles for name, may in state.roles.items()}
+    return replace(state, shut=False, limit=mark.limit, roles=roles, mark=None)

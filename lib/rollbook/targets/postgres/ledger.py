@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from ...dataclass import dataclass
 from ...postgres.conflict import Conflict
 from ...postgres.digest import integer_key
 from ...postgres.names import Name, quote
@@ -73,20 +74,30 @@ def close_ledger(connection: "Connection", mark: Mark, told: Told, *, final: boo
     )
 
 
-def last_final(connection: "Connection") -> Told | None:
-    """Give what the latest final pass wrote down; None where no pass after it was, or none was final."""
-    if not passes(connection):
-        return None
-    query = "SELECT final, told FROM rollbook.passes ORDER BY at DESC LIMIT 1"
-    final, told = connection.execute(query).fetchone() or (False, None)
-    return build(Told, told) if final else None
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A pass that was carried through."""
+
+    final: bool
+    mark: Mark
+    told: Told
 
 
-def passes(connection: "Connection") -> tuple[bool, ...]:
-    """Give, for each pass that was carried through, whether it was a final one."""
+def last_pass(connection: "Connection") -> Pass | None:
+    """Give the latest pass that was carried through; None where there was none."""
     if connection.execute("SELECT pg_catalog.to_regclass('rollbook.passes')").fetchone() == (None,):
-        return ()
-    return tuple(row[0] for row in connection.execute("SELECT final FROM rollbook.passes ORDER BY at"))
+        return None
+    query = "SELECT final, run, number, told FROM rollbook.passes ORDER BY at DESC LIMIT 1"
+    found = connection.execute(query).fetchone()
+    return None if found is None else Pass(found[0], Mark(found[1], found[2]), build(Told, found[3]))
+
+
+def overtake(connection: "Connection", mark: Mark) -> None:
+    """Write down that a final pass does not stand any more; what it did stays, and another one begins from there."""
+    connection.execute(
+        "UPDATE rollbook.passes SET told = told || '{\"overtaken\": true}' WHERE final AND run = %s AND number = %s",
+        (mark.run, mark.number),
+    )
 
 
 def drop_ledger(connection: "Connection") -> None:

@@ -1,23 +1,21 @@
 """Carries out the swap: two names change hands in one transaction, with nobody in either database."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from ...errors import ConflictError, StepFailed
+from ...errors import ConflictError
 from ...ops import Execution, OpResult
 from ...postgres.likeness import liken
-from ...postgres.names import literal, quote
+from ...postgres.names import quote
 from ...postgres.properties import READ, Properties
 from ...postgres.scratch import Mark
 from ...postgres.swapping import Swap, SwapRecord
 from ...schema import build
-from .ledger import drop_ledger, last_final, passes
+from .proof import Proof, prove
 from .sessions import end_sessions
 from .wording import worded
-from .writes import counted_anew, read_writes, written
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -30,8 +28,8 @@ def swap(target: "PostgresTarget", op: Swap, execution: Execution) -> OpResult:
     """
     Swap, from wherever an attempt before this one came to; a swap that was done is only seen to.
 
-    Raises ConflictError where the names are other databases by now, and StepFailed where sessions do not end or live
-    was written to since the final pass; both databases are open then as they were.
+    Raises ConflictError where the names are other databases by now, StepFailed where sessions do not end, and Overtaken
+    where nothing proves that live was not written to since the final pass; both databases are open then as they were.
     """
     with worded("the swap"), maintenance(target, op.maintenance) as server:
         names = names_of(server, (op.live_oid, op.incoming_oid or 0))
@@ -40,69 +38,29 @@ def swap(target: "PostgresTarget", op: Swap, execution: Execution) -> OpResult:
             return OpResult(outputs={"ended": 0, "not_carried": []})
         require_names(names, {op.live_oid: op.live, op.incoming_oid or 0: op.incoming})
         require_free(server, op.kept)
+        oids = (op.live_oid, op.incoming_oid or 0)
+        proof, ended = Proof.parse(comment_of(server, op.incoming)), 0
+        proved = proof.holds(server, oids)
         refused = _furnish(server, op)
         with open_on_failure(server, op.live, op.incoming):
-            ended = _swap(target, server, op, execution)
+            if not proved:
+                proof, ended = _proved(target, server, op, execution)
+            end_sessions(server, oids, execution, patience=op.patience)
+            _rename(server, op, proof.incoming)
     return OpResult(outputs={"ended": ended, "not_carried": list(refused)})
 
 
-def _swap(target: "PostgresTarget", server: "Connection", op: Swap, execution: Execution) -> int:
+def _proved(target: "PostgresTarget", server: "Connection", op: Swap, execution: Execution) -> tuple[Proof, int]:
+    """Close both databases, and prove that nobody wrote; gives how many sessions were ended."""
     allow(server, op.live, op.incoming)  # an attempt before this one may have closed them
-    oids = (op.live_oid, op.incoming_oid or 0)
     with closing(target.connect(op.live)) as live, closing(target.connect(op.incoming)) as incoming:
         guards = [one.info.backend_pid for one in (live, incoming)]
         for statement in op.closing():
             server.execute(statement.encode())
-        ended = end_sessions(server, oids, execution, spared=guards, patience=op.patience)
-        _prove(server, live, incoming, op)
-        writes = read_writes(incoming)
-    end_sessions(server, oids, execution, patience=op.patience)
-    _rename(server, op, writes)
-    return ended
-
-
-def _prove(server: "Connection", live: "Connection", incoming: "Connection", op: Swap) -> None:
-    """Prove that nobody wrote since the final pass, and drop what the passes wrote down."""
-    told = last_final(incoming)
-    comment = comment_of(server, op.incoming)
-    if told is None and passes(incoming):
-        raise StepFailed(
-            f"The last pass that carried rows into {op.incoming} was no final one.",
-            advice="Carry a final pass behind the fence, then swap.",
+        ended = end_sessions(
+            server, (op.live_oid, op.incoming_oid or 0), execution, spared=guards, patience=op.patience
         )
-    wanted: Mapping[str, str] = _noted(comment) if told is None else told.writes
-    if not wanted:
-        return
-    live.autocommit = True
-    found = read_writes(live)
-    if counted_anew(wanted, found):
-        raise StepFailed(
-            f"The server has lost its counters since the final pass, as it does when it crashes: nothing proves any"
-            f" more that {op.live} was not written to. Nothing was swapped.",
-            advice="Undo this run, which leaves the site as it was, and begin it again: no row is lost by that.",
-        )
-    changed = written(wanted, found)
-    if changed:
-        raise StepFailed(
-            f"{op.live} was written to since the final pass began: {', '.join(changed[:10])}"
-            f"{'' if len(changed) <= 10 else f' and {len(changed) - 10} more tables'}. Nothing was swapped.",
-            advice="Who writes past the fence? Shut them out, and carry a final pass again before the swap.",
-        )
-    # What proves it must outlive the ledger, for a crash between here and the swap.
-    first = comment.partition("\n")[0]
-    noted = f"{first}\n{json.dumps({'writes': dict(wanted)}, sort_keys=True)}"
-    incoming.execute(f"COMMENT ON DATABASE {quote(op.incoming)} IS {literal(noted)}".encode())
-    drop_ledger(incoming)
-    incoming.commit()
-
-
-def _noted(comment: str) -> Mapping[str, str]:
-    _, _, text = comment.partition("\n")
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return {}
-    return found.get("writes", {}) if isinstance(found, dict) else {}
+        return prove(server, live, incoming, op, comment_of(server, op.incoming)), ended
 
 
 def _rename(server: "Connection", op: Swap, writes: Mapping[str, str]) -> None:
