@@ -14,7 +14,7 @@ from ..errors import (
     Unreachable,
     UsageError,
 )
-from ..plan import DECIDE, Plan, PlannedStep
+from ..plan import Plan, PlannedStep
 from ..planner import plan_undo
 from ..planner.scope import Known
 from ..registry import action_type
@@ -24,8 +24,8 @@ from ..schema import encode
 from ..targets.pool import redact
 from ..values import bind
 from . import inbox
+from .comeback import is_gone, outdated, overtaken
 from .group import carry_group
-from .overtaken import is_gone, overtaken
 from .ports import Decision
 from .preflight import preflight, require
 from .questions import Waiting
@@ -166,9 +166,8 @@ class Walk:
         if last is None or last.type != "drift" or last.address in self.session.known:
             return
         known, at = self.session.known, self.session.planned[last.address]
-        for address in [address for address, over in known.items() if _concerns(over, at) and self._stale(over)]:
-            del known[address]
-        self._replan(f"{last.address} was not as planned: {last.text}", at)
+        renewed = {address: known.pop(address) for address in outdated(self.session, self.plan, at)}
+        self._replan(f"{last.address} was not as planned: {last.text}", at, renewed)
 
     def after_overtaken(self, run: Run) -> None:
         """Have steps come again before the one that failed because what they had brought about was gone."""
@@ -184,22 +183,9 @@ class Walk:
             del self.session.known[address]
         self._replan(f"{', '.join(again)} must come again before {planned.address}", planned)
 
-    @staticmethod
-    def _stale(over: Known) -> bool:
-        """Tell what must be done anew when the world has changed: what was read, saved or approved before."""
-        if over.planned.verdict in ("skip", "unknown"):
-            return False
-        family = action_type(over.planned.kind).family
-        approval = isinstance(over.planned.prompt, dict) and over.planned.prompt.get("kind") == "approve"
-        return family in ("fact", "artefact") or approval
-
-    def _replan(self, why: str, at: PlannedStep) -> None:
+    def _replan(self, why: str, at: PlannedStep, renewed: Mapping[str, Known] | None = None) -> None:
         session = self.session
-        plan = (
-            self._way_back()
-            if self.plan.undo_of
-            else session.planner.plan(session.known, base=self.plan, at=at.address)
-        )
+        plan = self._way_back() if self.plan.undo_of else self._plan_rest(at, renewed or {})
         plan = replace(plan, until=self.plan.until)
         before, known = session.planned, session.moment().known()
         # What stood for the run's id while it was planned is no news.
@@ -226,6 +212,17 @@ class Walk:
             "replanned", plan=encode(plan), digest=plan.digest, text=why, fresh=[one.address for one in fresh]
         )
         self._take(plan)
+
+    def _plan_rest(self, at: PlannedStep, renewed: Mapping[str, Known]) -> Plan:
+        """Plan what is left, before the step *at*; what reads as before, or cannot be read, stays as it is known."""
+        session = self.session
+        plan = session.planner.plan(session.known, base=self.plan, at=at.address, renewed=renewed)
+        for step in plan.steps:
+            over = renewed.get(step.address)
+            if over is not None and step == over.planned and action_type(step.kind).family == "fact":
+                session.known[step.address] = over
+                session.planner.learn(step.address, over.outputs, over.status)
+        return plan
 
     def _look_at(self, plan: Plan) -> None:
         """Look at targets that come in with a new *plan* as before the first write, and take the locks that do."""
@@ -409,9 +406,3 @@ class Walk:
 def _begins_at_once(planned: PlannedStep) -> bool:
     """Tell of a step that nothing is looked at or asked for before its intent is journalled."""
     return planned.verdict == "run" and not planned.group and not planned.quorum
-
-
-def _concerns(over: Known, at: PlannedStep) -> bool:
-    """Tell whether the step *at* which drift was found may rest on one that is *over*: never on another stage."""
-    planned = over.planned
-    return planned.stage == DECIDE or (planned.stage, planned.environment) == (at.stage, at.environment)

@@ -80,6 +80,7 @@ class Planner:
         self._stage_locks: tuple[PlannedLock, ...] = ()
         self._last: dict[str, PlannedStep] = {}
         self._strict: str | None = None
+        self._renewed: Mapping[str, Known] = {}
         self.run_names: dict[str, Plain] = {
             "id": str(RUN_ID),
             "now": str(NOW),
@@ -96,6 +97,7 @@ class Planner:
         *,
         base: Plan | None = None,
         at: str = "",
+        renewed: Mapping[str, Known] | None = None,
         instead: Instead | None = None,
     ) -> Plan:
         """
@@ -103,11 +105,11 @@ class Planner:
 
         *known* steps are over and stay as they are; *base* is the plan they belong to, of a run that stands before the
         step *at*: what cannot be read there (a site may be down, a database behind a fence) is not known before it is
-        reached. *instead* gives other steps their plan. Raises `RefusedError` when a fact, an answer or the environment
-        forbids the run.
+        reached, or stays as it is known where it is one of the steps to be *renewed*. *instead* gives other steps their
+        plan. Raises `RefusedError` when a fact, an answer or the environment forbids the run.
         """
         require_targets(self.runbook, self.inventory)
-        self._strict = None if base is None else at
+        self._strict, self._renewed = None if base is None else at, renewed or {}
         self._check_answers()
         before = self.uses
         try:
@@ -243,6 +245,8 @@ class Planner:
             return plan_use(use, self.common(), projection, self.desk, estimate=self.estimates.get(use.address))
         except RollbookError as error:
             redact(error, self.pool.redactor)
+            if use.address in self._renewed and isinstance(error, TargetError):
+                return self._renewed[use.address].planned
             later = self._strict is not None and use.address != self._strict
             if later and isinstance(error, TargetError | StepFailed | RefusedError):
                 return unknown(outline(use), use, error.message)

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from rollbook.journal import replay
+
 from .conftest import BoardServer, Undisturbed
-from .desk import Desk
+from .desk import Desk, answering
 from .ending import look, require_kept, require_same, require_told
 from .killing import Errand, Moment
 from .site import LIVE, Board
@@ -78,6 +80,41 @@ def test_the_server_dies_before_an_undo(desk: Desk, undisturbed: Undisturbed, bo
     assert code == 0, said[-2000:]
     assert undone[0] == 0, undone[1][-2000:]
     require_same(look(board, first), undisturbed.undone)
+    require_kept(board, writer)
+
+
+def test_somebody_commits_behind_the_fence(desk: Desk, undisturbed: Undisturbed) -> None:
+    """Drift after the swap, where neither site nor old database can be read: what was counted before counts on."""
+    board = desk.board
+    first, site = board.databases()[LIVE][0], board.folder / "site"
+    identity = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.com"]
+
+    with Writer(board.pattern.url(user="forum"), 1).writing() as writer:
+        stopped = desk.type(*desk.going_back(), "--until", "swap")
+        (site / "NOTES").write_text("written meanwhile")
+        subprocess.run(["git", "-C", site, "add", "NOTES"], check=True)
+        subprocess.run(["git", "-C", site, *identity, "commit", "-q", "-m", "Add notes"], check=True)
+        drifted = desk.type("resume", "last", "--yes", *answering())
+        ended = desk.type("resume", "last", "--yes", *answering())
+    run = desk.last()
+
+    assert (stopped[0], drifted[0], ended[0]) == (3, 4, 0), ended[1][-4000:]
+    assert "revert: the" in drifted[1] or "revert (" in drifted[1], drifted[1][-2000:]
+    over = [record["step"] for record in replay(desk.runs.all()[-1].journal) if record.type == "step_finished"]
+    assert {step: over.count(step) for step in ("code", "migrations", "loss", "carry_last", "swap")} == {
+        "code": 2,
+        "migrations": 1,
+        "loss": 1,
+        "carry_last": 1,
+        "swap": 1,
+    }
+    found = look(board, first)
+    assert (found.rows, found.databases, found.up) == (
+        undisturbed.done.rows,
+        undisturbed.done.databases,
+        undisturbed.done.up,
+    )
+    assert {step.status for step in run.steps if step.address in ("counted", "there")} == {"ok"}
     require_kept(board, writer)
 
 

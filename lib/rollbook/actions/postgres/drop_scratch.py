@@ -41,8 +41,9 @@ class PostgresDropScratch(Action[ScratchState]):
     run: str = field(default=str(RUN_ID), metadata={"help": "the run's id, which marks the database"})
 
     def subjects(self) -> frozenset[Subject]:
-        """Name the database."""
-        return frozenset({Subject(self.server.name, "database", self.database)})
+        """Name the database, also as the steps know it that make one."""
+        names = (self.database, *(f"{role} of {self.run}" for role in _ROLES))
+        return frozenset(Subject(self.server.name, "database", name) for name in names)
 
     def probe(self, read: Readers) -> ScratchState:
         """Look for it. Raises `RefusedError` where it is none of this run's."""
