@@ -38,6 +38,8 @@ class CarryPass(Op):
         """Give the statements as they are for every table; names of tables and columns come from the catalogs."""
         first = self.base or f"{self.restored}, as it was before the first pass"
         return (
+            f"[{first} and {self.restored}] before the first pass: COPY sums and rows that differ, as below,",
+            f"[{self.restored}]   and COPY their keys to rollbook.apart_…",
             f"[{self.live} and {first}] BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             "  for each table: COPY (SELECT chunk, count(*), sum(hash of its rows) … GROUP BY 1) TO STDOUT",
             "  then COPY (SELECT … keys and hashes of the chunks that differ) TO STDOUT, and the rows that differ",

@@ -83,6 +83,14 @@ class Stage:
             *(f"ALTER TABLE {self.pristine} ALTER {quote(name)} DROP NOT NULL" for name in generated),
         )
 
+    def before(self) -> str:
+        """Give the table's rows as they were before the first pass, as stands after FROM."""
+        columns = listed(self.columns, "z")
+        return (
+            f"(SELECT {columns} FROM {self.table.relation} z WHERE {self.untouched('z')}"
+            f" UNION ALL SELECT {columns} FROM {self.pristine} z WHERE z.{THERE})"
+        )
+
     def index(self) -> tuple[str, ...]:
         """Index what was loaded."""
         return (f"CREATE UNIQUE INDEX ON {self.name} ({listed(self.key)})", f"ANALYZE {self.name}")

@@ -84,6 +84,7 @@ class Swap(Op):
             *(f"  {statement}" for statement in self.closing()),
             f"  SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datid IN ({oids}), until none is left",
             f"[{self.live}] compare the counters of written rows with those of the final pass",
+            f"[{self.live}] CREATE SCHEMA rollbook: the rows that the two hold otherwise, for the way back",
             f"[{self.incoming}] DROP SCHEMA IF EXISTS rollbook CASCADE",
             f"[{self.maintenance}] BEGIN",
             *(f"  {statement}" for statement in renames),

@@ -66,11 +66,14 @@ class PostgresSwap(Action[SwapState]):
     `pooler` names a pgbouncer: its clients wait while the names change hands, and its connections are made anew.
     `standbys` names standbys of the server: sessions there that go on reading the old database are ended.
 
-    Undo carries the rows written since the swap into the kept database, and puts it back. New rows are carried as they
-    are. Nothing tells which cells of a changed row are the users' and which the migration's, nor whether a row that
-    only the kept database has was deleted by users: these are conflicts, settled as in `postgres.carry` (`conflicts`,
-    `answers`), with both sides in `folder`. Put a `postgres.fence` before the swap and take it down after it in a step
-    of its own: the undo then begins with putting it up again.
+    Undo carries what was written since the swap into the kept database, and puts it back. How rows stood then that the
+    two databases hold otherwise (what the migration wrote, what was left out) is kept at the swap, so the users' doings
+    are told from the rollback's: rows that only the kept database has stay. What users wrote into cells and rows that
+    the kept database holds otherwise are conflicts, settled as in `postgres.carry` (`conflicts`, `answers`), with both
+    sides in `folder`. Where more than 100,000 rows of a table stood otherwise, or no pass was carried, they are not
+    kept: all that differs in a changed row is a conflict then, and so are rows of the kept database alone. Put a
+    `postgres.fence` before the swap and take it down after it in a step of its own: the undo then begins with putting
+    it up again.
     """
 
     kind: ClassVar[str] = "postgres.swap"

@@ -2,36 +2,40 @@
 Carries the rows written since a swap from the database that became live into the one that was kept.
 
 The kept database is not written to in between, so what was inserted or changed since is what a transaction after the
-swap's wrote: the server keeps that with every row, and nothing has to be compared. A changed row differs from the kept
-one in what users changed since, and in what the migration had changed; nothing tells the two apart, so cells that
-differ are conflicts (`undecided`). Deleted rows leave nothing behind: only where the server counted deletes, rows that
-the kept database alone has are conflicts too, for they may be the migration's.
+swap's wrote: the server keeps that with every row. How rows stood at the swap that the kept database has otherwise was
+kept with it (`stood`). So what the rollback left out, brought back or changed is told from what users wrote since, and
+only what they wrote into what the kept database holds otherwise is a conflict (`edited_by_both`). In a table of which
+that is not known, every cell that differs is one (`undecided`). Deleted rows leave nothing behind: where the server
+counted deletes, both sides are compared.
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import field
+from dataclasses import field, replace
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from ...dataclass import dataclass
 from ...postgres.catalog import Catalog, Table
-from ...postgres.conflict import Policy
-from ...postgres.copytext import cells
+from ...postgres.conflict import Conflict, Policy
+from ...postgres.copytext import cells, value, values
 from ...postgres.names import Name, listed
 from ...postgres.passes import Carried, Differing, Told
 from ...postgres.rules import rules_with
 from ...postgres.shape import Shape, shape
+from ...postgres.staging import Stage
 from .applying import apply
 from .carry import Errand, export_conflicts_of, require_settled
 from .catalog import read_catalog
 from .differences import Difference, Side, differences
 from .exporting import export_table
-from .ledger import close_ledger, forget_conflicts, open_ledger
-from .merging import Desk, merge_table
+from .ledger import close_ledger, forget_conflicts, note_conflicts, open_ledger, read_last
+from .merging import BATCH, Desk, merge_table
 from .resolving import Stages, resolve
 from .sequences import advance_sequences
 from .session import connect
+from .stood import Lookup, Then, is_recorded, known_tables
 from .wording import worded
 from .writes import counted_anew
 
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
     from .session import Connection
 
 _RULES: Final = rules_with({})
+_ALONE: Final = Errand()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ def _deletes(before: str | None, now: str) -> bool:
     return old[:2] != new[:2] or old[4] != new[4] or not counted
 
 
-def carry_back(live: str, kept: str, moment: Since, policy: Policy, errand: Errand) -> Carried:
+def carry_back(live: str, kept: str, moment: Since, policy: Policy, errand: Errand = _ALONE) -> Carried:
     """
     Carry what was written since the swap from *live* into *kept*, in one transaction.
 
@@ -79,9 +84,9 @@ def carry_back(live: str, kept: str, moment: Since, policy: Policy, errand: Erra
     with worded("the way back"), closing(connect(kept)) as ours:
         open_ledger(ours)
         forget_conflicts(ours)
-        work = Stages(ours, read_catalog(ours))
+        work, known = Stages(ours, read_catalog(ours)), known_tables(ours)
         with closing(connect(live, reading=True)) as theirs:
-            way = _Way(work, kept, theirs, read_catalog(theirs), moment, policy, errand)
+            way = _Way(work, kept, theirs, read_catalog(theirs), moment, policy, errand, known)
             differing = tuple(way.merge())
             work.recall()
         resolve(work, policy)
@@ -99,6 +104,24 @@ def carry_back(live: str, kept: str, moment: Since, policy: Policy, errand: Erra
     return Carried(differing, sum(counts.values()), moved, (), (), told)
 
 
+def _decided(desk: Desk, one: Difference, then: Then | None, contested: list[Conflict]) -> Iterator[Difference]:
+    """Give the difference to how the row stood at the swap: what users did since."""
+    if then is None:
+        yield one
+    elif one.live is not None:
+        yield one._replace(base=then.stood if then.kept else then.has)
+    elif then.kept and then.stood is None:
+        return  # it was left out, or deleted by the rollback: it was never in the database that became live
+    elif then.kept and then.has is not None and then.stood != then.has:
+        side, shape = desk.decide("edited_by_both"), desk.shape
+        key = tuple(value(cell) or "" for cell in one.key)
+        backup = values(shape.carried, then.has)
+        contested.append(Conflict("edited_by_both", shape.table, key, "", side, None, backup))
+        yield from (one,) if side == "live" else ()
+    else:
+        yield one
+
+
 @dataclass(frozen=True, slots=True)
 class _Way:
     """The tables that were written to, from a snapshot of the live database into the stages."""
@@ -110,6 +133,7 @@ class _Way:
     moment: Since
     policy: Policy
     errand: Errand
+    known: Mapping[Name, tuple[str, ...]]
 
     def merge(self) -> Iterator[tuple[Name, Differing]]:
         """Merge every table that was written to since; what has no place is exported."""
@@ -118,25 +142,48 @@ class _Way:
             if not self._was_written(table) or _RULES.of(name) == "leave":
                 continue
             ours = self.work.catalog.tables.get(name)
-            # What the migration left alone is not known here, so nothing is decided.
-            lined = None if ours is None else shape(ours, table, ours, decided=False)
+            lined = None if ours is None else self._shape(ours, table)
             stage = None if lined is None else self.work.of(name, lined.key)
             if ours is None or lined is None or stage is None or not lined.key:
                 self._export(table)
                 continue
             desk = Desk(self.work.connection, stage, lined, self.policy)
-            yield name, merge_table(desk, self._stream(lined, ours, table), self.errand.watch)
+            contested: list[Conflict] = []
+            yield name, merge_table(desk, self._stream(desk, ours, table, contested), self.errand.watch)
+            note_conflicts(self.work.connection, contested)
             self.work.ready(stage)
+
+    def _shape(self, ours: Table, table: Table) -> Shape:
+        """Line a table up; where it is not known how rows stood at the swap, nothing is decided."""
+        lined = shape(ours, table, ours, decided=True)
+        return replace(lined, undecided=self.known.get(table.name) != lined.key)
 
     def _was_written(self, table: Table) -> bool:
         # A partitioned table's rows are counted for its partitions.
         return table.partitioned or f"{table.name.schema}.{table.name.name}" in self.moment.written
 
-    def _stream(self, lined: Shape, ours: Table, table: Table) -> Iterator[Difference]:
+    def _stream(self, desk: Desk, ours: Table, table: Table, contested: list[Conflict]) -> Iterator[Difference]:
+        found = self._found(desk.shape, ours, table)
+        if desk.shape.undecided:
+            yield from found
+            return
+        with closing(connect(self.kept)) as beside:
+            lookup = Lookup(beside, ours, desk.shape)
+            while batch := list(islice(found, BATCH)):
+                then = lookup([one.key for one in batch])
+                for at, one in enumerate(batch):
+                    yield from _decided(desk, one, then.get(at), contested)
+
+    def _found(self, lined: Shape, ours: Table, table: Table) -> Iterator[Difference]:
+        """Stream the rows that are newer than the swap, and those that the kept database alone has."""
         yield from self._newer(lined, table)
         if table.partitioned or f"{table.name.schema}.{table.name.name}" in self.moment.deleted:
             with closing(connect(self.kept, reading=True)) as kept:
-                found = differences(lined, Side(kept, ours, ours.relation), Side(self.live, table, table.relation))
+                # An attempt before this one may have carried already.
+                stage, relation = Stage(ours, lined.key), ours.relation
+                if is_recorded(kept, stage):
+                    relation = replace(stage, last=read_last(kept, stage)).before()
+                found = differences(lined, Side(kept, ours, relation), Side(self.live, table, table.relation))
                 yield from (one for one in found if one.live is None)
 
     def _newer(self, lined: Shape, table: Table) -> Iterator[Difference]:

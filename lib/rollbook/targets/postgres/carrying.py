@@ -7,6 +7,7 @@ from ...ops import Execution, OpResult
 from ...postgres.carrying import CarryPass
 from ...postgres.passes import Mark
 from ...postgres.rules import rules_with
+from .apart import note_apart
 from .carry import Sources, carry
 from .deciding import deciding, name_of
 from .ledger import read_conflicts
@@ -24,6 +25,7 @@ def carry_pass(target: "PostgresTarget", op: CarryPass, execution: Execution) ->
     sources = Sources(
         target.address(op.live), target.address(op.restored), target.address(op.base) if op.base else None
     )
+    note_apart(sources, rules_with(op.tables))
     with deciding(op, Mark(op.run, op.number), execution) as given:
         done = carry(
             sources,

@@ -8,7 +8,7 @@ from ...dataclass import dataclass
 from ...postgres.catalog import Catalog, Table
 from ...postgres.conflict import Policy
 from ...postgres.counted import Counted
-from ...postgres.names import Name, listed, quote
+from ...postgres.names import Name, quote
 from ...postgres.natural import Named, Translation, named_tables, parents, translate
 from ...postgres.passes import Differing
 from ...postgres.rules import Rules
@@ -178,9 +178,4 @@ class Merger:
         known = seen.execute("SELECT pg_catalog.to_regclass(%s)", (stage.pristine,)).fetchone()
         if known == (None,):
             return table.relation
-        stage = replace(stage, last=read_last(self.work.connection, stage))
-        columns = listed(stage.columns, "z")
-        return (
-            f"(SELECT {columns} FROM {table.relation} z WHERE {stage.untouched('z')}"
-            f" UNION ALL SELECT {columns} FROM {stage.pristine} z WHERE z.{THERE})"
-        )
+        return replace(stage, last=read_last(self.work.connection, stage)).before()

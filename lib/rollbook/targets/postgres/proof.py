@@ -13,6 +13,7 @@ from ...postgres.passes import pass_subject
 from ...postgres.swapping import Swap
 from ...schema import build, encode
 from .ledger import Pass, drop_ledger, last_pass, overtake
+from .stood import keep_stood
 from .writes import counted_anew, read_writes, written
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def prove(server: "Connection", live: "Connection", incoming: "Connection", op: 
         live.autocommit = True
         _compare(incoming, op, last, wanted, read_writes(live))
     if last is not None:
+        keep_stood(incoming, live)
         Proof(wanted).note(server, op.incoming, comment)
         drop_ledger(incoming)
         incoming.commit()

@@ -13,6 +13,7 @@ from ...postgres.properties import READ, Properties
 from ...postgres.scratch import Mark
 from ...postgres.swapping import Swap, SwapRecord
 from ...schema import build
+from .ledger import drop_ledger
 from .proof import Proof, prove
 from .sessions import end_sessions
 from .wording import worded
@@ -42,7 +43,7 @@ def swap(target: "PostgresTarget", op: Swap, execution: Execution) -> OpResult:
         proof, ended = Proof.parse(comment_of(server, op.incoming)), 0
         proved = proof.holds(server, oids)
         refused = _furnish(server, op)
-        with open_on_failure(server, op.live, op.incoming):
+        with _forgetting(target, op), open_on_failure(server, op.live, op.incoming):
             if not proved:
                 proof, ended = _proved(target, server, op, execution)
             end_sessions(server, oids, execution, patience=op.patience)
@@ -61,6 +62,18 @@ def _proved(target: "PostgresTarget", server: "Connection", op: Swap, execution:
             server, (op.live_oid, op.incoming_oid or 0), execution, spared=guards, patience=op.patience
         )
         return prove(server, live, incoming, op, comment_of(server, op.incoming)), ended
+
+
+@contextmanager
+def _forgetting(target: "PostgresTarget", op: Swap) -> Iterator[None]:
+    """Take out of live what was kept there for the way back, where there is nothing to come back from."""
+    try:
+        yield
+    except Exception:
+        with closing(target.connect(op.live)) as live:
+            drop_ledger(live)
+            live.commit()
+        raise
 
 
 def _rename(server: "Connection", op: Swap, writes: Mapping[str, str]) -> None:

@@ -21,7 +21,7 @@ _COUNTERS: Final = """
            || ' ' || pg_catalog.pg_stat_get_tuples_deleted(c.oid)
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind = 'r' AND (n.nspname !~ '^pg_' OR c.relname = 'pg_largeobject')
-      AND n.nspname <> 'information_schema' ORDER BY 1"""
+      AND n.nspname NOT IN ('information_schema', 'rollbook') ORDER BY 1"""
 
 # A crash resets the statistics of the whole server, pg_stat_reset() those of the database.
 _BEGAN: Final = """

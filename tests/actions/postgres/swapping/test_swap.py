@@ -204,6 +204,61 @@ def test_undo_asks_about_changes_that_nobody_can_tell_apart(site: Site, tmp_path
     assert databases(site)[site.live][0] == change.before.live_oid
 
 
+def test_undo_tells_users_from_the_rollback(site: Site, tmp_path: Path) -> None:
+    """Only what users wrote into what the two databases hold otherwise is a conflict; what was left out stays as it was."""
+    _, restored, base = site.names
+    script(site.url(restored), "ALTER TABLE shelf ADD code text; UPDATE shelf SET code = 'c' || id")
+    script(site.url(restored), "ALTER TABLE shelf ALTER code SET NOT NULL")  # which no row that is new in live has
+    machine = site.machine()
+    for final in (False, True):
+        given = {"restored": restored, "base": base, "folder": str(tmp_path / "carry"), "final": final, "run": "r1"}
+        machine.apply(use("postgres.carry", conflicts="keep_live", **given))
+    action = swap(site, folder=str(tmp_path), conflicts="stop")
+    change = machine.apply(action)
+    script(
+        site.url(user=site.app),
+        "UPDATE book SET title = 'since' WHERE id = 41",
+        "UPDATE book SET shelf = 5 WHERE id = 3",  # the migration wrote its title
+        "DELETE FROM book WHERE id = 42",
+        "DELETE FROM shelf WHERE id = 99",
+        "UPDATE shelf SET name = 'renamed' WHERE id = 2",
+    )
+
+    machine.undo(action, change)
+
+    assert titles(site, "id IN (3, 41, 42)") == ["t3!", "since"]
+    assert script(site.url(), "SELECT shelf FROM book WHERE id = 3") == [(5,)]
+    assert script(site.url(), "SELECT name FROM shelf WHERE name IN ('more', 'renamed') ORDER BY 1") == [
+        ("more",),
+        ("renamed",),
+    ]
+    assert script(site.url(), "SELECT to_regnamespace('rollbook')") == [(None,)]
+
+
+def test_undo_stops_where_users_wrote_what_both_hold_otherwise(site: Site, tmp_path: Path) -> None:
+    """A cell that the migration changed too, and a row that it had taken, are conflicts of their own kind."""
+    _, restored, base = site.names
+    machine = site.machine()
+    for final in (False, True):
+        given = {"restored": restored, "base": base, "folder": str(tmp_path / "carry"), "final": final, "run": "r1"}
+        machine.apply(use("postgres.carry", **given))
+    action = swap(site, folder=str(tmp_path), conflicts="stop")
+    change = machine.apply(action)
+    script(
+        site.url(user=site.app),
+        "UPDATE book SET title = 'since' WHERE id = 3",
+        "DELETE FROM book WHERE id = 53",
+        "UPDATE book SET title = 'back again' WHERE id = 7",
+    )
+
+    with pytest.raises(StepFailed, match="3 conflicts are not settled: edited_by_both in book"):
+        machine.undo(action, change)
+
+    settled = swap(site, folder=str(tmp_path), conflicts="stop", answers={"edited_by_both book": "live"})
+    machine.undo(settled, change)
+    assert titles(site, "id IN (3, 7, 53)") == ["since", "back again"]
+
+
 def test_a_way_back_that_was_cut_off_while_both_were_closed_goes_on(site: Site) -> None:
     """Neither the probe nor the way back needs a database that takes connections."""
     machine, action = site.machine(), swap(site)

@@ -1,0 +1,73 @@
+"""
+Notes, before the first pass, which rows the migration left otherwise than the backup has them.
+
+In all others live and restored can differ only by a conflict, which is listed. So the swap need not compare the two to
+know how a row stood then that the kept database has otherwise. This takes a sum over base and restored, while the site
+still runs.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from ...postgres.catalog import Catalog, Table
+from ...postgres.copytext import line
+from ...postgres.names import listed
+from ...postgres.rules import Rules
+from ...postgres.shape import Shape, shape
+from .carry import Sources
+from .catalog import read_catalog
+from .differences import Difference, Side, differences
+from .ledger import last_pass, open_ledger
+from .loading import load
+from .session import connect
+from .wording import worded
+
+if TYPE_CHECKING:
+    from .session import Connection
+
+_MADE: Final = "CREATE TABLE rollbook.apart (relation bigint PRIMARY KEY, touched boolean NOT NULL)"
+_THERE: Final = "SELECT pg_catalog.to_regclass('rollbook.apart') IS NOT NULL"
+_BATCH: Final = 20_000
+
+
+def note_apart(sources: Sources, rules: Rules) -> None:
+    """Note it in the ledger of the restored database, once; may be done again. Raises as `carry` does."""
+    with worded(), closing(connect(sources.restored)) as ours:
+        open_ledger(ours)
+        if last_pass(ours) is not None or ours.execute(_THERE).fetchone() == (True,):
+            return
+        ours.execute(_MADE.encode())
+        with (
+            closing(connect(sources.base or sources.restored, reading=True)) as base,
+            closing(connect(sources.restored, reading=True)) as restored,
+        ):
+            catalog, old = read_catalog(restored), read_catalog(base)
+            for table in catalog.tables.values():
+                there = old.tables.get(table.name)
+                lined = None if there is None else shape(table, there, there, decided=True)
+                if there is None or lined is None or not lined.key or rules.of(table.name) in ("leave", "referenced"):
+                    continue
+                alike = sources.base is None
+                sides = Side(base, there, there.relation), Side(restored, table, table.relation)
+                found = iter(()) if alike else differences(lined, *sides)
+                _note(ours, table, lined, found, touched=_is_renamed(catalog, table, there, rules))
+        ours.commit()
+
+
+def _is_renamed(catalog: Catalog, table: Table, there: Table, rules: Rules) -> bool:
+    """Tell whether a row that is carried whole may still differ: other types, or ids that are others here."""
+    types = {column.name: column.type for column in there.columns}
+    return any(types.get(one.name, one.type) != one.type for one in table.columns) or any(
+        key.child == table.name and rules.of(key.parent) == "referenced" for key in catalog.foreign_keys
+    )
+
+
+def _note(ours: "Connection", table: Table, lined: Shape, found: Iterator[Difference], *, touched: bool) -> None:
+    name, key = f"rollbook.apart_{table.oid}", listed(lined.key)
+    made = f"CREATE TABLE {name} AS SELECT {key} FROM {table.relation} WITH NO DATA"
+    ours.execute(made.encode())
+    while batch := list(islice(found, _BATCH)):
+        load(ours, f"{name} ({key})", [line(one.key) for one in batch])
+    ours.execute("INSERT INTO rollbook.apart VALUES (%s, %s)", (table.oid, touched))
