@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from ...dataclass import dataclass
@@ -87,6 +88,8 @@ def _parts(
         kept = {*columns, *table.keys[0], *companions(table, catalog, columns)}
         pointing = (key for key in catalog.foreign_keys if key.child == name and key.parent in named)
         kept |= {one for key in pointing for one in key.columns}
+        # What stands before each, so that it can come back to its place.
+        kept |= {before.name for before, one in pairwise(table.columns) if one.name in columns}
         yield name, tuple(one.name for one in table.columns if one.name in kept)
 
 

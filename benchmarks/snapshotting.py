@@ -1,0 +1,85 @@
+"""What saving a table, or a column, before a migration and bringing it back costs beside dumpdata and loaddata."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import fixtures
+from rounds import Contender, measure
+from server import Server, started
+from site_rows import Site
+from table import seconds, table
+from workspace import forget_runs, rollbook, write_databases, write_steps
+
+_ROUNDS = 3
+_DOOMED = {
+    "table": ({"tables": ["forum_comment"]}, "DROP TABLE forum_comment"),
+    "column": ({"columns": ["forum_comment.body"]}, "ALTER TABLE forum_comment DROP COLUMN body"),
+}
+_SEND = "import psycopg, sys; psycopg.connect(sys.argv[1], autocommit=True).execute(sys.argv[2])"
+
+
+def answer(folder: Path, *, quick: bool = False) -> Iterator[str]:
+    """Yield the table."""
+    site = Site(4_000, 20_000) if quick else Site(40_000, 200_000)
+    rows = site.users * 25
+    with started() as server:
+        site.build(server, "site")
+        yield f"{server.told('site_backup')}, {rows} rows, or cells of a column, saved, lost and brought back"
+        server.copy("site_backup", "site_loaded")
+        write_databases(folder, **{lost: server.url(f"now_{lost}") for lost in _DOOMED})
+        contenders = {
+            **fixtures.moved(folder, server, site, "site_live", "site_loaded"),
+            **{f"rollbook, saving a {lost}": _saving(folder, server, lost) for lost in _DOOMED},
+            **{f"rollbook, a {lost} there and back": _through(folder, server, lost) for lost in _DOOMED},
+        }
+        samples = measure(contenders, folder, 1 if quick else _ROUNDS, warm=False)
+    theirs = fixtures.scaled(samples, rows)
+    found = [
+        [
+            name,
+            seconds(one.seconds),
+            f"{theirs / one.seconds:.0f}" if "rollbook" in name else "–",
+            f"{one.peak_mib:.0f}",
+        ]
+        for name, one in samples.items()
+    ]
+    found.append([f"dumpdata, loaddata of {rows}, scaled", seconds(theirs), "1", "–"])
+    yield table(["snapshot, whole process", "wall seconds", "times faster", "peak MiB"], found)
+
+
+def _saving(folder: Path, server: Server, lost: str) -> Contender:
+    return _contender(folder, server, lost, "save", _save(folder, lost))
+
+
+def _through(folder: Path, server: Server, lost: str) -> Contender:
+    """Save it, take it away as a migration does, load the snapshot and recover from it."""
+    _, statement = _DOOMED[lost]
+    steps: tuple[dict[str, object], ...] = (
+        _save(folder, lost),
+        {"shell.run": {"command": [sys.executable, "-c", _SEND, server.url(f"now_{lost}"), statement]}},
+        {"sql.snapshot_load": {"server": lost, "snapshot": "{{ steps.s1.outputs.path }}"}},
+        {
+            "sql.recover": {
+                "server": lost,
+                "source": "{{ steps.s3.outputs.database }}",
+                "folder": str(folder / "recovered"),
+            }
+        },
+        {"sql.drop_scratch": {"server": lost, "database": "{{ steps.s3.outputs.database }}"}},
+    )
+    return _contender(folder, server, lost, "back", *steps)
+
+
+def _save(folder: Path, lost: str) -> dict[str, object]:
+    doomed, _ = _DOOMED[lost]
+    return {"sql.snapshot": {"server": lost, "into": str(folder / ".rollbook" / "snapshots"), **doomed}}
+
+
+def _contender(folder: Path, server: Server, lost: str, what: str, *steps: dict[str, object]) -> Contender:
+    def renew() -> None:
+        forget_runs(folder)
+        server.copy("site_backup", f"now_{lost}")
+
+    words = write_steps(folder, f"{what}-{lost}", *steps, **{lost: "postgres"})
+    return Contender(rollbook(folder, "run-runbook", *words).argv, renew)
