@@ -97,7 +97,7 @@ UNDETERMINED = [
     (MY, "ALTER TABLE a DROP PARTITION p"),
     (MY, "CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW SET NEW.x = 1"),
     (LITE, "PRAGMA writable_schema = on"),
-    ("firebird", "SELECT 1"),
+    ("oracle", "SELECT 1 FROM dual"),
 ]
 
 

@@ -108,8 +108,11 @@ class Teller:
         kind = type(operation).__name__
         if not hasattr(operation, "model_name") or not isinstance(name, str) or kind.startswith(("Rename", "Alter")):
             return
+        # Elsewhere a constraint, or an index with a condition, may never have been made, without a word.
+        plain = made is not None and kind == "AddIndex" and not (made.condition or getattr(made, "expressions", ()))
         model = step.new(operation.model_name)
-        if self._allowed(step, model) and not kind.startswith("Validate"):
+        known = plain or self.connection.vendor == "postgresql"
+        if known and self._allowed(step, model) and not kind.startswith("Validate"):
             deed = "drop_name" if kind.startswith("Remove") else "add_name"
             yield {"deed": deed, "table": model._meta.db_table, "column": name}
 
@@ -405,6 +408,13 @@ def catalog(connection: "BaseDatabaseWrapper") -> "dict[str, Any]":
     return found
 
 
+def fold(found: "dict[str, Any]") -> None:
+    """Write the names of tables small on both sides, for a server that does so itself."""
+    found["catalog"] = {table.lower(): one for table, one in found["catalog"].items()}
+    for deed in (deed for operation in found["operations"] for deed in operation["deeds"]):
+        deed.update({key: deed[key].lower() for key in ("table", "to") if key in deed})
+
+
 def told(teller: "Teller", executor: "MigrationExecutor", given: "dict[str, Any]") -> "dict[str, Any]":
     """Tell what every pending migration does."""
     migrations, operations = [], []
@@ -429,6 +439,8 @@ def look(given: "dict[str, Any]") -> "dict[str, Any]":
     found = told(teller, executor, given)
     if given["statements"]:
         found["catalog"] = catalog(connection)
+        if connection.features.ignores_table_name_case:
+            fold(found)
     name = str(connection.settings_dict["NAME"])
     return {**found, "vendor": connection.vendor, "database": name}
 

@@ -12,7 +12,7 @@ from .sqldeeds import deeds_of
 if TYPE_CHECKING:
     from sqlglot.expressions import Expr
 
-DIALECTS: Final = {"postgresql": "postgres", "mysql": "mysql", "sqlite": "sqlite", "oracle": "oracle"}
+DIALECTS: Final = {"postgresql": "postgres", "mysql": "mysql", "sqlite": "sqlite"}
 
 _PLACE: Final = re.compile(r"%(?:\(\w+\))?s")
 

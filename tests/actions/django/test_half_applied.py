@@ -27,6 +27,7 @@ migrations.AddField("item", "more", models.IntegerField(default=7)),
 migrations.AddIndex("item", models.Index(fields=["more"], name="more_index")),
 migrations.RunPython(tidy, tidy),
 """
+CONDITIONAL = 'models.UniqueConstraint(fields=["note"], condition=models.Q(note="x"), name="once")'
 CODE = "def tidy(apps, schema_editor):\n    pass\n"
 
 
@@ -82,6 +83,17 @@ def test_a_migration_that_has_not_begun_is_none(shop: Shop) -> None:
     """What is pending and left no trace is not half applied."""
     assert shop.found()["half_applied"] == []
     assert "none of 1 pending migrations has begun" in shop.details()
+
+
+@pytest.mark.server
+def test_a_constraint_that_was_never_made_is_no_trace(shop: Shop) -> None:
+    """What the server cannot have, and Django left out without a word, does not look like half a migration."""
+    (shop.site.folder / "shop" / "migrations" / "0002_failing.py").unlink()
+    shop.site.migration("shop", "0002_once", f"migrations.AddConstraint('item', {CONDITIONAL}),")
+    shop.site.migrate("-v", "0")
+    shop.site.migration("shop", "0003_gone", "migrations.RemoveConstraint('item', 'once'),")
+
+    assert shop.found()["half_applied"] == []
 
 
 @pytest.mark.server
