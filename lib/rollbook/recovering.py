@@ -12,6 +12,17 @@ Existing = Literal["leave", "fill"]
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a recovery takes place: the target, the source beside live, what it leaves out goes to *folder*."""
+
+    target: str
+    source: str
+    parents_gone: ParentsGone
+    folder: str
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """
     What is to come back from *source*; *only* are patterns of tables, or of table.column, none for all.

@@ -49,7 +49,11 @@ _BINARY = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index, primary or unique or neither; *definition* is its part of CREATE TABLE, *columns* lacks expressions."""
+    """
+    An index, primary or unique or neither; *definition* is its part of CREATE TABLE, *columns* lacks expressions.
+
+    *lengths* are of the beginnings of texts that it is over, 0 for whole ones.
+    """
 
     name: str
     columns: tuple[str, ...]
@@ -57,6 +61,7 @@ class Index:
     primary: bool
     whole: bool  # over columns alone, and not over their beginnings
     definition: str
+    lengths: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,32 +5,47 @@ Tables that point at each other in a circle have no such order: they come as one
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol, TypeVar
 
-from .catalog import ForeignKey
 from .names import Name
 
+N = TypeVar("N", Name, str)
+N_co = TypeVar("N_co", covariant=True)
 
-def in_order(tables: Iterable[Name], keys: Iterable[ForeignKey]) -> tuple[tuple[Name, ...], ...]:
+
+class Points(Protocol[N_co]):
+    """A foreign key, of whichever server."""
+
+    @property
+    def child(self) -> N_co:
+        """The table that points."""
+
+    @property
+    def parent(self) -> N_co:
+        """The table that it points at."""
+
+
+def in_order(tables: Iterable[N], keys: Iterable[Points[N]]) -> tuple[tuple[N, ...], ...]:
     """Give the tables in groups, each after all groups that it points at; a group of several is a circle."""
     names = sorted(tables)
-    parents: dict[Name, list[Name]] = {name: [] for name in names}
+    parents: dict[N, list[N]] = {name: [] for name in names}
     for key in keys:
         if key.child in parents and key.parent in parents:
             parents[key.child].append(key.parent)
     return _components(names, {name: sorted(set(found)) for name, found in parents.items()})
 
 
-def flat(groups: Iterable[Sequence[Name]]) -> tuple[Name, ...]:
+def flat(groups: Iterable[Sequence[N]]) -> tuple[N, ...]:
     """Give the tables of all groups one after the other."""
     return tuple(name for group in groups for name in group)
 
 
-def _components(names: Sequence[Name], towards: Mapping[Name, Sequence[Name]]) -> tuple[tuple[Name, ...], ...]:
+def _components(names: Sequence[N], towards: Mapping[N, Sequence[N]]) -> tuple[tuple[N, ...], ...]:
     """Find strongly connected components, those pointed at first; without recursion, for chains may be long."""
-    number: dict[Name, int] = {}
-    lowest: dict[Name, int] = {}
-    open_names: list[Name] = []
-    found: list[tuple[Name, ...]] = []
+    number: dict[N, int] = {}
+    lowest: dict[N, int] = {}
+    open_names: list[N] = []
+    found: list[tuple[N, ...]] = []
     for start in names:
         walk = [] if start in number else [(start, iter(towards[start]))]
         while walk:
@@ -52,9 +67,7 @@ def _components(names: Sequence[Name], towards: Mapping[Name, Sequence[Name]]) -
     return tuple(found)
 
 
-def _enters(
-    one: Name, number: Mapping[Name, int], lowest: dict[Name, int], name: Name, open_names: Sequence[Name]
-) -> bool:
+def _enters(one: N, number: Mapping[N, int], lowest: dict[N, int], name: N, open_names: Sequence[N]) -> bool:
     """Say whether the walk goes on into *one*; a name that is open already closes a circle."""
     if one not in number:
         return True

@@ -1,14 +1,14 @@
 """What is to be recovered from a database that still has it, and the ops that bring it back and take it out again."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import ClassVar, Final
 
 from ..dataclass import dataclass
 from ..ops import Op
-from ..recovering import ParentsGone
+from ..recovering import ParentsGone, Place
 from .definition import ColumnDefinition, Definition, Reference, TypeDefinition
 from .names import Name, literal, quote
-from .refilling import CellRefill, RowRefill
+from .refilling import CellRefill, CellsRefilled, RefillOut, RowRefill, RowsRefilled
 
 _MARK: Final = "rollbook {run} recovering"
 
@@ -44,6 +44,55 @@ class Recovery:
     keyless: tuple[str, ...]  # tables and columns that are to be filled, where no key tells the rows apart
     row_refills: tuple[RowRefill, ...] = ()
     cell_refills: tuple[CellRefill, ...] = ()
+    lacking: tuple[str, ...] = ()  # rights of the account
+    account: str = ""
+
+    @property
+    def altered(self) -> frozenset[str]:
+        """Name the tables of live that are altered: those that columns come back to, and those pointed at anew."""
+        pointed = (*self.references, *(one for table in self.tables for one in table.references))
+        named = (one.table for one in (*self.columns, *self.begun_columns))
+        return frozenset({str(name) for name in (*named, *(two for one in pointed for two in (one.child, one.parent)))})
+
+    @property
+    def begun(self) -> tuple[str, ...]:
+        """Name what is back and not settled yet."""
+        return tuple(sorted([*(str(one.name) for one in self.begun_tables), *map(str, self.begun_columns)]))
+
+    @property
+    def fill(self) -> tuple[str, ...]:
+        """Name what is there to be filled."""
+        return tuple(str(one) for one in (*self.row_refills, *self.cell_refills))
+
+    def back(self, place: Place) -> Iterator[Op]:
+        """Give what brings all of it back."""
+        name, source = place.target, place.source
+        if self.tables:
+            yield TablesBack(name, source, self.types, self.tables, place.parents_gone, place.folder, place.run)
+        for table in dict.fromkeys(one.table for one in self.columns):
+            yield ColumnsBack(name, tuple(one for one in self.columns if one.table == table), place.run)
+        if self.row_refills:
+            yield RowsRefilled(name, source, self.row_refills, place.parents_gone, place.folder)
+        tables = sorted((*self.tables, *self.begun_tables), key=lambda one: one.name)
+        columns = sorted((*self.columns, *self.begun_columns), key=lambda one: (one.table, one.name))
+        if tables or columns:
+            yield SettleRecovery(name, source, tuple(tables), tuple(columns), self.references, place.folder)
+        if self.cell_refills:
+            yield CellsRefilled(name, source, self.cell_refills, place.folder)
+
+    def away(self, place: Place, missing: Collection[str], unfilled: Collection[str]) -> Iterator[Op]:
+        """Give what takes all of it out again, as far as it is there: *missing* and *unfilled* name what is not."""
+        if self.fill and not unfilled:
+            yield RefillOut(place.target, place.source, self.row_refills, self.cell_refills, place.folder)
+        if (self.tables or self.columns) and not missing:
+            yield RecoveryOut(
+                target=place.target,
+                source=place.source,
+                tables=tuple(one.name for one in self.tables),
+                columns=tuple((one.table, one.name) for one in self.columns),
+                references=self.references,
+                types=tuple(one.name for one in self.types),
+            )
 
 
 @dataclass(frozen=True, slots=True)

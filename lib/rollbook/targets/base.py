@@ -18,6 +18,7 @@ from ..values import Plain, Secret
 
 if TYPE_CHECKING:
     from ..mysql import catalog as mysql_catalog
+    from ..mysql.recovering import MysqlRecovery
     from ..postgres.catalog import Catalog
     from ..postgres.loss import Depth, TableLoss
     from ..postgres.manifest import Manifest
@@ -185,6 +186,24 @@ class SqlReader(Reader, Protocol):
 
 
 @runtime_checkable
+class RecoveryReader(SqlReader, Protocol):
+    """Compares the target's database with another of its server, on PostgreSQL, MySQL and MariaDB."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("sql", "postgres")
+
+    @property
+    def database(self) -> str:
+        """The name of the target's database, MySQL's schema: the live one."""
+
+    def recovery(self, wanted: "Asked") -> "Recovery | MysqlRecovery":
+        """
+        Read what a source beside live has and live lacks: tables, columns, and how each is made.
+
+        Raises `Unreachable`, `TargetError`, or `RefusedError` where nothing tells what to fill.
+        """
+
+
+@runtime_checkable
 class MysqlReader(SqlReader, Protocol):
     """Queries MySQL or MariaDB: the target's database, and others of its server."""
 
@@ -266,13 +285,6 @@ class PostgresReader(SqlReader, Protocol):
         Compare the live database with *against*, a database of the server that a backup was restored into.
 
         Tables in the order of their names. Raises `Unreachable` or `TargetError`.
-        """
-
-    def recovery(self, wanted: "Asked") -> "Recovery":
-        """
-        Read what a source beside live has and live lacks: tables, columns, and how each is made.
-
-        Raises `Unreachable`, `TargetError`, or `RefusedError` where nothing tells what to fill.
         """
 
     def manifest_losses(

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, CursorResult, Engine
 
     from ..mysql.catalog import Catalog
+    from ..mysql.recovering import MysqlRecovery
+    from ..postgres.recovering import Recovery
+    from ..recovering import Asked
     from ..snapshots.contents import Choice
     from ..snapshots.manifest import ReadSnapshot
     from .mysql.session import Connection as MysqlConnection
@@ -41,6 +44,14 @@ _MYSQL: Final[Mapping[str, str]] = {
     "sql.load_snapshot": "snapshots:load_snapshot",
     "sql.schema_drop": "snapshots:drop_schema",
     "sql.shadow_run": "shadow:shadow_run",
+    "mysql.table_built": "recovery:table_built",
+    "mysql.tables_in": "recovery:tables_in",
+    "mysql.columns_in": "recovery:columns_in",
+    "mysql.settle_recovery": "settling:settle_recovery",
+    "mysql.recovery_out": "unrecovery:recovery_out",
+    "mysql.refill_rows": "refilling:refill_rows",
+    "mysql.refill_cells": "refilling_cells:refill_cells",
+    "mysql.refill_out": "refilling_out:refill_out",
 }
 
 
@@ -326,6 +337,15 @@ class SqlProbe(BaseProbe, SnapshotReader):
     def database(self) -> str:
         """The name of the target's database, MySQL's schema: the live one."""
         return self._live()
+
+    def recovery(self, wanted: "Asked") -> "Recovery | MysqlRecovery":
+        """Read what a source has and live lacks."""
+        from .mysql.recoverable import read_recovery
+        from .mysql.wording import asked
+
+        doing = asked(self._name, f"comparing {self.database} with {wanted.source}")
+        with doing, closing(self._connect_mysql()) as connection:
+            return read_recovery(connection, self.database, wanted)
 
     def mysql_catalog(self, schema: str) -> "Catalog":
         """Read what tables a schema of the server has and what holds between them."""

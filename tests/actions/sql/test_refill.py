@@ -83,7 +83,8 @@ def test_new_rows_get_new_ids(taken: Taken) -> None:
 
 def test_twice_changes_nothing(taken: Taken) -> None:
     """Once all is back there is nothing to do."""
-    _back(taken, "INSERT INTO boards (title, owner) VALUES ('t9', 1); UPDATE users SET nick = 'mine' WHERE id = 7;")
+    since = "INSERT INTO boards (id, title, owner) VALUES (200, 'x', 2); UPDATE boards SET title = 't9' WHERE id = 200;"
+    _back(taken, f"{since} UPDATE users SET nick = 'mine' WHERE id = 7;")
     action = _fill(taken, parents_gone="settle")
     taken.carry_out(*taken.plan(action).ops)
 

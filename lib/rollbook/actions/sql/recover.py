@@ -1,19 +1,19 @@
 """`sql.recover`: tables and columns that a migration took, back in the live database."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from typing import ClassVar
 
 from ...action import Action, Change, Readers, Ref, Reverse, Subject, Undo, Verdict, evidence
 from ...dataclass import dataclass
 from ...errors import RefusedError
+from ...mysql.recovering import MysqlRecovery
 from ...ops import Op, OpResult
-from ...postgres.recovering import ColumnsBack, Recovery, RecoveryOut, SettleRecovery, TablesBack
-from ...postgres.refilling import CellsRefilled, RefillOut, RowsRefilled
-from ...postgres.rights import missing, require
+from ...postgres.recovering import Recovery
+from ...postgres.rights import require
 from ...postgres.scratch import subject_names
-from ...recovering import Asked, Existing, ParentsGone
-from ...targets.base import PostgresReader
+from ...recovering import Asked, Existing, ParentsGone, Place
+from ...targets.base import RecoveryReader
 from ...values import RUN_ID, Plain
 
 
@@ -25,7 +25,7 @@ class RecoverState:
     columns: tuple[str, ...]
     begun: tuple[str, ...]
     fill: tuple[str, ...]
-    found: Recovery = evidence()
+    found: Recovery | MysqlRecovery = evidence()
     lacking: tuple[str, ...] = evidence(default=(), help="rights that the account lacks, with their GRANT")
     account: str = evidence(default="")
 
@@ -35,7 +35,8 @@ class Recover(Action[RecoverState]):
     """
     Bring the tables and columns that live lacks back into it, from a database beside it that still has them.
 
-    The source is most often a backup restored beside live (`postgres.restore`, `role: scratch`). What people wrote
+    On PostgreSQL the source is a database of the same server, on MySQL and MariaDB a schema: a backup restored beside
+    live (`postgres.restore`, `role: scratch`), or a snapshot loaded there (`sql.snapshot_load`). What people wrote
     since stays where it is: no other row is touched. Tables come with their rows, keys, indexes, triggers and grants
     in one transaction. Columns are added first, then filled by primary key in small batches that keep no one waiting,
     and only where the cell is still as it was added: what somebody wrote there since stays, and is exported to
@@ -49,6 +50,12 @@ class Recover(Action[RecoverState]):
     tables and columns that `only` names are filled as well: rows whose key is not there come back with their ids, and
     cells that still hold NULL, the column's default, or what `left` says of them. Rows and cells that somebody wrote
     since, and rows of which a unique value is taken, are left alone and exported.
+
+    MySQL and MariaDB cannot take DDL back. There each table is built beside under a working name, and all of them are
+    renamed in at once when they are whole; each step is one that a resume finds and goes on from. Grants do not come
+    back. Triggers cannot be kept quiet: a table with one that filling would fire is refused. Foreign keys are made
+    without the server reading the table again; rows that break one are told. Rows are put back in batches, each of
+    which stays.
     """
 
     kind: ClassVar[str] = "sql.recover"
@@ -63,6 +70,8 @@ class Recover(Action[RecoverState]):
 - Columns: `ALTER TABLE … ADD COLUMN` without NOT NULL; `\\copy (SELECT id, COLUMN FROM TABLE) TO file` in `<source>`,
   into a temporary table in live, and `UPDATE … FROM` it by id, where the cell is still empty
 - Then constraints, indexes and NOT NULL as `\\d TABLE` shows them in `<source>`
+- On MySQL and MariaDB: `SHOW CREATE TABLE`, `INSERT INTO live.TABLE SELECT … FROM <source>.TABLE`, and
+  `UPDATE live.TABLE t JOIN <source>.TABLE s USING (id) SET t.COLUMN = s.COLUMN WHERE t.COLUMN IS NULL`
 """
 
     source: str = field(metadata={"help": "a database of the server that still has them"})
@@ -75,7 +84,7 @@ class Recover(Action[RecoverState]):
     left: Mapping[str, str | None] = field(
         default_factory=dict, metadata={"help": "what a column's cells hold that nobody wrote, by table.column"}
     )
-    server: Ref[PostgresReader] = Ref("db")
+    server: Ref[RecoveryReader] = Ref("db")
     run: str = field(default=str(RUN_ID), metadata={"help": "the run's id, which marks what is being brought back"})
 
     def __post_init__(self) -> None:
@@ -101,16 +110,13 @@ class Recover(Action[RecoverState]):
                 f"no key tells the rows of these tables apart: {', '.join(found.keyless)}.",
                 advice="Name what else to recover in only:, and bring these back by hand.",
             )
-        access = server.access(server.database)
         return RecoverState(
-            lacking=missing((*access.own(_written(found)), *access.stage())),
-            account=access.name,
+            lacking=found.lacking,
+            account=found.account,
             tables=tuple(str(one.name) for one in found.tables),
             columns=tuple(str(one) for one in found.columns),
-            begun=tuple(
-                sorted([*(str(one.name) for one in found.begun_tables), *(str(one) for one in found.begun_columns)])
-            ),
-            fill=tuple(str(one) for one in (*found.row_refills, *found.cell_refills)),
+            begun=found.begun,
+            fill=found.fill,
             found=found,
         )
 
@@ -120,44 +126,14 @@ class Recover(Action[RecoverState]):
 
     def ops(self, old: RecoverState, new: RecoverState) -> tuple[Op, ...]:
         """Bring back what is missing, or take out what is not to be there."""
+        place = Place(self.server.name, self.source, self.parents_gone, self.folder, self.run)
+        missing = (*old.tables, *old.columns, *old.begun)
         if new.tables or new.columns or new.fill:
-            return tuple(self._away(old, new))
-        return tuple(self._back(old)) if old.tables or old.columns or old.begun or old.fill else ()
-
-    def _away(self, old: RecoverState, new: RecoverState) -> Iterator[Op]:
-        found = new.found
-        if new.fill and not old.fill:
-            yield RefillOut(self.server.name, self.source, found.row_refills, found.cell_refills, self.folder)
-        if (new.tables or new.columns) and not (old.tables or old.columns or old.begun):
-            yield self._out(new)
-
-    def _back(self, state: RecoverState) -> Iterator[Op]:
-        require(state.lacking, f"the account {state.account} of {self.server}", "putting back")
-        found = state.found
-        name = self.server.name
-        if found.tables:
-            yield TablesBack(name, self.source, found.types, found.tables, self.parents_gone, self.folder, self.run)
-        for table in dict.fromkeys(one.table for one in found.columns):
-            yield ColumnsBack(name, tuple(one for one in found.columns if one.table == table), self.run)
-        if found.row_refills:
-            yield RowsRefilled(name, self.source, found.row_refills, self.parents_gone, self.folder)
-        tables = sorted((*found.tables, *found.begun_tables), key=lambda one: one.name)
-        columns = sorted((*found.columns, *found.begun_columns), key=lambda one: (one.table, one.name))
-        if tables or columns:
-            yield SettleRecovery(name, self.source, tuple(tables), tuple(columns), found.references, self.folder)
-        if found.cell_refills:
-            yield CellsRefilled(name, self.source, found.cell_refills, self.folder)
-
-    def _out(self, goal: RecoverState) -> Op:
-        found = goal.found
-        return RecoveryOut(
-            target=self.server.name,
-            source=self.source,
-            tables=tuple(one.name for one in found.tables),
-            columns=tuple((one.table, one.name) for one in found.columns),
-            references=found.references,
-            types=tuple(one.name for one in found.types),
-        )
+            return tuple(new.found.away(place, missing, old.fill))
+        if not missing and not old.fill:
+            return ()
+        require(old.lacking, f"the account {old.account} of {self.server}", "putting back")
+        return tuple(old.found.back(place))
 
     def undo(self, change: Change[RecoverState]) -> Undo[RecoverState]:
         """Take out exactly what was put in."""
@@ -189,10 +165,3 @@ class Recover(Action[RecoverState]):
                 if name in given:  # numbers and lists: each op did its part
                     given[name] += value
         return given | {"beside": list(after.found.beside)}
-
-
-def _written(found: Recovery) -> frozenset[str]:
-    """Name the tables of live that are altered: those that columns come back to, and those that are pointed at anew."""
-    pointed = (*found.references, *(one for table in found.tables for one in table.references))
-    named = (one.table for one in (*found.columns, *found.begun_columns))
-    return frozenset({str(name) for name in (*named, *(two for one in pointed for two in (one.child, one.parent)))})

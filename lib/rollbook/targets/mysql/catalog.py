@@ -142,6 +142,7 @@ def _indexes(rows: Sequence[tuple[str, ...]], parts: Sequence[str]) -> Iterator[
             primary=name == "PRIMARY",
             whole=bool(mine) and all(row[2] and not row[3] for row in mine) and " WITHOUT OVERLAPS" not in definition,
             definition=definition,
+            lengths=tuple(int(row[3] or 0) for row in mine if row[2]),
         )
 
 

@@ -73,12 +73,12 @@ class _Look:
 
     def tables(self) -> Iterator[RowRefill]:
         """Look at tables, parents first."""
-        groups = in_order(self._wanted.tables, self._ours.foreign_keys)
-        circles = {name for group in groups if len(group) > 1 for name in group}
-        for name in flat(groups):
+        order = flat(in_order(self._wanted.tables, self._ours.foreign_keys))
+        for at, name in enumerate(order):
             lined = self._shape(name)
             one = RowRefill(name, lined.key, lined.carried)
-            if self._lacks(one, lined, circles - {name}):
+            # Of tables that point at each other in a circle, rows of the later ones are taken to come.
+            if self._lacks(one, lined, order[at + 1 :]):
                 self._filling.add(name)
                 yield one
 
@@ -103,18 +103,18 @@ class _Look:
         compared = replace(lined, carried=tuple(carried), only_live=())
         return differences(compared, Side(source, old, old.relation), Side(live, new, new.relation))
 
-    def _lacks(self, one: RowRefill, lined: Shape, circle: Collection[Name]) -> bool:
+    def _lacks(self, one: RowRefill, lined: Shape, later: Collection[Name]) -> bool:
         """Say whether the source has rows that live lacks and can take."""
         with ExitStack() as stack:
             lacking = (d.base for d in self._differences(stack, lined, one.key) if d.live is None and d.base)
             source = stack.enter_context(closing(self._connect(self._source)))
             live = stack.enter_context(closing(self._connect(self._live)))
             return any(
-                self._takes(source, live, one, keys, circle) for keys in iter(lambda: list(islice(lacking, _BATCH)), [])
+                self._takes(source, live, one, keys, later) for keys in iter(lambda: list(islice(lacking, _BATCH)), [])
             )
 
     def _takes(
-        self, source: "Connection", live: "Connection", one: RowRefill, keys: Sequence[Cells], circle: Collection[Name]
+        self, source: "Connection", live: "Connection", one: RowRefill, keys: Sequence[Cells], later: Collection[Name]
     ) -> bool:
         table = self._ours.tables[one.table]
         given = self._json(source, one, one.columns, keys)
@@ -122,7 +122,7 @@ class _Look:
         refused = list(clashes(table, one, one.columns, staged))
         if self._asked.parents_gone == "settle":
             for key in keys_over(self._ours, table, one.columns):
-                if not self._ours.nullable(key) and key.parent not in self._filling and key.parent not in circle:
+                if not self._ours.nullable(key) and key.parent not in self._filling and key.parent not in later:
                     refused.append(
                         f"SELECT {listed(one.key, 's')} FROM {staged} s WHERE "
                         + parentless(key, "s", (self._ours.tables[key.parent].relation,))

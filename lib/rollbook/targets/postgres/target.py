@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
@@ -13,7 +14,7 @@ from ...postgres.manifest import Manifest
 from ...postgres.names import Name
 from ...postgres.objects import Objects
 from ...postgres.recovering import Recovery
-from ...postgres.rights import Access
+from ...postgres.rights import Access, missing
 from ...recovering import Asked
 from ...snapshots.contents import Choice
 from ...values import Plain
@@ -236,7 +237,9 @@ class PostgresProbe(SqlProbe, PostgresReader):
 
         doing = asked(f"comparing {self.database} with {wanted.source}")
         with doing, closing(self._connect_to(self.database)) as live, closing(self._connect_to(wanted.source)) as other:
-            return read_recovery(live, other, wanted, self._connect_to)
+            found = read_recovery(live, other, wanted, self._connect_to)
+        access = self.access(self.database)
+        return replace(found, lacking=missing((*access.own(found.altered), *access.stage())), account=access.name)
 
     def doomed(self, tables: Collection[str], columns: Collection[str]) -> Choice:
         """Choose what a snapshot saves."""

@@ -1,0 +1,141 @@
+"""Reads what a schema has that live lacks, and what a recovery has begun to bring back."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Final
+
+from ...errors import RefusedError
+from ...mysql.catalog import Catalog, common_key
+from ...mysql.definition import define, define_column, references
+from ...mysql.names import within
+from ...mysql.recovering import MysqlRecovery, marked_by, working_name
+from ...recovering import Asked
+from .catalog import read_catalog
+from .refillable import Filling, find_filling, read_refills
+from .session import number
+
+if TYPE_CHECKING:
+    from .session import Connection
+
+# A loaded snapshot's tables that are not what they seem, by their comment.
+_PART: Final = "rollbook part of a table"
+_STAND_IN: Final = "rollbook stand-in for a table"
+
+Columns = dict[str, list[str]]
+
+
+def read_recovery(connection: "Connection", live: str, asked: Asked) -> MysqlRecovery:
+    """Compare the schema *live* with the source, in the connection's transaction."""
+    ours, theirs = read_catalog(connection, live), read_catalog(connection, asked.source)
+    if not theirs.tables:
+        raise RefusedError(
+            f"there is no schema {asked.source} on the server, or the account may not read it.",
+            advice="Name in source: a schema beside live that still has the tables and columns.",
+        )
+    built, begun = (
+        _built(ours, theirs),
+        [name for name in theirs.tables if name in ours.tables and _is_begun(ours, name)],
+    )
+    standing = {name: one.comment for name, one in theirs.tables.items() if one.comment in (_PART, _STAND_IN)}
+    lost = [name for name in theirs.tables if name not in ours.tables and name not in built and asked.wants(name)]
+    gone = [name for name in lost if name not in standing and not theirs.tables[name].comment.startswith("rollbook ")]
+    begun_columns = {name: found for name in theirs.tables if (found := _begun_columns(ours, theirs, name))}
+    lacking = {
+        name: columns for name, columns in _lacking(ours, theirs, asked).items() if standing.get(name) != _STAND_IN
+    }
+    filling = find_filling(ours, theirs, asked, standing, _STAND_IN)
+    keyless = tuple(_keyless(ours, theirs, (lacking, begun_columns, filling.columns), filling.tables))
+    _check_triggers(ours, filling, (lacking, begun_columns))
+    refills = ((), ()) if keyless else read_refills(connection, ours, theirs, filling, asked)
+    returning = {*gone, *built, *begun}
+    staying = [name for name in theirs.tables if name in ours.tables and name not in returning]
+    return MysqlRecovery(
+        tables=tuple(define(theirs, name) for name in gone),
+        columns=tuple(
+            define_column(ours, theirs, name, one, found) for name, found in lacking.items() for one in found
+        ),
+        built=tuple(define(theirs, name) for name in built),
+        begun_tables=tuple(define(theirs, name) for name in begun),
+        begun_columns=tuple(
+            define_column(ours, theirs, name, one, found) for name, found in begun_columns.items() for one in found
+        ),
+        references=tuple(references(theirs, staying, returning)),
+        rows={
+            name: number(connection, f"SELECT count(*) FROM {within(asked.source, name)}")
+            for name in (*gone, *filling.tables)
+        },
+        beside=(
+            *_beside(ours, theirs, asked),
+            *(f"table {name}, not whole there" for name in lost if name in standing),
+        ),
+        keyless=keyless,
+        row_refills=refills[0],
+        cell_refills=refills[1],
+    )
+
+
+def _built(ours: Catalog, theirs: Catalog) -> list[str]:
+    """Name the tables that are whole under a working name, of whichever run's."""
+    runs = {name: run for name, one in ours.tables.items() if (run := marked_by(one.comment)) is not None}
+    return [
+        name
+        for name in theirs.tables
+        if name not in ours.tables and any(working_name(run, name) == work for work, run in runs.items())
+    ]
+
+
+def _is_begun(ours: Catalog, name: str) -> bool:
+    return marked_by(ours.tables[name].comment) is not None
+
+
+def _begun_columns(ours: Catalog, theirs: Catalog, name: str) -> list[str]:
+    there = ours.tables.get(name)
+    marked = [one.name for one in there.columns if marked_by(one.comment) is not None] if there else []
+    return [one for one in marked if theirs.tables[name].has(one)]
+
+
+def _lacking(ours: Catalog, theirs: Catalog, asked: Asked) -> Columns:
+    found = {
+        name: [one.name for one in table.columns if not ours.tables[name].has(one.name) and asked.wants(name, one.name)]
+        for name, table in theirs.tables.items()
+        if name in ours.tables
+    }
+    return {name: columns for name, columns in found.items() if columns}
+
+
+def _keyless(
+    ours: Catalog, theirs: Catalog, wanted: Collection[Mapping[str, list[str]]], tables: Collection[str]
+) -> Iterator[str]:
+    yield from (name for name in tables if not common_key(theirs.tables[name], ours.tables[name]))
+    for columns in wanted:
+        for name, found in columns.items():
+            if not common_key(theirs.tables[name], ours.tables[name]):
+                yield from (f"{name}.{column}" for column in found)
+
+
+def _check_triggers(ours: Catalog, filling: Filling, columns: Collection[Columns]) -> None:
+    """Refuse what would fire triggers: nothing keeps them quiet on these servers."""
+    updated = {name for found in (*columns, filling.columns) for name in found}
+    firing = [
+        f"{one.name} (on {one.table})"
+        for one in ours.triggers
+        if (one.event == "UPDATE" and one.table in updated) or (one.event == "INSERT" and one.table in filling.tables)
+    ]
+    if firing:
+        raise RefusedError(
+            f"filling would fire triggers, which MySQL and MariaDB cannot keep quiet: {', '.join(firing)}.",
+            advice="Drop them for as long as it takes, in a step of its own before, and make them again after.",
+        )
+
+
+def _beside(ours: Catalog, theirs: Catalog, asked: Asked) -> Iterator[str]:
+    """Name what live lacks and does not come back by itself; with *only*, nobody asked for the rest."""
+    if asked.only:
+        return
+    yield from (name for name in theirs.others if name not in ours.others)
+    yield from (
+        f"history of {one.name}" for one in theirs.tables.values() if one.versioned and one.name not in ours.tables
+    )
+    known = {one.name for one in ours.triggers}
+    for one in theirs.triggers:
+        if one.name not in known and one.table in ours.tables and not _is_begun(ours, one.table):
+            yield f"trigger {one.name} on {one.table}"

@@ -1,0 +1,170 @@
+"""Fills columns that came back, and makes what went with them; each part may be done again."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from ...mysql.catalog import Catalog, Table
+from ...mysql.definition import ColumnDefinition, Reference
+from ...mysql.names import equal, listed, literal, quote, within
+from ...mysql.recovering import SettleRecovery
+from ...mysql.words import lines
+from ...ops import Execution, Op, OpResult
+from .batches import Pace, batches
+from .catalog import read_catalog
+from .exporting import Kept
+from .patience import altered, sent
+from .refillable import differs, untouched
+from .session import number, run
+from .wording import asked
+
+if TYPE_CHECKING:
+    from ..sql import SqlTarget
+    from .session import Connection
+
+
+def settle_recovery(target: "SqlTarget", op: Op, execution: Execution) -> OpResult:
+    """Carry out a `SettleRecovery`; what was done before stays done. Raises `TargetError`, `Interrupted`."""
+    if not isinstance(op, SettleRecovery):
+        raise target.misplaced(op)
+    doing = asked(target.name, f"settling what came back from {op.source}")
+    with doing, closing(target.connect_mysql()) as live:
+        kept, ours = Kept(live, op.folder), read_catalog(live, target.database)
+        filler = Filler(live, ours, op.source, execution)
+        for table, columns in op.by_table().items():
+            filler.fill(table, columns)
+            kept.tell(
+                f"cells of {table} that somebody wrote into since, as the source has them",
+                ("cells-kept", table, *(one.name for one in columns)),
+                filler.refused(table, columns),
+            )
+        settler = _Settler(live, ours)
+        for column in op.columns:
+            settler.column(column)
+        for reference in op.all_references():
+            settler.reference(reference)
+        for one in op.tables:
+            altered(live, one.name, f"ALTER TABLE {quote(one.name)} COMMENT = {literal(one.comment)}")
+    outputs = {"cells": filler.cells, "conflicts": kept.conflicts, "unsettled": settler.unsettled}
+    return OpResult({**outputs, "files": [one.path for one in kept.files]}, tuple(kept.files))
+
+
+class Filler:
+    """Fills the columns of one table after the other from the source, by key."""
+
+    def __init__(self, live: "Connection", ours: Catalog, source: str, execution: Execution) -> None:
+        self._live, self._ours, self._source, self._execution = live, ours, source, execution
+        self.cells = 0
+
+    def fill(self, name: str, columns: Sequence[ColumnDefinition]) -> None:
+        """
+        Fill columns, a batch a transaction; cells that somebody wrote into since stay.
+
+        Rows of which nobody wrote into any go first, all cells at once; what is left goes column by column.
+        """
+        groups = [tuple(columns)] + ([(one,) for one in columns] if len(columns) > 1 else [])
+        for group in groups:
+            self._pass(name, group)
+
+    def _pass(self, name: str, columns: Sequence[ColumnDefinition]) -> None:
+        table = self._ours.tables[name]
+        cells = [f"t.{quote(one.name)} = s.{quote(one.name)}" for one in columns]
+        cells += kept_still(table, {one.name for one in columns})
+        left = " AND ".join(f"({_untouched(table, one)})" for one in columns)
+        other = " OR ".join(f"({differs(table.column(one.name))})" for one in columns)
+        source = within(self._source, name)
+        pace = Pace(self._live, self._execution)
+        for wanted in batches(self._live, source, columns[0].key):
+            update = (
+                f"UPDATE {quote(name)} t JOIN {source} s ON {equal(columns[0].key, 't', 's')} SET {', '.join(cells)}"
+                f" WHERE ({wanted}) AND {left} AND ({other})"
+            )
+            done = sent(self._live, (name,), update)
+            self.cells += done
+            pace.rest(done, f"while {name} was filled")
+
+    def refused(self, name: str, columns: Sequence[ColumnDefinition]) -> str:
+        """Give the query of the source's cells that were not filled."""
+        table, key = self._ours.tables[name], columns[0].key
+        kept = " OR ".join(
+            f"(NOT ({_untouched(table, one)}) AND ({differs(table.column(one.name))}))" for one in columns
+        )
+        joined = f"{quote(name)} t JOIN {within(self._source, name)} s ON {equal(key, 't', 's')}"
+        return f"SELECT {listed((*key, *(one.name for one in columns)), 's')} FROM {joined} WHERE {kept}"
+
+
+def _untouched(table: Table, one: ColumnDefinition) -> str:
+    return untouched(table.column(one.name), f"DEFAULT(t.{quote(one.name)})" if one.default else "NULL")
+
+
+def kept_still(table: Table, written: set[str]) -> list[str]:
+    """Keep columns that follow every update, where they are not written themselves, from following this one."""
+    return [
+        f"t.{quote(one.name)} = t.{quote(one.name)}"
+        for one in table.columns
+        if "on update" in one.extra and one.name not in written
+    ]
+
+
+class _Settler:
+    """Makes keys, indexes and definitions where they are missing; *unsettled* tells what rows forbid."""
+
+    def __init__(self, live: "Connection", ours: Catalog) -> None:
+        self._live, self._ours = live, ours
+        self.unsettled: list[str] = []
+
+    def column(self, one: ColumnDefinition) -> None:
+        """Give a column its own definition and make what belongs to it, besides its foreign keys."""
+        table = self._ours.tables[one.table]
+        definition = one.definition
+        if one.required and self._empty(one):
+            definition = one.added
+            self.unsettled.append(f"{one} NOT NULL: rows that came since have no value")
+        indexes = {index.name: index.definition for index in table.indexes}
+        parts = (
+            []
+            if one.generated and not table.column(one.name).comment
+            else [f"MODIFY COLUMN {quote(one.name)} {definition}"]
+        )
+        waiting = [part for part in one.additions if part.definition not in (*indexes.values(), *_checks(table))]
+        for part in waiting:
+            if part.name in indexes:  # of an index over several columns the server took only this one out
+                parts.append(f"DROP INDEX {quote(part.name)}")
+        parts += [f"ADD {part.definition}" for part in waiting]
+        self._change(one.table, parts, str(one))
+
+    def reference(self, one: Reference) -> None:
+        """Make a foreign key for rows to come; of rows that are there, those that point at nothing are told."""
+        if any(key.name == one.name and key.child == one.child for key in self._ours.foreign_keys):
+            return
+        run(self._live, "SET SESSION foreign_key_checks = 0")
+        self._change(one.child, [one.statement().split(" ", 3)[3]], str(one))
+        run(self._live, "SET SESSION foreign_key_checks = 1")
+        pairs = zip(one.columns, one.parent_columns, strict=True)
+        filled = " AND ".join(f"c.{quote(name)} IS NOT NULL" for name in one.columns)
+        same = " AND ".join(f"p.{quote(theirs)} = c.{quote(name)}" for name, theirs in pairs)
+        absent = f"NOT EXISTS (SELECT 1 FROM {quote(one.parent)} p WHERE {same})"
+        orphans = number(self._live, f"SELECT COUNT(*) FROM {quote(one.child)} c WHERE {filled} AND {absent}")
+        if orphans:
+            self.unsettled.append(f"{one}: {orphans} rows that were there point at nothing")
+
+    def _empty(self, one: ColumnDefinition) -> bool:
+        query = f"SELECT EXISTS (SELECT 1 FROM {quote(one.table)} WHERE {quote(one.name)} IS NULL)"
+        return bool(number(self._live, query))
+
+    def _change(self, table: str, parts: Sequence[str], what: str) -> None:
+        import pymysql
+
+        if not parts:
+            return
+        try:
+            altered(self._live, table, f"ALTER TABLE {quote(table)} {', '.join(parts)}")
+        except (pymysql.err.IntegrityError, pymysql.err.DataError) as error:
+            self.unsettled.append(f"{what}: {error.args[-1]}")
+            if len(parts) > 1:  # one of them: each for itself, then
+                for part in parts:
+                    self._change(table, [part], what)
+
+
+def _checks(table: Table) -> tuple[str, ...]:
+    return tuple(line for line in lines(table.create) if line.startswith("CONSTRAINT"))
