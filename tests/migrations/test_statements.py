@@ -140,6 +140,98 @@ def test_placeholders_are_values() -> None:
     assert (found.effect, found.tables) == ("deletes_rows", ("a",))
 
 
+@pytest.mark.parametrize(
+    ("vendor", "text"),
+    [(MY, "CREATE DEFAULT WITH $$ . DELETE EXECUTE"), (PG, "UPDATE COMMIT 5 SET 3"), (PG, "(" * 5000)],
+)
+def test_what_the_parser_trips_over_is_undetermined(vendor: str, text: str) -> None:
+    """Text that breaks the parser, or whose tree is no statement's, is unknown and no error."""
+    assert any(one.undetermined for one in judged(vendor, text))
+
+
+WORDS = [
+    "DROP",
+    "TABLE",
+    "IF",
+    "EXISTS",
+    "a",
+    "b",
+    "CASCADE",
+    ",",
+    ";",
+    "(",
+    ")",
+    "ALTER",
+    "COLUMN",
+    "TYPE",
+    "varchar",
+    "3",
+    "RENAME",
+    "TO",
+    "DELETE",
+    "FROM",
+    "WHERE",
+    "=",
+    "UPDATE",
+    "SET",
+    "SELECT",
+    "*",
+    "WITH",
+    "AS",
+    "RETURNING",
+    "TRUNCATE",
+    "INSERT",
+    "INTO",
+    "VALUES",
+    "ON",
+    "CONFLICT",
+    "DO",
+    "'txt'",
+    '"q"',
+    "`m`",
+    "$$",
+    "--",
+    "/*",
+    "*/",
+    "CREATE",
+    "OR",
+    "REPLACE",
+    "INDEX",
+    "VIEW",
+    "MERGE",
+    "USING",
+    "WHEN",
+    "MATCHED",
+    "THEN",
+    "NULL",
+    "NOT",
+    "DEFAULT",
+    "ADD",
+    "CONSTRAINT",
+    "SCHEMA",
+    "MODIFY",
+    "CHANGE",
+    "%s",
+    "::",
+    ".",
+    "@",
+    "BEGIN",
+    "END",
+]
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=14), st.sampled_from([PG, MY, LITE]))
+def test_no_text_is_an_error(words: list[str], vendor: str) -> None:
+    """Whatever stands in a migration, something is told of it; and a table that one word drops is never lost sight of."""
+    text = " ".join(words)
+
+    found = judged(vendor, text)
+
+    assert found or not words
+    after = judged(vendor, f"DROP TABLE doomed;\n{text}")
+    assert any("doomed" in one.tables or one.undetermined for one in after)
+
+
 @given(
     st.permutations(["DROP TABLE one", "DELETE FROM two", "UPDATE three SET b = 1", "SELECT ';'", "-- x\nSELECT 1"]),
     st.sampled_from([PG, MY, LITE]),

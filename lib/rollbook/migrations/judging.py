@@ -8,7 +8,7 @@ from ..dataclass import dataclass
 from ..values import Plain
 from .deed import Deed
 from .operation import Effect, Narrowing, Operation
-from .statements import read_statements
+from .statements import Statement, read_statements
 from .tracing import Tracing
 from .types import loss, parse_type
 
@@ -67,7 +67,8 @@ def _judged(told: Told, tracing: Tracing, vendor: str) -> Iterator[Operation]:
         yield from _grouped(told, plain, tracing, vendor, "")
     for deed in told.deeds:
         if deed.deed == "sql":
-            for statement in read_statements(deed.text, vendor, parameters=deed.parameters):
+            statements = read_statements(deed.text, vendor, parameters=deed.parameters)
+            for statement in statements or (Statement(deed.text.strip(), ()),):
                 yield from _grouped(told, statement.deeds, tracing, vendor, statement.sql)
 
 

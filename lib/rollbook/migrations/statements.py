@@ -45,6 +45,9 @@ def read_statements(text: str, vendor: str, *, parameters: bool = False) -> tupl
         return (_unread(text, f"it cannot be read: {_first_line(error)}"),)
     except RecursionError:
         return (_unread(text, "it is nested too deeply to be read"),)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # A parser may trip over text that is no SQL, and then knows nothing of it.
+        return (_unread(text, f"it cannot be read: {type(error).__name__} in the parser"),)
 
 
 @cache
