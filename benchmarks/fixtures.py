@@ -8,6 +8,7 @@ from psycopg.conninfo import conninfo_to_dict
 from rounds import Contender, Sample, python
 from server import Server
 from site_rows import Site
+from table import seconds, table
 
 SAMPLES = (2_000, 10_000)
 
@@ -68,6 +69,22 @@ def scaled(samples: Mapping[str, Sample], rows: int) -> float:
     """Give the seconds for *rows* rows, along the line through both samples: starting Django is paid once."""
     few, many = (samples[_named(count)].seconds for count in SAMPLES)
     return many + (rows - SAMPLES[1]) * (many - few) / (SAMPLES[1] - SAMPLES[0])
+
+
+def compared(samples: Mapping[str, Sample], rows: int, heading: str) -> str:
+    """Give the table of all contenders, against dumpdata and loaddata of as many rows."""
+    theirs = scaled(samples, rows)
+    found = [
+        [
+            name,
+            seconds(one.seconds),
+            f"{theirs / one.seconds:.0f}" if "rollbook" in name else "–",
+            f"{one.peak_mib:.0f}",
+        ]
+        for name, one in samples.items()
+    ]
+    found.append([f"dumpdata, loaddata of {rows}, scaled", seconds(theirs), "1", "–"])
+    return table([f"{heading}, whole process", "wall seconds", "times faster", "peak MiB"], found)
 
 
 def _named(count: int) -> str:

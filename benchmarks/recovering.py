@@ -7,7 +7,6 @@ import fixtures
 from rounds import Contender, measure
 from server import Server, started
 from site_rows import Site
-from table import seconds, table
 from workspace import forget_runs, rollbook, write_databases, write_steps
 
 _ROUNDS = 3
@@ -31,18 +30,7 @@ def answer(folder: Path, *, quick: bool = False) -> Iterator[str]:
             **{f"rollbook, a {lost}": _recover(folder, server, lost) for lost in _LOST},
         }
         samples = measure(contenders, folder, _ROUNDS, warm=False)
-    theirs = fixtures.scaled(samples, rows)
-    found = [
-        [
-            name,
-            seconds(one.seconds),
-            f"{theirs / one.seconds:.0f}" if "rollbook" in name else "–",
-            f"{one.peak_mib:.0f}",
-        ]
-        for name, one in samples.items()
-    ]
-    found.append([f"dumpdata, loaddata of {rows}, scaled", seconds(theirs), "1", "–"])
-    yield table(["recover, whole process", "wall seconds", "times faster", "peak MiB"], found)
+    yield fixtures.compared(samples, rows, "recover")
 
 
 def _recover(folder: Path, server: Server, lost: str) -> Contender:

@@ -1,7 +1,8 @@
 """What a snapshot holds, as the statements that make it again: what is chosen first, and what was saved of it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import Final, Literal
 
 from ..dataclass import dataclass
@@ -89,3 +90,14 @@ def counted(contents: Contents, found: Mapping[str, tuple[int, str]], ending: st
             for one in contents.tables
         ),
     )
+
+
+def fits(name: str, patterns: Collection[str]) -> bool:
+    """Say whether one of the patterns is of *name*."""
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def absent(patterns: Collection[str], names: Iterable[str]) -> Iterator[str]:
+    """Give the patterns that none of *names* fits."""
+    known = tuple(names)
+    return (one for one in patterns if not any(fnmatchcase(name, one) for name in known))

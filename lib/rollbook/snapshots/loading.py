@@ -1,4 +1,4 @@
-"""The ops that load a snapshot beside the live database, and drop on MariaDB what was loaded."""
+"""The op that loads a snapshot beside the live database."""
 
 from collections.abc import Iterator
 from typing import ClassVar, Final

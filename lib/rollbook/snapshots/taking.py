@@ -3,9 +3,10 @@
 from typing import ClassVar, Final
 
 from ..dataclass import dataclass
+from ..errors import ConflictError
 from ..ops import Op
 from ..postgres.manifest import FILE
-from .contents import Chosen, Server
+from .contents import Choice, Chosen, Server
 from .manifest import CONTENTS
 from .sealing import sealed_by
 
@@ -45,6 +46,15 @@ class TakeSnapshot(Op):
     def partial(self) -> str:
         """The folder in which it is made."""
         return f"{self.folder}/.{self.name}.partial"
+
+    def require_same(self, choice: Choice) -> None:
+        """Raise `ConflictError` where *choice*, read in the snapshot itself, is not what was planned."""
+        planned, found = (sorted((one.name, one.read) for one in tables) for tables in (self.tables, choice.tables))
+        if planned != found or choice.refused:
+            raise ConflictError(
+                f"the tables of {self.database} are no longer as they were when this was planned",
+                advice="Somebody migrates. Nothing was kept; plan again.",
+            )
 
     def render(self) -> tuple[str, ...]:
         """Give the statements and the files."""

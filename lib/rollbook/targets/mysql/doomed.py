@@ -1,7 +1,6 @@
 """Chooses what a snapshot saves of a schema that will be gone, and describes how it is made again."""
 
 from collections.abc import Collection, Iterator, Mapping
-from fnmatch import fnmatchcase
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -10,7 +9,7 @@ from ...mysql.catalog import Catalog, ForeignKey, Table
 from ...mysql.names import listed, quote
 from ...mysql.parting import companions, part, stand_in, trigger_statements
 from ...mysql.rowtext import reading
-from ...snapshots.contents import BESIDE, Choice, Chosen, Contents, SavedTable
+from ...snapshots.contents import BESIDE, Choice, Chosen, Contents, SavedTable, absent, fits
 from .catalog import read_catalog
 from .session import texts
 
@@ -35,13 +34,13 @@ class Doomed:
 def read_doomed(connection: "Connection", schema: str, tables: Collection[str], columns: Collection[str]) -> Doomed:
     """Choose by patterns of tables and of table.column, in the connection's transaction."""
     catalog = read_catalog(connection, schema)
-    named = {name for name in catalog.tables if _fits(name, tables)}
+    named = {name for name in catalog.tables if fits(name, tables)}
     beside = {name for name in catalog.tables if name in BESIDE} - named
     doomed = {
         name: found
         for name, table in sorted(catalog.tables.items())
         if name not in named | beside
-        and (found := [one.name for one in table.columns if _fits(f"{name}.{one.name}", columns)])
+        and (found := [one.name for one in table.columns if fits(f"{name}.{one.name}", columns)])
     }
     whole = named | beside
     refused = (*_keyless(catalog, doomed), *_apart(catalog, {*named, *doomed}))
@@ -51,18 +50,10 @@ def read_doomed(connection: "Connection", schema: str, tables: Collection[str], 
         *(_part(catalog.tables[name], kept, doomed[name]) for name, kept in sorted(parts.items())),
     )
     names = [f"{name}.{column.name}" for name, table in catalog.tables.items() for column in table.columns]
-    absent = (*_absent(tables, list(catalog.tables)), *_absent(columns, names))
+    lacking = (*absent(tables, list(catalog.tables)), *absent(columns, names))
     return Doomed(
-        Choice(chosen if named or doomed else (), absent, refused), catalog, frozenset(named), frozenset(whole), parts
+        Choice(chosen if named or doomed else (), lacking, refused), catalog, frozenset(named), frozenset(whole), parts
     )
-
-
-def _fits(name: str, patterns: Collection[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def _absent(patterns: Collection[str], names: Collection[str]) -> Iterator[str]:
-    return (one for one in patterns if not any(fnmatchcase(name, one) for name in names))
 
 
 def _keyless(catalog: Catalog, doomed: Collection[str]) -> Iterator[str]:

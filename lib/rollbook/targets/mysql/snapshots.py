@@ -10,14 +10,14 @@ from ...mysql.names import quote
 from ...mysql.rowtext import adding_up
 from ...ops import Execution, Op, OpResult
 from ...postgres.scratch import Mark
-from ...snapshots.contents import Chosen, SavedTable, counted
+from ...snapshots.contents import SavedTable, counted
 from ...snapshots.dropping import SchemaDrop
 from ...snapshots.loading import LoadSnapshot
 from ...snapshots.manifest import SnapshotManifest
 from ...snapshots.taking import TakeSnapshot
 from ..snapshots.folder import SnapshotFolder, saved_rows, told_rows
 from ..snapshots.rowfile import shown_sum
-from .doomed import Doomed, describe, read_doomed
+from .doomed import describe, read_doomed
 from .session import SETTINGS, rows, run, texts
 from .wording import asked
 
@@ -52,7 +52,7 @@ def take_snapshot(target: "SqlTarget", op: Op, execution: Execution) -> OpResult
             # From now on nobody changes how it is made, until all is read.
             rows(connection, f"SELECT 1 FROM {quote(one.name)} LIMIT 0")
         doomed = read_doomed(connection, op.database, *op.wanted)
-        _require_unchanged(op, doomed)
+        op.require_same(doomed.choice)
         contents = describe(connection, doomed)
         found = {one.file: folder.add(one, rows_of(connection, one)) for one in contents.tables}
         contents = counted(contents, found, folder.ending)
@@ -77,17 +77,6 @@ def _instant(connection: "Connection") -> str:
     seconds = texts(connection, _NOW.format("sysdate(3)"))[0][0]
     at = datetime.fromtimestamp(float(seconds), UTC)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _require_unchanged(op: TakeSnapshot, doomed: Doomed) -> None:
-    def told(tables: tuple[Chosen, ...]) -> list[tuple[str, str]]:
-        return sorted((one.name, one.read) for one in tables)
-
-    if told(doomed.choice.tables) != told(op.tables) or doomed.choice.refused:
-        raise ConflictError(
-            f"the tables of {op.database} are no longer as they were when this was planned",
-            advice="Somebody migrates. Nothing was kept; plan again.",
-        )
 
 
 def rows_of(connection: "Connection", one: SavedTable) -> Iterator[bytes]:

@@ -1,14 +1,13 @@
 """Chooses what a snapshot saves of what will be gone: tables whole, columns with the keys of their rows."""
 
 from collections.abc import Collection, Iterator
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from ...dataclass import dataclass
 from ...postgres.catalog import Catalog, Table
 from ...postgres.definition import Definition
 from ...postgres.names import Name, listed
-from ...snapshots.contents import BESIDE, Choice, Chosen
+from ...snapshots.contents import BESIDE, Choice, Chosen, absent, fits
 from .catalog import read_catalog
 from .definitions import read_companions, read_definitions, read_part
 
@@ -31,7 +30,7 @@ class Doomed:
 def read_doomed(connection: "Connection", tables: Collection[str], columns: Collection[str]) -> Doomed:
     """Choose by patterns of tables and of table.column, from a connection that was opened for reading."""
     catalog = read_catalog(connection)
-    named = {name for name in catalog.tables if _fits(str(name), tables)}
+    named = {name for name in catalog.tables if fits(str(name), tables)}
     beside = {name for name in catalog.tables if name.name in BESIDE} - named
     whole = named | beside
     doomed = dict(_columns(catalog, columns, whole))
@@ -43,10 +42,10 @@ def read_doomed(connection: "Connection", tables: Collection[str], columns: Coll
         *(_whole(one, catalog, beside) for one in made),
         *(_part(one, doomed[one.name], catalog.tables[one.name]) for one in parted),
     )
-    absent = (*_absent(tables, map(str, catalog.tables)), *_absent(columns, _column_names(catalog)))
+    lacking = (*absent(tables, map(str, catalog.tables)), *absent(columns, _column_names(catalog)))
     nothing = not named and not doomed
     return Doomed(
-        Choice(() if nothing else chosen, absent, tuple(refused)),
+        Choice(() if nothing else chosen, lacking, tuple(refused)),
         () if nothing else (*made, *parted),
         frozenset(named),
         frozenset(whole),
@@ -55,22 +54,13 @@ def read_doomed(connection: "Connection", tables: Collection[str], columns: Coll
     )
 
 
-def _fits(name: str, patterns: Collection[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
-
-
 def _column_names(catalog: Catalog) -> Iterator[str]:
     return (f"{name}.{column.name}" for name, table in catalog.tables.items() for column in table.columns)
 
 
-def _absent(patterns: Collection[str], names: Iterator[str]) -> Iterator[str]:
-    known = tuple(names)
-    return (one for one in patterns if not any(fnmatchcase(name, one) for name in known))
-
-
 def _columns(catalog: Catalog, columns: Collection[str], whole: Collection[Name]) -> Iterator[tuple[Name, list[str]]]:
     for name, table in sorted(catalog.tables.items()):
-        found = [column.name for column in table.columns if _fits(f"{name}.{column.name}", columns)]
+        found = [column.name for column in table.columns if fits(f"{name}.{column.name}", columns)]
         if found and name not in whole:
             yield name, found
 

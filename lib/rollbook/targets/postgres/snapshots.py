@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from ...errors import ConflictError
 from ...ops import Execution, Op, OpResult
 from ...postgres.names import Name
 from ...snapshots.contents import Chosen, SavedTable, counted
 from ...snapshots.manifest import SnapshotManifest
 from ...snapshots.taking import TakeSnapshot
 from ..snapshots.folder import SnapshotFolder, told_rows
-from .doomed import Doomed, read_doomed
+from .doomed import read_doomed
 from .dump import instant
 from .programs import claim
 from .saving import describe
@@ -39,7 +38,7 @@ def take_snapshot(target: "PostgresTarget", op: Op, execution: Execution) -> OpR
         _begin(connection, op)
         started = instant(connection, "now()")
         doomed = read_doomed(connection, *op.wanted)
-        _require_unchanged(op, doomed)
+        op.require_same(doomed.choice)
         contents = describe(connection, doomed)
         found = {one.file: folder.add(one, rows_of(connection, one)) for one in contents.tables if one.file}
         contents = counted(contents, found, folder.ending)
@@ -73,17 +72,6 @@ def _begin(connection: "Connection", op: TakeSnapshot) -> None:
 def _sql(one: Chosen) -> str:
     schema, _, name = one.name.rpartition(".")
     return Name(schema or "public", name).sql
-
-
-def _require_unchanged(op: TakeSnapshot, doomed: Doomed) -> None:
-    def told(tables: tuple[Chosen, ...]) -> list[tuple[str, str]]:
-        return sorted((one.name, one.read) for one in tables)
-
-    if told(doomed.choice.tables) != told(op.tables) or doomed.choice.refused:
-        raise ConflictError(
-            f"the tables of {op.database} are no longer as they were when this was planned",
-            advice="Somebody migrates. Nothing was kept; plan again.",
-        )
 
 
 def rows_of(connection: "Connection", one: SavedTable) -> Iterator[bytes]:
