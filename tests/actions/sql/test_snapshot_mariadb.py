@@ -150,6 +150,11 @@ def _same(shop: Shop, table: str, schema: str) -> bool:
     return one == other and one is not None and made[0] == made[1]
 
 
+def _told(shop: Shop, table: str) -> tuple[object, ...]:
+    """Give how a table is made, and the sum of its rows."""
+    return shop.rows(f"SHOW CREATE TABLE `{table}`")[0][1], shop.rows(f"CHECKSUM TABLE `{table}` EXTENDED")[0][1]
+
+
 def test_whole_tables_are_loaded_as_they_were(shop: Shop, tmp_path: Path) -> None:
     """Rows, keys, checks, counters, comments, foreign keys and triggers; what Django knows is beside them."""
     shop.rows(*SITE)
@@ -172,6 +177,37 @@ def test_every_type_is_loaded_bit_for_bit(shop: Shop, tmp_path: Path) -> None:
     assert _same(shop, "every", database)
     texts = "SELECT CONCAT_WS('|', id, fl * 1e0, do * 1e0, bt + 0, en + 0, HEX(u16), HEX(lb), ts, g IS NULL) FROM every ORDER BY id"
     assert shop.rows(texts) == shop.rows(texts, schema=database)
+
+
+def test_what_a_migration_takes_comes_back(shop: Shop, tmp_path: Path) -> None:
+    """Tables and columns come back by sql.recover just as they were, at their places, CREATE TABLE by CREATE TABLE."""
+    shop.rows(*SITE, *TYPES)
+    everywhere = ["posts", "pins", "loose", "users", "every"]
+    before = {name: _told(shop, name) for name in everywhere}
+    query = (
+        "SELECT column_name FROM information_schema.columns WHERE table_name = 'every' AND table_schema = DATABASE()"
+    )
+    columns = [
+        name for (name,) in shop.rows(f"{query} AND column_name NOT IN ('id', 'ti', 'vi') ORDER BY ordinal_position")
+    ]
+    lost = ", ".join(f"DROP COLUMN `{name}`" for name in columns)
+
+    path = shop.save(
+        tmp_path,
+        tables=["posts", "pins", "loose"],
+        columns=["users.nick", "users.twice", "users.score", *(f"every.{name}" for name in columns)],
+    )
+    shop.rows(
+        "DROP TABLE pins, posts, loose",
+        "ALTER TABLE users DROP CONSTRAINT positive, DROP KEY users_nick, DROP COLUMN twice, DROP COLUMN score, DROP COLUMN nick",
+        f"ALTER TABLE every {lost}",
+    )
+    database = shop.load(path)
+    shop.carry_out(use("sql.recover", source=database, folder=str(tmp_path / "recovered"), run=RUN))
+    shop.carry_out(use("sql.drop_scratch", database=database, run=RUN))
+
+    assert {name: _told(shop, name) for name in everywhere} == before
+    assert shop.schemas() == []
 
 
 def test_columns_are_saved_with_what_they_hang_on(shop: Shop, tmp_path: Path) -> None:
