@@ -19,7 +19,8 @@ class SwapRecord:
     """
     What is known of the new live database at the moment of the swap, so that what is written since can be found.
 
-    *xid* is the swap's transaction, *writes* the counters of every table. It stands in the kept database's comment.
+    *xid* is the swap's transaction, *writes* the counters of every table. It stands in the comment of the database that
+    was live before: the kept one, and after a way back the one that was restored.
     """
 
     at: str
@@ -45,7 +46,8 @@ class Swap(Op):
     """
     Put *incoming* in the place of *live*, which is kept under the name *kept*, closed.
 
-    The databases are those with these OIDs, whatever their names are by then.
+    The databases are those with these OIDs, whatever their names are by then. Where *incoming* was live before, and a
+    way back has led from it, what was written to *live* since is carried into it first.
     """
 
     op: ClassVar[str] = "postgres.swap"
@@ -57,6 +59,9 @@ class Swap(Op):
     live_oid: int
     incoming_oid: int | None
     run: str
+    folder: str = ""
+    conflicts: Choice = "stop"
+    answers: Mapping[str, Side] = field(default_factory=dict)
     patience: float = 60.0  # seconds
 
     def closing(self) -> tuple[str, ...]:
@@ -80,6 +85,7 @@ class Swap(Op):
         oids = f"OID {self.live_oid} and {other}"
         renames = self.renames("‹comment of the live database›", f"‹{Mark(self.run, 'kept', self.live)}›", -1)[:2]
         return (
+            f"[{self.incoming}] where a way back led from it: BEGIN; carry over what was written since; COMMIT",
             f"[{self.maintenance}] owner, grants and settings of {self.live} onto {self.incoming}, where they differ",
             *(f"  {statement}" for statement in self.closing()),
             f"  SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datid IN ({oids}), until none is left",
@@ -120,12 +126,12 @@ class SwapBack(Op):
         """Give what keeps everybody out of both."""
         return tuple(f"ALTER DATABASE {quote(name)} ALLOW_CONNECTIONS false" for name in (self.live, self.kept))
 
-    def renames(self, comment: str, limit: int) -> tuple[str, ...]:
-        """Give the transaction that is the way back."""
+    def renames(self, comment: str, incoming: str, limit: int) -> tuple[str, ...]:
+        """Give the transaction that is the way back; *comment* goes over to the live one, *incoming* to the other."""
         return (
             f"ALTER DATABASE {quote(self.live)} RENAME TO {quote(self.incoming)}",
             f"ALTER DATABASE {quote(self.kept)} RENAME TO {quote(self.live)}",
-            f"COMMENT ON DATABASE {quote(self.incoming)} IS {literal(str(Mark(self.run, 'restored', self.live)))}",
+            f"COMMENT ON DATABASE {quote(self.incoming)} IS {literal(incoming)}",
             f"COMMENT ON DATABASE {quote(self.live)} IS {literal(comment or None)}",
             f"ALTER DATABASE {quote(self.live)} CONNECTION LIMIT {limit}",
             *(f"ALTER DATABASE {quote(name)} ALLOW_CONNECTIONS true" for name in (self.live, self.incoming)),
@@ -134,7 +140,7 @@ class SwapBack(Op):
     def render(self) -> tuple[str, ...]:
         """Give the statements in their order."""
         oids = f"OID {self.live_oid} and {self.kept_oid}"
-        renames = self.renames("", -1)[:2]
+        renames = self.renames("", "", -1)[:2]
         return (
             f"[{self.maintenance}] ALTER DATABASE {quote(self.kept)} ALLOW_CONNECTIONS true",
             f"[{self.live}] find the rows that were written since the swap",

@@ -12,6 +12,7 @@ from ...postgres.conflict import Choice, Side
 from ...postgres.passes import Differing, Told, pass_subject
 from ...postgres.rights import missing, require
 from ...postgres.rules import Rule
+from ...postgres.swapping import SwapRecord
 from ...schema import build, encode
 from ...targets.base import PostgresReader
 from ...values import RUN_ID, Plain, Unknown
@@ -109,6 +110,9 @@ every foreign key up with a `LEFT JOIN`.
         found = list_databases(server).get(self.restored)
         if found is None or not found.accepts or self.restored == server.database:
             return CarryState(False, server.database, lacking=_lacking(server, ""), account=server.accounts()[0])
+        if SwapRecord.parse(found.comment) is not None:
+            # It was live, with the passes in it, and a way back led from it: the swap carries what was written since.
+            return CarryState(carried=True, live=server.database)
         passes = tuple(_passes(server, self.restored))
         own = next((told for mark, told in passes if mark == (self.final, self.run, self.number)), None)
         own = None if own is None or own.overtaken else own

@@ -226,6 +226,9 @@ In the database `postgres`, as the owner of both:
             live_oid=old.live_oid or 0,
             incoming_oid=old.incoming_oid,
             run=self.run,
+            folder=self.folder,
+            conflicts=self.conflicts,
+            answers=self.answers,
         )
 
     def _swap_back(self, old: SwapState) -> Op:

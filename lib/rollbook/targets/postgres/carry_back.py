@@ -35,7 +35,7 @@ from .merging import BATCH, Desk, merge_table
 from .resolving import Stages, resolve
 from .sequences import advance_sequences
 from .session import connect
-from .stood import Lookup, Then, is_recorded, known_tables
+from .stood import Lookup, Then, is_recorded, known_tables, note_again
 from .wording import worded
 from .writes import counted_anew
 
@@ -75,11 +75,20 @@ def _deletes(before: str | None, now: str) -> bool:
     return old[:2] != new[:2] or old[4] != new[4] or not counted
 
 
-def carry_back(live: str, kept: str, moment: Since, policy: Policy, errand: Errand = _ALONE) -> Carried:
+def carry_back(
+    live: str,
+    kept: str,
+    moment: Since,
+    policy: Policy,
+    errand: Errand = _ALONE,
+    *,
+    writes: Mapping[str, str] | None = None,
+) -> Carried:
     """
     Carry what was written since the swap from *live* into *kept*, in one transaction.
 
-    May be done again, and after a crash; it must be while nobody writes. Raises as `carry` does.
+    May be done again, and after a crash; it must be while nobody writes. *writes* are live's counters before it began.
+    Raises as `carry` does.
     """
     with worded("the way back"), closing(connect(kept)) as ours:
         open_ledger(ours)
@@ -98,7 +107,9 @@ def carry_back(live: str, kept: str, moment: Since, policy: Policy, errand: Erra
             differing={str(name): one for name, one in differing if one.total},
             conflicts=counts,
             exported=tuple(errand.exports.files) if errand.exports is not None else (),
+            writes=writes or {},
         )
+        note_again(ours)
         close_ledger(ours, errand.mark, told, final=True)
         ours.commit()
     return Carried(differing, sum(counts.values()), moved, (), (), told)

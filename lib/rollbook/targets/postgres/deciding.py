@@ -12,7 +12,7 @@ from ...postgres.carrying import DECISIONS, CarryPass
 from ...postgres.conflict import Conflict, Kind, Policy, Side
 from ...postgres.names import Name
 from ...postgres.passes import Exported, Mark
-from ...postgres.swapping import SwapBack
+from ...postgres.swapping import Swap, SwapBack
 from .carry import ConflictsFound, Errand
 from .decisions import read_decisions, write_decisions
 from .exporting import Exports
@@ -39,7 +39,7 @@ class Deciding:
 
 
 @contextmanager
-def deciding(op: CarryPass | SwapBack, mark: Mark, execution: Execution) -> Iterator[Deciding]:
+def deciding(op: CarryPass | Swap | SwapBack, mark: Mark, execution: Execution) -> Iterator[Deciding]:
     """
     Give how the conflicts of *op* are decided.
 
@@ -92,7 +92,7 @@ def _answers(written: Mapping[str, Side]) -> Mapping[tuple[Kind, Name], Side]:
     return found
 
 
-def _unsettled(op: CarryPass | SwapBack, found: tuple[Conflict, ...], files: list[Exported]) -> StepFailed:
+def _unsettled(op: CarryPass | Swap | SwapBack, found: tuple[Conflict, ...], files: list[Exported]) -> StepFailed:
     """Make the error that names the conflicts, the file with both sides, and where to decide."""
     kinds = dict.fromkeys(f"{one.kind} in {one.table}" for one in found)
     shown = "; ".join(list(kinds)[:10]) + (f" and {len(kinds) - 10} more" if len(kinds) > 10 else "")

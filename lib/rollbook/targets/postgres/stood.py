@@ -53,6 +53,28 @@ def keep_stood(incoming: "Connection", live: "Connection") -> bool:
     return True
 
 
+def note_again(kept: "Connection") -> None:
+    """
+    Note of the kept database, once rows were carried back into it, which rows the two hold otherwise: as it was.
+
+    So the swap that takes it back in turn finds what `apart` notes before a first pass.
+    """
+    known = known_tables(kept)
+    kept.execute("CREATE TABLE IF NOT EXISTS rollbook.apart (relation bigint PRIMARY KEY, touched boolean NOT NULL)")
+    kept.execute("TRUNCATE rollbook.apart")
+    for name, table in read_catalog(kept).tables.items():
+        if name not in known:
+            continue
+        typed = (
+            f"(s.key[{at}])::{table.column(column).type} AS {quote(column)}" for at, column in enumerate(known[name], 1)
+        )
+        apart = f"rollbook.apart_{table.oid}"
+        kept.execute(f"DROP TABLE IF EXISTS {apart}".encode())
+        made = f"CREATE TABLE {apart} AS SELECT {', '.join(typed)} FROM rollbook.stood s WHERE {_of('s', table)}"
+        kept.execute(made.encode())
+        kept.execute("INSERT INTO rollbook.apart VALUES (%s, true)", (table.oid,))
+
+
 def _keep(incoming: "Connection", live: "Connection", table: Table, *, touched: bool) -> None:
     key = [str(name) for (name,) in incoming.execute(_KEY, (f"rollbook.apart_{table.oid}",))]
     keys = _keys(incoming, table, key, touched=touched)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from ...errors import ConflictError
-from ...ops import Execution, OpResult
+from ...ops import Execution, OpResult, WrittenFile
 from ...postgres.likeness import liken
 from ...postgres.names import quote
 from ...postgres.properties import READ, Properties
@@ -15,8 +15,10 @@ from ...postgres.swapping import Swap, SwapRecord
 from ...schema import build
 from .ledger import drop_ledger
 from .proof import Proof, prove
+from .returning import carry_since
 from .sessions import end_sessions
 from .wording import worded
+from .writes import read_writes
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -40,15 +42,31 @@ def swap(target: "PostgresTarget", op: Swap, execution: Execution) -> OpResult:
         require_names(names, {op.live_oid: op.live, op.incoming_oid or 0: op.incoming})
         require_free(server, op.kept)
         oids = (op.live_oid, op.incoming_oid or 0)
-        proof, ended = Proof.parse(comment_of(server, op.incoming)), 0
+        comment = comment_of(server, op.incoming)
+        proof, ended = Proof.parse(comment), 0
         proved = proof.holds(server, oids)
         refused = _furnish(server, op)
-        with _forgetting(target, op), open_on_failure(server, op.live, op.incoming):
+        files = () if proved else _carried(target, server, op, execution, comment)
+        with forgetting(target, op.live), open_on_failure(server, op.live, op.incoming):
             if not proved:
                 proof, ended = _proved(target, server, op, execution)
             end_sessions(server, oids, execution, patience=op.patience)
             _rename(server, op, proof.incoming)
-    return OpResult(outputs={"ended": ended, "not_carried": list(refused)})
+    return OpResult(outputs={"ended": ended, "not_carried": list(refused)}, files=files)
+
+
+def _carried(
+    target: "PostgresTarget", server: "Connection", op: Swap, execution: Execution, comment: str
+) -> tuple[WrittenFile, ...]:
+    """Where a way back led from the incoming database, carry over what was written since."""
+    record = SwapRecord.parse(comment)
+    if record is None:
+        return ()
+    allow(server, op.live, op.incoming)
+    with closing(target.connect(op.live)) as live:
+        live.autocommit = True
+        writes = read_writes(live)
+    return carry_since(target, op, op.incoming, record, writes, execution)[0]
 
 
 def _proved(target: "PostgresTarget", server: "Connection", op: Swap, execution: Execution) -> tuple[Proof, int]:
@@ -64,24 +82,10 @@ def _proved(target: "PostgresTarget", server: "Connection", op: Swap, execution:
         return prove(server, live, incoming, op, comment_of(server, op.incoming)), ended
 
 
-@contextmanager
-def _forgetting(target: "PostgresTarget", op: Swap) -> Iterator[None]:
-    """Take out of live what was kept there for the way back, where there is nothing to come back from."""
-    try:
-        yield
-    except Exception:
-        with closing(target.connect(op.live)) as live:
-            drop_ledger(live)
-            live.commit()
-        raise
-
-
 def _rename(server: "Connection", op: Swap, writes: Mapping[str, str]) -> None:
     comment, limit = comment_of(server, op.live), limit_of(server, op.live)
     server.autocommit = False
-    xid = server.execute("SELECT pg_catalog.pg_current_xact_id()::text::bigint").fetchone()
-    at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    record = SwapRecord(at, xid[0] if xid else 0, writes)
+    record = recorded(server, writes)
     for statement in op.renames(comment, record.beside(Mark(op.run, "kept", op.live)), limit):
         server.execute(statement.encode())
     server.commit()
@@ -105,6 +109,13 @@ def _furnish(server: "Connection", op: Swap) -> Sequence[str]:
 # What both directions need.
 
 
+def recorded(server: "Connection", writes: Mapping[str, str]) -> SwapRecord:
+    """Give the record of a swap in whose transaction this is; *writes* are the counters of what becomes live."""
+    xid = server.execute("SELECT pg_catalog.pg_current_xact_id()::text::bigint").fetchone()
+    at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return SwapRecord(at, xid[0] if xid else 0, writes)
+
+
 @contextmanager
 def maintenance(target: "PostgresTarget", database: str) -> Iterator["Connection"]:
     """Give a session from which databases are renamed; waits until one of a process that was killed has ended."""
@@ -123,6 +134,18 @@ def open_on_failure(server: "Connection", *names: str) -> Iterator[None]:
         server.rollback()
         server.autocommit = True
         allow(server, *names)
+        raise
+
+
+@contextmanager
+def forgetting(target: "PostgresTarget", live: str) -> Iterator[None]:
+    """Take out of *live* what was kept there for the way back, where there is nothing to come back from."""
+    try:
+        yield
+    except Exception:
+        with closing(target.connect(live)) as connection:
+            drop_ledger(connection)
+            connection.commit()
         raise
 
 

@@ -7,13 +7,24 @@ from typing import TYPE_CHECKING
 from ...errors import StepFailed
 from ...ops import Execution, OpResult, WrittenFile
 from ...postgres.names import quote
-from ...postgres.passes import Mark
+from ...postgres.scratch import Mark as ScratchMark
 from ...postgres.swapping import SwapBack, SwapRecord
-from .carry_back import carry_back, since
-from .deciding import deciding
 from .ledger import drop_ledger
+from .returning import carry_since
 from .sessions import end_sessions
-from .swapping import allow, comment_of, limit_of, maintenance, names_of, open_on_failure, require_free, require_names
+from .stood import keep_stood
+from .swapping import (
+    allow,
+    comment_of,
+    forgetting,
+    limit_of,
+    maintenance,
+    names_of,
+    open_on_failure,
+    recorded,
+    require_free,
+    require_names,
+)
 from .wording import worded
 from .writes import read_writes, written
 
@@ -53,9 +64,8 @@ def _carried(
         live.autocommit = True
         writes = read_writes(live)
     files, rows = _carry(target, server, op, execution, writes)
-    with open_on_failure(server, op.live):
-        _prove(target, server, op, execution, writes)
-        _rename(server, op)
+    with forgetting(target, op.live), open_on_failure(server, op.live):
+        _rename(server, op, _prove(target, server, op, execution, writes))
     return files, rows
 
 
@@ -68,18 +78,13 @@ def _carry(
             f"What was written to {op.live} since the swap is not known: the comment on {op.kept} was changed.",
             advice="Compare the two databases, bring over by hand what is missing, and rename them by hand.",
         )
-    if not written(record.writes, writes):
-        return (), 0
-    moment = since(record.xid, record.writes, writes)
-    with deciding(op, Mark(op.run), execution) as given:
-        done = carry_back(target.address(op.live), target.address(op.kept), moment, given.policy, given.errand)
-    return given.files, sum(one.total for _, one in done.differing)
+    return carry_since(target, op, op.kept, record, writes, execution)
 
 
 def _prove(
     target: "PostgresTarget", server: "Connection", op: SwapBack, execution: Execution, writes: Mapping[str, str]
-) -> None:
-    """End every session, and prove that nobody wrote while rows were carried back."""
+) -> Mapping[str, str]:
+    """End every session, and prove that nobody wrote while rows were carried back; gives the other's counters."""
     oids = (op.live_oid, op.kept_oid)
     with closing(target.connect(op.live)) as live, closing(target.connect(op.kept)) as kept:
         live.autocommit = kept.autocommit = True
@@ -88,13 +93,18 @@ def _prove(
         end_sessions(server, oids, execution, spared=guards, patience=op.patience)
         changed = written(writes, read_writes(live))
         if not changed:
+            kept.autocommit = False
+            keep_stood(kept, live)
             drop_ledger(kept)
+            kept.commit()
+            writes = read_writes(kept)
     if changed:
         raise StepFailed(
             f"{op.live} was written to meanwhile ({', '.join(changed[:10])}): nothing was swapped.",
             advice="Put the fence up (postgres.fence), then go on: the rows are carried anew.",
         )
     end_sessions(server, oids, execution, patience=op.patience)
+    return writes
 
 
 def _close(server: "Connection", *names: str) -> None:
@@ -102,10 +112,11 @@ def _close(server: "Connection", *names: str) -> None:
         server.execute(f"ALTER DATABASE {quote(name)} ALLOW_CONNECTIONS false".encode())
 
 
-def _rename(server: "Connection", op: SwapBack) -> None:
+def _rename(server: "Connection", op: SwapBack, writes: Mapping[str, str]) -> None:
     comment, limit = comment_of(server, op.live), limit_of(server, op.live)
     server.autocommit = False
-    for statement in op.renames(comment, limit):
+    record = recorded(server, writes).beside(ScratchMark(op.run, "restored", op.live))
+    for statement in op.renames(comment, record, limit):
         server.execute(statement.encode())
     server.commit()
     server.autocommit = True

@@ -97,6 +97,33 @@ def test_an_undisturbed_run_swaps_and_its_undo_goes_back(desk: GoingBack) -> Non
     assert script(site.url(), "SELECT count(*) FROM book WHERE title = 'since'") == [(1,)]
 
 
+def test_the_undo_of_the_undo_keeps_what_was_written_meanwhile(desk: GoingBack) -> None:
+    """Rows written, changed and deleted after the undo are so in the restored database, when it is live again."""
+    site = desk.site
+    said = [desk.type(*desk.go())]
+    script(site.url(user=site.app), "INSERT INTO book (shelf, title) VALUES (1, 'since')")
+    said.append(desk.type("undo", "last", "--yes"))
+    script(
+        site.url(user=site.app),
+        "INSERT INTO book (shelf, title) VALUES (2, 'after')",
+        "DELETE FROM book WHERE title = 'new one'",
+        "UPDATE book SET title = 't20' WHERE id = 20",  # which users had edited before the run
+        "UPDATE book SET title = 'changed' WHERE id = 41",
+    )
+
+    said.append(desk.type("undo", "last", "--yes"))
+
+    assert [code for code, _ in said] == [0, 0, 0], said[-1][1]
+    query = "SELECT title FROM book WHERE title IN ('since', 'after', 'new one', 't20', 'edited', 'changed', 't7')"
+    assert {title for (title,) in script(site.url(), query)} == {"since", "after", "t20", "changed", "t7"}
+    assert live_ones(site) == [(site.live, True)]
+    assert script(site.url(), "SELECT to_regnamespace('rollbook')") == [(None,)]
+    assert app_enters(site)
+    code, told = desk.type("undo", "last", "--yes")
+    assert code == 0, told
+    assert {title for (title,) in script(site.url(), query)} == {"since", "after", "t20", "changed"}
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_a_killed_run_is_resumed(desk: GoingBack, seed: int) -> None:
     """SIGKILL at random instants of the run and its resumes changes nothing of the end."""
