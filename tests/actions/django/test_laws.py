@@ -64,6 +64,10 @@ CASES = [
     _case("none begun", "django.half_applied", {"app": "one"}, answers={**NONE_DOOMED, "catalog": {}}),
     _case("fits", "django.fits", {}, answers=FITS),
     _case("lacks", "django.fits", {"allow": ["a.*"]}, answers=LACKS),
+    _case(
+        "used", "django.uses", {"tables": ["one_thing"]}, answers={"tables": ["one_thing"], "columns": [], "models": 4}
+    ),
+    _case("nothing asked", "django.uses", {}),
     _case("well", "django.check", {"deploy": True, "databases": True, "tags": ["models"]}),
     _case("no way to tell", "django.manage", {"run": ["work"]}),
     _case("unless, not so", "django.manage", {"run": ["work"], "unless": ["look"]}),

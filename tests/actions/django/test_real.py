@@ -195,3 +195,14 @@ def test_misuse_is_refused(kind: str, arguments: dict[str, Any], message: str) -
     """What makes no sense is refused before anything runs."""
     with pytest.raises(SchemaError, match=message):
         use(kind, **arguments)
+
+
+def test_what_the_code_in_service_uses_is_told(site: Site) -> None:
+    """Tables and columns of models are found, whatever the database has; others are not."""
+    asked = {"tables": ["channels_post", "elsewhere"], "columns": ["channels_channel.name", "channels_channel.gone"]}
+
+    outputs = site.machine.outputs(site.use("django.uses", **asked))
+
+    assert (outputs["tables"], outputs["columns"]) == (["channels_post"], ["channels_channel.name"])
+    assert outputs["used"] is True
+    assert site.machine.outputs(site.use("django.uses", tables=["elsewhere"]))["used"] is False

@@ -26,6 +26,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("sql.snapshot", {"into": "FOLDER/made", "run": RUN}),
     ("sql.snapshot_check", {"snapshot": "FOLDER/given", "environment": "stage"}),
     ("sql.snapshot_load", {"snapshot": "FOLDER/given", "run": RUN}),
+    ("sql.snapshot_list", {"folder": "FOLDER", "environment": "stage"}),
+    ("sql.snapshot_list", {"folder": "FOLDER/nothing", "optional": True}),
     ("sql.drop_scratch", {"database": LOADED, "run": "given"}),
     ("sql.drop_scratch", {"database": "", "run": "given"}),
 ]

@@ -1,0 +1,134 @@
+"""`sql.snapshot_list`: the snapshots in a folder that are of this database, and the newest one."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import field
+from typing import ClassVar, Final
+
+from ...action import Change, Fact, Readers, Ref, evidence, identity
+from ...dataclass import dataclass
+from ...errors import SchemaError
+from ...ops import OpResult
+from ...postgres.manifest import FILE, LIMIT, is_snapshot
+from ...postgres.shelf import ABSENT, LISTING, listed
+from ...schema import encode
+from ...snapshots.contents import BESIDE
+from ...snapshots.manifest import SnapshotManifest, read_snapshot, strangers
+from ...targets.base import HostReader, SnapshotReader
+from ...values import Plain
+from .servers import family_of
+
+_SECONDS: Final = 600.0
+_SHOWN: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSnapshot:
+    """A complete snapshot of this database; *tables* names those that it has rows of, whole or some columns."""
+
+    path: str
+    started: str
+    rows: int
+    tables: tuple[str, ...]
+    sealed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotShelf:
+    """The snapshots of a folder, newest first; *newest* is its path, or empty; *others* are of something else."""
+
+    newest: str = identity()
+    snapshots: tuple[ListedSnapshot, ...] = evidence()
+    others: int = evidence(default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class SqlSnapshotList(Fact[SnapshotShelf]):
+    """
+    List the snapshots of `sql.snapshot` in a folder that are of this server, database and environment, newest first.
+
+    Those of anything else are counted, and never chosen. Only their manifests are read: `sql.snapshot_check` reads one
+    to its end. Without any the runbook stops, unless `optional` is set.
+    """
+
+    kind: ClassVar[str] = "sql.snapshot_list"
+    example: ClassVar[Mapping[str, Plain]] = {"folder": "/var/backups/shop-snapshots", "environment": "{{ env.name }}"}
+    by_hand: ClassVar[str] = """
+- `ls -t <folder>`; in each folder's manifest.json stand `environment`, `database`, `started` and `tables`
+"""
+    output_names: ClassVar[tuple[str, ...] | None] = ("newest", "snapshots", "started", "rows", "others")
+
+    folder: str = field(metadata={"help": "a folder on this machine; folders in it are not looked into"})
+    environment: str = field(default="", metadata={"help": "of which they must be: {{ env.name }}; any unless given"})
+    server: Ref[SnapshotReader] = Ref("db")
+    optional: bool = field(default=False, metadata={"help": "go on where there is none"})
+    local: Ref[HostReader] = field(default=Ref("local"), metadata={"help": "this machine"})
+
+    def __post_init__(self) -> None:
+        if not self.folder or self.folder.startswith("-"):
+            raise ValueError("folder: expected a path")
+
+    def probe(self, read: Readers) -> SnapshotShelf:
+        """Read their manifests."""
+        server, local, folder = read[self.server], read[self.local], self.folder.rstrip("/")
+        family, who, database = family_of(server), server.identity(), server.database
+        found = local.run(("sh", "-c", LISTING, "sh", folder), timeout=_SECONDS)
+        own, others = [], 0
+        for path, manifest in () if found.exited == ABSENT else _manifests(local, folder, found.stdout):
+            if any(strangers(manifest, family, who, database, self.environment)):
+                others += 1
+            else:
+                own.append(_listed(path, manifest))
+        own.sort(key=lambda one: (one.started, one.path), reverse=True)
+        return SnapshotShelf(own[0].path if own else "", tuple(own), others)
+
+    def refusal(self, state: SnapshotShelf) -> str | None:
+        """Refuse to go on without one."""
+        if state.newest or self.optional:
+            return None
+        more = f" ({state.others} are of something else)" if state.others else ""
+        return f"{self.folder} has no complete snapshot of this database{more}."
+
+    def details(self, change: Change[SnapshotShelf]) -> tuple[str, ...]:
+        """Show the newest of them."""
+        state = change.after
+        lines = [_line(one, state) for one in state.snapshots[:_SHOWN]]
+        more = len(state.snapshots) - _SHOWN
+        lines += [f"and {more} older ones"] if more > 0 else []
+        lines += [f"{state.others} are of another database or environment"] if state.others else []
+        return tuple(lines) or ("there is none",)
+
+    def outputs(self, after: SnapshotShelf, results: Sequence[OpResult]) -> Mapping[str, Plain]:  # noqa: ARG002  # it only reads
+        """Give the list, and the newest with its instant and rows."""
+        first = after.snapshots[0] if after.snapshots else None
+        return {
+            "newest": after.newest,
+            "snapshots": encode(after.snapshots),
+            "started": first.started if first else "",
+            "rows": first.rows if first else 0,
+            "others": after.others,
+        }
+
+
+def _manifests(local: HostReader, folder: str, listing: str) -> Iterator[tuple[str, SnapshotManifest]]:
+    """Read the manifest of each complete snapshot; one that cannot be read is none."""
+    for one in listed(folder, listing):
+        if one.kind != "rollbook" or not one.complete:
+            continue
+        content = local.read_file(f"{one.path}/{FILE}", limit=LIMIT)
+        if content is not None and is_snapshot(content):
+            with suppress(SchemaError, ValueError):
+                yield one.path, read_snapshot(content.decode())
+
+
+def _listed(path: str, manifest: SnapshotManifest) -> ListedSnapshot:
+    tables = [one for one in manifest.tables if one.table not in BESIDE]
+    return ListedSnapshot(
+        path, manifest.started, sum(one.rows for one in tables), tuple(one.table for one in tables), manifest.sealed
+    )
+
+
+def _line(one: ListedSnapshot, state: SnapshotShelf) -> str:
+    chosen = "→ " if one.path == state.newest else "  "
+    sealed = f", sealed by {one.sealed}" if one.sealed else ""
+    return f"{chosen}{one.started}  {one.path.rpartition('/')[2]} ({one.rows} rows of {', '.join(one.tables)}{sealed})"
