@@ -24,6 +24,7 @@ def test_shape_is_stable(name: str) -> None:
 
     assert list(told) == [
         "format", "run", "undo", "zone", "summary", "impact", "steps", "moments", "answers", "written", "stages",
+        "stakes",
     ]  # fmt: skip
     assert told["format"] == FORMAT
 

@@ -124,7 +124,7 @@ def report(run: str = _LAST, *, format: str = "", json: bool = False, out: str =
     Print a run's incident report, or write it to a file.
 
     --json prints {format, run, undo, zone, summary, impact, steps, moments,
-    answers, written, stages}: the runs' own facts (undo is null where there is
+    answers, written, stages, stakes}: the runs' own facts (undo is null where there is
     none), sentences with their tone, seconds, waits and downtimes, every step,
     the chronology, who answered what, what people wrote, and a playbook's
     stages. Times are ISO 8601 UTC, durations seconds; format is raised when a

@@ -196,6 +196,30 @@ class StepAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class StakeAccount:
+    """
+    What became of the rows of a table, or the values of a table.column, in one environment; None: nobody told.
+
+    *sha256* is that of the file that they were *saved* to. *destroyed* are those that were missing when it was looked,
+    *recovered* those that were put back, *now* what was there at the end.
+    """
+
+    environment: str
+    thing: str
+    at_risk: int | None = None
+    saved: int | None = None
+    sha256: str = ""
+    destroyed: int | None = None
+    recovered: int | None = None
+    now: int | None = None
+
+    @property
+    def counts(self) -> tuple[int | None, ...]:
+        """The counts in the order of a table's columns."""
+        return self.at_risk, self.saved, self.destroyed, self.recovered, self.now
+
+
+@dataclass(frozen=True, slots=True)
 class StageAccount:
     """A stage of a playbook in one *environment*: how it ended, its *first* and *last* step, how many *changed*."""
 
@@ -341,6 +365,7 @@ class Report:
     answers: tuple[AnswerAccount, ...]
     written: tuple[WrittenSection, ...]
     stages: tuple[StageAccount, ...] = ()
+    stakes: tuple[StakeAccount, ...] = ()
     format: int = FORMAT
 
     @property

@@ -14,6 +14,7 @@ _CONTENTS: Final = (
     ("summary", "Summary"),
     ("timeline", "Timeline"),
     ("stages", "Stages"),
+    ("stakes", "Rows at stake"),
     ("impact", "Impact"),
     ("h-root-cause", "Root cause"),
     ("found", "What was found"),
@@ -43,6 +44,15 @@ _STAGE_ROW: Final = form(
     '<td><span class="pill {}"><span aria-hidden="true">{}</span> {}</span></td>'
     '<td class="when">{}</td><td class="number">{}</td><td class="number">{}</td></tr>\n'
 )
+_STAKE_ROW: Final = form(
+    "<tr><td><code>{}</code></td><td><code>{}</code></td>"
+    '<td class="number">{}</td><td class="number">{}</td><td class="number">{}</td><td class="number">{}</td>'
+    '<td class="number">{}</td><td><code title="{}">{}</code></td></tr>\n'
+)
+_STAKE_HEADS: Final = (
+    "Where", "Table, or column", "#At risk", "#Saved", "#Destroyed", "#Put back", "#There now", "SHA-256"
+)  # fmt: skip
+_MISSED: Final = form('<b class="missed">{}</b>')
 _TAKES_BACK: Final = form(" · takes back run <code>{}</code>")
 _STILL_DOWN: Final = form(
     '<p class="alarm bad" role="alert">✕ Downtime is still open. It began at {} with step {},'
@@ -111,7 +121,8 @@ def front(report: Report) -> Iterator[Html]:
     yield Html('</dl>\n<ul class="figures" aria-label="Key figures">\n')
     yield from _figures(report)
     yield Html('</ul>\n<nav aria-label="Contents"><ol>\n')
-    left = {key for key, there in (("found", report.found), ("stages", report.stages)) if not there}
+    parts = (("found", report.found), ("stages", report.stages), ("stakes", report.stakes))
+    left = {key for key, there in parts if not there}
     yield joined(_LINK(key, told) for key, told in _CONTENTS if key not in left)
     yield Html("\n</ol></nav>\n</header>\n\n")
 
@@ -143,6 +154,20 @@ def _figures(report: Report) -> Iterator[Html]:
     yield _FIGURE(_CLASS(look), duration(impact.down) if impact.downtimes else "none", down)
     own = [step for step in report.steps if step.run == report.run.id]
     yield _FIGURE(NOTHING, _OF(sum(step.changed for step in own), len(own)), "steps changed something")
+
+
+def stakes(report: Report) -> Iterator[Html]:
+    """Yield what was at risk, saved, destroyed and put back, a row for each table or column."""
+    yield from table("Rows of tables and values of columns, as steps counted them", _STAKE_HEADS, _stake_rows(report))
+
+
+def _stake_rows(report: Report) -> Iterator[Html]:
+    for one in report.stakes:
+        at_risk, saved, destroyed, recovered, now = ("" if count is None else f"{count:,}" for count in one.counts)
+        missed = one.destroyed is not None and one.recovered is not None and one.recovered < one.destroyed
+        back = _MISSED(recovered) if missed else recovered
+        digest = f"{one.sha256[:12]}…" if one.sha256 else ""
+        yield _STAKE_ROW(one.environment, one.thing, at_risk, saved, destroyed, back, now, one.sha256, digest)
 
 
 def stages(report: Report) -> Iterator[Html]:

@@ -7,7 +7,7 @@ from typing import Final
 from .account import Report
 from .changes import answers, changes, found, missing, undo
 from .evidence import chronology, evidence
-from .frontpage import at, free_sections, front, impact, people, section, stages, summary, timeline
+from .frontpage import at, free_sections, front, impact, people, section, stages, stakes, summary, timeline
 from .markup import NOTHING, Html, form
 
 _TOP: Final = form("""\
@@ -52,6 +52,8 @@ def html_pieces(report: Report) -> Iterator[Html]:
     yield from section("timeline", "Timeline", timeline(report))
     if report.stages:
         yield from section("stages", "Stages", stages(report))
+    if report.stakes:
+        yield from section("stakes", "Rows and values at stake", stakes(report))
     yield from section("impact", "Impact, measured", impact(report))
     yield from people(report, "root-cause")
     if report.found:

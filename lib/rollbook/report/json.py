@@ -21,7 +21,7 @@ def to_json(report: Report) -> str:
     `format` is raised when a field changes its meaning or goes; new fields may come without that.
     The fields are those of `account.Report`: `run` and `undo` (null where there is none) tell the
     runs' own facts; `summary` sentences with their tone; `impact` seconds, waits, gaps, downtimes;
-    `steps`, `moments`, `answers`, `stages` in order; `written` the sections that people write. Times are
+    `steps`, `moments`, `answers`, `stages`, `stakes` in order; `written` the sections that people write. Times are
     ISO 8601 UTC with milliseconds, durations seconds, `zone` the name of the local time zone.
     """
     return "".join(json_pieces(report))

@@ -41,6 +41,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _summary(report)
     yield from _impact(report, sections["impact"])
     yield from _stages(report)
+    yield from _stakes(report)
     yield from _written(report, sections["root-cause"])
     yield from _found(report)
     yield from _changes(report)
@@ -130,6 +131,16 @@ def _stages(report: Report) -> Iterator[str]:
         steps = f"{one.first} to {one.last}" if one.last > one.first else str(one.first)
         told = (text(one.title), text(one.environment or report.run.environment), one.words, utc(one.began))
         yield row(steps, *told, duration(one.seconds), str(one.changed))
+
+
+def _stakes(report: Report) -> Iterator[str]:
+    if not report.stakes:
+        return
+    yield from _heading("Rows and values at stake")
+    yield from table("Where", "Table, or column", "At risk", "Saved", "Destroyed", "Put back", "There now", "SHA-256")
+    for one in report.stakes:
+        counts = ("" if count is None else f"{count:,}" for count in one.counts)
+        yield row(text(one.environment), cell(one.thing), *counts, cell(one.sha256))
 
 
 def _staged(steps: Iterable[StepAccount]) -> Iterator[tuple[str, StepAccount]]:

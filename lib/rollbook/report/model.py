@@ -12,6 +12,7 @@ from .account import AnswerAccount, NoteAccount, Report, RunAccount, Span, StepA
 from .chronology import chronology
 from .impact import gaps_of, impact_of, last_moment, waits_of, with_begins
 from .stages import stages_of
+from .stakes import stakes_of
 from .steps import LONG, step_accounts
 from .summary import summary_of
 from .wording import RUN_TONES, RUN_WORDS
@@ -41,18 +42,20 @@ def report_of(
     gaps = (*impact.gaps, *(gaps_of(undo) if undo else ()))
     steps = step_accounts(run, undo, gaps)
     answers = _answers(run, steps) + (_answers(undo, steps) if undo else ())
+    stakes = stakes_of(run, steps)
     told, untold = run_account(run, undo, again), run_account(undo, again) if undo else None
     return Report(
         run=told,
         undo=untold,
         zone=local_zone,
-        summary=summary_of(told, untold, steps, impact, answers, again=again.id if again else ""),
+        summary=summary_of(told, untold, steps, impact, answers, again=again.id if again else "", stakes=stakes),
         impact=impact,
         steps=steps,
         moments=chronology(run, undo, steps, answers, impact),
         answers=answers,
         written=_written(run, undo),
         stages=stages_of(steps, run.id),
+        stakes=stakes,
     )
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..run import RunStatus
-from .account import AnswerAccount, Impact, RunAccount, Sentence, StepAccount
+from .account import AnswerAccount, Impact, RunAccount, Sentence, StakeAccount, StepAccount
+from .stakes import stake_sentences
 from .wording import RUN_TONES, counted, duration, listed, times, utc
 
 
@@ -14,6 +15,7 @@ def summary_of(
     impact: Impact,
     answers: Sequence[AnswerAccount],
     again: str = "",
+    stakes: Sequence[StakeAccount] = (),
 ) -> tuple[Sentence, ...]:
     """
     Tell the run in a few sentences, the worst first among what is still open.
@@ -24,6 +26,7 @@ def summary_of(
     return (
         *_outcome(run, undo),
         *_downtime(impact),
+        *stake_sentences(stakes),
         *_counts(own),
         *_changes(own),
         *_time(impact, [answer for answer in answers if answer.run == run.id]),

@@ -7,8 +7,9 @@ from typing import Final, Literal
 from ..dataclass import dataclass
 from ..postgres.manifest import SNAPSHOT, FileEntry
 from ..schema import build, encode
+from ..tally import Tally
 from ..values import Plain
-from .contents import Contents, Server
+from .contents import BESIDE, Contents, Server
 
 CONTENTS: Final = "contents.json"
 FORMAT: Final = 1
@@ -21,12 +22,18 @@ _IDENTITIES: Final = ("system_identifier", "server_uuid", "server_uid", "server_
 
 @dataclass(frozen=True, slots=True)
 class SavedRows:
-    """How many rows of which table a file holds; *columns* is empty for a whole table."""
+    """How many rows of which table a file holds; *columns* is empty for a whole table, else *doomed* are to go."""
 
     table: str
     rows: int
     file: str
     columns: tuple[str, ...] = ()
+    doomed: tuple[str, ...] = ()
+
+    @property
+    def things(self) -> tuple[str, ...]:
+        """Name what it saves: the table, or each column."""
+        return tuple(f"{self.table}.{name}" for name in self.doomed or self.columns) or (self.table,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,13 @@ class SnapshotManifest:
     def rows(self) -> int:
         """The rows of all tables."""
         return sum(one.rows for one in self.tables)
+
+    @property
+    def tally(self) -> tuple[Tally, ...]:
+        """Tell what was saved, and each file's checksum; not what was saved beside it."""
+        sums = {file.path: file.sha256 for file in self.files}
+        own = [one for one in self.tables if one.table not in BESIDE]
+        return tuple(Tally(name, "saved", one.rows, sums.get(one.file, "")) for one in own for name in one.things)
 
     @property
     def contents(self) -> str:

@@ -195,6 +195,9 @@ class RecoveryReader(SqlReader, Protocol):
     def database(self) -> str:
         """The name of the target's database, MySQL's schema: the live one."""
 
+    def scratch_state(self, name: str) -> str | None:
+        """Read the mark on a database of the server; empty where it has none, None where there is no such database."""
+
     def recovery(self, wanted: "Asked") -> "Recovery | MysqlRecovery":
         """
         Read what a source beside live has and live lacks: tables, columns, and how each is made.

@@ -9,8 +9,10 @@ import pytest
 from rollbook.errors import ConflictError, RefusedError, SchemaError, StepFailed
 from rollbook.registry import action_type
 from rollbook.schema import build
+from rollbook.values import Unknown
 
 from .conftest import BACKUP, Taken
+from .snapshots import carry_out
 
 pytestmark = pytest.mark.server
 
@@ -57,6 +59,35 @@ def _contents(taken: Taken, database: str) -> list[object]:
 
 def _told(taken: Taken, name: str) -> list[dict[str, str]]:
     return list(csv.DictReader((taken.folder / name).read_text().splitlines()))
+
+
+def test_an_undo_is_planned_while_the_source_is_away(taken: Taken) -> None:
+    """What came back counts as it came until the source is there again; what takes it out looks first."""
+    _back(taken)
+    action = _fill(taken)
+    change = taken.plan(action)
+    taken.carry_out(*change.ops)
+    gone = action_type("sql.recover")
+    away = build(gone, {"source": "taken_gone", "folder": str(taken.folder), "only": list(NAMES), "existing": "fill"})
+
+    found = away.probe_for(taken.read, change.before)
+
+    assert (found.tables, found.columns, found.fill) == ((), (), ())
+    assert [op.op for op in away.ops(found, change.before)] == ["postgres.refill_out"]
+
+
+def test_each_table_and_column_is_counted(taken: Taken) -> None:
+    """What came back is told table by table and column by column, and is not known before."""
+    _back(taken)
+    action = _fill(taken, left={"users.code": "", "users.level": 3})
+    change = taken.plan(action)
+
+    planned = action.outputs(change.after, ())
+    given = carry_out(taken, action)
+
+    assert isinstance(planned["rows"], Unknown)
+    told = {one["thing"]: one["count"] for one in given["tally"]}
+    assert told == {"boards": 30, "posts": 300, "users.nick": 40, "users.code": 40, "users.level": 39}
 
 
 def test_rows_and_cells_come_back(taken: Taken) -> None:

@@ -9,6 +9,7 @@ from ...dataclass import dataclass
 from ...migrations.operation import Narrowing
 from ...migrations.table import aligned
 from ...ops import OpResult
+from ...tally import tallied
 from ...targets.base import SqlReader
 from ...values import Plain
 from .counting import ColumnRisk, NarrowRisk, TableRisk, Wanted, count_risks
@@ -60,6 +61,7 @@ class AtRisk(Fact[RiskState]):
         "columns_at_risk",
         "nothing",
         "table",
+        "tally",
     )
 
     tables: tuple[str, ...] = field(default=(), metadata={"help": "names as the database has them"})
@@ -104,11 +106,16 @@ class AtRisk(Fact[RiskState]):
             "columns_at_risk": sorted({name for name, rows in (*columns.items(), *narrowing.items()) if rows}),
             "nothing": not any((*tables.values(), *columns.values(), *narrowing.values())),
             "table": "\n".join(_lines(after)),
+            "tally": [*tallied("counted", {**narrowing, **columns, **tables}), *_absent(after)],
         }
 
     def details(self, change: Change[RiskState]) -> tuple[str, ...]:
         """Show the counts."""
         return tuple(_lines(change.after)) or ("nothing is named, so nothing is at risk",)
+
+
+def _absent(state: RiskState) -> list[Plain]:
+    return tallied("absent", dict.fromkeys(state.missing, 0))
 
 
 def _lines(state: RiskState) -> Iterator[str]:

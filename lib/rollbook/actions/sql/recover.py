@@ -14,7 +14,7 @@ from ...postgres.rights import require
 from ...postgres.scratch import subject_names
 from ...recovering import Asked, Existing, ParentsGone, Place
 from ...targets.base import RecoveryReader
-from ...values import RUN_ID, Plain
+from ...values import RUN_ID, Plain, Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class RecoverState:
     begun: tuple[str, ...]
     fill: tuple[str, ...]
     found: Recovery | MysqlRecovery = evidence()
+    due: bool = evidence(default=False, help="whether there was anything to bring back")
     lacking: tuple[str, ...] = evidence(default=(), help="rights that the account lacks, with their GRANT")
     account: str = evidence(default="")
 
@@ -81,7 +82,7 @@ class Recover(Action[RecoverState]):
     existing: Existing = field(
         default="leave", metadata={"help": "fill: put missing rows and cells of what only: names back, too"}
     )
-    left: Mapping[str, str | None] = field(
+    left: Mapping[str, str | int | float | None] = field(
         default_factory=dict, metadata={"help": "what a column's cells hold that nobody wrote, by table.column"}
     )
     server: Ref[RecoveryReader] = Ref("db")
@@ -104,7 +105,7 @@ class Recover(Action[RecoverState]):
         server = read[self.server]
         if self.source == server.database:
             raise RefusedError("the source is the live database itself.", advice="Name the restored one in source:.")
-        found = server.recovery(Asked(self.source, self.only, self.existing, self.left, self.parents_gone))
+        found = server.recovery(Asked(self.source, self.only, self.existing, self._left(), self.parents_gone))
         if found.keyless:
             raise RefusedError(
                 f"no key tells the rows of these tables apart: {', '.join(found.keyless)}.",
@@ -118,7 +119,23 @@ class Recover(Action[RecoverState]):
             begun=found.begun,
             fill=found.fill,
             found=found,
+            due=bool(found.tables or found.columns or found.begun or found.fill),
         )
+
+    def probe_for(self, read: Readers, goal: RecoverState) -> RecoverState:
+        """
+        Compare live with the source; where that is away, as between two steps of an undo, take all of it for back.
+
+        What takes it out again looks first, and takes nothing that is not as in the source.
+        """
+        if read[self.server].scratch_state(self.source) is None:
+            return replace(goal, tables=(), columns=(), begun=(), fill=())
+        return self.probe(read)
+
+    def _left(self) -> Mapping[str, str | None]:
+        """Give what cells hold as a server reads it: truth as 1 or 0."""
+        told = {name: int(value) if isinstance(value, bool) else value for name, value in self.left.items()}
+        return {name: None if value is None else str(value) for name, value in told.items()}
 
     def desired(self, before: RecoverState) -> RecoverState:
         """Want all of it back, and settled."""
@@ -159,7 +176,9 @@ class Recover(Action[RecoverState]):
 
     def outputs(self, after: RecoverState, results: Sequence[OpResult]) -> Mapping[str, Plain]:
         """Give what was loaded and filled, what was kept, and the files."""
-        given: dict[str, Plain] = {"rows": 0, "cells": 0, "conflicts": 0, "unsettled": [], "files": []}
+        given: dict[str, Plain] = {"rows": 0, "cells": 0, "conflicts": 0, "unsettled": [], "files": [], "tally": []}
+        if after.due and not results:
+            return {name: Unknown(f"recover.{name}") for name in given} | {"beside": list(after.found.beside)}
         for result in results:
             for name, value in result.outputs.items():
                 if name in given:  # numbers and lists: each op did its part

@@ -10,9 +10,11 @@ from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...ops import Op, OpResult
 from ...postgres.manifest import FILE, LIMIT
+from ...schema import encode
 from ...snapshots.contents import Choice, Server
 from ...snapshots.manifest import read_snapshot
 from ...snapshots.taking import TakeSnapshot
+from ...tally import Tally
 from ...targets.base import HostReader, SnapshotReader
 from ...values import RUN_ID, Plain, Unknown
 from .servers import family_of
@@ -40,6 +42,7 @@ class SnapshotState:
     database: str = evidence(default="")
     server: Server = evidence(default="postgresql")
     choice: Choice | None = evidence(default=None)
+    tally: tuple[Tally, ...] = evidence(default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,9 @@ class SqlSnapshot(Action[SnapshotState]):
         known = not isinstance(after.sha256, Unknown)
         # A path at which nothing is yet would be looked at by the plans of later steps.
         path = (after.path if after.exists else "") if known else _LATER
-        return {"path": path, **{name: getattr(after, name) for name in _NAMED}, "database": after.database}
+        return {"path": path, **{name: getattr(after, name) for name in _NAMED}, "database": after.database} | {
+            "tally": encode(after.tally)
+        }
 
 
 def _lines(choice: Choice) -> Iterator[str]:
@@ -199,4 +204,5 @@ def _told(found: SnapshotState, content: bytes) -> SnapshotState:
         finished=manifest.finished,
         rows=manifest.rows,
         bytes=sum(file.size for file in manifest.files),
+        tally=manifest.tally,
     )

@@ -7,7 +7,9 @@ from typing import ClassVar
 from ...action import Change, Fact, Readers, Ref, evidence, identity
 from ...dataclass import dataclass
 from ...ops import OpResult
+from ...schema import encode
 from ...snapshots.manifest import strangers
+from ...tally import Tally
 from ...targets.base import SnapshotReader
 from ...values import Plain, Secret
 from .servers import family_of
@@ -28,6 +30,7 @@ class CheckedSnapshot:
     columns: tuple[str, ...] = evidence()
     opened: bool = evidence()
     problems: tuple[str, ...] = evidence()
+    tally: tuple[Tally, ...] = evidence(default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class SqlSnapshotCheck(Fact[CheckedSnapshot]):
             columns=tuple(f"{one.name}.{name}" for one in contents for name in one.doomed),
             opened=found.contents is not None,
             problems=(*strange, *found.problems),
+            tally=told.tally,
         )
 
     def refusal(self, state: CheckedSnapshot) -> str | None:
@@ -96,4 +100,4 @@ class SqlSnapshotCheck(Fact[CheckedSnapshot]):
         """Give what it is, and which tables and columns it brings back."""
         names = ("path", "database", "environment", "started", "rows", "bytes", "checksum")
         lists = {"tables": list(after.tables), "columns": list(after.columns)}
-        return {**{name: getattr(after, name) for name in names}, **lists}
+        return {**{name: getattr(after, name) for name in names}, **lists, "tally": encode(after.tally)}

@@ -8,6 +8,7 @@ from ...mysql.definition import Definition, Reference
 from ...mysql.names import equal, listed, literal, quote, within
 from ...mysql.recovering import ColumnsIn, TableBuilt, TablesIn, mark, working_name
 from ...ops import Execution, Op, OpResult
+from ...tally import tallied
 from .batches import Pace, batches
 from .exporting import Kept
 from .patience import altered, sent
@@ -43,7 +44,7 @@ def table_built(target: "SqlTarget", op: Op, execution: Execution) -> OpResult:
             live.commit()
             pace.rest(loaded, f"while the rows of {table.name} were loaded")
         altered(live, work, f"ALTER TABLE {quote(work)} COMMENT = {literal(mark(op.run))}")
-    return OpResult({"rows": pace.done})
+    return OpResult({"rows": pace.done, "tally": tallied("recovered", {table.name: pace.done})})
 
 
 def tables_in(target: "SqlTarget", op: Op, execution: Execution) -> OpResult:  # noqa: ARG001  # it has no good place to stop

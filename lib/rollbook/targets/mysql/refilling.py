@@ -10,6 +10,7 @@ from ...mysql.names import equal, listed, literal, quote, within
 from ...mysql.recovering import mark, working_name
 from ...mysql.refilling import RowRefill, RowsRefilled
 from ...ops import Execution, Op, OpResult
+from ...tally import tallied
 from ..postgres.put_in import PutIn
 from .batches import Pace, batches
 from .catalog import read_catalog
@@ -36,10 +37,10 @@ def refill_rows(target: "SqlTarget", op: Op, execution: Execution) -> OpResult:
             for one in op.tables:
                 work.stage(one)
             work.adopt()
-            rows = sum(work.insert(one, Pace(live, execution)) for one in op.tables)
+            rows = {one.table: work.insert(one, Pace(live, execution)) for one in op.tables}
         finally:
             work.clear()
-    outputs = {"rows": rows, "conflicts": kept.conflicts}
+    outputs = {"rows": sum(rows.values()), "conflicts": kept.conflicts, "tally": tallied("recovered", rows)}
     return OpResult({**outputs, "files": [one.path for one in kept.files]}, tuple(kept.files))
 
 

@@ -8,6 +8,7 @@ from ...mysql.comparing import sortable
 from ...mysql.names import equal, listed, quote, within
 from ...mysql.refilling import CellRefill, CellsRefilled
 from ...ops import Execution, Op, OpResult
+from ...tally import tallied
 from ..postgres.put_in import PutIn
 from .batches import Pace, batches
 from .catalog import read_catalog
@@ -33,14 +34,16 @@ def refill_cells(target: "SqlTarget", op: Op, execution: Execution) -> OpResult:
     doing = asked(target.name, f"putting cells of {op.source} back")
     with doing, closing(target.connect_mysql()) as live:
         kept, ours = Kept(live, op.folder), read_catalog(live, target.database)
-        cells = 0
+        cells: dict[str, int] = {}
         for one in op.columns:
-            cells += _fill(live, ours, op, one, Pace(live, execution))
+            cells[str(one)] = _fill(live, ours, op, one, Pace(live, execution))
             column = ours.tables[one.table].column(one.name)
             query = f"SELECT {listed((*one.key, one.name), 's')} FROM {_joined(op, one)} WHERE {differs(column)}"
             what = f"cells of {one} that somebody wrote into since, as the source has them"
             kept.tell(what, ("cells-kept", one.table, one.name), query)
-    outputs = {"cells": cells, "conflicts": kept.conflicts, "files": [file.path for file in kept.files]}
+    files = [file.path for file in kept.files]
+    tally = tallied("recovered", cells)
+    outputs = {"cells": sum(cells.values()), "conflicts": kept.conflicts, "files": files, "tally": tally}
     return OpResult(outputs, tuple(kept.files))
 
 

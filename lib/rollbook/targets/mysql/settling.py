@@ -10,6 +10,7 @@ from ...mysql.names import equal, listed, literal, quote, within
 from ...mysql.recovering import SettleRecovery
 from ...mysql.words import lines
 from ...ops import Execution, Op, OpResult
+from ...tally import tallied
 from .batches import Pace, batches
 from .catalog import read_catalog
 from .exporting import Kept
@@ -45,7 +46,8 @@ def settle_recovery(target: "SqlTarget", op: Op, execution: Execution) -> OpResu
             settler.reference(reference)
         for one in op.tables:
             altered(live, one.name, f"ALTER TABLE {quote(one.name)} COMMENT = {literal(one.comment)}")
-    outputs = {"cells": filler.cells, "conflicts": kept.conflicts, "unsettled": settler.unsettled}
+    counts = {"cells": filler.cells, "conflicts": kept.conflicts}
+    outputs = {**counts, "unsettled": settler.unsettled, "tally": tallied("recovered", filler.filled)}
     return OpResult({**outputs, "files": [one.path for one in kept.files]}, tuple(kept.files))
 
 
@@ -55,6 +57,7 @@ class Filler:
     def __init__(self, live: "Connection", ours: Catalog, source: str, execution: Execution) -> None:
         self._live, self._ours, self._source, self._execution = live, ours, source, execution
         self.cells = 0
+        self.filled: dict[str, int] = {}
 
     def fill(self, name: str, columns: Sequence[ColumnDefinition]) -> None:
         """
@@ -81,6 +84,8 @@ class Filler:
             )
             done = sent(self._live, (name,), update)
             self.cells += done
+            for one in columns:
+                self.filled[f"{name}.{one.name}"] = self.filled.get(f"{name}.{one.name}", 0) + done
             pace.rest(done, f"while {name} was filled")
 
     def refused(self, name: str, columns: Sequence[ColumnDefinition]) -> str:

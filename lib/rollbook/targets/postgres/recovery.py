@@ -12,6 +12,7 @@ from ...postgres.catalog import Catalog
 from ...postgres.definition import Definition, Reference
 from ...postgres.names import Name, listed, literal, paired, quote
 from ...postgres.recovering import ColumnsBack, TablesBack, mark
+from ...tally import tallied
 from .exporting import Exports, Write, export_query
 from .wording import asked
 
@@ -43,12 +44,13 @@ def tables_back(target: "PostgresTarget", op: Op, execution: Execution) -> OpRes
         live.execute("SET LOCAL lock_timeout = '5s'")
         run(live, [one.statement for one in op.types])
         run(live, [statement for one in op.tables for statement in one.before])
-        rows = sum(_load(live, source, one, execution) for one in op.tables)
+        rows = {str(one.name): _load(live, source, one, execution) for one in op.tables}
         run(live, [statement for one in op.tables for statement in one.after])
         files = tuple(_adopt(live, [key for one in op.tables for key in one.references], op))
         run(live, [f"COMMENT ON TABLE {one.name.sql} IS {literal(mark(op.run))}" for one in op.tables])
         live.commit()
-    return OpResult({"rows": rows, "files": [file.path for file in files]}, files)
+    outputs = {"rows": sum(rows.values()), "files": [file.path for file in files], "tally": tallied("recovered", rows)}
+    return OpResult(outputs, files)
 
 
 def run(live: "Connection", statements: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from ...ops import Execution, Op, OpResult, WrittenFile
 from ...postgres.catalog import Catalog, ForeignKey, Table
 from ...postgres.names import equal, listed, quote
 from ...postgres.refilling import RowRefill, RowsRefilled, circular, keys_over, parentless
+from ...tally import tallied
 from .catalog import read_catalog
 from .exporting import Exports
 from .put_in import PutIn
@@ -42,7 +43,7 @@ def refill_rows(target: "PostgresTarget", op: Op, execution: Execution) -> OpRes
         work.insert()
         advance_sequences(live, work.ours, read_catalog(source))
         live.commit()
-    outputs = {"rows": work.rows, "conflicts": work.conflicts}
+    outputs = {"rows": sum(work.rows.values()), "conflicts": work.conflicts, "tally": tallied("recovered", work.rows)}
     return OpResult({**outputs, "files": [one.path for one in work.files]}, tuple(work.files))
 
 
@@ -54,7 +55,8 @@ class _Refill:
         self.ours: Catalog = read_catalog(live)
         self._theirs: Catalog = read_catalog(source)
         self._staged = {one.table: f"pg_temp.staged_{at}" for at, one in enumerate(op.tables)}
-        self.rows = self.conflicts = 0
+        self.rows: dict[str, int] = {}
+        self.conflicts = 0
         self.files: list[WrittenFile] = []
 
     def stage(self, one: RowRefill, execution: Execution) -> None:
@@ -120,7 +122,7 @@ class _Refill:
     def _insert(self, one: RowRefill) -> None:
         names, staged = listed(one.columns), self._staged[one.table]
         put = f"INSERT INTO {one.table.sql} ({names}) OVERRIDING SYSTEM VALUE SELECT {names} FROM {staged}"
-        self.rows += self._live.execute(put.encode()).rowcount
+        self.rows[str(one)] = self._live.execute(put.encode()).rowcount
         given = f"COPY (SELECT {listed(one.key)} FROM {staged}) TO STDOUT"
         with PutIn(self._op.folder, str(one)).adding() as write, self._live.cursor().copy(given.encode()) as copy:
             for piece in copy:

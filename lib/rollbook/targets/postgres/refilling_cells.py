@@ -29,8 +29,7 @@ def refill_cells(target: "PostgresTarget", op: Op, execution: Execution) -> OpRe
             staged = f"({with_cells(table, one, 'cells')} WHERE {untouched})"
             guards = tuple(cell_guards(table, filler.ours, one, staged))
             filler.fill(one.table, (_as_added(one),), guards=guards, put_in=PutIn(op.folder, str(one)))
-    outputs = {"cells": filler.cells, "conflicts": filler.conflicts, "files": [one.path for one in filler.files]}
-    return OpResult(outputs, tuple(filler.files))
+    return OpResult(filler.outputs(), tuple(filler.files))
 
 
 def _as_added(one: CellRefill) -> ColumnDefinition:

@@ -14,6 +14,8 @@ from ...postgres.definition import ColumnDefinition, Reference
 from ...postgres.names import Name, equal, listed, literal, quote
 from ...postgres.recovering import SettleRecovery
 from ...postgres.shape import shape
+from ...tally import tallied
+from ...values import Plain
 from .catalog import read_catalog
 from .exporting import Exports
 from .put_in import PutIn
@@ -50,8 +52,7 @@ def settle_recovery(target: "PostgresTarget", op: Op, execution: Execution) -> O
         run(live, [f"COMMENT ON TABLE {one.name.sql} IS {literal(one.comment)}" for one in op.tables])
         run(live, [f"COMMENT ON COLUMN {one.sql} IS {literal(one.comment)}" for one in op.columns])
         live.commit()
-    outputs = {"cells": filler.cells, "conflicts": filler.conflicts, "unsettled": settled.unsettled}
-    return OpResult({**outputs, "files": [one.path for one in filler.files]}, tuple(filler.files))
+    return OpResult({**filler.outputs(), "unsettled": settled.unsettled}, tuple(filler.files))
 
 
 class Filler:
@@ -64,6 +65,13 @@ class Filler:
         live.rollback()
         self.cells = self.conflicts = 0
         self.files: list[WrittenFile] = []
+        self._filled: dict[str, int] = {}
+
+    def outputs(self) -> dict[str, Plain]:
+        """Tell what was filled, column by column, and what was left."""
+        files = [one.path for one in self.files]
+        counts = {"cells": self.cells, "conflicts": self.conflicts}
+        return {**counts, "files": files, "tally": tallied("recovered", self._filled)}
 
     def fill(
         self,
@@ -87,6 +95,7 @@ class Filler:
                 advice="Give the table a primary key on both sides, or recover the column by hand.",
             )
         names = tuple(one.name for one in columns)
+        before = self.cells
         self._live.execute(
             f"CREATE TEMP TABLE cells AS SELECT {listed((*key, *names))} FROM {ours.relation} WITH NO DATA".encode()
         )
@@ -101,6 +110,7 @@ class Filler:
             lines = map(bytes, copy)
             while batch := list(islice(lines, _BATCH)):
                 self._batch(table, batch, (*_guarded(key, guards), refused), update, put_in)
+        self._filled |= {f"{table}.{name}": self.cells - before for name in names}
         self._tell(table, names)
         self._live.execute("DROP TABLE cells, refused")
         self._live.commit()

@@ -80,7 +80,9 @@ class SnapshotFolder:
 def told_rows(contents: Contents) -> tuple[SavedRows, ...]:
     """Give what the manifest tells of the tables."""
     return tuple(
-        SavedRows(one.name, one.rows, one.file, () if one.whole else one.columns) for one in contents.tables if one.file
+        SavedRows(one.name, one.rows, one.file, () if one.whole else one.columns, () if one.whole else one.doomed)
+        for one in contents.tables
+        if one.file
     )
 
 
