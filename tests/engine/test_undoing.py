@@ -50,6 +50,23 @@ def test_a_run_that_is_being_taken_back_is_not_gone_on_with(workshop: Workshop) 
     assert Engine(folder, planner, asker=nobody(), watcher=workshop.watcher).resume().status == "succeeded"
 
 
+def test_what_own_steps_make_is_there_for_the_steps_after_them(workshop: Workshop) -> None:
+    """What an undo step makes again, a later step of the same undo takes away again."""
+    made = "    file.present: {path: a.txt, content: x}\n"
+    gone = "    file.absent: {path: a.txt}\n"
+    again = (
+        "    undo:\n      - id: again\n        name: Make it again.\n        file.present: {path: a.txt, content: x}\n"
+    )
+    steps = f"  - id: made\n    name: Make.\n{made}  - id: gone\n    name: Remove.\n{gone}{again}"
+    workshop.write("r", f"steps:\n{steps}")
+    run = workshop.run("r")
+
+    undo = workshop.undo(run)
+
+    assert undo.status == "undone"
+    assert not (workshop.folder / "a.txt").exists()
+
+
 def test_a_run_that_went_on_since_its_undo_was_planned_is_not_taken_back(workshop: Workshop) -> None:
     """The plan that was agreed to would leave what was done since."""
     run = failed(workshop)

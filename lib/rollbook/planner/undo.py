@@ -99,7 +99,7 @@ def _back(step: StepRun, planner: Planner, projection: Projection, refused: list
     elif own is not None and own.refuse:
         decision = Refuse(own.refuse)
     elif own is not None:
-        yield from _own_steps(step, planner, own.steps)
+        yield from _own_steps(step, planner, own.steps, projection)
         return
     else:
         decision = action.undo(change)
@@ -205,13 +205,15 @@ def _question(base: PlannedStep, since: tuple[str, ...]) -> PlannedStep:
     )
 
 
-def _own_steps(step: StepRun, planner: Planner, steps: tuple[Step, ...]) -> Iterator[PlannedStep]:
+def _own_steps(
+    step: StepRun, planner: Planner, steps: tuple[Step, ...], projection: Projection
+) -> Iterator[PlannedStep]:
     use = planner.uses[step.address]
     for own in steps:
         address = f"undo/{step.address}/{own.id}"
         # Also those of a `finally` step come in their order: the run's end is the beginning of its undo.
         inner = replace(use, step=own, address=address, place="", section="steps")
-        planned = plan_use(inner, planner.common(), Projection(), planner.desk)
+        planned = plan_use(inner, planner.common(), projection, planner.desk)
         planner.uses[address] = inner
         planned = replace(planned, undo_of=step.address, name=f"Undo: {own.name or own.id}")
         if planned.writes:
