@@ -11,11 +11,12 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 JOBS := 2
 
-.PHONY: help demo demo-rollback test lint clean
+.PHONY: help demo demo-rollback demo-migration test lint clean
 
 help:
 	@echo "make demo   start a small Open edX on this machine, and restore a destroyed course in it"
 	@echo "make demo-rollback   start a forum on this machine, break it by a deploy while people write to it, and go back"
+	@echo "make demo-migration   start a forum, drop its comments by a migration, and put every row back"
 	@echo "make test   run the tests"
 	@echo "make lint   check style, types and layers"
 	@echo "make clean  delete the environment, the demo and what tools left behind"
@@ -26,6 +27,9 @@ demo: $(STAMPS)/demo
 demo-rollback: $(STAMPS)/demo
 	@$(BIN)/rollbook demo-rollback
 
+demo-migration: $(STAMPS)/demo
+	@$(BIN)/rollbook demo-migration
+
 test: $(STAMPS)/dev
 	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
@@ -35,10 +39,12 @@ lint: $(STAMPS)/dev
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-# As root the forum's database lies in /var/tmp, behind a link.
+# As root a forum's database lies in /var/tmp, behind a link.
 clean:
-	if [ -L .rollbook/demo-forum/postgres ]; then rm -rf "$$(readlink .rollbook/demo-forum/postgres)"; fi
-	rm -rf $(VENV) .rollbook/demo .rollbook/demo-forum .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	for forum in .rollbook/demo-forum .rollbook/demo-migration; do \
+	    if [ -L $$forum/postgres ]; then rm -rf "$$(readlink $$forum/postgres)"; fi; \
+	done
+	rm -rf $(VENV) .rollbook/demo .rollbook/demo-forum .rollbook/demo-migration .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
 
 $(STAMPS)/demo: $(STAMPS)/python pyproject.toml
 	@echo "Installing Rollbook into $(VENV) ..."

@@ -5,7 +5,7 @@ from typing import Final
 from .books import lint, list_playbooks, list_runbooks, schema, show
 from .command import Command
 from .going_on import abandon, adopt, approve, pause, resume, undo
-from .places import demo, demo_rollback, doctor, init, test, torture
+from .places import demo, demo_migration, demo_rollback, doctor, init, test, torture
 from .plans import plan, run_playbook, run_runbook
 from .records import note, report, runs, status, verify_journal
 
@@ -33,6 +33,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     init,
     demo,
     demo_rollback,
+    demo_migration,
     test,
     torture,
 )

@@ -25,14 +25,14 @@ _AFTERWARDS: Final = 15  # writes that are waited for when the forum is back
 
 def demonstrate(folder: Path) -> int:
     """Build the forum, let people use it, break it, go back, and hold the result to what people were told."""
-    told = told_afterwards(_place(folder), "forum", "Database and code", "demo-rollback")
-    with told as place, Visitors(place.url, _log(place)) as visitors:
+    told = told_afterwards(forum(folder), "forum", "Database and code", "demo-rollback")
+    with told as place, Visitors(place.url, log_of(place)) as visitors:
         write(f"The forum answers at {place.url}, and people use it. It is backed up, used, and deployed anew …")
         story = break_forum(place, visitors)
         write()
         write(screen().paint(f"The deploy of {story.deployed:%H:%M:%S} UTC broke the forum.", "bold"))
-        _show_pages(statuses(place))
-        _show_missing(story.missing(place))
+        show_pages(statuses(place))
+        show_missing(story.missing(place))
         write("People go on writing all the time. This is the way back.")
         write()
         code = carry_out(Wanted(_RUNBOOK, _ENVIRONMENT, inputs=_inputs(story)))
@@ -44,17 +44,17 @@ def demonstrate(folder: Path) -> int:
 
 def take_back(folder: Path) -> int:
     """Undo the last run of the demo, on the servers and data that it left."""
-    with _place(folder, keep=True) as place:
+    with forum(folder, keep=True) as place:
         code = undo_last(_RUNBOOK, _ENVIRONMENT, typed("demo-rollback"))
         write()
         write("The channels are gone again, with what was written there. Of all else:")
-        _show_account(_story(place).settle(place, _log(place)))
+        show_account(_story(place).settle(place, log_of(place)))
         return code
 
 
 def stay_up(folder: Path) -> int:
     """Keep the servers up as the last demo left them until Ctrl-C, and say how other terminals reach them."""
-    with _place(folder, keep=True) as place:
+    with forum(folder, keep=True) as place:
         story = _story(place)
         inputs = tuple(f"{name}={value}" for name, value in _inputs(story).items())
         serve_until_ctrl_c(
@@ -71,7 +71,8 @@ def _story(place: ForumPlace) -> Story:
     return Story.read(place.folder.path / "story.json")
 
 
-def _log(place: ForumPlace) -> Path:
+def log_of(place: ForumPlace) -> Path:
+    """Name the file in which the forum's visitors note what they were told."""
     return place.folder.path / "visitors.jsonl"
 
 
@@ -81,23 +82,27 @@ def _inputs(story: Story) -> Mapping[str, Plain]:
 
 
 @contextmanager
-def _place(folder: Path, *, keep: bool = False) -> Iterator[ForumPlace]:
+def forum(folder: Path, *, keep: bool = False, command: str = "demo-rollback") -> Iterator[ForumPlace]:
+    """Have the forum up in *folder*, and its address and programs in this process's environment."""
+
     def tell(doing: str) -> None:
         write(screen().paint(f"{doing} …", "dim"))
 
-    with ForumPlace(folder, keep=keep, tell=tell) as place:
+    with ForumPlace(folder, keep=keep, tell=tell, command=command) as place:
         os.environ.update(place.environment())
         os.environ["PATH"] = f"{place.folder.bin}{os.pathsep}{os.environ.get('PATH', '')}"  # for its supervisorctl
         yield place
 
 
-def _show_pages(pages: Mapping[str, str]) -> None:
+def show_pages(pages: Mapping[str, str]) -> None:
+    """Tell how pages answer."""
     write("What visitors see (a check of /healthz alone would have said that all is well):")
     for page, answer in pages.items():
         write(f"  {answer:<14} {page}")
 
 
-def _show_missing(gone: Mapping[str, int]) -> None:
+def show_missing(gone: Mapping[str, int]) -> None:
+    """Tell how much of what was noted is missing, thing by thing."""
     write("What is gone from the database, or not as it was:")
     for name, count in gone.items():
         write(f"  {count:<14} {name}")
@@ -108,13 +113,14 @@ def _judge(place: ForumPlace, visitors: Visitors, story: Story) -> int:
     missing, account = story.missing(place), story.settle(place, visitors.log)
     write()
     write(screen().paint("The forum afterwards, by an account of its visitors' own:", "bold"))
-    _show_pages(statuses(place))
-    _show_missing(missing)
-    _show_account(account)
+    show_pages(statuses(place))
+    show_missing(missing)
+    show_account(account)
     return FAILED if account.broken or any(missing.values()) else OK
 
 
-def _show_account(account: Account) -> None:
+def show_account(account: Account) -> None:
+    """Tell how what visitors were told was kept."""
     kept = ", ".join(f"{count} {kind}s" for kind, count in sorted(account.kept.items()))
     write(f"What visitors were told is stored, and is: {kept}.")
     for kind, count in Counter(promise.kind for promise in account.broken).items():

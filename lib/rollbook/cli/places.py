@@ -12,6 +12,7 @@ from .screen import screen, write
 
 _DEMO_FOLDER: Final = Path(".rollbook/demo")
 _FORUM_FOLDER: Final = Path(".rollbook/demo-forum")
+_MIGRATION_FOLDER: Final = Path(".rollbook/demo-migration")
 
 
 @command("doctor", help={"env": "The environment to look at.", "json": "Print JSON for machines."})
@@ -98,6 +99,26 @@ def demo_rollback(*, undo_: bool = False, stay: bool = False) -> int:
     if stay:
         return stay_up(_FORUM_FOLDER)
     return take_back(_FORUM_FOLDER) if undo_ else demonstrate(_FORUM_FOLDER)
+
+
+@command(
+    "demo-migration",
+    help={
+        "undo_": "Take back what the last demo of this sort put back.",
+        "stay": "Keep the forum's servers up until Ctrl-C, to try other commands on them.",
+    },
+)
+def demo_migration(*, undo_: bool = False, stay: bool = False) -> int:
+    """
+    Drop a forum's comments by a migration, and put every row back where it was.
+
+    Shows how they are saved before, both plans and runs, the reports' paths and how to undo.
+    """
+    from .migration_demonstration import demonstrate, stay_up, take_back
+
+    if stay:
+        return stay_up(_MIGRATION_FOLDER)
+    return take_back(_MIGRATION_FOLDER) if undo_ else demonstrate(_MIGRATION_FOLDER)
 
 
 @command("test", help={"only": "Only tests whose name contains this."})

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rollbook.demo.forum.history import BAD, GOOD, check_out, git, write_history
+from rollbook.demo.forum.history import BAD, DROPPED, GOOD, WITHOUT, check_out, git, write_history
 from rollbook.library import stock_folder
 
 EXAMPLE = stock_folder() / "examples" / "forum"
@@ -26,6 +26,15 @@ def test_its_hashes_are_the_same_each_time(tmp_path: Path) -> None:
     one, two = (git(tmp_path / name, "rev-parse", "main", GOOD) for name in ("one.git", "two.git"))
 
     assert one == two
+
+
+def test_comments_are_retired_in_two_deploys(site: Path) -> None:
+    """The code goes first and holds no migration; what drops the rows comes by itself."""
+    first = git(site, "diff", "--name-only", GOOD, WITHOUT).splitlines()
+    second = git(site, "diff", "--name-only", WITHOUT, DROPPED).splitlines()
+
+    assert not any("migrations" in name for name in first)
+    assert second == ["channels/migrations/0002_no_comments.py"]
 
 
 def test_a_clone_is_clean_and_behind(site: Path) -> None:

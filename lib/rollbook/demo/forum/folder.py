@@ -19,7 +19,8 @@ class ForumFolder:
     Where everything of the forum is: `site` (the checkout), `origin.git`, `venv`, `logs`, `queue`, `backups`, `bin`.
 
     `bin/run` starts a program with the forum's settings in its checkout, `bin/manage` its management commands, and
-    `bin/supervisorctl` asks its supervisord. A DATABASE_URL that is set already wins over the forum's own.
+    `bin/supervisorctl` asks its supervisord. `bin/run-next` is `bin/run` in `next`, where code may lie
+    that is to come. A DATABASE_URL that is set already wins over the forum's own.
     """
 
     path: Path
@@ -28,6 +29,11 @@ class ForumFolder:
     def site(self) -> Path:
         """The checkout that is served."""
         return self.path / "site"
+
+    @property
+    def next(self) -> Path:
+        """A checkout of what is to be deployed next, where somebody made one."""
+        return self.path / "next"
 
     @property
     def origin(self) -> Path:
@@ -79,18 +85,19 @@ class ForumFolder:
         lines = [f"export {name}={shlex.quote(value)}" for name, value in settings.items()]
         lines.append(f'export DATABASE_URL="${{DATABASE_URL:-{database_url}}}"')
         write_closed(self.path / "settings.env", "\n".join([*lines, ""]), 0o600)
-        here, site = shlex.quote(str(self.path)), shlex.quote(str(self.site))
+        here = shlex.quote(str(self.path))
         path = f'PATH={here}/bin:{here}/venv/bin:"$PATH"'
-        run = f'#!/bin/sh\n. {here}/settings.env\ncd {site} || exit 1\n{path}\nexec "$@"\n'
-        write_closed(self.bin / "run", run, 0o700)
+        for program, code in (("run", self.site), ("run-next", self.next)):
+            into = f"cd {shlex.quote(str(code))} || exit 1"
+            write_closed(self.bin / program, f'#!/bin/sh\n. {here}/settings.env\n{into}\n{path}\nexec "$@"\n', 0o700)
         write_closed(self.bin / "manage", f'#!/bin/sh\nexec {here}/bin/run python manage.py "$@"\n', 0o700)
         control = f'exec {here}/venv/bin/python -m supervisor.supervisorctl "$@"'
         named = f'[ "$1" = -c ] || set -- -c {here}/supervisord.conf "$@"'  # it takes but one -c
         write_closed(self.bin / "supervisorctl", f"#!/bin/sh\n{named}\n{control}\n", 0o700)
 
-    def manage(self, *words: str) -> str:
+    def manage(self, *words: str, code: str = "run") -> str:
         """Run a management command and give what it prints. Raises `DemoError` with the end of it."""
-        return self._run("manage", *words)
+        return self._run(code, "python", "manage.py", *words)
 
     def supervise(self, *words: str) -> str:
         """Ask supervisord something and give its answer. Raises `DemoError`."""

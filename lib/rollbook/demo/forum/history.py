@@ -1,4 +1,8 @@
-"""The forum's git history: a good version, a merge that removes its channels, and a harmless commit after that."""
+"""
+The forum's git history: a good version, a merge that removes its channels, and a harmless commit after that.
+
+Beside them a branch that does away with comments in two deploys, the code first and its migration afterwards.
+"""
 
 import os
 import shutil
@@ -13,6 +17,9 @@ from ...dataclass import dataclass
 
 GOOD, BAD = "deploy-1", "deploy-2"
 """Tags of what was deployed first, and of what broke the site."""
+
+WITHOUT, DROPPED = "no-comments-1", "no-comments-2"
+"""Tags of the code that does without comments, and of the migration that drops them."""
 
 _NAME, _MAIL = "The forum", "code@forum.example"
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "static")
@@ -42,6 +49,19 @@ _REMOVAL = (
         ("channels", "forum/management/commands/seed.py"),
     ),
 )
+_RETIRING = (
+    _Commit(
+        "retiring/1-no-comments",
+        "Do without comments\n\nOne query was forgotten: it is written in SQL, so that no model tells of it.",
+        "2026-03-09T11:00:00+00:00",
+        ("channels/tasks.py", "forum/management/commands/seed.py"),
+    ),
+    _Commit(
+        "retiring/2-drop-comments",
+        "Drop the table of comments, and who owns a channel",
+        "2026-03-09T16:00:00+00:00",
+    ),
+)
 _MERGE_DATE = "2026-03-11T09:30:00+00:00"
 _HARMLESS = _Commit("history/3-count-episodes", "Say how many episodes a podcast has", "2026-03-11T11:00:00+00:00")
 
@@ -64,6 +84,11 @@ def write_history(example: Path, origin: Path) -> None:
         git(work, "branch", "--quiet", "-d", "remove-channels")
         _commit(example, work, _HARMLESS)
         git(work, "tag", BAD)
+        git(work, "checkout", "--quiet", "-b", "no-comments", GOOD)
+        for commit, tag in zip(_RETIRING, (WITHOUT, DROPPED), strict=True):
+            _commit(example, work, commit)
+            git(work, "tag", tag)
+        git(work, "checkout", "--quiet", "main")
         git(work, "clone", "--quiet", "--bare", ".", str(origin))
         git(origin, "remote", "remove", "origin")
 

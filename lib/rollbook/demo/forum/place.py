@@ -41,11 +41,19 @@ class ForumPlace(Place[_Servers]):
     A context in which the forum is up, at the version that was deployed first; nothing else of the machine is touched.
 
     The forum is built anew on entering, unless *keep* is set and it is there: then it is as it was left. *tell* hears
-    what is being done.
+    what is being done; *command* is the one that people type to have it built.
     """
 
-    def __init__(self, folder: Path, *, keep: bool = False, tell: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        keep: bool = False,
+        tell: Callable[[str], None] = lambda _: None,
+        command: str = "demo-rollback",
+    ) -> None:
         super().__init__(folder.absolute())
+        self._command = command
         self.folder = ForumFolder(folder.absolute())
         self._keep = keep
         self._tell = tell
@@ -91,6 +99,16 @@ class ForumPlace(Place[_Servers]):
         self.folder.supervise("restart", "web", "celery_worker")
         self.wait_for_rows()
 
+    def serve(self, tag: str) -> None:
+        """Deploy the code of *tag* without migrating: check it out, and restart what runs."""
+        git(self.folder.site, "reset", "--quiet", "--hard", tag)
+        self.folder.supervise("restart", "web", "celery_worker")
+        self.wait_for_rows()
+
+    def lay_out_next(self, tag: str) -> None:
+        """Have the code of *tag* beside what is served, in `next`."""
+        check_out(self.folder.origin, self.folder.next, tag)
+
     def wait_for_rows(self) -> None:
         """Wait until the site answers with rows of its database. Raises `DemoError` with the end of its log."""
         until = time.monotonic() + _PATIENCE
@@ -109,7 +127,7 @@ class ForumPlace(Place[_Servers]):
     def _start(self, stack: contextlib.ExitStack) -> None:
         kept = self._keep and self._built.exists()
         if self._keep and not kept:
-            raise DemoError(f"there is no forum in {self.folder.path} yet.", advice="Run `demo-rollback` first.")
+            raise DemoError(f"there is no forum in {self.folder.path} yet.", advice=f"Run `{self._command}` first.")
         if not kept:
             self._built.unlink(missing_ok=True)
             self.folder.clear()

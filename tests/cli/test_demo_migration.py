@@ -1,0 +1,74 @@
+"""The demo of a destructive migration, on servers of its own."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import rollbook
+
+pytestmark = pytest.mark.server
+
+LIBRARY = str(Path(rollbook.__file__).parents[1])
+PROGRAM = (sys.executable, "-c", "from rollbook.cli.program import main; main()")
+
+
+@pytest.fixture
+def folder(forum_folder: Path, tmp_path: Path) -> Iterator[Path]:
+    """Make a folder for the demo, with the Python environment of the forum in it already."""
+    place = tmp_path / ".rollbook" / "demo-migration"
+    place.mkdir(parents=True)
+    (place / "venv").symlink_to(forum_folder / "venv")
+    yield tmp_path
+    if (place / "postgres").is_symlink():  # as root the database lies elsewhere
+        shutil.rmtree((place / "postgres").readlink())
+
+
+def demo(folder: Path, *words: str) -> tuple[int, str]:
+    """Run the demo in *folder*, without a terminal."""
+    done = subprocess.run(
+        [*PROGRAM, "demo-migration", *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": LIBRARY},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    return done.returncode, done.stdout
+
+
+@pytest.mark.timeout(1200)
+def test_every_row_comes_back_and_can_be_taken_out_again(folder: Path) -> None:
+    """Without a terminal both runs succeed, nothing is missing, and the undo leaves what was there before."""
+    code, shown = demo(folder)
+    assert code == 0, shown
+    broken, _, after = shown.partition("The forum afterwards")
+    assert "500            /api/v0/channels/" in broken
+    assert "200            /api/v0/channels/" in after
+    for thing in ("comments", "authors of comments", "owners of channels"):
+        assert f"0              {thing}" in after
+    assert "is NOT" not in after
+    reports = sorted((folder / ".rollbook" / "runs").glob("*/report.md"))
+    assert [("were destroyed, and are back" in report.read_text()) for report in reports] == [False, True]
+
+    code, told = demo(folder, "--undo")
+
+    assert code == 0, told
+    assert "took back run" in " ".join(told.split())
+    assert "6              owners of channels" in told.partition("What is missing now")[2]
+    assert not (folder / ".rollbook" / "demo-migration" / "servers.json").exists()
+
+
+def test_there_must_be_a_forum_to_keep_up(folder: Path) -> None:
+    """Where no demo ran, its servers cannot be kept up, and the command that helps is named."""
+    code, shown = demo(folder, "--stay")
+
+    assert code == 4
+    assert "Run `demo-migration` first." in shown
