@@ -45,6 +45,20 @@ def test_files_that_are_nested_too_deep_are_refused(tmp_path: Path) -> None:
         tuple(read_lines("dump", [DEEP]))
 
 
+@pytest.mark.parametrize(
+    ("path", "why"), [("/dev/zero", "not a regular file"), ("{}", "holds no plan"), ("[]", "holds no plan")]
+)
+def test_what_cannot_be_a_saved_plan_is_told_in_a_line(tmp_path: Path, path: str, why: str) -> None:
+    """A device, and JSON that is something else, are refused with what they are."""
+    file = Path(path)
+    if not file.is_absolute():
+        file = tmp_path / "plan.json"
+        file.write_text(path)
+
+    with pytest.raises(RefusedError, match=why):
+        plans.load(file)
+
+
 def test_json_as_deep_as_the_limit_is_read() -> None:
     """The limit refuses nothing that it does not name."""
     text = "[" * DEEPEST + "]" * DEEPEST

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import field, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from .schema import build, encode
 from .values import Plain, Unknown
 
 FORMAT: Final = 1
+_LARGEST: Final = 256 * 2**20  # bytes of a saved plan; ten thousand steps have a tenth of that
 SYMBOLS: Final[Mapping[Verdict, str]] = {
     "read": "?",
     "noop": "=",
@@ -247,7 +249,7 @@ def load(path: Path) -> Plan:
     """Read a saved plan. Raises `RefusedError` when it is not one, or was changed by hand."""
     advice = "Make one with `plan NAME --out FILE`."
     try:
-        content = json.loads(path.read_bytes())
+        content = _read(path)
         plan = build(Plan, content["plan"])
     except OSError as error:
         raise RefusedError(f"The plan {path} cannot be read: {error.strerror}.", advice=advice) from error
@@ -258,6 +260,19 @@ def load(path: Path) -> Plan:
             f"{path} was changed after it was saved.", advice="Plan again; plans are not edited by hand."
         )
     return plan
+
+
+def _read(path: Path) -> dict[str, Plain]:
+    """Read a saved plan's file. Raises ValueError for what cannot be one: a device, far too large, something else."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError("it is not a regular file")
+    if found.st_size > _LARGEST:
+        raise ValueError(f"it has {found.st_size} bytes, and a plan at most {_LARGEST}")
+    content = json.loads(path.read_bytes())
+    if not isinstance(content, dict) or "plan" not in content:
+        raise ValueError("it holds no plan")
+    return content
 
 
 def differences(planned: Plan, found: Plan) -> tuple[str, ...]:

@@ -8,7 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from rollbook.errors import TargetError
+from rollbook.ops import Sql, Statement
 from rollbook.targets.base import SqlReader, TargetSpec
+from rollbook.values import RUN_ID
 
 pytestmark = pytest.mark.server
 
@@ -80,3 +82,41 @@ def test_mariadb_is_known_by_its_server_uid(mariadb_url: str, make_pool: Any) ->
     assert "server_uid" in missing.message
     assert "MariaDB server_uid" in missing.advice
     assert right.severity == "ok"
+
+
+@pytest.fixture(params=["mysql", "postgresql"])
+def half_allowed(request: pytest.FixtureRequest) -> Iterator[sa.URL]:
+    """Make an account that may read two tables and update one, but insert into neither."""
+    mysql = request.param == "mysql"
+    url = sa.make_url(request.getfixturevalue("mariadb_url" if mysql else "postgres_url"))
+    name = "half@'%%'" if mysql else "half"
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as admin:
+        admin.exec_driver_sql("CREATE TABLE course (id int PRIMARY KEY, place text)")
+        admin.exec_driver_sql("CREATE TABLE history (id int, why text)")
+        admin.exec_driver_sql("INSERT INTO course VALUES (1, 'here')")
+        admin.exec_driver_sql(f"CREATE USER {name} " + ("IDENTIFIED BY" if mysql else "PASSWORD") + " 'halfhalf'")
+        for table, rights in (("course", "SELECT, UPDATE"), ("history", "SELECT")):
+            place = f"{url.database}.{table}" if mysql else table
+            admin.exec_driver_sql(f"GRANT {rights} ON {place} TO {name}")
+        yield url.set(username="half", password="halfhalf")  # of a throw-away server
+        admin.exec_driver_sql(f"DROP USER {name}" if mysql else "DROP OWNED BY half; DROP USER half")
+    engine.dispose()
+
+
+def test_a_statement_that_the_account_may_not_send_is_found_beforehand(half_allowed: sa.URL, make_pool: Any) -> None:
+    """The server is asked for each writing statement of an op, whatever is not known yet, and nothing is written."""
+    target = make_pool(db=("sql", {"url": half_allowed.render_as_string(hide_password=False)})).target("db")
+    move = Statement("UPDATE course SET place = :place WHERE id = :id", {"place": RUN_ID, "id": 1}, rows=1)
+    remember = Statement("INSERT INTO history (id, why) VALUES (:id, :why)", {"id": 1, "why": RUN_ID})
+    unknown = Statement("INSERT INTO made_by_an_earlier_step VALUES (:id)", {"id": 1})
+
+    assert target.forbidden(Sql("db", (move,))) == ()
+    (found,) = target.forbidden(Sql("db", (move, remember)))
+    assert (found.severity, found.subject) == ("missing", "write rights")
+    assert "history" in found.message
+    if half_allowed.drivername.startswith("postgresql"):
+        assert target.forbidden(Sql("db", (unknown,))) == ()
+    (row,) = target.reader().rows("SELECT place FROM course")
+    assert row["place"] == "here"
+    assert not tuple(target.reader().rows("SELECT id FROM history"))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import field, replace
 from functools import partial
+from pathlib import Path
 
 from ..dataclass import dataclass
 from ..engine import Engine
@@ -158,9 +159,18 @@ def tell_end(run: Run, folder: RunFolder, place: Workplace, here: Screen, code: 
     *code* is the exit code where it is not the one that the run's state means.
     """
     code = run_code(run) if code is None else code
-    for line in ending_lines(run, write_reports(run, folder), here, place.sites, code):
+    for line in ending_lines(run, _reports(run, folder), here, place.sites, code):
         write(line)
     return code
+
+
+def _reports(run: Run, folder: RunFolder) -> Mapping[str, Path]:
+    """Write the reports; where that cannot be, say so: they can be told from the journal at any time."""
+    try:
+        return write_reports(run, folder)
+    except OSError as error:
+        tell(f"No report was written: {error.strerror or error}. Make room, then: {typed('report', run.id)}")
+        return {}
 
 
 def _asker(keyboard: Keyboard | None, prepared: Prepared, place: Workplace, folder: RunFolder, here: Screen) -> Asker:

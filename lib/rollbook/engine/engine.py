@@ -13,7 +13,7 @@ from ..run import Run, fold
 from ..runs import RunFolder
 from .locks import Locks, run_locks
 from .ports import Asker, Watcher
-from .preflight import preflight, require
+from .preflight import preflight, require, warnings
 from .questions import Waiting
 from .session import Session
 from .signals import stopping_on_signals
@@ -54,14 +54,25 @@ class Engine:
         self._name_run(reason)
         with run_locks(self.planner.pool, self._holder) as locks:
             taken = locks.take(self.planner.locks(plan))
-            require(preflight(plan, self.planner, self.folder.path))
-            first = self._carry(plan, locks, taken, reason, undone)
+            findings = preflight(plan, self.planner, self.folder.path)
+            require(findings)
+            first = self._carry(plan, locks, (taken, warnings(findings)), reason, undone)
         return self._ended(self.folder.read(first))
 
     def _carry(
-        self, plan: Plan, locks: Locks, taken: Iterable[tuple[str, str]], reason: str, undone: Run | None
+        self,
+        plan: Plan,
+        locks: Locks,
+        found: tuple[Iterable[tuple[str, str]], Iterable[str]],
+        reason: str,
+        undone: Run | None,
     ) -> Record | None:
-        """Carry *plan* out; give the journal's first record where it tells just this plan."""
+        """
+        Carry *plan* out; give the journal's first record where it tells just this plan.
+
+        *found* are the locks that were taken, and what the preflight warns of.
+        """
+        taken, warned = found
         known: Record | None = None
         with Journal(self.folder.journal, clock=self.clock) as journal, self._session(journal, plan) as session:
             session.locks = locks
@@ -73,6 +84,8 @@ class Engine:
             del first, content
             for name, place in taken:
                 session.record("lock_taken", name=name, place=place)
+            for text in warned:
+                session.record("warning", text=text)
             self._walk(session, plan, None).go()
         return known
 

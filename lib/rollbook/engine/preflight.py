@@ -1,14 +1,16 @@
 """What is looked at before the first write: targets, identities, room on the disk."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from ..errors import PreflightError, RollbookError
+from ..ops import Sql
 from ..plan import Plan
 from ..planner.planner import OUTWARD, Planner
+from ..planner.step import decode_op
 from ..targets.base import Finding
 from ..targets.surroundings import secrets_in
 
@@ -21,7 +23,7 @@ def preflight(plan: Plan, planner: Planner, folder: Path) -> tuple[Finding, ...]
     # On another server than the one that is meant, the lock keeps nobody out.
     used.update(name for lock in planner.locks(plan) for name in lock.keepers)
     findings = [_weighed(finding, planner) for name in sorted(used) for finding in _target(name, planner)]
-    return (*findings, *_secrets(plan, planner), *_disk(folder))
+    return (*findings, *_secrets(plan, planner), *_rights(plan, planner), *_disk(folder))
 
 
 def require(findings: tuple[Finding, ...]) -> None:
@@ -47,6 +49,23 @@ def _target(name: str, planner: Planner) -> Iterator[Finding]:
         yield from planner.pool.target(name).check()
     except RollbookError as error:
         yield Finding(name, "reachable", "missing", error.message, error.advice)
+
+
+def _rights(plan: Plan, planner: Planner) -> Iterator[Finding]:
+    """Ask of the statements that are planned already whether they may be sent."""
+    for step in plan.steps:
+        for content in step.ops:
+            if isinstance(content, Mapping) and content.get("op") == Sql.op and content["target"] in planner.pool:
+                op = decode_op(content)
+                try:
+                    yield from planner.pool.target(str(content["target"])).forbidden(op)
+                except RollbookError as error:
+                    yield Finding(str(content["target"]), "write rights", "missing", error.message, error.advice)
+
+
+def warnings(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """Give those that forbid nothing and are worth knowing, a sentence each."""
+    return tuple(f"{each.target}: {each.message}" for each in findings if each.severity == "warning")
 
 
 def _secrets(plan: Plan, planner: Planner) -> Iterator[Finding]:

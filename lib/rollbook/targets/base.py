@@ -90,6 +90,9 @@ class Target(Protocol):
     def check(self) -> tuple[Finding, ...]:
         """Look at what a run needs of this target (reachable, identity, tools, rights); writes nothing."""
 
+    def forbidden(self, op: Op) -> tuple[Finding, ...]:
+        """Find what keeps the account from carrying *op* out, as far as that can be told without doing it."""
+
     def lock(self, name: str) -> "AbstractContextManager[None] | None":
         """
         Give a lock that excludes other machines too, or None where this kind has none.

@@ -22,7 +22,7 @@ class LinesFile:
 
     def __enter__(self) -> Self:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._file: IO[bytes] = self._stack.enter_context(written_beside(self._path, 0o600))
         except OSError as error:
             raise self._refused(error) from error

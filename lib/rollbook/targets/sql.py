@@ -229,6 +229,19 @@ class SqlTarget(BaseTarget[SqlSettings]):
         lines = tuple(self.finding(*one) for one in found)
         return lines if theirs is None else (*lines, self.clock_finding(theirs))
 
+    def forbidden(self, op: Op) -> tuple[Finding, ...]:
+        """Ask the server whether the account may send the statements of *op*. Raises `Unreachable`."""
+        from sqlalchemy.exc import SQLAlchemyError
+
+        from .sql_rights import forbidden_writes
+
+        if not isinstance(op, Sql):
+            return ()
+        try:
+            return tuple(forbidden_writes(self, op))
+        except SQLAlchemyError as error:
+            raise explain(self.name, "asking whether the statements may be sent", error) from error
+
     def lock(self, name: str) -> "AbstractContextManager[None] | None":
         """Give a lock that is held by a session of its own; None for SQLite, which has none."""
         return None if self.family == "sqlite" else SqlLock(self.name, self.engine, name)

@@ -19,6 +19,8 @@ class _Meaning:
     words: tuple[str, ...] = ()
 
 
+_DENIED: Final = frozenset({1142, 1143, 1227, 1370, "42501"})
+
 _MEANINGS: Final = (
     _Meaning(
         "it takes no writes",
@@ -34,7 +36,7 @@ _MEANINGS: Final = (
     _Meaning(
         "the account lacks a right",
         "Have it granted to this account (GRANT SELECT, INSERT, UPDATE ON …), or name another account.",
-        frozenset({1142, 1143, 1227, 1370, "42501"}),
+        _DENIED,
         ("unable to open database file", "access denied"),
     ),
     _Meaning(
@@ -114,6 +116,12 @@ def explain(name: str, doing: str, error: "SQLAlchemyError") -> RollbookError:
             advice="Is the server up, and can this machine reach its address and port?",
         )
     return TargetError(f"{name} refused ({doing}): {text}", advice="Look at the server's message.")
+
+
+def is_denied(error: "SQLAlchemyError") -> bool:
+    """Tell whether the account lacks a right."""
+    original = getattr(error, "orig", None)
+    return original is not None and _code(original) in _DENIED
 
 
 def is_gone(error: "SQLAlchemyError") -> bool:

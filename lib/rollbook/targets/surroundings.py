@@ -84,6 +84,10 @@ class BaseTarget(Generic[C]):
         """Refuse an op that this kind does not know."""
         raise self.misplaced(op)
 
+    def forbidden(self, op: Op) -> tuple[Finding, ...]:  # noqa: ARG002  # the kinds that can tell override it
+        """Find nothing that keeps the account from it: this kind cannot tell before."""
+        return ()
+
     def shown(self, op: Op) -> tuple[str, ...]:
         """Give what is sent for *op*, as a person would type it here; kinds that go through something else say so."""
         return op.render()

@@ -255,6 +255,13 @@ def test_a_pending_pruning_plan_is_refused(site: Site, tmp_path: Path) -> None:
     now = str(Pointers(site.sample.head_draft, site.sample.head_published))
     assert look(version=now, folder=str(tmp_path)) == (str(tmp_path / "plan.json"),)
     assert look(version=good(site)) == ()
+    (tmp_path / "monday").write_text((tmp_path / "plan.json").read_text())
+    (tmp_path / "plan.json").unlink()
+    (tmp_path / "older").mkdir()
+    with pytest.raises(RefusedError, match="monday deletes"):
+        look(version=good(site), folder=str(tmp_path))
+    action = build(PrunePlansFact, {"version": now, "folder": str(tmp_path)})
+    assert any("passed over" in line and "notes.txt" in line for line in action.details(site.plan(action)))
     (tmp_path / "details.json").write_text("[]")
     with pytest.raises(PruningPlanError, match=r"details\.json is not a plan"):
         look(version=now, folder=str(tmp_path))

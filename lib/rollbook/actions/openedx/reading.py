@@ -218,7 +218,8 @@ def _read_row(sql: SqlReader, key: CourseKey) -> LedgerRow:
     if history and history[0].type == "-":
         raise RefusedError(
             f"{key} was deleted on {history[0].date:%Y-%m-%d %H:%M} UTC: it has no ledger row any more",
-            advice="its structures may still exist; bringing a deleted course back is another procedure",
+            advice="take its row of the ledger and its document of active_versions from backups of one moment, insert "
+            "both, then plan again; or import the course anew from its last export",
         )
     raise RefusedError(
         f"the ledger in {sql.name} has no course {key}", advice="check org, course and run, in their case"
