@@ -671,3 +671,19 @@ def test_an_option_that_is_none_is_told_as_every_misuse(own: Path) -> None:
 
     assert told.returncode == 64
     assert told.stderr.startswith("Not understood: No idea what '--nonsense' is!")
+
+
+def test_a_report_that_cannot_be_written_does_not_hide_how_the_run_ended(own: Path) -> None:
+    """The run's end and what may be typed next are told, with why there is no report and how to have it later."""
+    text = SLOW.replace("runbook: slow", "runbook: blocked").replace(
+        "echo waiting; sleep 1.5", "mkdir {{ run.folder }}/report.md"
+    )
+    (own / "runbooks/blocked.yml").write_text(text)
+
+    ended = run(own, "run-runbook", "blocked", "--set", f"folder={own}", "--yes")
+
+    assert ended.returncode == 0, ended.stderr
+    assert "No report was written" in ended.stderr
+    assert "rollbook report" in ended.stderr
+    assert "succeeded" in ended.stdout
+    assert "rollbook undo" in ended.stdout
