@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final, Literal, TypeVar
 
 from .dataclass import dataclass
+from .downtime import Downtime, with_begin, with_end
 from .errors import JournalError
 from .journal import Record
 from .ops import OutputRecord, WrittenFile
@@ -42,7 +43,9 @@ class StepRun:
     *before*, *after* and *ops* are those last started, with every Unknown bound. *ops_done* counts
     the ops known to have been carried out, *starts* each time they were begun. *known* is what an
     attempt that has not ended well was begun with. *error* is the last failure's text. Where that was that what earlier
-    steps brought about does not stand any more, *again* are their addresses. Times are aware UTC.
+    steps brought about does not stand any more, *again* are their addresses. *adopted_at* is when somebody said,
+    as *by* and for *reason*, to have done it by hand: its other times are then those of its own work before that, and
+    the adoption's where there was none. Times are aware UTC.
     """
 
     planned: PlannedStep
@@ -66,6 +69,7 @@ class StepRun:
     again: tuple[str, ...] = ()
     reason: str = ""
     by: str = ""
+    adopted_at: datetime | None = None
 
     @property
     def address(self) -> str:
@@ -76,6 +80,11 @@ class StepRun:
     def done(self) -> bool:
         """Tell whether a resume passes over it."""
         return self.status in DONE
+
+    @property
+    def over_at(self) -> datetime | None:
+        """When it was over: done by hand, or at its end."""
+        return self.adopted_at or self.ended_at
 
     @property
     def seconds(self) -> float | None:
@@ -105,21 +114,6 @@ class Note:
     text: str
     by: str
     at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Downtime:
-    """
-    A stretch of downtime; *ended_at* None: still open. *began_by* and *ended_by* are addresses.
-
-    *environment* says where, in a run that has several: each has a site of its own.
-    """
-
-    began_at: datetime
-    began_by: str
-    ended_at: datetime | None = None
-    ended_by: str = ""
-    environment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +294,7 @@ def _step_started(step: StepRun, record: Record) -> StepRun:
         ops_done=record.get("done", 0),
         error="",
         again=(),
+        adopted_at=None,
     )
 
 
@@ -321,7 +316,29 @@ def _op_finished(step: StepRun, record: Record) -> StepRun:
     return _with_files(replace(step, ops_done=record["index"] + 1), record)
 
 
+def _adopted(step: StepRun, record: Record) -> StepRun:
+    at = moment(record.at)
+    # What failed has an end; of what was cut off the journal knows only that it began.
+    began, ended = step.started_at, step.ended_at or next(reversed(step.starts), None)
+    worked = began is not None and ended is not None
+    return replace(
+        step,
+        status=record["status"],
+        started_at=began if worked else at,
+        ended_at=ended if worked else at,
+        after=_same(record.get("after", step.after), step.after),
+        known=_NOTHING,
+        outputs=record.get("outputs"),
+        reason=record["reason"],
+        by=record["by"],
+        error="",
+        adopted_at=at,
+    )
+
+
 def _step_finished(step: StepRun, record: Record) -> StepRun:
+    if record.get("by") and record.get("reason"):
+        return _adopted(step, record)  # whoever answers a question gives the reason with the answer
     at = moment(record.at)
     step = replace(
         step,
@@ -339,6 +356,7 @@ def _step_finished(step: StepRun, record: Record) -> StepRun:
         reason=record.get("reason", ""),
         by=record.get("by", ""),
         error="",
+        adopted_at=None,
     )
     return _with_output(step, record)
 
@@ -367,6 +385,7 @@ def _step_failed(step: StepRun, record: Record) -> StepRun:
         error=record.get("error", ""),
         again=tuple(record.get("again", ())),
         outputs=record.get("outputs"),
+        adopted_at=None,
     )
     return _with_output(step, record)
 
@@ -432,23 +451,13 @@ def _note(run: Run, record: Record) -> Run:
 
 
 def _downtime_began(run: Run, record: Record) -> Run:
-    there = _environment(run, record["by"])
-    if any(one.environment == there and one.ended_at is None for one in run.downtimes):
-        return run
-    return replace(run, downtimes=(*run.downtimes, Downtime(moment(record.at), record["by"], environment=there)))
+    begun = Downtime(moment(record.at), record["by"], environment=_environment(run, record["by"]))
+    return replace(run, downtimes=with_begin(run.downtimes, begun))
 
 
 def _downtime_ended(run: Run, record: Record) -> Run:
-    there, at = _environment(run, record["by"]), moment(record.at)
-    return replace(
-        run,
-        downtimes=tuple(
-            replace(one, ended_at=at, ended_by=record["by"])
-            if one.environment == there and one.ended_at is None
-            else one
-            for one in run.downtimes
-        ),
-    )
+    there = _environment(run, record["by"])
+    return replace(run, downtimes=with_end(run.downtimes, there, moment(record.at), record["by"]))
 
 
 def _environment(run: Run, address: str) -> str:

@@ -607,6 +607,41 @@ def test_adopt_probes_before_it_believes(workshop: Workshop) -> None:
     assert (run.status, run.step("a").by, run.step("a").reason) == ("succeeded", "ada@example", "did it")  # type: ignore[union-attr]  # it is there
 
 
+def test_what_was_done_by_hand_is_known_from_the_journal(workshop: Workshop) -> None:
+    """A step adopted before its turn has no work of its own; one that failed before keeps the times of its failure."""
+    from rollbook.engine import Engine
+
+    failing = "  - id: f\n    name: Fail.\n    shell.run: {command: ['false']}\n    undo: {leave: x}\n"
+    workshop.write("a", f"steps:\n{failing}{write_step('w', 'x')}")
+    failed = workshop.run("a").step("f")
+    (workshop.folder / "w.txt").write_text("x")
+    folder = workshop.runs.all()[-1]
+    Engine(folder, workshop.planner("a"), asker=nobody(), watcher=workshop.watcher).adopt("w", "typed it")
+    run = Engine(folder, workshop.planner("a"), asker=nobody(), watcher=workshop.watcher).resume(done={"f": "did it"})
+
+    early, late = run.step("w"), run.step("f")
+
+    assert run.status == "succeeded"
+    assert failed is not None
+    assert early is not None
+    assert late is not None
+    assert (early.starts, early.attempts, early.ended_at) == ((), 0, early.adopted_at)
+    assert (late.started_at, late.ended_at, late.shown) == (failed.started_at, failed.ended_at, failed.shown)
+    assert late.adopted_at not in (None, failed.ended_at)
+    assert (late.status, late.by, late.reason) == ("ok", "ada@example", "did it")
+
+
+def test_what_is_marked_done_after_a_failure_was_done_by_hand(workshop: Workshop) -> None:
+    """The step that somebody marks done where they are asked is adopted, and no other."""
+    failing = "  - id: f\n    name: Fail.\n    shell.run: {command: ['false']}\n    undo: {leave: x}\n"
+    workshop.write("a", f"steps:\n{failing}{write_step('w', 'x')}")
+
+    run = workshop.run("a", asker=nobody(decisions={"f": Decision("done", "did it")}))
+
+    adopted = {step.address: step.adopted_at is not None for step in run.steps}
+    assert (run.status, adopted) == ("succeeded", {"f": True, "w": False})
+
+
 def test_a_tampered_journal_is_told_with_its_line(workshop: Workshop) -> None:
     """A record changed afterwards breaks the chain at a named line."""
     workshop.write("one", "steps:\n" + write_step("a", "x"))

@@ -8,7 +8,7 @@ from typing import Final
 from ..dataclass import dataclass
 from ..journal import Record
 from ..plan import Plan, PlannedStep, shown
-from ..report.wording import STEP_MARKS, duration, visible
+from ..report.wording import BY_HAND, STEP_MARKS, duration, visible
 from ..run import StepStatus, moment
 from ..schema import build
 from .boundary import Boundary, Site, as_happened, boundaries
@@ -133,9 +133,10 @@ def _step_started(narrator: Narrator, record: Record) -> tuple[str, str]:
 def _step_finished(narrator: Narrator, record: Record) -> tuple[str, str]:
     address = record["step"]
     status = record["status"]
-    words = [_STATUS.get(status, str(status))]
+    adopted = record.get("by") and record.get("reason")
+    words = [f"{BY_HAND} by {record['by']}" if adopted else _STATUS.get(status, str(status))]
     began = narrator.began.get(address)
-    if began is not None:
+    if began is not None and not adopted:
         words[0] += f" after {duration((moment(record.at) - began).total_seconds())}"
     if record.get("reason"):
         words.append(str(record["reason"]))

@@ -87,7 +87,8 @@ def status(run: str = _LAST, *, brief: bool = False, json: bool = False) -> int:
 
     --json prints what `runs --json` gives for each, with brief (the sentence
     of --brief), stands {site, stopping, way_back}, and step_list: a list of
-    {step, name, status, attempts, seconds, reason, error, outputs}; status is
+    {step, name, status, attempts, seconds, reason, by, adopted_at, error,
+    outputs}; adopted_at is when it was done by hand; status is
     one of pending, running, ok, changed, skipped, failed, unreachable,
     waiting, in_doubt, recovered, undone.
     """

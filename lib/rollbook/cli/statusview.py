@@ -8,7 +8,7 @@ from ..errors import JournalError
 from ..journal import utc_now
 from ..library import runbook_from_sources
 from ..plan import SYMBOLS, Plan
-from ..report.wording import STEP_MARKS, STEP_TONES, STEP_WORDS, Tone, duration, json_text, visible
+from ..report.wording import BY_HAND, STEP_MARKS, STEP_TONES, STEP_WORDS, Tone, duration, json_text, visible
 from ..run import Run, StepRun
 from ..runs import RunFolder, Runs
 from ..schema import encode
@@ -72,6 +72,8 @@ def status_json(run: Run, folder: RunFolder) -> str:
             "attempts": step.attempts,
             "seconds": step.seconds,
             "reason": step.reason or None,
+            "by": step.by or None,
+            "adopted_at": step.adopted_at.isoformat() if step.adopted_at else None,
             "error": step.error or None,
             "outputs": encode(step.outputs),
         }
@@ -157,18 +159,24 @@ def _about(run: Run, folder: RunFolder, undone: str) -> Iterator[tuple[str, str]
 
 def _step(step: StepRun, width: int, screen: Screen) -> Iterator[str]:
     mark = screen.paint(STEP_MARKS[step.status], _STYLES[STEP_TONES[step.status]])
-    words = ["ok" if step.status == "ok" else STEP_WORDS[step.status]]
-    if step.seconds is not None and step.seconds >= 0.1:  # less tells nothing
+    words = [_worded(step)]
+    if not step.adopted_at and step.seconds is not None and step.seconds >= 0.1:  # less tells nothing
         words.append(duration(step.seconds))
     if step.attempts > 1:
         words.append(count(step.attempts, "attempt"))
-    if step.started_at is not None:
-        words.append(f"at {_at(step.started_at)}")
+    if (at := step.adopted_at or step.started_at) is not None:
+        words.append(f"at {_at(at)}")
     lead = f"  {mark} {visible(step.address):<{width}}  "
     plain = " " * (width + 6)
     yield from screen.wrap(visible(f"{step.planned.name} ({', '.join(words)})"), first=lead, rest=plain)
-    if step.status not in ("ok", "changed") and (text := step.reason or step.error):
+    if (step.adopted_at or step.status not in ("ok", "changed")) and (text := step.reason or step.error):
         yield from screen.wrap(visible(one_line(text, 500)), first=plain, rest=plain)
+
+
+def _worded(step: StepRun) -> str:
+    if step.adopted_at:
+        return f"{BY_HAND} by {step.by}"
+    return "ok" if step.status == "ok" else STEP_WORDS[step.status]
 
 
 def _at(moment: datetime) -> str:

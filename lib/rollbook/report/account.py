@@ -134,7 +134,8 @@ class StepAccount:
     *fields* are those that bind, *seen* those that are evidence only. *sent* are the commands and
     statements as sent; *ops_done* of *ops_total* writes are known to have been carried out.
     *changed* says that it wrote; *seconds* are its own, without those *waited* for people and those
-    in which nothing ran, but for a question.
+    in which nothing ran, but for a question. *adopted* is when somebody had done it by hand, *by* and
+    *reason* then say who and why; what it began, sent and took is what it did itself before that.
     """
 
     number: int
@@ -171,6 +172,7 @@ class StepAccount:
     graph: Graph | None = None
     stage: str = ""
     environment: str = ""
+    adopted: datetime | None = None
 
     @property
     def place(self) -> str:
@@ -382,7 +384,12 @@ class Report:
     def found(self) -> tuple[StepAccount, ...]:
         """The steps that looked and wrote nothing, and told what they saw."""
         told = (step for step in self.steps if step.details and step.status == "ok" and step.verdict != "ask")
-        return tuple(step for step in told if not step.changed)
+        return tuple(step for step in told if not step.changed and not step.adopted)
+
+    @property
+    def adopted(self) -> tuple[StepAccount, ...]:
+        """The steps that somebody did by hand, in order."""
+        return tuple(step for step in self.steps if step.adopted)
 
     @property
     def missing(self) -> tuple[StepAccount, ...]:

@@ -45,6 +45,10 @@ _HOW: Final = form('<br><span class="soft small">{}</span>')
 _MISSING: Final = form(
     '<tr><td class="number">{}</td><td>{}<br><code class="soft">{}</code>{}</td><td>{}</td><td>{}{}{}</td></tr>\n'
 )
+_ADOPTED: Final = form(
+    '<tr><td class="number">{}</td><td>{}<br><code class="soft">{}</code>{}</td><td class="who">{}</td>'
+    '<td class="when">{}</td><td>{}</td></tr>\n'
+)
 _DOUBT: Final = form("<br>{}")
 _BY: Final = form(' <span class="soft">({})</span>')
 _TROUBLE: Final = form('<tr><td class="when">{}</td><td><span class="pill {}">{}</span></td><td>{}</td></tr>\n')
@@ -155,12 +159,15 @@ def _undo_words(undo: UndoAccount) -> Html:
 
 
 def answers(report: Report) -> Iterator[Html]:
-    """Yield who answered what, when and how."""
-    if not report.answers:
+    """Yield who answered what, when and how, and who did which step by hand."""
+    if report.answers:
+        heads = ("Step", "Question", "Answer", "By", "When, how", "#After")
+        yield from table("Who answered what, when and how", heads, map(_answer, report.answers))
+    else:
         yield Html("<p>No question was answered in this run.</p>\n")
-        return
-    heads = ("Step", "Question", "Answer", "By", "When, how", "#After")
-    yield from table("Who answered what, when and how", heads, map(_answer, report.answers))
+    if report.adopted:
+        hands = ("#Step", "Name", "By", "When", "Reason")
+        yield from long(report.adopted, table("Steps done by hand", hands, map(_adopted_row, report.adopted)))
 
 
 def _answer(answer: AnswerAccount) -> Html:
@@ -174,6 +181,11 @@ def _answer(answer: AnswerAccount) -> Html:
         _HOW(answer.how) if answer.how else "",
         duration(answer.seconds),
     )
+
+
+def _adopted_row(step: StepAccount) -> Html:
+    where = (step.number, step.title, step.address, _on(step))
+    return _ADOPTED(*where, step.by, utc(step.adopted), step.reason)
 
 
 def missing(report: Report) -> Iterator[Html]:

@@ -62,8 +62,9 @@ def _run_moments(run: Run, steps: Sequence[StepAccount], what: str) -> Iterator[
     yield Moment(run.started_at, f"{what} began", f"{run.plan.runbook} by {run.operator}", type="begin")
     numbers = {step.address: step for step in steps}
     for step in steps:
-        at = step.began or step.ended
-        if at is not None:
+        if step.adopted is not None:
+            yield _adopted_moment(step, step.adopted)
+        elif step.began or step.ended:
             yield _step_moment(step, run)
     for event in run.events:
         if not _told_by_step(event, numbers.get(event.address)):
@@ -96,6 +97,19 @@ def _step_moment(step: StepAccount, run: Run) -> Moment:
         address=step.address,
         targets=step.targets,
         seconds=step.seconds,
+    )
+
+
+def _adopted_moment(step: StepAccount, at: datetime) -> Moment:
+    # That it had failed, or was in doubt, before has its own lines.
+    return Moment(
+        at=at,
+        word=step.words,
+        text=f"{step.title}, by {step.by}: {step.reason}",
+        number=step.number,
+        address=step.address,
+        targets=step.targets,
+        type="adopted",
     )
 
 

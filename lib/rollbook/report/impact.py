@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 
-from ..run import Downtime, Event, Run, StepRun
+from ..downtime import Downtime
+from ..run import Event, Run, StepRun
 from .account import DowntimeAccount, Impact, Span
 
 Stretch = tuple[datetime, datetime]
@@ -60,6 +61,8 @@ def with_begins(run: Run) -> Run:
 def _with_begin(step: StepRun, instants: Sequence[datetime], answered: datetime | None) -> StepRun:
     if step.ended_at is None or step.started_at != step.ended_at:
         return step
+    if step.adopted_at and (step.starts or step.ended_at == step.adopted_at):
+        return step  # its begin is known, or it had none
     mark = answered if answered and answered < step.ended_at and step.planned.verdict == "ask" else step.ended_at
     return replace(step, started_at=_before(mark, instants) or step.started_at)
 
@@ -89,8 +92,8 @@ def waits_of(run: Run) -> tuple[Span, ...]:
             if began is None or began >= answer.at or answer.how == "doubt":
                 began = _before(answer.at, instants) or answer.at
             found.append(Span("wait", began, answer.at, f"answered by {answer.by}", step.address))
-        elif step.by and step.ended_at and (put := asked.get(step.address) or doubted.get(step.address)):
-            found.append(Span("wait", put, step.ended_at, f"settled by {step.by}", step.address))
+        elif step.by and step.over_at and (put := asked.get(step.address) or doubted.get(step.address)):
+            found.append(Span("wait", put, step.over_at, f"settled by {step.by}", step.address))
     found += _agreements(run)
     return tuple(sorted(found, key=lambda span: span.began))
 
@@ -110,7 +113,7 @@ def _agreements(run: Run) -> Iterator[Span]:
 def gaps_of(run: Run) -> tuple[Span, ...]:
     """Give the stretches between a stop, of whatever cause, and the resume after it."""
     starts = [index for index, event in enumerate(run.events) if event.type == "run_resumed"]
-    instants, waits = sorted(set(_instants(run))), waits_of(run)
+    instants, waits = sorted(set(_carried_out(run))), waits_of(run)
     return tuple(
         _gap(run, run.events[start:end], instants, waits) for start, end in pairwise((*starts, len(run.events)))
     )
@@ -134,10 +137,15 @@ def _gap(run: Run, events: Sequence[Event], instants: Sequence[datetime], waits:
 
 
 def _instants(run: Run) -> Iterator[datetime]:
-    # Notes are left out: people add them while nothing runs.
+    yield from _carried_out(run)
+    yield from (step.adopted_at for step in run.steps if step.adopted_at)
+
+
+def _carried_out(run: Run) -> Iterator[datetime]:
+    # Notes and adoptions are left out: people add them while nothing runs.
     yield run.started_at
     for step in run.steps:
-        yield from (at for at in (step.started_at, step.ended_at) if at is not None)
+        yield from (at for at in (step.started_at, step.ended_at) if at is not None and at != step.adopted_at)
     yield from (event.at for event in run.events)
     yield from (answer.at for answer in run.answers)
     for stretch in run.downtimes:
@@ -148,7 +156,7 @@ def _downtimes(run: Run, undo: Run | None) -> Iterator[DowntimeAccount]:
     for stretch in run.downtimes:
         ender = _undo_ender(undo) if stretch.ended_at is None else None
         if ender is not None and undo is not None:
-            ended = ender.ended_at or last_moment(undo)
+            ended = ender.over_at or last_moment(undo)
             yield _downtime(run, Downtime(stretch.began_at, stretch.began_by, ended, f"{undo.id}: {ender.address}"))
         else:
             yield _downtime(run, stretch)

@@ -203,9 +203,18 @@ def _change(report: Report, step: StepAccount) -> Iterator[str]:
 
 def _answers(report: Report) -> Iterator[str]:
     yield from _heading("Approvals and answers")
-    if not report.answers:
+    if report.answers:
+        yield from _answered(report)
+    else:
         yield "No question was answered in this run."
-        return
+    if report.adopted:
+        yield from ("", "Done by hand:", "", *table("Step", "Name", "By", "When", "Reason"))
+    for step in report.adopted:
+        name = text(f"{step.title} ({step.address})")
+        yield row(str(step.number), name, text(step.by), utc(step.adopted), text(step.reason))
+
+
+def _answered(report: Report) -> Iterator[str]:
     yield from table("Step", "Question", "Answer", "By", "When", "How", "After")
     for answer in report.answers:
         wanted = f" (may be approved by {answer.wanted})" if answer.wanted else ""
@@ -279,7 +288,8 @@ def _evidence(report: Report) -> Iterator[str]:
             )
     for step in report.steps:
         if step.sent and not step.changed:
-            yield from ("", f"Sent by step {step.number}, {text(step.title)} ({step.words}):", "")
+            how = f"before it was {step.words}" if step.adopted else step.words
+            yield from ("", f"Sent by step {step.number}, {text(step.title)} ({how}):", "")
             yield block("\n".join(step.sent))
 
 

@@ -17,7 +17,7 @@ def stages_of(steps: Sequence[StepAccount], run: str) -> tuple[StageAccount, ...
 
 def _stage(stage: str, environment: str, steps: Sequence[StepAccount]) -> StageAccount:
     words, tone = _end(steps)
-    began = min(_times(step.began for step in steps), default=None)
+    began = min(_times(step.began or step.adopted for step in steps), default=None)
     ends = [*_times(step.ended for step in steps)]
     return StageAccount(
         stage,

@@ -10,7 +10,7 @@ from ..values import Plain
 from .account import FieldChange, Span, StepAccount, UndoAccount, UndoState
 from .graph import graph_of
 from .impact import last_moment, waits_of, without
-from .wording import STEP_WORDS, step_words
+from .wording import BY_HAND, STEP_WORDS, step_words
 
 LONG = 4000
 READ_WORDS = "ran, to read only"
@@ -35,7 +35,7 @@ def step_accounts(run: Run, undo: Run | None, gaps: Sequence[Span]) -> tuple[Ste
 def _told(number: int, run: Run, step: StepRun, waits: Sequence[Span], gaps: Sequence[Span]) -> StepAccount:
     planned = step.planned
     before = step.before if step.attempts else planned.before
-    after = step.after if step.attempts else planned.after
+    after = step.after if step.attempts or step.adopted_at else planned.after
     changed = _changed(step)
     fields, unchanged = field_changes(before, after)
     binding = tuple(field for field in fields if not planned.compared or field.name in planned.compared)
@@ -48,14 +48,14 @@ def _told(number: int, run: Run, step: StepRun, waits: Sequence[Span], gaps: Seq
         kind=planned.kind,
         verdict=planned.verdict,
         status=step.status,
-        words=READ_WORDS if step.status == "changed" and not changed else step_words(step.status, planned.verdict),
+        words=_words(step, changed=changed),
         phase=planned.phase,
         stage=planned.stage,
         environment=planned.environment,
         closing=planned.section == "finally",
         targets=planned.targets,
         began=_began(step, spans),
-        ended=step.ended_at,
+        ended=step.over_at,
         seconds=_seconds(step, spans, now),
         waited=sum(wait.seconds(now) for wait in waits),
         attempts=step.attempts,
@@ -63,13 +63,14 @@ def _told(number: int, run: Run, step: StepRun, waits: Sequence[Span], gaps: Seq
         fields=binding,
         seen=tuple(field for field in fields if field not in binding),
         unchanged=tuple(name for name in unchanged if not planned.compared or name in planned.compared),
-        sent=(step.shown or planned.shown) if step.started_at else (),
+        sent=step.shown if step.starts else (),
         ops_done=step.ops_done,
         ops_total=len(step.ops),
-        details=step.details or planned.details,
+        details=step.details or (() if step.adopted_at else planned.details),
         error=step.error,
         reason=step.reason or (planned.reason if step.status in ("skipped", "pending") else ""),
         by=step.by,
+        adopted=step.adopted_at,
         undo=UndoAccount(planned.undo, _STATES[planned.undo], planned.undo_reason) if changed else None,
         output=step.output,
         files=step.files,
@@ -78,13 +79,28 @@ def _told(number: int, run: Run, step: StepRun, waits: Sequence[Span], gaps: Seq
     )
 
 
+def _words(step: StepRun, *, changed: bool) -> str:
+    if step.adopted_at:
+        return BY_HAND
+    return READ_WORDS if step.status == "changed" and not changed else step_words(step.status, step.planned.verdict)
+
+
+def _untouched(step: StepRun) -> bool:
+    """Tell whether it did nothing itself, for somebody did it by hand instead."""
+    return step.adopted_at is not None and step.ended_at == step.adopted_at
+
+
 def _began(step: StepRun, spans: Sequence[Span]) -> datetime | None:
+    if _untouched(step):
+        return None
     # What was waited for first, as agreement to a step that is planned anew, is no part of its work.
     work = [span.began for span in spans if span.kind == "work"]
     return work[0] if work and step.planned.verdict != "ask" else step.started_at
 
 
 def _seconds(step: StepRun, spans: Sequence[Span], now: datetime) -> float | None:
+    if _untouched(step):
+        return None
     work = [span.seconds(now) for span in spans if span.kind == "work"]
     return sum(work) if work and step.seconds is not None and step.planned.verdict != "ask" else step.seconds
 
@@ -100,8 +116,8 @@ def _changed(step: StepRun) -> bool:
 
 
 def _spans(run: Run, step: StepRun, waits: Sequence[Span], gaps: Sequence[Span]) -> tuple[Span, ...]:
-    if step.started_at is None:
-        return ()
+    if step.started_at is None or _untouched(step):
+        return tuple(waits)
     now = last_moment(run)
     ended = max(step.ended_at or now, step.started_at)
     holes = [(span.began, span.ended or now) for span in (*waits, *gaps)]
@@ -154,6 +170,6 @@ def _with_undo(
         why = unfinished.error or unfinished.reason or STEP_WORDS[unfinished.status]
         state: UndoState = "not reversed"
         return replace(account, undo=replace(account.undo, state=state, reason=why, by=undo.id))
-    at = max((taker.ended_at for taker in takers if taker.ended_at), default=None)
+    at = max((taker.over_at for taker in takers if taker.over_at), default=None)
     reversed_ = replace(account.undo, state="reversed", by=undo.id, at=at)
     return replace(account, status="undone", words=STEP_WORDS["undone"], undo=reversed_)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ..run import RunStatus
 from .account import AnswerAccount, Impact, RunAccount, Sentence, StakeAccount, StepAccount
 from .stakes import stake_sentences
-from .wording import RUN_TONES, counted, duration, listed, times, utc
+from .wording import BY_HAND, RUN_TONES, counted, duration, listed, times, utc
 
 
 def summary_of(
@@ -29,6 +29,7 @@ def summary_of(
         *stake_sentences(stakes),
         *_counts(own),
         *_changes(own),
+        *_by_hand(own),
         *_time(impact, [answer for answer in answers if answer.run == run.id]),
         *_trouble(own, impact),
         *_undo(run, undo, own),
@@ -85,9 +86,11 @@ def _counts(steps: Sequence[StepAccount]) -> Iterator[Sentence]:
         ("waiting", ("waiting",)),
         ("never reached", ("pending",)),
     ):
-        count = sum(step.status in statuses and not step.changed for step in steps)
+        count = sum(step.status in statuses and not step.changed and not step.adopted for step in steps)
         if count:
             parts.append(f"{count} {word}")
+    if adopted := sum(step.adopted is not None for step in steps):
+        parts.insert(1, f"{adopted} {'was' if adopted == 1 else 'were'} {BY_HAND}")
     yield Sentence(f"Of {counted(len(steps), 'step')}, {listed(tuple(parts), limit=9)}.")
 
 
@@ -95,6 +98,17 @@ def _changes(steps: Sequence[StepAccount]) -> Iterator[Sentence]:
     titles = tuple(f"“{step.title}”" for step in steps if step.changed)
     if titles:
         yield Sentence(f"Changed: {listed(titles, limit=5)}.")
+
+
+def _by_hand(steps: Sequence[StepAccount]) -> Iterator[Sentence]:
+    told: dict[tuple[str, str], list[StepAccount]] = {}
+    for step in steps:
+        if step.adopted:
+            told.setdefault((step.by, step.reason), []).append(step)
+    for (by, reason), group in told.items():
+        titles = listed(tuple(f"“{step.title}”" for step in group), limit=5)
+        at = utc(max(step.adopted for step in group if step.adopted))
+        yield Sentence(f"{BY_HAND.capitalize()} by {by} at {at}: {titles}. Reason: {reason}", "warn")
 
 
 def _time(impact: Impact, answers: Sequence[AnswerAccount]) -> Iterator[Sentence]:

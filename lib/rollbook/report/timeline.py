@@ -9,7 +9,7 @@ from .account import Moment, Report, StepAccount
 from .lanes import LANE, ROW, STAGES, TOP, Lane, Look, Piece, bundled, lanes_of
 from .markup import NOTHING, Html, form
 from .scale import Scale, scale_of
-from .wording import counted, duration, one_line, utc
+from .wording import BY_HAND, counted, duration, one_line, utc
 
 WIDTH, LABELS, MARGIN, BAR = 1000, 148, 14, 15
 MOST_BARS, BUNDLE = 300, 6.0
@@ -24,6 +24,7 @@ MARKS: Final = {
     "recovered": "recovered",
     "warning": "warning",
     "lock_lost": "lock lost",
+    "adopted": BY_HAND,
 }
 LETTERS: Final = {
     "failed": "X",
@@ -34,6 +35,7 @@ LETTERS: Final = {
     "recovered": "V",
     "warning": "!",
     "lock lost": "L",
+    BY_HAND: "H",
 }
 BARS: Final[dict[Look, str]] = {
     "ok": "read or nothing to change",

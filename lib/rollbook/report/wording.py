@@ -47,6 +47,7 @@ STEP_WORDS: Final["Mapping[StepStatus, str]"] = {
     "recovered": "recovered after a cut",
     "undone": "changed, then undone",
 }
+BY_HAND: Final = "done by hand"
 STEP_TONES: Final["Mapping[StepStatus, Tone]"] = {
     "pending": "calm",
     "running": "warn",
