@@ -19,7 +19,9 @@ _HEAD: Final = 16_384
 """Bytes of a journal that hold the beginning of its plan, whatever the names and the reason are."""
 _TEXT: Final = rb'("(?:[^"\\]|\\.)*+")'
 _PLAN_OF: Final = rb'"plan":\{"runbook":' + _TEXT
-_STEP: Final = rb'\{"n":\d+,"at":"([^"]+)","type":"(\w+)","prev":"\w+","step":' + _TEXT + rb'(?:,"status":"(\w+)")?'
+_STATUS: Final = rb'(?:,"status":"(\w+)"(?!,"by":))?'
+"""How a step ended, but for one that somebody did by hand: what that took nobody measured."""
+_STEP: Final = rb'\{"n":\d+,"at":"([^"]+)","type":"(\w+)","prev":"\w+","step":' + _TEXT + _STATUS
 _DOWN: Final = rb'\{"n":\d+,"at":"([^"]+)","type":"downtime_(began|ended)"'
 _UNREADABLE: Final = (OSError, ValueError, TypeError)  # such a journal tells nothing
 

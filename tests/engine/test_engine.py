@@ -13,6 +13,7 @@ from rollbook import plan as plans
 from rollbook.engine import Decision, put_answer, put_note, put_pause
 from rollbook.engine.inbox import put
 from rollbook.errors import LockHeld, NotFoundError, PlanDrift, RefusedError, RollbookError, UndoRefused, UsageError
+from rollbook.estimates import estimates
 from rollbook.journal import replay
 from rollbook.testing.crash import CrashError, crashing
 
@@ -640,6 +641,16 @@ def test_what_is_marked_done_after_a_failure_was_done_by_hand(workshop: Workshop
 
     adopted = {step.address: step.adopted_at is not None for step in run.steps}
     assert (run.status, adopted) == ("succeeded", {"f": True, "w": False})
+
+
+def test_what_was_done_by_hand_tells_no_later_plan_how_long_it_takes(workshop: Workshop) -> None:
+    """The time until somebody marked a failed step as done is no time that the step takes."""
+    failing = "  - id: f\n    name: Fail.\n    shell.run: {command: ['false']}\n    undo: {leave: x}\n"
+    workshop.write("a", f"steps:\n{failing}{write_step('w', 'x')}")
+
+    workshop.run("a", asker=nobody(decisions={"f": Decision("done", "did it")}))
+
+    assert set(estimates([workshop.runs.all()[-1].journal], "a")) == {"w"}
 
 
 def test_a_tampered_journal_is_told_with_its_line(workshop: Workshop) -> None:

@@ -10,6 +10,7 @@ from rollbook.report.html import to_html
 from rollbook.report.json import to_json
 from rollbook.report.markdown import to_markdown
 from rollbook.report.model import report_of
+from rollbook.report.timeline import to_svg
 from rollbook.run import Run
 
 from .accounts import Story, restore_plan
@@ -146,3 +147,13 @@ def test_a_write_that_failed_before_it_began_sent_nothing() -> None:
     story = Story(restore_plan()).tell("unreachable", 7, step="pruning", error="no route to host")
 
     assert PATCH not in to_markdown(report_of(story.finish("failed")))
+
+
+def test_the_drawing_marks_who_did_it_and_keeps_the_failed_bar() -> None:
+    """The bar of what the step did itself is that of a failure, and a mark tells who did it by hand."""
+    svg = to_svg(report_of(failed_before()))
+
+    assert (
+        svg.count('<g class="bar failed"><title>5. Pause the pruning of old versions: before it was done by hand') == 1
+    )
+    assert svg.count('<g class="mark done-by-hand"><title>done by hand: Pause the pruning of old versions, by bo@') == 1

@@ -242,7 +242,8 @@ def _told(first: Piece, last: Piece, count: int) -> str:
     step, began = first.step, first.span.began
     told = f"{step.number}. {step.title}"
     told += f" to {last.step.number}. {last.step.title}: {count} steps, " if count > 1 else ": "
-    told += f"{step.words}, {utc(began)}, {duration((last.ended - began).total_seconds())}"
+    words = f"before it was {step.words}" if step.adopted else step.words
+    told += f"{words}, {utc(began)}, {duration((last.ended - began).total_seconds())}"
     return f"{told} waiting, {first.span.text}" if first.span.kind == "wait" else told
 
 
