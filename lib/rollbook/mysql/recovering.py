@@ -75,12 +75,12 @@ class MysqlRecovery:
             yield ColumnsIn(name, tuple(one for one in self.columns if one.table == table), place.run)
         if self.row_refills:
             yield RowsRefilled(name, source, self.row_refills, place.parents_gone, place.folder, place.run)
-        tables = sorted((*coming, *self.begun_tables), key=lambda one: one.name)
         columns = sorted((*self.columns, *self.begun_columns), key=lambda one: (one.table, one.name))
-        if tables or columns:
-            yield SettleRecovery(name, source, tuple(tables), tuple(columns), self.references, place.folder)
-        if self.cell_refills:
-            yield CellsRefilled(name, source, self.cell_refills, place.folder)
+        for table in dict.fromkeys(one.table for one in columns):
+            yield ColumnsSettled(name, source, tuple(one for one in columns if one.table == table), place.folder)
+        for one in sorted((*coming, *self.begun_tables), key=lambda one: one.name):
+            yield TableSettled(name, one, tuple(key for key in self.references if key.parent == one.name))
+        yield from (CellsRefilled(name, source, (one,), place.folder) for one in self.cell_refills)
 
     def away(self, place: Place, missing: Collection[str], unfilled: Collection[str]) -> Iterator[Op]:
         """Give what takes all of it out again, as far as it is there: *missing* and *unfilled* name what is not."""
@@ -97,7 +97,8 @@ class MysqlRecovery:
                 checks = dict.fromkeys(part.name for one in mine for part in one.additions if part.is_check)
                 yield RecoveryOut(place.target, place.source, *looked, keys, tuple(checks), table)
         if looked[0] and not any(name in missing for name in looked[0]):
-            yield RecoveryOut(place.target, place.source, *looked, self.references, (), "")
+            staying = tuple(one for one in self.references if one.child not in looked[0])
+            yield RecoveryOut(place.target, place.source, *looked, staying, (), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,19 +174,17 @@ class ColumnsIn(Op):
 
 
 @dataclass(frozen=True, slots=True)
-class SettleRecovery(Op):
+class ColumnsSettled(Op):
     """
-    Fill the columns that came back, make the indexes and foreign keys that went with them, and take the marks away.
+    Fill a table's columns that came back, make the indexes and keys that went with them; their marks go at the end.
 
     Every part leaves alone what is done already, so it may be carried out twice.
     """
 
-    op: ClassVar[str] = "mysql.settle_recovery"
+    op: ClassVar[str] = "mysql.columns_settled"
     target: str
     source: str
-    tables: tuple[Definition, ...]
     columns: tuple[ColumnDefinition, ...]
-    references: tuple[Reference, ...]
     folder: str
 
     def render(self) -> tuple[str, ...]:
@@ -193,33 +192,44 @@ class SettleRecovery(Op):
         return tuple(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        for table, columns in self.by_table().items():
-            names = ", ".join(f"t.{quote(one.name)} = s.{quote(one.name)}" for one in columns)
-            joined = f"{quote(table)} t JOIN {within(self.source, table)} s"
+        table = quote(self.columns[0].table)
+        names = ", ".join(f"t.{quote(one.name)} = s.{quote(one.name)}" for one in self.filled())
+        if names:
             yield (
-                f"UPDATE {joined} ON {', '.join(columns[0].key)} SET {names}  -- 10,000 rows a transaction, only where "
-                "the cell is still as it was added"
+                f"UPDATE {table} t JOIN {within(self.source, self.columns[0].table)} s ON"
+                f" {', '.join(self.columns[0].key)} SET {names}  -- 10,000 rows a transaction, only where the cell is"
+                " still as it was added"
             )
         for one in self.columns:
-            yield f"ALTER TABLE {quote(one.table)} MODIFY COLUMN {quote(one.name)} {one.definition}"
-            yield from (f"ALTER TABLE {quote(one.table)} ADD {part.definition}" for part in one.additions)
-        yield from (
-            f"{one.statement()}  -- for new rows only where rows point at nothing" for one in self.all_references()
-        )
-        yield from (f"ALTER TABLE {quote(one.name)} COMMENT = {literal(one.comment)}" for one in self.tables)
+            yield from (f"ALTER TABLE {table} ADD {part.definition}" for part in one.additions)
+            yield from (
+                f"{key.statement()}  -- also where rows point at nothing, which is told" for key in one.references
+            )
+        modified = ", ".join(f"MODIFY COLUMN {quote(one.name)} {one.definition}" for one in self.columns)
+        yield f"ALTER TABLE {table} {modified}  -- NOT NULL unless rows that came since have no value"
 
-    def by_table(self) -> dict[str, tuple[ColumnDefinition, ...]]:
-        """Give the columns to fill, by table."""
-        filled = [one for one in self.columns if not one.generated]
-        return {
-            table: tuple(one for one in filled if one.table == table)
-            for table in dict.fromkeys(one.table for one in filled)
-        }
+    def filled(self) -> tuple[ColumnDefinition, ...]:
+        """Give the columns whose cells come from the source."""
+        return tuple(one for one in self.columns if not one.generated)
 
-    def all_references(self) -> tuple[Reference, ...]:
-        """Give the foreign keys of the columns, and those of staying tables into the recovered ones, once each."""
-        found = [*(one for column in self.columns for one in column.references), *self.references]
-        return tuple(dict.fromkeys(found))
+
+@dataclass(frozen=True, slots=True)
+class TableSettled(Op):
+    """Make the foreign keys that point at a table which came back, where they are missing, and take its mark away."""
+
+    op: ClassVar[str] = "mysql.table_settled"
+    target: str
+    table: Definition
+    references: tuple[Reference, ...]
+
+    def render(self) -> tuple[str, ...]:
+        """Give the statements that will be sent."""
+        keys = (f"{one.statement()}  -- also where rows point at nothing, which is told" for one in self.references)
+        return (*keys, self.unmark())
+
+    def unmark(self) -> str:
+        """Give the table its own comment."""
+        return f"ALTER TABLE {quote(self.table.name)} COMMENT = {literal(self.table.comment)}"
 
 
 @dataclass(frozen=True, slots=True)

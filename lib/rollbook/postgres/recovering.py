@@ -77,8 +77,7 @@ class Recovery:
         columns = sorted((*self.columns, *self.begun_columns), key=lambda one: (one.table, one.name))
         if tables or columns:
             yield SettleRecovery(name, source, tuple(tables), tuple(columns), self.references, place.folder)
-        if self.cell_refills:
-            yield CellsRefilled(name, source, self.cell_refills, place.folder)
+        yield from (CellsRefilled(name, source, (one,), place.folder) for one in self.cell_refills)
 
     def away(self, place: Place, missing: Collection[str], unfilled: Collection[str]) -> Iterator[Op]:
         """Give what takes all of it out again, as far as it is there: *missing* and *unfilled* name what is not."""

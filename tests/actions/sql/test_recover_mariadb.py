@@ -1,16 +1,19 @@
 """`sql.recover` on MariaDB: what a migration took comes back, and nothing else is touched."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pymysql
 import pytest
 from servers import SqlServer
 
 from rollbook.errors import ConflictError, RefusedError, StepFailed, TargetError
+from rollbook.ops import OpResult
 from rollbook.schema import build, encode
+from rollbook.targets.mysql import batches
 
 from .taken_mariadb import BACKUP, LIVE, TakenOnMariadb, open_taken
 
@@ -84,6 +87,10 @@ def _contents(taken: TakenOnMariadb, schema: str) -> list[object]:
     return [taken.exact(name, schema) for name in TABLES]
 
 
+def _unsettled(results: Sequence[OpResult]) -> list[Any]:
+    return [line for result in results for line in result.outputs.get("unsettled", [])]
+
+
 def test_everything_that_was_taken_comes_back(taken: TakenOnMariadb) -> None:
     """Tables, rows with their ids, columns in their places, cells bit for bit, keys, indexes and triggers are as before."""
     _broken(taken)
@@ -116,13 +123,13 @@ def test_twice_changes_nothing(taken: TakenOnMariadb) -> None:
     assert (again.ops, again.before.tables, again.before.columns, again.before.begun) == ((), (), (), ())
 
 
-@pytest.mark.parametrize("done", range(9))
+@pytest.mark.parametrize("done", range(0, 15, 2))
 def test_what_is_left_is_planned_from_where_a_crash_left_it(taken: TakenOnMariadb, done: int) -> None:
     """After any number of the ops, the rest of them is what is planned, and leads to the same end."""
     _broken(taken)
     action = taken.recover()
     change = taken.plan(action)
-    assert len(change.ops) == 8
+    assert len(change.ops) == 13
     taken.carry_out(*change.ops[:done])
 
     rest = action.ops(action.probe(taken.read), change.after)
@@ -137,7 +144,9 @@ def test_each_op_may_be_done_twice(taken: TakenOnMariadb) -> None:
     _broken(taken)
     change = taken.plan(taken.recover())
     for op in change.ops:
-        taken.carry_out(*([op, op] if op.op in ("mysql.table_built", "mysql.settle_recovery") else [op]))
+        taken.carry_out(
+            *([op, op] if op.op in ("mysql.table_built", "mysql.columns_settled", "mysql.table_settled") else [op])
+        )
 
     assert taken.differences() == set()
     assert _contents(taken, LIVE) == _contents(taken, BACKUP)
@@ -203,12 +212,12 @@ def test_a_column_without_values_stays_nullable(taken: TakenOnMariadb) -> None:
     """MariaDB would fill zeros in without a word: rows that came since get the default, or nothing, and that is told."""
     _broken(taken, "INSERT INTO users (name) VALUES ('since');\nDELETE FROM users WHERE id = 2")
 
-    *_, result = taken.carry_out(*taken.plan(taken.recover(parents_gone="settle")).ops)
+    results = taken.carry_out(*taken.plan(taken.recover(parents_gone="settle")).ops)
 
     assert taken.rows("SELECT mood, nick, score, born, size FROM users WHERE name = 'since'") == [
         ("bad", None, 7, None, 14)
     ]
-    assert result.outputs["unsettled"] == [
+    assert _unsettled(results) == [
         "users.at NOT NULL: rows that came since have no value",
         "users.born NOT NULL: rows that came since have no value",
     ]
@@ -244,9 +253,9 @@ def test_a_reference_that_no_longer_holds_is_told(taken: TakenOnMariadb) -> None
     """A foreign key of a table that stayed comes back for new rows, and is told where old ones point at nothing."""
     _broken(taken, "UPDATE settings SET channel = 999")
 
-    *_, result = taken.carry_out(*taken.plan(taken.recover()).ops)
+    results = taken.carry_out(*taken.plan(taken.recover()).ops)
 
-    assert result.outputs["unsettled"] == ["settings.chosen: 1 rows that were there point at nothing"]
+    assert _unsettled(results) == ["settings.chosen: 1 rows that were there point at nothing"]
     assert taken.differences() == set()
 
 
@@ -254,10 +263,11 @@ def test_cells_that_were_written_since_stay(taken: TakenOnMariadb) -> None:
     """What somebody wrote into a column before it was filled stays, and the source's value stands in a file."""
     _broken(taken)
     change = taken.plan(taken.recover())
-    taken.carry_out(*change.ops[:-1])
+    at = next(at for at, op in enumerate(change.ops) if op.op == "mysql.columns_settled")
+    taken.carry_out(*change.ops[:at])
     taken.execute("UPDATE users SET nick = 'mine' WHERE id = 9;\nUPDATE users SET mood = 'BAD' WHERE id = 8")
 
-    taken.carry_out(*change.ops[-1:])
+    taken.carry_out(*change.ops[at:])
 
     assert taken.rows("SELECT nick, mood, score FROM users WHERE id IN (8, 9) ORDER BY id") == [
         ("é8", None, 8),
@@ -323,3 +333,52 @@ def test_the_state_survives_json(taken: TakenOnMariadb) -> None:
     state: Any = taken.recover().probe(taken.read)
 
     assert build(type(state), encode(state)) == state
+
+
+@pytest.mark.parametrize("first", range(5))
+def test_a_kill_at_any_statement_is_resumed(taken: TakenOnMariadb, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
+    """Wherever the connection breaks off, what is planned then is the rest of the ops, and leads to the same end."""
+    monkeypatch.setattr(batches, "_BATCH", 100)
+    total = _statements(taken, monkeypatch, None)
+
+    for at in range(first * 3 + 1, total, 19):
+        taken.clear()
+        _statements(taken, monkeypatch, at)
+
+    assert total > 100
+
+
+def _statements(taken: TakenOnMariadb, monkeypatch: pytest.MonkeyPatch, at: int | None) -> int:
+    """Recover, killed at the statement of that number; gives how many there are."""
+    _broken(taken)
+    action = taken.recover()
+    change = taken.plan(action)
+    passed = 0
+    execute = pymysql.cursors.Cursor.execute
+
+    class Killed(BaseException):
+        """Stands for the process's end."""
+
+    def counting(cursor: Any, query: str, args: Any = None) -> int:
+        nonlocal passed
+        passed += 1
+        if passed == at:
+            cursor.connection._force_close()
+            raise Killed
+        return execute(cursor, query, args)
+
+    begun = 0
+    with monkeypatch.context() as patch:
+        patch.setattr(pymysql.cursors.Cursor, "execute", counting)
+        try:
+            for op in change.ops:
+                taken.carry_out(op)
+                begun += 1
+        except (Killed, pymysql.err.Error):
+            assert at is not None
+    rest = action.ops(action.probe(taken.read), change.after)
+    assert rest in (change.ops[begun:], change.ops[begun + 1 :])
+    taken.carry_out(*rest)
+    assert taken.differences() == set()
+    assert _contents(taken, LIVE) == _contents(taken, BACKUP)
+    return passed

@@ -47,7 +47,8 @@ def read_recovery(connection: "Connection", live: str, asked: Asked) -> MysqlRec
     _check_triggers(ours, filling, (lacking, begun_columns))
     refills = ((), ()) if keyless else read_refills(connection, ours, theirs, filling, asked)
     returning = {*gone, *built, *begun}
-    staying = [name for name in theirs.tables if name in ours.tables and name not in returning]
+    # Of all that will be there: whether a table stayed or came back cannot be told once it is settled.
+    children = [name for name in theirs.tables if name in ours.tables or name in returning]
     return MysqlRecovery(
         tables=tuple(define(theirs, name) for name in gone),
         columns=tuple(
@@ -58,7 +59,7 @@ def read_recovery(connection: "Connection", live: str, asked: Asked) -> MysqlRec
         begun_columns=tuple(
             define_column(ours, theirs, name, one, found) for name, found in begun_columns.items() for one in found
         ),
-        references=tuple(references(theirs, staying, returning)),
+        references=tuple(references(theirs, children, returning)),
         rows={
             name: number(connection, f"SELECT count(*) FROM {within(asked.source, name)}")
             for name in (*gone, *filling.tables)

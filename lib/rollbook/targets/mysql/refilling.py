@@ -33,13 +33,16 @@ def refill_rows(target: "SqlTarget", op: Op, execution: Execution) -> OpResult:
     with doing, closing(target.connect_mysql()) as live:
         kept = Kept(live, op.folder)
         work = _Refill(live, read_catalog(live, target.database), op, kept)
+        for one in op.tables:
+            work.stage(one)
         try:
-            for one in op.tables:
-                work.stage(one)
             work.adopt()
-            rows = {one.table: work.insert(one, Pace(live, execution)) for one in op.tables}
-        finally:
+        except StepFailed:
             work.clear()
+            raise
+        # Left beside until all are in: by them a resume knows that it is this op which it goes on with.
+        rows = {one.table: work.insert(one, Pace(live, execution)) for one in op.tables}
+        work.clear()
     outputs = {"rows": sum(rows.values()), "conflicts": kept.conflicts, "tally": tallied("recovered", rows)}
     return OpResult({**outputs, "files": [one.path for one in kept.files]}, tuple(kept.files))
 

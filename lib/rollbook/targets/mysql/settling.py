@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from ...mysql.catalog import Catalog, Table
 from ...mysql.definition import ColumnDefinition, Reference
-from ...mysql.names import equal, listed, literal, quote, within
-from ...mysql.recovering import SettleRecovery
+from ...mysql.names import equal, listed, quote, within
+from ...mysql.recovering import ColumnsSettled, TableSettled
 from ...mysql.words import lines
 from ...ops import Execution, Op, OpResult
 from ...tally import tallied
@@ -24,31 +24,38 @@ if TYPE_CHECKING:
     from .session import Connection
 
 
-def settle_recovery(target: "SqlTarget", op: Op, execution: Execution) -> OpResult:
-    """Carry out a `SettleRecovery`; what was done before stays done. Raises `TargetError`, `Interrupted`."""
-    if not isinstance(op, SettleRecovery):
+def columns_settled(target: "SqlTarget", op: Op, execution: Execution) -> OpResult:
+    """Carry out a `ColumnsSettled`; what was done before stays done. Raises `TargetError`, `Interrupted`."""
+    if not isinstance(op, ColumnsSettled):
         raise target.misplaced(op)
-    doing = asked(target.name, f"settling what came back from {op.source}")
-    with doing, closing(target.connect_mysql()) as live:
+    table, filled = op.columns[0].table, op.filled()
+    with asked(target.name, f"filling {table} from {op.source}"), closing(target.connect_mysql()) as live:
         kept, ours = Kept(live, op.folder), read_catalog(live, target.database)
         filler = Filler(live, ours, op.source, execution)
-        for table, columns in op.by_table().items():
-            filler.fill(table, columns)
+        if filled:
+            filler.fill(table, filled)
             kept.tell(
                 f"cells of {table} that somebody wrote into since, as the source has them",
-                ("cells-kept", table, *(one.name for one in columns)),
-                filler.refused(table, columns),
+                ("cells-kept", table, *(one.name for one in filled)),
+                filler.refused(table, filled),
             )
         settler = _Settler(live, ours)
-        for column in op.columns:
-            settler.column(column)
-        for reference in op.all_references():
-            settler.reference(reference)
-        for one in op.tables:
-            altered(live, one.name, f"ALTER TABLE {quote(one.name)} COMMENT = {literal(one.comment)}")
+        settler.columns(table, op.columns)
     counts = {"cells": filler.cells, "conflicts": kept.conflicts}
     outputs = {**counts, "unsettled": settler.unsettled, "tally": tallied("recovered", filler.filled)}
     return OpResult({**outputs, "files": [one.path for one in kept.files]}, tuple(kept.files))
+
+
+def table_settled(target: "SqlTarget", op: Op, execution: Execution) -> OpResult:  # noqa: ARG001  # it takes no time
+    """Carry out a `TableSettled`; what was done before stays done. Raises `TargetError`."""
+    if not isinstance(op, TableSettled):
+        raise target.misplaced(op)
+    with asked(target.name, f"settling {op.table.name}"), closing(target.connect_mysql()) as live:
+        settler = _Settler(live, read_catalog(live, target.database))
+        for reference in op.references:
+            settler.reference(reference)
+        altered(live, op.table.name, op.unmark())
+    return OpResult({"unsettled": settler.unsettled})
 
 
 class Filler:
@@ -116,27 +123,33 @@ class _Settler:
 
     def __init__(self, live: "Connection", ours: Catalog) -> None:
         self._live, self._ours = live, ours
+        self._made: set[str] = set()
         self.unsettled: list[str] = []
 
-    def column(self, one: ColumnDefinition) -> None:
-        """Give a column its own definition and make what belongs to it, besides its foreign keys."""
-        table = self._ours.tables[one.table]
-        definition = one.definition
+    def columns(self, name: str, columns: Sequence[ColumnDefinition]) -> None:
+        """Make what belongs to columns of a table, then give them their own definitions in one statement."""
+        for one in columns:
+            self._add(one)
+            for reference in one.references:
+                self.reference(reference)
+        self._change(name, [f"MODIFY COLUMN {quote(one.name)} {self._definition(one)}" for one in columns], name)
+
+    def _definition(self, one: ColumnDefinition) -> str:
         if one.required and self._empty(one):
-            definition = one.added
             self.unsettled.append(f"{one} NOT NULL: rows that came since have no value")
+            return one.added
+        return one.definition
+
+    def _add(self, one: ColumnDefinition) -> None:
+        table = self._ours.tables[one.table]
         indexes = {index.name: index.definition for index in table.indexes}
-        parts = (
-            []
-            if one.generated and not table.column(one.name).comment
-            else [f"MODIFY COLUMN {quote(one.name)} {definition}"]
-        )
-        waiting = [part for part in one.additions if part.definition not in (*indexes.values(), *_checks(table))]
-        for part in waiting:
-            if part.name in indexes:  # of an index over several columns the server took only this one out
-                parts.append(f"DROP INDEX {quote(part.name)}")
-        parts += [f"ADD {part.definition}" for part in waiting]
-        self._change(one.table, parts, str(one))
+        for part in one.additions:
+            if part.definition in (*indexes.values(), *_checks(table)) or part.definition in self._made:
+                continue
+            # Of an index over several columns the server took only this one out.
+            dropped = [f"DROP INDEX {quote(part.name)}"] if part.name in indexes else []
+            self._made.add(part.definition)
+            self._change(one.table, [*dropped, f"ADD {part.definition}"], f"{one.table}.{part.name}")
 
     def reference(self, one: Reference) -> None:
         """Make a foreign key for rows to come; of rows that are there, those that point at nothing are told."""
