@@ -275,6 +275,19 @@ def _read(path: Path) -> dict[str, Plain]:
     return content
 
 
+def decoded(content: Plain, known: Plan) -> Plan:
+    """Decode a plan, with the steps of *known* for those that *content* tells of in just their words."""
+    there = {step.address: step for step in known.steps}
+    steps = [_shared(step, there) for step in content["steps"]]
+    return build(Plan, {**content, "steps": steps})
+
+
+def _shared(content: Plain, there: Mapping[str, PlannedStep]) -> Plain:
+    """Give the step that *content* tells of, where it is there already, else *content*."""
+    step = there.get(content["address"])
+    return content if step is None or encode(step) != content else step
+
+
 def differences(planned: Plan, found: Plan) -> tuple[str, ...]:
     """Name each difference that makes *planned* unfit to be carried out where *found* is planned now."""
     return tuple(_differences(planned, found))

@@ -10,8 +10,8 @@ from .downtime import Downtime, with_begin, with_end
 from .errors import JournalError
 from .journal import Record
 from .ops import OutputRecord, WrittenFile
-from .plan import Plan, PlannedStep
-from .schema import build, encode
+from .plan import Plan, PlannedStep, decoded
+from .schema import build
 from .values import Plain
 
 RunStatus = Literal["planned", "running", "waiting", "stopped", "failed", "succeeded", "undone", "abandoned"]
@@ -44,8 +44,8 @@ class StepRun:
     the ops known to have been carried out, *starts* each time they were begun. *known* is what an
     attempt that has not ended well was begun with. *error* is the last failure's text. Where that was that what earlier
     steps brought about does not stand any more, *again* are their addresses. *adopted_at* is when somebody said,
-    as *by* and for *reason*, to have done it by hand: its other times are then those of its own work before that, and
-    the adoption's where there was none. Times are aware UTC.
+    as *by* and for *reason*, to have done it by hand, *skipped_at* when somebody went past it: its other times are
+    then those of its own work before that; where there was none, it ended then. Times are aware UTC.
     """
 
     planned: PlannedStep
@@ -70,6 +70,7 @@ class StepRun:
     reason: str = ""
     by: str = ""
     adopted_at: datetime | None = None
+    skipped_at: datetime | None = None
 
     @property
     def address(self) -> str:
@@ -82,13 +83,18 @@ class StepRun:
         return self.status in DONE
 
     @property
+    def settled_at(self) -> datetime | None:
+        """When somebody had done it by hand or went past it; None where nobody did."""
+        return self.adopted_at or self.skipped_at
+
+    @property
     def over_at(self) -> datetime | None:
-        """When it was over: done by hand, or at its end."""
-        return self.adopted_at or self.ended_at
+        """When it was over: settled by somebody, or at its end."""
+        return self.settled_at or self.ended_at
 
     @property
     def seconds(self) -> float | None:
-        """Seconds from its first start to its end, None while it has not ended."""
+        """Seconds from its first start to the end of its own work, None while that has not ended."""
         if self.started_at is None or self.ended_at is None:
             return None
         return (self.ended_at - self.started_at).total_seconds()
@@ -213,19 +219,6 @@ def _start(record: Record) -> Run:
     )
 
 
-def _plan(content: Plain, known: Plan) -> Plan:
-    """Decode a plan with the steps that *known* has of it, which the journal tells in just these words."""
-    there = {step.address: step for step in known.steps}
-    steps = [_shared(step, there) for step in content["steps"]]
-    return build(Plan, {**content, "steps": steps})
-
-
-def _shared(content: Plain, there: Mapping[str, PlannedStep]) -> Plain:
-    """Give the step that *content* tells of, where it is there already, else *content*."""
-    step = there.get(content["address"])
-    return content if step is None or encode(step) != content else step
-
-
 def _take(run: Run, steps: dict[str, StepRun], record: Record) -> Run:
     if record.type == "replanned":
         return _replanned(run, steps, record)
@@ -295,6 +288,7 @@ def _step_started(step: StepRun, record: Record) -> StepRun:
         error="",
         again=(),
         adopted_at=None,
+        skipped_at=None,
     )
 
 
@@ -316,16 +310,20 @@ def _op_finished(step: StepRun, record: Record) -> StepRun:
     return _with_files(replace(step, ops_done=record["index"] + 1), record)
 
 
-def _adopted(step: StepRun, record: Record) -> StepRun:
-    at = moment(record.at)
+def _worked(step: StepRun) -> tuple[datetime, datetime] | tuple[None, None]:
+    """Tell from when to when a step that somebody settles has worked itself."""
     # What failed has an end; of what was cut off the journal knows only that it began.
     began, ended = step.started_at, step.ended_at or next(reversed(step.starts), None)
-    worked = began is not None and ended is not None
+    return (began, ended) if began is not None and ended is not None else (None, None)
+
+
+def _adopted(step: StepRun, record: Record) -> StepRun:
+    at, (began, ended) = moment(record.at), _worked(step)
     return replace(
         step,
         status=record["status"],
-        started_at=began if worked else at,
-        ended_at=ended if worked else at,
+        started_at=began or at,
+        ended_at=ended or at,
         after=_same(record.get("after", step.after), step.after),
         known=_NOTHING,
         outputs=record.get("outputs"),
@@ -333,6 +331,7 @@ def _adopted(step: StepRun, record: Record) -> StepRun:
         by=record["by"],
         error="",
         adopted_at=at,
+        skipped_at=None,
     )
 
 
@@ -357,6 +356,7 @@ def _step_finished(step: StepRun, record: Record) -> StepRun:
         by=record.get("by", ""),
         error="",
         adopted_at=None,
+        skipped_at=None,
     )
     return _with_output(step, record)
 
@@ -386,20 +386,18 @@ def _step_failed(step: StepRun, record: Record) -> StepRun:
         again=tuple(record.get("again", ())),
         outputs=record.get("outputs"),
         adopted_at=None,
+        skipped_at=None,
     )
     return _with_output(step, record)
 
 
 def _step_skipped(step: StepRun, record: Record) -> StepRun:
-    at = moment(record.at)
-    return replace(
-        step,
-        status="skipped",
-        ended_at=at,
-        reason=record.get("reason", ""),
-        by=record.get("by", ""),
-        outputs=record.get("outputs"),
-    )
+    at, by, reason = moment(record.at), record.get("by", ""), record.get("reason", "")
+    step = replace(step, status="skipped", reason=reason, by=by, outputs=record.get("outputs"))
+    if not (by and reason):
+        return replace(step, ended_at=at)  # nobody went past it: it takes no part
+    began, ended = _worked(step)
+    return replace(step, started_at=began, ended_at=ended or at, adopted_at=None, skipped_at=at)
 
 
 _StepFold = Callable[[StepRun, Record], StepRun]
@@ -437,7 +435,7 @@ def _resumed(run: Run, record: Record) -> Run:
 
 
 def _replanned(run: Run, steps: dict[str, StepRun], record: Record) -> Run:
-    plan = _plan(record["plan"], run.plan)
+    plan = decoded(record["plan"], run.plan)
     known = dict(steps)
     steps.clear()
     for step in plan.steps:

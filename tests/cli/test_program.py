@@ -551,6 +551,23 @@ def test_a_run_that_was_undone_for_its_failure_has_failed(own: Path) -> None:
     assert f"undone already, by run {undo['run']}" in again.stderr
 
 
+def test_status_tells_who_went_past_a_failure_and_what_it_took_itself(own: Path) -> None:
+    """A failed step that is skipped has worked until it failed; who went past it, when and why is told instead."""
+    (own / "runbooks/failing.yml").write_text(FAILING.replace("on_failure: undo", "on_failure: stop"))
+    run(own, "run-runbook", "failing", "--set", f"folder={own}", "--yes")
+    failed = json.loads(run(own, "status", "last", "--json").stdout)["step_list"][1]
+
+    resumed = run(own, "resume", "last", "--skip", "fails", "--reason", "not today", "--yes")
+    skipped = json.loads(run(own, "status", "last", "--json").stdout)["step_list"][1]
+    told = run(own, "status", "last").stdout
+
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert (skipped["status"], skipped["seconds"]) == ("skipped", failed["seconds"])
+    assert (skipped["reason"], failed["skipped_at"]) == ("not today", None)
+    assert f"skipped by {skipped['by']}, at {skipped['skipped_at'][11:19]}Z" in " ".join(told.split())
+    assert "not today" in told
+
+
 def test_a_protected_name_is_handed_on_to_the_undo(own: Path) -> None:
     """Without a terminal, the environment's name given once also carries the undo that a failure asks for."""
     (own / "runbooks/failing.yml").write_text(FAILING)

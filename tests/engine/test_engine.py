@@ -653,6 +653,43 @@ def test_what_was_done_by_hand_tells_no_later_plan_how_long_it_takes(workshop: W
     assert set(estimates([workshop.runs.all()[-1].journal], "a")) == {"w"}
 
 
+def test_what_somebody_went_past_is_known_from_the_journal(workshop: Workshop) -> None:
+    """A failed step that is skipped keeps the times of its failure; one that the plan left out was skipped by nobody."""
+    from rollbook.engine import Engine
+
+    failing = "  - id: f\n    name: Fail.\n    shell.run: {command: ['false']}\n    undo: {leave: x}\n"
+    workshop.write("a", "steps:\n" + failing + write_step("w", "x", "    when: 1 == 2\n"))
+    failed = workshop.run("a").step("f")
+    folder = workshop.runs.all()[-1]
+    run = Engine(folder, workshop.planner("a"), asker=nobody(), watcher=workshop.watcher).resume(
+        skip={"f": "not today"}
+    )
+
+    passed, absent = run.step("f"), run.step("w")
+
+    assert run.status == "succeeded"
+    assert failed is not None
+    assert passed is not None
+    assert absent is not None
+    assert (passed.started_at, passed.ended_at, passed.seconds) == (failed.started_at, failed.ended_at, failed.seconds)
+    assert passed.skipped_at not in (None, failed.ended_at)
+    assert (passed.status, passed.by, passed.reason) == ("skipped", "ada@example", "not today")
+    assert (absent.status, absent.skipped_at) == ("skipped", None)
+
+
+@pytest.mark.parametrize("decision", [Decision("skip", "not today"), None])
+def test_what_is_skipped_after_a_failure_took_the_time_until_it(workshop: Workshop, decision: Decision | None) -> None:
+    """Whether somebody who is asked goes past it, or its runbook: a failed step worked until it failed."""
+    failing = "  - id: f\n    name: Fail.\n    shell.run: {command: ['false']}\n    on_failure: continue\n"
+    workshop.write("a", f"steps:\n{failing}    undo: {{leave: x}}\n")
+
+    run = workshop.run("a", asker=nobody(decisions={"f": decision} if decision else None))
+
+    at = {event.address: event.at for event in run.events if event.type == "step_failed"}["f"]
+    (step,) = run.steps
+    assert (step.status, step.ended_at, step.skipped_at is not None) == ("skipped", at, True)
+
+
 def test_a_tampered_journal_is_told_with_its_line(workshop: Workshop) -> None:
     """A record changed afterwards breaks the chain at a named line."""
     workshop.write("one", "steps:\n" + write_step("a", "x"))

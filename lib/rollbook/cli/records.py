@@ -87,8 +87,9 @@ def status(run: str = _LAST, *, brief: bool = False, json: bool = False) -> int:
 
     --json prints what `runs --json` gives for each, with brief (the sentence
     of --brief), stands {site, stopping, way_back}, and step_list: a list of
-    {step, name, status, attempts, seconds, reason, by, adopted_at, error,
-    outputs}; adopted_at is when it was done by hand; status is
+    {step, name, status, attempts, seconds, reason, by, adopted_at, skipped_at,
+    error, outputs}; adopted_at is when it was done by hand, skipped_at when
+    somebody went past it, seconds are those of its own work; status is
     one of pending, running, ok, changed, skipped, failed, unreachable,
     waiting, in_doubt, recovered, undone.
     """

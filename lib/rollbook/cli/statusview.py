@@ -74,6 +74,7 @@ def status_json(run: Run, folder: RunFolder) -> str:
             "reason": step.reason or None,
             "by": step.by or None,
             "adopted_at": step.adopted_at.isoformat() if step.adopted_at else None,
+            "skipped_at": step.skipped_at.isoformat() if step.skipped_at else None,
             "error": step.error or None,
             "outputs": encode(step.outputs),
         }
@@ -160,11 +161,11 @@ def _about(run: Run, folder: RunFolder, undone: str) -> Iterator[tuple[str, str]
 def _step(step: StepRun, width: int, screen: Screen) -> Iterator[str]:
     mark = screen.paint(STEP_MARKS[step.status], _STYLES[STEP_TONES[step.status]])
     words = [_worded(step)]
-    if not step.adopted_at and step.seconds is not None and step.seconds >= 0.1:  # less tells nothing
+    if not step.settled_at and step.seconds is not None and step.seconds >= 0.1:  # less tells nothing
         words.append(duration(step.seconds))
     if step.attempts > 1:
         words.append(count(step.attempts, "attempt"))
-    if (at := step.adopted_at or step.started_at) is not None:
+    if (at := step.settled_at or step.started_at) is not None:
         words.append(f"at {_at(at)}")
     lead = f"  {mark} {visible(step.address):<{width}}  "
     plain = " " * (width + 6)
@@ -176,6 +177,8 @@ def _step(step: StepRun, width: int, screen: Screen) -> Iterator[str]:
 def _worded(step: StepRun) -> str:
     if step.adopted_at:
         return f"{BY_HAND} by {step.by}"
+    if step.skipped_at:
+        return f"{STEP_WORDS[step.status]} by {step.by}"
     return "ok" if step.status == "ok" else STEP_WORDS[step.status]
 
 

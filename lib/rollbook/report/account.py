@@ -134,8 +134,9 @@ class StepAccount:
     *fields* are those that bind, *seen* those that are evidence only. *sent* are the commands and
     statements as sent; *ops_done* of *ops_total* writes are known to have been carried out.
     *changed* says that it wrote; *seconds* are its own, without those *waited* for people and those
-    in which nothing ran, but for a question. *adopted* is when somebody had done it by hand, *by* and
-    *reason* then say who and why; what it began, sent and took is what it did itself before that.
+    in which nothing ran, but for a question. *adopted* is when somebody had done it by hand, *skipped*
+    when somebody went past it, *by* and *reason* then say who and why; what it began, sent and took is
+    what it did itself before that.
     """
 
     number: int
@@ -173,6 +174,17 @@ class StepAccount:
     stage: str = ""
     environment: str = ""
     adopted: datetime | None = None
+    skipped: datetime | None = None
+
+    @property
+    def settled(self) -> datetime | None:
+        """When somebody had done it by hand or went past it; None where nobody did."""
+        return self.adopted or self.skipped
+
+    @property
+    def why(self) -> str:
+        """Why it did not happen as planned; that a step failed which somebody went past later is told where it did."""
+        return self.reason if self.skipped else self.error or self.reason
 
     @property
     def place(self) -> str:

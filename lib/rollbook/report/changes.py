@@ -210,7 +210,7 @@ def missing(report: Report) -> Iterator[Html]:
 
 def _missing_row(step: StepAccount) -> Html:
     doubt, by = _DOUBT(step.doubt) if step.doubt else "", _BY(step.by) if step.by else ""
-    return _MISSING(step.number, step.title, step.address, _on(step), _pill(step), step.error or step.reason, doubt, by)
+    return _MISSING(step.number, step.title, step.address, _on(step), _pill(step), step.why, doubt, by)
 
 
 def undo(report: Report, when: Html) -> Iterator[Html]:

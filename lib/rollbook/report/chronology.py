@@ -54,7 +54,7 @@ def chronology(
 def _order(moment: Moment) -> tuple[datetime, int, int, int]:
     """Order by time; what has one and the same time as the run did it: step by step, a step's end after its begin."""
     rank = {"begin": 0, "lock_taken": 1, "end": 9}.get(moment.type, 5)
-    within = {"step": 0, "answered": 2}.get(moment.type, 1)
+    within = {"step": 0, "answered": 2, "adopted": 2, "skipped": 2}.get(moment.type, 1)
     return moment.at, rank, moment.number or sys.maxsize, within
 
 
@@ -62,8 +62,8 @@ def _run_moments(run: Run, steps: Sequence[StepAccount], what: str) -> Iterator[
     yield Moment(run.started_at, f"{what} began", f"{run.plan.runbook} by {run.operator}", type="begin")
     numbers = {step.address: step for step in steps}
     for step in steps:
-        if step.adopted is not None:
-            yield _adopted_moment(step, step.adopted)
+        if step.settled is not None:
+            yield _settled_moment(step, step.settled)
         elif step.began or step.ended:
             yield _step_moment(step, run)
     for event in run.events:
@@ -76,7 +76,7 @@ def _run_moments(run: Run, steps: Sequence[StepAccount], what: str) -> Iterator[
 
 
 def _told_by_step(event: Event, step: StepAccount | None) -> bool:
-    if step is None:
+    if step is None or step.skipped:
         return False
     if event.type == "waiting":
         return step.began == event.at
@@ -100,7 +100,7 @@ def _step_moment(step: StepAccount, run: Run) -> Moment:
     )
 
 
-def _adopted_moment(step: StepAccount, at: datetime) -> Moment:
+def _settled_moment(step: StepAccount, at: datetime) -> Moment:
     # That it had failed, or was in doubt, before has its own lines.
     return Moment(
         at=at,
@@ -109,7 +109,7 @@ def _adopted_moment(step: StepAccount, at: datetime) -> Moment:
         number=step.number,
         address=step.address,
         targets=step.targets,
-        type="adopted",
+        type="adopted" if step.adopted else "skipped",
     )
 
 

@@ -107,5 +107,5 @@ def _sent(steps: Sequence[StepAccount]) -> Iterator[Html]:
         yield _H4("Sent by steps that did not end as a change")
     for step in steps:
         sent = "\n".join(step.sent)
-        label = f"{step.number}. {step.title}" + (f", before it was {step.words}" if step.adopted else "")
+        label = f"{step.number}. {step.title}" + (f", before it was {step.words}" if step.settled else "")
         yield pre(label, sent, open_=len(sent) <= 400 and len(steps) <= LONG_TABLE)

@@ -61,7 +61,7 @@ def with_begins(run: Run) -> Run:
 def _with_begin(step: StepRun, instants: Sequence[datetime], answered: datetime | None) -> StepRun:
     if step.ended_at is None or step.started_at != step.ended_at:
         return step
-    if step.adopted_at and (step.starts or step.ended_at == step.adopted_at):
+    if step.settled_at and (step.starts or step.ended_at == step.settled_at):
         return step  # its begin is known, or it had none
     mark = answered if answered and answered < step.ended_at and step.planned.verdict == "ask" else step.ended_at
     return replace(step, started_at=_before(mark, instants) or step.started_at)
@@ -145,7 +145,8 @@ def _carried_out(run: Run) -> Iterator[datetime]:
     # Notes and adoptions are left out: people add them while nothing runs.
     yield run.started_at
     for step in run.steps:
-        yield from (at for at in (step.started_at, step.ended_at) if at is not None and at != step.adopted_at)
+        own = (step.started_at, step.ended_at, step.skipped_at)
+        yield from (at for at in own if at is not None and at != step.adopted_at)
     yield from (event.at for event in run.events)
     yield from (answer.at for answer in run.answers)
     for stretch in run.downtimes:

@@ -27,8 +27,8 @@ class Piece(NamedTuple):
         """The class that it is drawn with."""
         if self.span.kind == "wait":
             return "wait"
-        if self.step.adopted:
-            return "failed"  # what somebody then did by hand
+        if self.step.settled:
+            return "failed"  # what somebody then did by hand, or went past
         match self.step.status:
             case "failed" | "unreachable":
                 return "failed"

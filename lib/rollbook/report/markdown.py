@@ -231,7 +231,7 @@ def _missing(report: Report) -> Iterator[str]:
     else:
         yield "Every planned step took place."
     for step in report.missing:
-        why = " ".join(part for part in (step.error or step.reason, step.doubt) if part)
+        why = " ".join(part for part in (step.why, step.doubt) if part)
         by = f" ({step.by})" if step.by else ""
         yield row(str(step.number), text(f"{step.title} ({step.address})"), step.words, text(why + by))
     if report.troubles:
@@ -288,7 +288,7 @@ def _evidence(report: Report) -> Iterator[str]:
             )
     for step in report.steps:
         if step.sent and not step.changed:
-            how = f"before it was {step.words}" if step.adopted else step.words
+            how = f"before it was {step.words}" if step.settled else step.words
             yield from ("", f"Sent by step {step.number}, {text(step.title)} ({how}):", "")
             yield block("\n".join(step.sent))
 

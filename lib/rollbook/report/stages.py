@@ -43,7 +43,7 @@ def _end(steps: Sequence[StepAccount]) -> tuple[str, Tone]:
         return "took no part", "calm"
     if found & {"failed", "unreachable", "in_doubt"}:
         return "failed", "bad"
-    if found <= {"pending", "skipped"} and not any(step.began for step in steps):
+    if found <= {"pending", "skipped"} and not any(step.began or step.waited for step in steps):
         return "not reached", "calm"
     if found & {"pending", "running", "waiting"}:
         return "not over", "warn"

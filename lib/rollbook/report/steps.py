@@ -71,6 +71,7 @@ def _told(number: int, run: Run, step: StepRun, waits: Sequence[Span], gaps: Seq
         reason=step.reason or (planned.reason if step.status in ("skipped", "pending") else ""),
         by=step.by,
         adopted=step.adopted_at,
+        skipped=step.skipped_at,
         undo=UndoAccount(planned.undo, _STATES[planned.undo], planned.undo_reason) if changed else None,
         output=step.output,
         files=step.files,
@@ -86,8 +87,8 @@ def _words(step: StepRun, *, changed: bool) -> str:
 
 
 def _untouched(step: StepRun) -> bool:
-    """Tell whether it did nothing itself, for somebody did it by hand instead."""
-    return step.adopted_at is not None and step.ended_at == step.adopted_at
+    """Tell whether it did nothing itself, for somebody did it by hand or went past it."""
+    return step.settled_at is not None and step.ended_at == step.settled_at
 
 
 def _began(step: StepRun, spans: Sequence[Span]) -> datetime | None:
@@ -167,7 +168,8 @@ def _with_undo(
         return account
     unfinished = next((taker for taker in takers if not taker.done or taker.status == "skipped"), None)
     if unfinished is not None:
-        why = unfinished.error or unfinished.reason or STEP_WORDS[unfinished.status]
+        failed = "" if unfinished.skipped_at else unfinished.error
+        why = failed or unfinished.reason or STEP_WORDS[unfinished.status]
         state: UndoState = "not reversed"
         return replace(account, undo=replace(account.undo, state=state, reason=why, by=undo.id))
     at = max((taker.over_at for taker in takers if taker.over_at), default=None)

@@ -242,7 +242,7 @@ def _told(first: Piece, last: Piece, count: int) -> str:
     step, began = first.step, first.span.began
     told = f"{step.number}. {step.title}"
     told += f" to {last.step.number}. {last.step.title}: {count} steps, " if count > 1 else ": "
-    words = f"before it was {step.words}" if step.adopted else step.words
+    words = f"before it was {step.words}" if step.settled else step.words
     told += f"{words}, {utc(began)}, {duration((last.ended - began).total_seconds())}"
     return f"{told} waiting, {first.span.text}" if first.span.kind == "wait" else told
 
