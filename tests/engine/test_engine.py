@@ -690,6 +690,32 @@ def test_what_is_skipped_after_a_failure_took_the_time_until_it(workshop: Worksh
     assert (step.status, step.ended_at, step.skipped_at is not None) == ("skipped", at, True)
 
 
+@pytest.mark.parametrize(("by_hand", "own"), [("open", "close"), ("close", "open")])
+def test_downtime_begins_and_ends_with_what_was_done_by_hand(workshop: Workshop, by_hand: str, own: str) -> None:
+    """An adopted step that begins or ends a downtime does so at its adoption, and the site is not told as down."""
+    from rollbook.engine import Engine
+
+    steps = [write_step(name, "x", f"    downtime: {word}\n") for name, word in (("close", "begins"), ("open", "ends"))]
+    ask = "  - id: q\n    name: Wait.\n    human.input: {text: Say}\n"
+    workshop.write(
+        "a", f"steps:\n{steps[0] if by_hand == 'open' else ''}{ask}{steps[0] if own == 'open' else ''}{steps[1]}"
+    )
+    workshop.run("a")
+    (workshop.folder / f"{by_hand}.txt").write_text("x")
+    folder = workshop.runs.all()[-1]
+    Engine(folder, workshop.planner("a"), asker=nobody(), watcher=workshop.watcher).adopt(by_hand, "typed it")
+    run = workshop.resume(nobody({"q": "go"}))
+
+    (stretch,) = run.downtimes
+
+    assert run.status == "succeeded"
+    assert (stretch.began_by, stretch.ended_by) == ("close", "open")
+    adopted = run.step(by_hand)
+    assert adopted is not None
+    assert adopted.adopted_at is not None
+    assert adopted.adopted_at <= ((stretch.ended_at or run.started_at) if by_hand == "open" else stretch.began_at)
+
+
 def test_a_tampered_journal_is_told_with_its_line(workshop: Workshop) -> None:
     """A record changed afterwards breaks the chain at a named line."""
     workshop.write("one", "steps:\n" + write_step("a", "x"))

@@ -157,3 +157,55 @@ def test_the_drawing_marks_who_did_it_and_keeps_the_failed_bar() -> None:
         svg.count('<g class="bar failed"><title>5. Pause the pruning of old versions: before it was done by hand') == 1
     )
     assert svg.count('<g class="mark done-by-hand"><title>done by hand: Pause the pruning of old versions, by bo@') == 1
+
+
+def opened_by_hand() -> Run:
+    """Tell a run that failed at `smoke`, which ends the downtime; somebody did that, and went on ten minutes later."""
+    story = (
+        Story(restore_plan()).begin("pointers").tell("downtime_began", 0, by="pointers").end("pointers", 1, "changed")
+    )
+    story.tell("step_failed", 20, step="smoke", error="500").tell("run_finished", 0.01, status="failed")
+    story.tell("step_finished", 300, step="smoke", **BY).tell("downtime_ended", 0.001, by="smoke")
+    return story.tell("run_resumed", 300, operator="bo@studio").finish()
+
+
+def closed_by_hand() -> Run:
+    """Tell a run in which somebody did by hand what begins the downtime."""
+    story = Story(restore_plan()).tell("step_finished", 5, step="pointers", **BY)
+    return (
+        story.tell("downtime_began", 0.001, by="pointers")
+        .step("smoke", 3)
+        .tell("downtime_ended", 0, by="smoke")
+        .finish()
+    )
+
+
+@pytest.mark.parametrize("told", [to_markdown, to_html])
+@pytest.mark.parametrize(("run", "words"), [(opened_by_hand, "smoke"), (closed_by_hand, "pointers")])
+def test_downtime_by_hand_is_told_as_at_the_latest_then(
+    run: Callable[[], Run], words: str, told: Callable[[Report], str]
+) -> None:
+    """A downtime that was begun or ended by hand says that it was by then, in its row and in the chronology."""
+    text = told(report_of(run()))
+
+    assert "STILL OPEN" not in text
+    assert text.count(f"{words}, done by hand by then") >= 2
+    assert text.count("done by hand by then") == text.count(f"{words}, done by hand by then")
+
+
+def test_downtime_that_was_ended_by_hand_leaves_the_standing_still_whole() -> None:
+    """The site was down until the adoption, and the run stood still from the failure to the resume nevertheless."""
+    impact = report_of(opened_by_hand()).impact
+
+    assert (impact.down, impact.stopped) == (pytest.approx(321, abs=0.1), pytest.approx(600, abs=0.1))
+    assert [(one.began_by_hand, one.ended_by_hand) for one in impact.downtimes] == [(False, True)]
+
+
+def test_a_downtime_that_the_step_began_itself_is_exact() -> None:
+    """What closed the site and failed has begun the downtime then, though somebody did the rest of it by hand."""
+    story = Story(restore_plan()).begin("pointers").tell("downtime_began", 0, by="pointers")
+    story.tell("step_failed", 5, step="pointers", error="no").tell("step_finished", 60, step="pointers", **BY)
+
+    (stretch,) = report_of(story.tell("downtime_began", 0.001, by="pointers").finish()).impact.downtimes
+
+    assert (stretch.began_by_hand, stretch.seconds) == (False, pytest.approx(65, abs=0.1))

@@ -326,6 +326,9 @@ class Stepper:
         session.record(
             "step_finished", step=planned.address, status="ok", by=session.operator, reason=reason, **content
         )
+        if planned.downtime:
+            # The journal does not know when it was done: that was at the latest now.
+            session.record("downtime_began" if planned.downtime == "begins" else "downtime_ended", by=planned.address)
 
     def _adopted(
         self, planned: PlannedStep, action: Action[Any], past: StepRun | None, known: Mapping[str, Plain]

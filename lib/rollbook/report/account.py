@@ -9,7 +9,7 @@ from ..ops import OutputRecord, WrittenFile
 from ..plan import UndoKind
 from ..run import RunStatus, StepStatus
 from .graph import Graph
-from .wording import Tone
+from .wording import BY_THEN, Tone
 
 UndoState = Literal["reversible", "reversed", "not reversed", "left", "refused"]
 SpanKind = Literal["work", "wait", "gap"]
@@ -42,7 +42,11 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class DowntimeAccount:
-    """A stretch of downtime; *began_by* and *ended_by* name steps, *seconds* runs to the last record if open."""
+    """
+    A stretch of downtime; *began_by* and *ended_by* name steps, *seconds* runs to the last record if open.
+
+    What began or ended it *by hand* somebody said afterwards to have done: it was so at the latest then.
+    """
 
     run: str
     began: datetime
@@ -50,6 +54,18 @@ class DowntimeAccount:
     ended: datetime | None
     ended_by: str
     seconds: float
+    began_by_hand: bool = False
+    ended_by_hand: bool = False
+
+    @property
+    def beginner(self) -> str:
+        """The step that began it, in words."""
+        return f"{self.began_by}{BY_THEN if self.began_by_hand else ''}"
+
+    @property
+    def ender(self) -> str:
+        """The step that ended it, in words; empty where none did."""
+        return f"{self.ended_by}{BY_THEN if self.ended_by_hand else ''}"
 
     @property
     def open(self) -> bool:

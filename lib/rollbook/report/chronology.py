@@ -141,7 +141,7 @@ def _answer_moments(answers: Sequence[AnswerAccount]) -> Iterator[Moment]:
 
 def _downtime_moments(impact: Impact) -> Iterator[Moment]:
     for stretch in impact.downtimes:
-        yield Moment(stretch.began, "down", f"Downtime began with step {stretch.began_by}", "bad", type="downtime")
+        yield Moment(stretch.began, "down", f"Downtime began with step {stretch.beginner}", "bad", type="downtime")
         if stretch.ended is not None:
-            text = f"Downtime ended with step {stretch.ended_by}, after {duration(stretch.seconds)}"
+            text = f"Downtime ended with step {stretch.ender}, after {duration(stretch.seconds)}"
             yield Moment(stretch.ended, "up again", text, "good", type="downtime")

@@ -244,7 +244,7 @@ def _downtimes(measured: Impact) -> Iterator[Html]:
     for stretch in measured.downtimes:
         ended = _OPEN if stretch.open else utc(stretch.ended)
         lasted = duration(stretch.seconds) + (" so far" if stretch.open else "")
-        yield _DOWN_ROW(utc(stretch.began), stretch.began_by, ended, stretch.ended_by or "nobody yet", lasted)
+        yield _DOWN_ROW(utc(stretch.began), stretch.beginner, ended, stretch.ender or "nobody yet", lasted)
 
 
 def _idle_row(span: Span, last: datetime) -> Html:

@@ -150,7 +150,14 @@ def _carried_out(run: Run) -> Iterator[datetime]:
     yield from (event.at for event in run.events)
     yield from (answer.at for answer in run.answers)
     for stretch in run.downtimes:
-        yield from (at for at in (stretch.began_at, stretch.ended_at) if at is not None)
+        ends = ((stretch.began_at, stretch.began_by), (stretch.ended_at, stretch.ended_by))
+        yield from (at for at, by in ends if at is not None and not _is_by_hand(run, by, at))
+
+
+def _is_by_hand(run: Run, address: str, at: datetime) -> bool:
+    """Tell whether what the step brought about *at* some time was brought about by hand, at the latest then."""
+    step = run.step(address)
+    return step is not None and step.adopted_at is not None and at >= step.adopted_at
 
 
 def _downtimes(run: Run, undo: Run | None) -> Iterator[DowntimeAccount]:
@@ -158,7 +165,8 @@ def _downtimes(run: Run, undo: Run | None) -> Iterator[DowntimeAccount]:
         ender = _undo_ender(undo) if stretch.ended_at is None else None
         if ender is not None and undo is not None:
             ended = ender.over_at or last_moment(undo)
-            yield _downtime(run, Downtime(stretch.began_at, stretch.began_by, ended, f"{undo.id}: {ender.address}"))
+            told = _downtime(run, Downtime(stretch.began_at, stretch.began_by, ended, f"{undo.id}: {ender.address}"))
+            yield replace(told, ended_by_hand=ender.adopted_at is not None)
         else:
             yield _downtime(run, stretch)
     for stretch in undo.downtimes if undo else ():
@@ -174,6 +182,8 @@ def _downtime(run: Run, stretch: Downtime) -> DowntimeAccount:
         ended=stretch.ended_at,
         ended_by=stretch.ended_by,
         seconds=max((ended - stretch.began_at).total_seconds(), 0.0),
+        began_by_hand=_is_by_hand(run, stretch.began_by, stretch.began_at),
+        ended_by_hand=stretch.ended_at is not None and _is_by_hand(run, stretch.ended_by, stretch.ended_at),
     )
 
 

@@ -111,7 +111,7 @@ def _impact(report: Report, section: WrittenSection) -> Iterator[str]:
     for stretch in impact.downtimes:
         until = utc(stretch.ended) or "**STILL OPEN**"
         lasted = duration(stretch.seconds) + (" so far" if stretch.open else "")
-        yield row(utc(stretch.began), cell(stretch.began_by), until, cell(stretch.ended_by or "nobody yet"), lasted)
+        yield row(utc(stretch.began), cell(stretch.beginner), until, cell(stretch.ender or "nobody yet"), lasted)
     if impact.idle:
         yield from ("", *table("Nothing done from", "Until", "Why", "Lasted"))
     for span in impact.idle:

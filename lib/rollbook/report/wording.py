@@ -48,6 +48,7 @@ STEP_WORDS: Final["Mapping[StepStatus, str]"] = {
     "undone": "changed, then undone",
 }
 BY_HAND: Final = "done by hand"
+BY_THEN: Final = f", {BY_HAND} by then"
 STEP_TONES: Final["Mapping[StepStatus, Tone]"] = {
     "pending": "calm",
     "running": "warn",
