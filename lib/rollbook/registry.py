@@ -26,6 +26,7 @@ BUILTINS: Final[Mapping[str, str]] = {
     "celery.queue": "rollbook.actions.celery.queue:CeleryQueue",
     "config.value": "rollbook.actions.file.value:ConfigValue",
     "decide.matrix": "rollbook.actions.decide.matrix:DecideMatrix",
+    "decide.migration": "rollbook.actions.decide.migration:DecideMigration",
     "django.check": "rollbook.actions.django.check:DjangoCheck",
     "django.fits": "rollbook.actions.django.fits:DjangoFits",
     "django.half_applied": "rollbook.actions.django.half_applied:DjangoHalfApplied",

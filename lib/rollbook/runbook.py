@@ -81,6 +81,7 @@ class Step:
 
     *kind* and *arguments* are the action key and what stands under it (templates unrendered);
     *include* and *inputs* are given instead for an include.
+    *environments*, of a step that decides in a playbook, are those in which it is carried out, as of a `Stage`.
     *place* is `file:line`, *path* where it stands in the document, for errors.
     """
 
@@ -117,6 +118,7 @@ class Step:
     downtime: Literal["", "begins", "ends"] = ""
     no_log: bool = False
     site: Literal["", "up", "read-only", "down"] = ""
+    environments: Plain = ()
     stage: Stage | None = None
     place: str = ""
     path: tuple[str | int, ...] = ()

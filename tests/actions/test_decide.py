@@ -25,6 +25,29 @@ READ = FakeReaders({})
 SECOND = timedelta(seconds=1)
 
 
+def test_a_migration_is_shown_for_each_environment() -> None:
+    """Where it is applied, what is gone, what is at risk and what has it saved, each environment on its line."""
+    action = use(
+        "decide.migration",
+        migration="board.0002",
+        pending={"stage": {"pending": ["board.0002"]}, "prod": {"pending": ["other.0001"]}, "edge": None},
+        at_risk={"stage": {"tables": {"note": 3000}, "columns": {"page.rank": 0}}, "prod": {"missing": ["note"]}},
+        snapshots={"prod": {"newest": "/kept/prod_r1"}},
+        backups={"stage": {"newest": "/backups/shop_r2"}, "prod": {"newest": "/backups/shop_r3"}},
+    )
+
+    state = action.probe(READ)
+
+    given = action.outputs(state, ())
+    assert (given["pending"], given["applied"]) == (["stage"], ["prod"])
+    lines = [" ".join(line.split()) for line in given["table"].splitlines()]
+    assert lines[1:] == [
+        "stage pending there 3,000 note shop_r2",
+        "prod applied gone: note - prod_r1",
+        "edge not known not looked for - nothing yet",
+    ]
+
+
 def deployed(age: timedelta) -> str:
     """Give the time of a deploy that is of this *age* to the readers' clock."""
     return (datetime.fromisoformat(READ.now()) - age).astimezone(UTC).isoformat()

@@ -161,6 +161,16 @@ CASES = [
     ),
     _case("mail", "notify.send", {"target": "mail", "text": "done", "to": ["team@example.org"]}),
     _case("apprise", "notify.send", {"target": "phone", "text": "done", "required": True}),
+    _case(
+        "two environments",
+        "decide.migration",
+        {
+            "migration": "board.0002",
+            "pending": {"stage": {"pending": ["board.0002"]}, "prod": {"pending": []}},
+            "at_risk": {"stage": {"tables": {"note": 3}, "columns": {"page.rank": 0}}, "prod": {"missing": ["note"]}},
+            "snapshots": {"prod": {"newest": "/kept/prod_r1"}},
+        },
+    ),
     _case("young", "decide.matrix", {"age": "30m", "severity": "bad", "table": TABLE}),
     _case(
         "overridden",

@@ -57,7 +57,7 @@ def test_what_did_not_come_back_is_told_loudly() -> None:
     report = told(*LOST, ("recover", "recovered", {"posts": 9, "users.nick": 4}))
 
     sentence = next(one for one in report.summary if "destroyed" in one.text)
-    assert (sentence.tone, "NOT ALL CAME BACK: posts." in sentence.text) == ("bad", True)
+    assert (sentence.tone, "NOT ALL CAME BACK: posts;" in sentence.text) == ("bad", True)
 
 
 @pytest.mark.parametrize(

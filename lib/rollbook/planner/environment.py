@@ -13,7 +13,7 @@ from ..dataclass import dataclass
 from ..errors import RefusedError, UsageError
 from ..expressions import render
 from ..inventory import Inventory
-from ..runbook import Runbook, Stage
+from ..runbook import Runbook, Step
 from ..targets.base import TargetSpec
 from ..values import Plain
 
@@ -79,24 +79,24 @@ def all_targets(found: Mapping[str, Environment]) -> Mapping[str, TargetSpec]:
     return {spec.name: spec for environment in found.values() for spec in environment.specs()}
 
 
-def stage_environments(stage: Stage, inputs: Mapping[str, Plain]) -> tuple[str, ...]:
-    """Name the environments of a stage in order; none: the one that the run is for. Raises `UsageError`."""
-    found = render(stage.environments, {"inputs": inputs})
+def step_environments(step: Step, inputs: Mapping[str, Plain]) -> tuple[str, ...]:
+    """Name the environments of a stage, or of a step that decides; none: the one that the run is for. `UsageError`."""
+    wanted = step.environments if step.stage is None else step.stage.environments
+    found = render(wanted, {"inputs": inputs})
     flat = [found] if isinstance(found, str) else list(found or ())
     names = [name for part in flat for name in (part if isinstance(part, list | tuple) else [part])]
     for name in names:
         if not isinstance(name, str) or not name or names.count(name) > 1:
             raise UsageError(
-                f"{stage.environments} gives {names}: expected different names of environments.",
+                f"{wanted} gives {names}: expected different names of environments.",
                 advice="Look at the inputs that it is made of.",
             )
     return tuple(names)
 
 
 def named_environments(playbook: Runbook, inputs: Mapping[str, Plain]) -> tuple[str, ...]:
-    """Name every environment that a stage is carried out in, beside the one that the run is for."""
-    stages = (step.stage for step in playbook.steps if step.stage is not None)
-    return tuple(dict.fromkeys(name for stage in stages for name in stage_environments(stage, inputs)))
+    """Name every environment that a step or a stage is carried out in, beside the one that the run is for."""
+    return tuple(dict.fromkeys(name for step in playbook.steps for name in step_environments(step, inputs)))
 
 
 def require_targets(runbook: Runbook, inventory: Inventory) -> None:

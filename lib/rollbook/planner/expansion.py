@@ -10,7 +10,7 @@ from ..plan import PlannedLock, Section
 from ..registry import action_type
 from ..runbook import Runbook, Stage, Step, convert_inputs
 from ..values import Plain, Unknown
-from .environment import Environment, require_targets, stage_environments
+from .environment import Environment, require_targets, step_environments
 from .locking import planned_lock
 from .scope import Known, Scope, Use, item_places
 from .step import loop_items, takes_part
@@ -41,6 +41,8 @@ class Expansion:
                 yield from self._staged(use, step.stage)
             elif held:
                 yield use
+            elif step.environments:
+                yield from self._looking(use)
             elif step.include:
                 yield from self._included(use)
             elif step.loop is not None:
@@ -54,10 +56,24 @@ class Expansion:
             return ""
         return f"it is planned when the urgent stage {self.urgent} is over"
 
+    def _looking(self, use: Use) -> Iterator[Use]:
+        """Yield a step that decides once for each environment that it looks into; members are named for them."""
+        use.scope.steps[use.step.id] = {"outputs": {"items": [], "members": {}}, "status": "planned"}
+        for name in step_environments(use.step, use.scope.inputs):
+            scope, place = replace(use.scope, environment=self._environment(name, use)), f"@{name}"
+            yield replace(use, scope=scope, address=f"{use.address}{place}", where=name, place=place)
+
     def _staged(self, use: Use, stage: Stage) -> Iterator[Use]:
-        """Yield a stage once for each of its environments, its gate before each."""
-        addresses, absent = [], True
-        for name in stage_environments(stage, use.scope.inputs) or ("",):
+        """
+        Yield a stage once for each of its environments, its gate before each.
+
+        Its own status is how it went in those before, ok for the first of them.
+        """
+        addresses: list[str] = []
+        absent = True
+        for name in step_environments(use.step, use.scope.inputs) or ("",):
+            before = self._status(addresses, use.step.id) if addresses else "ok"
+            use.scope.steps[use.step.id] = {"outputs": {}, "status": before}
             there = self._environment(name, use)
             scope = replace(use.scope, environment=there, heading=use.step.name)
             mark = f"@{name}" if name else ""

@@ -41,7 +41,8 @@ class Use:
     """
     One use of a step at its address: with its loop's *item* and its group's *member*.
 
-    *held* says why it is not looked at yet, though it might be.
+    *where* is the environment that it looks into, where its step names several. *held* says why it is not looked at
+    yet, though it might be.
     """
 
     step: Step
@@ -54,6 +55,7 @@ class Use:
     group: str = ""
     place: str = ""
     held: str = ""
+    where: str = ""
 
     def names(self, common: Mapping[str, Plain]) -> dict[str, Plain]:
         """Give the names that the step's expressions see."""
@@ -70,6 +72,10 @@ class Use:
         entry = self.scope.steps.setdefault(self.step.id, {"outputs": {"items": [], "members": {}}, "status": status})
         collected = entry["outputs"]
         if isinstance(collected, Unknown):
+            return
+        if self.where:
+            collected["members"][self.where] = outputs
+            collected["items"], entry["status"] = list(collected["members"].values()), status
             return
         if self.member:
             collected["members"][self.member] = outputs

@@ -131,7 +131,7 @@ def reader_kinds(reader: Any) -> tuple[str, ...]:  # noqa: ANN401  # a reader's 
 
 def outputs_of(action: ActionType, content: Mapping[str, Plain]) -> frozenset[str] | None:
     """Name the outputs of a step as far as they are known before it runs; None where they are not."""
-    if content.get("loop") is not None:
+    if content.get("loop") is not None or content.get("environments"):
         return frozenset(("items", "members"))
     if content.get("target"):
         return None  # a group's are collected under `members`, a target's are not

@@ -92,11 +92,17 @@ class StepForm:
     downtime: Literal["", "begins", "ends"] = field(default="", metadata=_help("the site goes down, or is up again"))
     no_log: bool = field(default=False, metadata=_help("keep the output out of journal and files"))
     site: Literal["", "up", "read-only", "down"] = field(default="", metadata=_help("how the site is after the step"))
+    environments: tuple[str, ...] | str = field(
+        default=(),
+        metadata=_help("of a step of decide: where it looks, one after the other; else where the run is for"),
+    )
     action: Mapping[str, Plain] = field(default_factory=dict, metadata={"rest": r"\."})
 
     def __post_init__(self) -> None:
         if self.retries < 0:
             raise ValueError("retries: expected 0 or more")
+        if self.environments and (self.loop is not None or self.target):
+            raise ValueError("environments: a step that looks into several takes neither loop nor target")
         if self.become and self.run_as:
             raise ValueError("expected one of become (root) and run_as (a user), not both")
         _check_share("serial", self.serial, least=1)

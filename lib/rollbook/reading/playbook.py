@@ -18,7 +18,7 @@ from .head import bound, keys_of, parse_head
 from .names import nearest_of
 from .references import Scope, check_value, texts
 from .runbook import check_duplicates, no_includes, step_places, target_needs
-from .steps import STEP_ID, Included, StepReader, check_included, condition_text
+from .steps import STEP_ID, Included, StepReader, check_included, condition_text, walk_steps
 
 _MAY: Final = "a playbook decides and does not act: decide: takes facts, assertions, questions and value.set"
 
@@ -36,7 +36,10 @@ def parse_playbook(document: Document, included: Included = no_includes) -> Runb
     needs = target_needs(content.get("targets"), problems)
     scope = Scope(frozenset(keys_of(content.get("inputs"))), _places(document))
     check_duplicates(document, ("decide",), problems)
-    deciding = StepReader(document, problems, needs, included).read(content.get("decide"), ("decide",), scope)
+    reader = StepReader(document, problems, needs, included, deciding=True)
+    deciding = reader.read(content.get("decide"), ("decide",), scope)
+    for step, path, _ in walk_steps(content.get("decide"), ("decide",)):
+        _check_environments(step.get("environments"), (*path, "environments"), scope, problems)
     _check_families(deciding, problems)
     stages = _stages(document, included, scope, problems)
     if problems or form is None:
@@ -131,7 +134,9 @@ def _check_stage(
     if content.get("name") == "":
         problems.add((*path, "name"), "expected a sentence that says what the stage does")
     check_included(content, "runbook", path, included, problems)
-    check_value(content.get("when"), (*path, "when"), scope, problems, bare=True)
+    # Its own status is known here: how it went in the environments before.
+    own_too = replace(scope, before={**scope.before, name: frozenset()})
+    check_value(content.get("when"), (*path, "when"), own_too, problems, bare=True)
     check_value(content.get("inputs"), (*path, "inputs"), scope, problems)
     check_value(content.get("gate"), (*path, "gate"), scope, problems)
     for key in ("environment", "environments"):

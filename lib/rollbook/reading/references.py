@@ -15,7 +15,7 @@ from .names import nearest_of
 NAMES: Final = ("inputs", "vars", "env", "steps", "run", "item")
 
 _BARE: Final = frozenset(("when", "until", "fail_when"))
-_NOT_RENDERED: Final = frozenset(("id", "name", "tags", "verify", "undo", "requires", "include"))
+_NOT_RENDERED: Final = frozenset(("id", "name", "tags", "verify", "undo", "requires", "include", "environments"))
 
 
 @dataclass(slots=True)

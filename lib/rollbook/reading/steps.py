@@ -43,6 +43,7 @@ class StepReader:
     problems: Problems
     needs: Mapping[str, TargetNeed]
     included: Included
+    deciding: bool = False
 
     def read(self, content: Plain, path: Path, scope: Scope) -> tuple[Step, ...]:
         """Read a list of steps and phases; each step's outputs are then known in *scope*."""
@@ -92,6 +93,9 @@ class StepReader:
         """Read one step; None where it does not fit."""
         form = convert(StepForm, content, self.problems, path)
         own = str(content.get("id") or "")
+        if "environments" in content and not self.deciding:
+            message = "environments: is for steps of decide: in a playbook, and for its stages"
+            self.problems.add((*path, "environments"), message, at_key=True)
         outputs = self._check_action(content, path)
         inner = scope.inside(looped=content.get("loop") is not None)
         after = inner.inside(ended=True)
@@ -225,7 +229,7 @@ def condition_text(when: str | bool) -> str:
 _SAME: Final = (
     "id", "name", "include", "inputs", "tags", "loop", "target", "serial", "max_failures", "retries", "delay",
     "timeout", "until", "effect", "on_doubt", "on_failure", "fail_when", "parse", "become", "run_as", "environment",
-    "detach", "downtime", "no_log", "site",
+    "detach", "downtime", "no_log", "site", "environments",
 )  # fmt: skip
 
 

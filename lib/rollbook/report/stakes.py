@@ -39,7 +39,7 @@ def stake_sentences(stakes: Sequence[StakeAccount]) -> Iterator[Sentence]:
         yield Sentence(f"{what}, and are back.", "good")
         return
     back = sum(one.recovered or 0 for one in lost)
-    yield Sentence(f"{what}; {back:,} came back. NOT ALL CAME BACK: {_named(open_)}.", "bad")
+    yield Sentence(f"{what}; {back:,} came back. NOT ALL CAME BACK: {_named(open_)}; the files below tell why.", "bad")
 
 
 def _total(counts: Iterable[int | None]) -> str:

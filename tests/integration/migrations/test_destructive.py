@@ -1,0 +1,130 @@
+"""What a migration destroys is saved before, and comes back after, in one environment and in several."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from actions.conftest import Machine
+from actions.django.evolving import Evolving, environment_of
+from servers import SqlServer
+
+from rollbook.targets import Redactor, SecretStore, TargetPool
+from rollbook.targets.base import TargetSpec
+
+from .estate import APP, DROPPED, DROPS, FIRST, MADE, ROWS, Estate, Place, pages
+
+pytestmark = pytest.mark.server
+
+NAMES = ("test", "stage", "prod")
+BROKEN = "stage"
+
+
+@pytest.fixture
+def estate(tmp_path: Path, postgres_server: SqlServer) -> Iterator[Estate]:
+    """Make three environments of one project, migrated to the point before, with rows; the page of one will break."""
+    made, redactor = Estate(tmp_path), Redactor()
+    maintenance = f"{postgres_server.url}postgres".replace("+psycopg", "")
+    pool = TargetPool({"local": TargetSpec("local", "local")}, SecretStore({}, redactor), redactor)
+    code = Evolving(tmp_path / "code", {}, Machine(pool))
+    code.write(APP)
+    code.migration(APP, FIRST, MADE)
+    databases = {name: f"rb_estate_{tmp_path.name.strip('_')[-20:]}_{name}".replace("-", "_").lower() for name in NAMES}
+    with psycopg.connect(maintenance, autocommit=True) as session, pages(made, NAMES, BROKEN):
+        for name, database in databases.items():
+            session.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)".encode())
+            session.execute(f"CREATE DATABASE {database}".encode())
+            place = Place(name, f"{postgres_server.url}{database}")
+            here = Evolving(code.folder, environment_of(place.url), code.machine)
+            here.migrate("-v", "0")
+            place.execute(ROWS)
+            made.add(place, code)
+        code.migration(APP, DROPS, DROPPED)
+        yield made
+        for database in databases.values():
+            session.execute(f"DROP DATABASE {database} WITH (FORCE)".encode())
+    pool.close()
+
+
+def test_what_is_protected_comes_back(estate: Estate) -> None:
+    """Rows with their ids, and cells of columns, are as before; an undo takes them out, and undoing that brings them back."""
+    place = estate.places["test"]
+    before = place.contents()
+    code, said = estate.run("runbook", "protect-migration", "test", app=APP)
+    assert code == 0, said
+    assert re.search("board_note +50 rows", said)
+    here = Evolving(estate.folder / "code", environment_of(place.url), Machine(None))  # type: ignore[arg-type]  # it only migrates
+    here.migrate(APP, "-v", "0")
+    assert place.contents()["board_note"] is None
+
+    code, said = estate.run("runbook", "recover-migration-data", "test", app=APP, to="0001")
+
+    assert code == 0, said
+    assert place.contents() == before
+    report = next((estate.folder / ".rollbook" / "runs" / estate.last().id).glob("report.md")).read_text()
+    assert "| `board_note` |  | 50 | 50 | 50 | 50 |" in report
+    databases = place.rows("SELECT datname FROM pg_database WHERE datname LIKE '%rbsnap%'")
+    assert databases == []
+    code, said = estate.type("undo", estate.last().id, "--yes")
+    assert code == 0, said
+    assert place.contents()["board_note"] is None
+    assert place.rows("SELECT datname FROM pg_database WHERE datname LIKE '%rbsnap%'") == []
+
+
+def test_where_nothing_is_destroyed_nothing_is_done(estate: Estate) -> None:
+    """It is said, and no snapshot is made."""
+    here = Evolving(estate.folder / "code", environment_of(estate.places["test"].url), Machine(None))  # type: ignore[arg-type]  # it only migrates
+    here.migrate(APP, "-v", "0")
+
+    code, said = estate.type("run-runbook", "protect-migration", "--env=test", f"--set=app={APP}", "--dry-run")
+
+    assert code == 0, said
+    assert re.search("pending migrations of .*: none", said)
+    assert not (estate.folder / "snapshots").exists()
+
+
+def test_one_table_comes_first_and_one_environment_will_do(estate: Estate) -> None:
+    """The plan tells of every environment before anything is done; with only: no other one is touched."""
+    code, said = estate.type(
+        "plan", "destructive-migration", "--env=test", f"--set=app={APP}", f"--set=migration={DROPS}", "--set=back_to=0001",
+        f"--set=environments={','.join(NAMES)}",
+    )  # fmt: skip
+    assert code == 0, said
+    table = [line for line in said.splitlines() if "pending" in line and "board_note" in line and "nothing yet" in line]
+    assert len(table) >= len(NAMES)
+
+    code, said = estate.run(
+        "playbook",
+        "destructive-migration",
+        "prod",
+        app=APP,
+        migration=DROPS,
+        back_to="0001",
+        only="prod",
+        watch_for="1s",
+    )
+
+    assert code == 0, said
+    assert [estate.places[name].contents()["board_note"] is None for name in NAMES] == [False, False, True]
+
+
+def test_where_it_goes_wrong_every_environment_gets_its_rows_back(estate: Estate) -> None:
+    """No further environment is begun; those that had the migration go back, and have every row as before."""
+    before = {name: place.contents() for name, place in estate.places.items()}
+
+    code, said = estate.run(
+        "playbook", "destructive-migration", "test", app=APP, migration=DROPS, back_to="0001",
+        environments=",".join(NAMES), watch_for="1s",
+    )  # fmt: skip
+
+    ends = {step.address: step.status for step in estate.last().steps}
+    assert ends["rollout@test/migrate"] == "changed", said
+    assert ends["rollout@stage/migrate"] == "changed", said
+    assert ends["rollout@prod"] == "skipped", said
+    assert {name: place.contents() for name, place in estate.places.items()} == before, said
+    assert ends["recover@prod/recover"] == "skipped"
+    assert code == 0, said
+    report = (estate.folder / ".rollbook" / "runs" / estate.last().id / "report.md").read_text()
+    for name in ("test", "stage"):
+        assert f"| {name} | `board_note` | 50 | 50 | 50 | 50 | 50 |" in report
