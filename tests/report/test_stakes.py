@@ -1,6 +1,7 @@
 """What steps counted of tables and columns is laid together in the report."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from rollbook.report.html import to_html
 from rollbook.report.json import to_json
 from rollbook.report.markdown import to_markdown
 from rollbook.report.model import report_of
+from rollbook.report.stakes import stake_sentences, stakes_of
 from rollbook.tally import Fate, tallied
 
 from .accounts import SHA, Story, plan_of, step
@@ -23,15 +25,20 @@ LOST: tuple[Told, ...] = (
 )
 
 
-def told(*tellings: Told, outputs: Any = None) -> Report:
-    """Give the report of a run whose steps told this."""
+def telling(*tellings: Told, outputs: Any = None) -> Story:
+    """Tell a run whose steps told this, up to its end."""
     given = {name: (fate, counts) for name, fate, counts in tellings}
     story = Story(plan_of(tuple(step(name, name, "sql.at_risk", "read") for name in STEPS)))
     for name in STEPS:
         fate, counts = given.get(name, ("counted", {}))
         tally = [{**one, "sha256": SHA if fate == "saved" else ""} for one in tallied(fate, counts)]
         story.tell("step_finished", 1, step=name, status="ok", outputs=outputs or {"tally": tally})
-    return report_of(story.tell("run_finished", 1, status="succeeded").run())
+    return story
+
+
+def told(*tellings: Told, outputs: Any = None) -> Report:
+    """Give the report of such a run."""
+    return report_of(telling(*tellings, outputs=outputs).tell("run_finished", 1, status="succeeded").run())
 
 
 def counts(report: Report) -> dict[str, tuple[int | None, ...]]:
@@ -58,6 +65,21 @@ def test_what_did_not_come_back_is_told_loudly() -> None:
 
     sentence = next(one for one in report.summary if "destroyed" in one.text)
     assert (sentence.tone, "NOT ALL CAME BACK: posts;" in sentence.text) == ("bad", True)
+
+
+def test_what_an_undo_took_out_again_is_told_as_that() -> None:
+    """It came back, and is not there any more; it is neither called missing nor there."""
+    back: tuple[Told, ...] = (("recover", "recovered", {"posts": 10}), ("counted", "counted", {"posts": 10}))
+    story = telling(*LOST[:2], ("gone", "absent", {"posts": 0}), *back)
+    run = story.tell("run_finished", 1, status="succeeded").run()
+    steps = report_of(run).steps
+    undone = tuple(replace(one, status="undone") if one.address == "recover" else one for one in steps)
+
+    stakes = stakes_of(run, undone)
+
+    posts = stakes[0]
+    assert (posts.thing, posts.recovered, posts.now, posts.undone) == ("posts", 10, None, True)
+    assert "10 came back, and the undo took them out again." in next(stake_sentences(stakes)).text
 
 
 @pytest.mark.parametrize(

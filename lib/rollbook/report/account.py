@@ -231,7 +231,7 @@ class StakeAccount:
     What became of the rows of a table, or the values of a table.column, in one environment; None: nobody told.
 
     *sha256* is that of the file that they were *saved* to. *destroyed* are those that were missing when it was looked,
-    *recovered* those that were put back, *now* what was there at the end.
+    *recovered* those that were put back, *now* what was there at the end. *undone*: what was put back is out again.
     """
 
     environment: str
@@ -242,6 +242,7 @@ class StakeAccount:
     destroyed: int | None = None
     recovered: int | None = None
     now: int | None = None
+    undone: bool = False
 
     @property
     def counts(self) -> tuple[int | None, ...]:

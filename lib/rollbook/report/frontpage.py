@@ -165,7 +165,7 @@ def _stake_rows(report: Report) -> Iterator[Html]:
     for one in report.stakes:
         at_risk, saved, destroyed, recovered, now = ("" if count is None else f"{count:,}" for count in one.counts)
         missed = one.destroyed is not None and one.recovered is not None and one.recovered < one.destroyed
-        back = _MISSED(recovered) if missed else recovered
+        back = f"{recovered}, taken out again" if one.undone else _MISSED(recovered) if missed else recovered
         digest = f"{one.sha256[:12]}…" if one.sha256 else ""
         yield _STAKE_ROW(one.environment, one.thing, at_risk, saved, destroyed, back, now, one.sha256, digest)
 

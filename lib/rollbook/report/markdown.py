@@ -139,8 +139,9 @@ def _stakes(report: Report) -> Iterator[str]:
     yield from _heading("Rows and values at stake")
     yield from table("Where", "Table, or column", "At risk", "Saved", "Destroyed", "Put back", "There now", "SHA-256")
     for one in report.stakes:
-        counts = ("" if count is None else f"{count:,}" for count in one.counts)
-        yield row(text(one.environment), cell(one.thing), *counts, cell(one.sha256))
+        at_risk, saved, destroyed, back, now = ("" if count is None else f"{count:,}" for count in one.counts)
+        told = (at_risk, saved, destroyed, f"{back}, taken out again" if one.undone else back, now)
+        yield row(text(one.environment), cell(one.thing), *told, cell(one.sha256))
 
 
 def _staged(steps: Iterable[StepAccount]) -> Iterator[tuple[str, StepAccount]]:

@@ -33,12 +33,15 @@ def stake_sentences(stakes: Sequence[StakeAccount]) -> Iterator[Sentence]:
         if saved:
             yield Sentence(f"Saved, and read back: {_total(one.saved for one in saved)} of {_named(saved)}.", "good")
         return
-    open_ = [one for one in lost if (one.recovered or 0) < (one.destroyed or 0)]
     what = f"{_total(one.destroyed for one in lost)} of {_named(lost)} were destroyed"
+    back = sum(one.recovered or 0 for one in lost)
+    if any(one.undone for one in lost):
+        yield Sentence(f"{what}; {back:,} came back, and the undo took them out again.", "warn")
+        return
+    open_ = [one for one in lost if (one.recovered or 0) < (one.destroyed or 0)]
     if not open_:
         yield Sentence(f"{what}, and are back.", "good")
         return
-    back = sum(one.recovered or 0 for one in lost)
     yield Sentence(f"{what}; {back:,} came back. NOT ALL CAME BACK: {_named(open_)}; the files below tell why.", "bad")
 
 
@@ -75,13 +78,15 @@ class _Stake:
     last: int | None = None
     recovered: int | None = None
     now: int | None = None
+    undone: bool = False
 
     def take(self, tally: Tally, *, undone: bool) -> None:
         match tally.fate:
             case "saved":
                 self.saved, self.sha256 = tally.count, tally.sha256
             case "recovered":
-                self.recovered = (self.recovered or 0) + (0 if undone else tally.count)
+                self.recovered = (self.recovered or 0) + tally.count
+                self.undone = self.undone or undone
             case "counted" | "absent" if self.recovered is not None:
                 self.now = tally.count
             case "counted" if self.at_risk is None and self.saved is None:
@@ -91,7 +96,8 @@ class _Stake:
 
     def account(self, environment: str, thing: str) -> StakeAccount:
         before = self.saved if self.at_risk is None else self.at_risk
+        now = None if self.undone else self.now  # it was looked before the undo
         destroyed = None if self.last is None or before is None else max(before - self.last, 0)
         return StakeAccount(
-            environment, thing, self.at_risk, self.saved, self.sha256, destroyed, self.recovered, self.now
+            environment, thing, self.at_risk, self.saved, self.sha256, destroyed, self.recovered, now, self.undone
         )
