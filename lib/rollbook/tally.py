@@ -16,13 +16,15 @@ class Tally:
     One count of a step: a *thing* is a table, or table.column, and *count* its rows or values.
 
     Counted are rows that are there, saved those in a file of that *sha256*, recovered those that were put back. A thing
-    that is absent was looked for and is not there. A report lays together what its steps tell of one thing.
+    that is absent was looked for and is not there. A column is saved with a row for each of its table, whether that has
+    a value or not: *of* values. A report lays together what its steps tell of one thing.
     """
 
     thing: str
     fate: Fate
     count: int = 0
     sha256: str = ""
+    of: Literal["rows", "values"] = "rows"
 
 
 def tallied(fate: Fate, counts: Mapping[str, int]) -> list[Plain]:

@@ -75,6 +75,7 @@ class _Stake:
     at_risk: int | None = None
     saved: int | None = None
     sha256: str = ""
+    whole: bool = True
     last: int | None = None
     recovered: int | None = None
     now: int | None = None
@@ -83,7 +84,7 @@ class _Stake:
     def take(self, tally: Tally, *, undone: bool) -> None:
         match tally.fate:
             case "saved":
-                self.saved, self.sha256 = tally.count, tally.sha256
+                self.saved, self.sha256, self.whole = tally.count, tally.sha256, tally.of == "rows"
             case "recovered":
                 self.recovered = (self.recovered or 0) + tally.count
                 self.undone = self.undone or undone
@@ -95,7 +96,9 @@ class _Stake:
                 self.last = tally.count
 
     def account(self, environment: str, thing: str) -> StakeAccount:
-        before = self.saved if self.at_risk is None else self.at_risk
+        # A column is saved for every row, and cells that hold nothing need not come back.
+        saved = self.saved if self.whole else None
+        before = saved if self.at_risk is None else self.at_risk
         now = None if self.undone else self.now  # it was looked before the undo
         destroyed = None if self.last is None or before is None else max(before - self.last, 0)
         return StakeAccount(

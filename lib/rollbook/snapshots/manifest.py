@@ -71,7 +71,11 @@ class SnapshotManifest:
         """Tell what was saved, and each file's checksum; not what was saved beside it."""
         sums = {file.path: file.sha256 for file in self.files}
         own = [one for one in self.tables if one.table not in BESIDE]
-        return tuple(Tally(name, "saved", one.rows, sums.get(one.file, "")) for one in own for name in one.things)
+        return tuple(
+            Tally(name, "saved", one.rows, sums.get(one.file, ""), "values" if one.columns else "rows")
+            for one in own
+            for name in one.things
+        )
 
     @property
     def contents(self) -> str:

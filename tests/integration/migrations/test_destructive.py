@@ -64,6 +64,7 @@ def test_what_is_protected_comes_back(estate: Estate) -> None:
     assert place.contents() == before
     report = next((estate.folder / ".rollbook" / "runs" / estate.last().id).glob("report.md")).read_text()
     assert "| `board_note` |  | 50 | 50 | 50 | 50 |" in report
+    assert "50 rows or values of board_note were destroyed, and are back." in report
     databases = place.rows("SELECT datname FROM pg_database WHERE datname LIKE '%rbsnap%'")
     assert databases == []
     code, said = estate.type("undo", estate.last().id, "--yes")
