@@ -11,7 +11,10 @@ from .definition import ColumnDefinition, Definition, Reference
 from .names import listed, literal, quote, within
 from .refilling import CellRefill, CellsRefilled, RefillOut, RowRefill, RowsRefilled
 
+FILLING: Final = "rbfill"
+
 _MARK: Final = "rollbook {run} {state}"
+_LONGEST: Final = 64
 _LOCKS: Final = "SET SESSION lock_wait_timeout = 5  -- and again, up to ten times"
 
 
@@ -22,13 +25,18 @@ def mark(run: str, state: str = "recovering") -> str:
 
 def marked_by(comment: str, state: str = "recovering") -> str | None:
     """Give the run whose mark a comment is; None for others."""
-    parts = comment.split(" ")
-    return parts[1] if len(parts) == 3 and (parts[0], parts[2]) == ("rollbook", state) else None
+    head, tail = _MARK.format(run="\n", state=state).split("\n")
+    marked = comment.startswith(head) and comment.endswith(tail) and len(comment) > len(head) + len(tail)
+    return comment[len(head) : len(comment) - len(tail)] if marked else None
 
 
-def working_name(run: str, table: str) -> str:
-    """Name a table while it is being built; a name has 64 letters at most."""
-    return f"{table[:40]}_rb_{sha256(f'{run} {table}'.encode()).hexdigest()[:16]}"
+def working_name(run: str, table: str, tag: str = "rb") -> str:
+    """Name a table while it is being built, or while rows for it are beside; a name has 64 letters at most."""
+    tail = f"_{tag}_{run}"
+    room = _LONGEST - len(tail)
+    if len(table) > room:
+        table = f"{table[: room - 9]}_{sha256(table.encode()).hexdigest()[:8]}"
+    return f"{table}{tail}"
 
 
 @dataclass(frozen=True, slots=True)

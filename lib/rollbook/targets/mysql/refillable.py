@@ -8,7 +8,7 @@ from ...errors import RefusedError
 from ...mysql.catalog import Catalog, Column, Table, common_key
 from ...mysql.comparing import parentless, same, taken, there, told, uniques_over
 from ...mysql.names import equal, quote, within
-from ...mysql.recovering import marked_by, working_name
+from ...mysql.recovering import FILLING, marked_by, working_name
 from ...mysql.refilling import CellRefill, RowRefill
 from ...postgres.order import flat, in_order
 from ...recovering import Asked
@@ -103,7 +103,7 @@ class _Look:
     def _is_staged(self, name: str) -> bool:
         """Say whether a killed run left rows beside that it had not put in, or not tidied away."""
         runs = {work: marked_by(table.comment, "staging") for work, table in self._ours.tables.items()}
-        return any(run is not None and working_name(f"{run} refill", name) == work for work, run in runs.items())
+        return any(run is not None and working_name(run, name, FILLING) == work for work, run in runs.items())
 
     def _rows(self, one: RowRefill, later: Collection[str]) -> Iterator[str]:
         table, schema = self._ours.tables[one.table], self._ours.schema

@@ -7,7 +7,7 @@ from ...errors import StepFailed
 from ...mysql.catalog import Catalog, ForeignKey
 from ...mysql.comparing import parentless, same, sortable, taken, there, uniques_over
 from ...mysql.names import equal, listed, literal, quote, within
-from ...mysql.recovering import mark, working_name
+from ...mysql.recovering import FILLING, mark, working_name
 from ...mysql.refilling import RowRefill, RowsRefilled
 from ...ops import Execution, Op, OpResult
 from ...tally import tallied
@@ -52,7 +52,7 @@ class _Refill:
 
     def __init__(self, live: "Connection", ours: Catalog, op: RowsRefilled, kept: Kept) -> None:
         self._live, self._ours, self._op, self._kept = live, ours, op, kept
-        self._staged = {one.table: working_name(f"{op.run} refill", one.table) for one in op.tables}
+        self._staged = {one.table: working_name(op.run, one.table, FILLING) for one in op.tables}
 
     def clear(self) -> None:
         """Drop what was staged."""
