@@ -18,7 +18,15 @@ from .writers import Writer
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 
-LOST_IN = ("safety", "restore", "base", "carry", "fence", "carry_last", "swap")
+LOST_IN = pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param(("base", "carry_last", "swap"), id="some"),
+        pytest.param(
+            ("safety", "restore", "base", "carry", "fence", "carry_last", "swap"), id="all", marks=pytest.mark.torture
+        ),
+    ],
+)
 _MINE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'rollbook%'"
 
 
@@ -37,21 +45,22 @@ def require_clear(code: int, said: str) -> None:
     assert code == 0 or ("resume" in said and why), said[-3000:]
 
 
-def test_the_server_ends_our_sessions(desk: Desk, undisturbed: Undisturbed) -> None:
+@LOST_IN
+def test_the_server_ends_our_sessions(desk: Desk, undisturbed: Undisturbed, steps: tuple[str, ...]) -> None:
     """Whoever ends Rollbook's sessions stops the run, with live as it was; resumes end as if undisturbed."""
     board, errand = desk.board, Errand(desk, desk.going_back())
     first, told, lives = board.databases()[LIVE][0], {}, {}
 
     with Writer(board.pattern.url(user="forum"), 1).writing() as writer:
-        for step in LOST_IN:
+        for step in steps:
             told[step] = lose(errand, step, lambda: board.pattern.admin(_MINE))
             lives[step] = board.databases()[LIVE][0]
         errand.finish()
 
     for code, said in told.values():
         require_clear(code, said)
-    assert {lives[step] for step in LOST_IN if step != "swap"} == {first}
-    assert sum(code != 0 for code, _ in told.values()) >= len(LOST_IN) - 2
+    assert {lives[step] for step in steps if step != "swap"} == {first}
+    assert sum(code != 0 for code, _ in told.values()) >= len(steps) - 2
     require_same(look(board, first), undisturbed.done)
     require_kept(board, writer)
     require_told(desk)
@@ -87,13 +96,14 @@ def wired(board: Board, wire: Wire, tmp_path: Path) -> Desk:
     return replace(Desk(tmp_path / "wired", board), port=wire.port)
 
 
-def test_the_wire_is_cut(wired: Desk, wire: Wire, undisturbed: Undisturbed) -> None:
+@LOST_IN
+def test_the_wire_is_cut(wired: Desk, wire: Wire, undisturbed: Undisturbed, steps: tuple[str, ...]) -> None:
     """Cut in one step after the other, and refused while it is cut, it is told each time; mended, resumes go on."""
     board, errand = wired.board, Errand(wired, wired.going_back())
     first, told = board.databases()[LIVE][0], {}
 
     with Writer(board.pattern.url(user="forum"), 1).writing() as writer:
-        for step in LOST_IN:
+        for step in steps:
             told[step] = lose(errand, step, wire.cut)
             if not errand.over:
                 code, said = wired.type(*errand.next())  # nothing can be reached
@@ -104,7 +114,7 @@ def test_the_wire_is_cut(wired: Desk, wire: Wire, undisturbed: Undisturbed) -> N
 
     for code, said in told.values():
         require_clear(code, said)
-    assert wire.cuts >= len(LOST_IN) - 1
+    assert wire.cuts >= len(steps) - 1
     require_same(look(board, first), undisturbed.done)
     require_kept(board, writer)
     require_told(wired)
