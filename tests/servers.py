@@ -51,8 +51,8 @@ class SshServer:
         stop(self.process)
 
 
-def start_mariadb(folder: Path) -> SqlServer:
-    """Start MariaDB with its files in *folder*; root has no password."""
+def start_mariadb(folder: Path, *settings: str) -> SqlServer:
+    """Start MariaDB with its files in *folder*, with *settings* as name=value; root has no password."""
     server, install = _program("mariadbd"), _program("mariadb-install-db")
     account = _account(folder, "mysql")
     data = folder / "data"
@@ -77,6 +77,7 @@ def start_mariadb(folder: Path) -> SqlServer:
     ]
     argv += [f"--socket={folder / 's'}", f"--pid-file={folder / 'pid'}", "--innodb-buffer-pool-size=64M"]
     argv += ["--performance-schema=OFF", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=2"]
+    argv += [f"--{setting}" for setting in settings]
     process = spawn([*account, *argv], log=folder / "log")
 
     def answers() -> None:

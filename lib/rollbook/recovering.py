@@ -20,6 +20,7 @@ class Place:
     parents_gone: ParentsGone
     folder: str
     run: str
+    replica: str = ""  # a target that may not fall behind
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,20 +75,23 @@ class MysqlRecovery:
     def back(self, place: Place) -> Iterator[Op]:
         """Give what brings all of it back: as many ops as the server has to be asked, for DDL does not roll back."""
         name, source = place.target, place.source
-        yield from (TableBuilt(name, source, one, place.run) for one in self.tables)
+        yield from (TableBuilt(name, source, one, place.run, place.replica) for one in self.tables)
         coming = tuple(sorted((*self.tables, *self.built), key=lambda one: one.name))
         if coming:
             yield TablesIn(name, source, coming, place.parents_gone, place.folder, place.run)
         for table in dict.fromkeys(one.table for one in self.columns):
             yield ColumnsIn(name, tuple(one for one in self.columns if one.table == table), place.run)
         if self.row_refills:
-            yield RowsRefilled(name, source, self.row_refills, place.parents_gone, place.folder, place.run)
+            yield RowsRefilled(
+                name, source, self.row_refills, place.parents_gone, place.folder, place.run, place.replica
+            )
         columns = sorted((*self.columns, *self.begun_columns), key=lambda one: (one.table, one.name))
         for table in dict.fromkeys(one.table for one in columns):
-            yield ColumnsSettled(name, source, tuple(one for one in columns if one.table == table), place.folder)
+            mine = tuple(one for one in columns if one.table == table)
+            yield ColumnsSettled(name, source, mine, place.folder, place.replica)
         for one in sorted((*coming, *self.begun_tables), key=lambda one: one.name):
             yield TableSettled(name, one, tuple(key for key in self.references if key.parent == one.name))
-        yield from (CellsRefilled(name, source, (one,), place.folder) for one in self.cell_refills)
+        yield from (CellsRefilled(name, source, (one,), place.folder, place.replica) for one in self.cell_refills)
 
     def away(self, place: Place, missing: Collection[str], unfilled: Collection[str]) -> Iterator[Op]:
         """Give what takes all of it out again, as far as it is there: *missing* and *unfilled* name what is not."""
@@ -118,6 +121,7 @@ class TableBuilt(Op):
     source: str
     table: Definition
     run: str
+    replica: str = ""
 
     def render(self) -> tuple[str, ...]:
         """Give the statements that will be sent, batches as one."""
@@ -194,6 +198,7 @@ class ColumnsSettled(Op):
     source: str
     columns: tuple[ColumnDefinition, ...]
     folder: str
+    replica: str = ""
 
     def render(self) -> tuple[str, ...]:
         """Give the statements that will be sent, batches as one."""

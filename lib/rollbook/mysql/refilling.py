@@ -45,6 +45,7 @@ class RowsRefilled(Op):
     parents_gone: ParentsGone
     folder: str
     run: str
+    replica: str = ""
 
     def render(self) -> tuple[str, ...]:
         """Give the statements that will be sent, batches as one."""
@@ -70,6 +71,7 @@ class CellsRefilled(Op):
     source: str
     columns: tuple[CellRefill, ...]
     folder: str
+    replica: str = ""
 
     def render(self) -> tuple[str, ...]:
         """Give the statements that will be sent, batches as one."""

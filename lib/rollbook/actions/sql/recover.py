@@ -13,7 +13,7 @@ from ...postgres.recovering import Recovery
 from ...postgres.rights import require
 from ...postgres.scratch import subject_names
 from ...recovering import Asked, Existing, ParentsGone, Place
-from ...targets.base import RecoveryReader
+from ...targets.base import RecoveryReader, SqlReader
 from ...values import RUN_ID, Plain, Unknown
 
 
@@ -56,7 +56,7 @@ class Recover(Action[RecoverState]):
     renamed in at once when they are whole; each step is one that a resume finds and goes on from. Grants do not come
     back. Triggers cannot be kept quiet: a table with one that filling would fire is refused. Foreign keys are made
     without the server reading the table again; rows that break one are told. Rows are put back in batches, each of
-    which stays.
+    which stays; between them others get their turn, and a `replica` that is named is waited for.
     """
 
     kind: ClassVar[str] = "sql.recover"
@@ -84,6 +84,9 @@ class Recover(Action[RecoverState]):
     )
     left: Mapping[str, str | int | float | None] = field(
         default_factory=dict, metadata={"help": "what a column's cells hold that nobody wrote, by table.column"}
+    )
+    replica: Ref[SqlReader] | None = field(
+        default=None, metadata={"help": "a MySQL or MariaDB replica; filling waits while it is 10 seconds behind"}
     )
     server: Ref[RecoveryReader] = Ref("db")
     run: str = field(default=str(RUN_ID), metadata={"help": "the run's id, which marks what is being brought back"})
@@ -143,7 +146,7 @@ class Recover(Action[RecoverState]):
 
     def ops(self, old: RecoverState, new: RecoverState) -> tuple[Op, ...]:
         """Bring back what is missing, or take out what is not to be there."""
-        place = Place(self.server.name, self.source, self.parents_gone, self.folder, self.run)
+        place = self._place()
         missing = (*old.tables, *old.columns, *old.begun)
         if new.tables or new.columns or new.fill:
             return tuple(new.found.away(place, missing, old.fill))
@@ -151,6 +154,10 @@ class Recover(Action[RecoverState]):
             return ()
         require(old.lacking, f"the account {old.account} of {self.server}", "putting back")
         return tuple(old.found.back(place))
+
+    def _place(self) -> Place:
+        replica = self.replica.name if self.replica else ""
+        return Place(self.server.name, self.source, self.parents_gone, self.folder, self.run, replica)
 
     def undo(self, change: Change[RecoverState]) -> Undo[RecoverState]:
         """Take out exactly what was put in."""

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Final
 from ...errors import Interrupted
 from ...mysql.names import listed, quote
 from ...ops import Execution
-from .session import run, texts
+from .lagging import Lag, sending_lag
+from .session import run
 
 if TYPE_CHECKING:
     from .session import Connection
 
 _BATCH: Final = 10_000
 _PAUSE: Final = 0.1  # of the time that a batch took, so that others and replicas get their turn
-_SLOWEST: Final = 60.0
-_REPLICAS: Final = """
-    SELECT COUNT(*) FROM information_schema.processlist
-    WHERE command LIKE 'Binlog Dump%' AND state NOT LIKE '%has sent all binlog%'"""
+_LAG: Final = 10.0  # seconds that a replica may be behind before this waits for it
+_LONGEST: Final = 60.0  # seconds that it waits for one that only its sender knows
 
 
 def batches(connection: "Connection", relation: str, key: Sequence[str]) -> Iterator[str]:
@@ -50,10 +49,12 @@ def _beyond(key: Sequence[str], bound: str) -> str:
 
 
 class Pace:
-    """Counts what was done, and gives others their turn between batches."""
+    """Counts what was done, and gives others their turn between batches, replicas as well."""
 
-    def __init__(self, connection: "Connection", execution: Execution) -> None:
-        self._connection, self._execution = connection, execution
+    def __init__(self, live: "Connection", execution: Execution, lag: Lag | None = None) -> None:
+        self._live, self._execution = live, execution
+        self._lag = lag or sending_lag(live)
+        self._patience = None if lag else _LONGEST
         self._began = time.monotonic()
         self.done = 0
 
@@ -63,10 +64,11 @@ class Pace:
         self._execution.progress(self.done, None, "rows")
         if self._execution.stopping():
             raise Interrupted(f"stopped {what}; what was done stays, and the rest follows on resume")
-        took = time.monotonic() - self._began
-        time.sleep(min(took * _PAUSE, 1.0))
-        until = time.monotonic() + _SLOWEST
-        while texts(self._connection, _REPLICAS)[0][0] != "0" and time.monotonic() < until:
-            time.sleep(0.2)
-        self._connection.commit()
+        time.sleep(min((time.monotonic() - self._began) * _PAUSE, 1.0))
+        waiting = time.monotonic()
+        while self._lag() > _LAG and not self._execution.stopping():
+            if self._patience is not None and time.monotonic() - waiting > self._patience:
+                break
+            time.sleep(1)
+        self._live.commit()
         self._began = time.monotonic()

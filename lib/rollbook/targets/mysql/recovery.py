@@ -11,6 +11,7 @@ from ...ops import Execution, Op, OpResult
 from ...tally import tallied
 from .batches import Pace, batches
 from .exporting import Kept
+from .lagging import replica_lag
 from .patience import altered, sent
 from .session import number, run, texts
 from .wording import asked
@@ -37,7 +38,7 @@ def table_built(target: "SqlTarget", op: Op, execution: Execution) -> OpResult:
         run(live, f"DROP TABLE IF EXISTS {quote(work)}")
         run(live, table.create(work, mark(op.run, "loading")))
         names, source = listed(table.columns), within(op.source, table.name)
-        pace = Pace(live, execution)
+        pace = Pace(live, execution, replica_lag(target, op.replica) if op.replica else None)
         for wanted in batches(live, source, table.key):
             rows = f"SELECT {listed(table.columns, 's')} FROM {source} s WHERE {wanted}"
             loaded = run(live, f"INSERT INTO {quote(work)} ({names}) {rows}")

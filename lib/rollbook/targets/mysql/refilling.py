@@ -15,6 +15,7 @@ from ..postgres.put_in import PutIn
 from .batches import Pace, batches
 from .catalog import read_catalog
 from .exporting import Kept
+from .lagging import replica_lag
 from .patience import altered, patiently
 from .put_in import write_keys
 from .session import number, run
@@ -29,6 +30,7 @@ def refill_rows(target: "SqlTarget", op: Op, execution: Execution) -> OpResult:
     """Carry out a `RowsRefilled`; rows that are in stay. Raises `StepFailed` for rows whose parent is gone."""
     if not isinstance(op, RowsRefilled):
         raise target.misplaced(op)
+    lag = replica_lag(target, op.replica) if op.replica else None
     doing = asked(target.name, f"putting rows of {op.source} back")
     with doing, closing(target.connect_mysql()) as live:
         kept = Kept(live, op.folder)
@@ -41,7 +43,7 @@ def refill_rows(target: "SqlTarget", op: Op, execution: Execution) -> OpResult:
             work.clear()
             raise
         # Left beside until all are in: by them a resume knows that it is this op which it goes on with.
-        rows = {one.table: work.insert(one, Pace(live, execution)) for one in op.tables}
+        rows = {one.table: work.insert(one, Pace(live, execution, lag)) for one in op.tables}
         work.clear()
     outputs = {"rows": sum(rows.values()), "conflicts": kept.conflicts, "tally": tallied("recovered", rows)}
     return OpResult({**outputs, "files": [one.path for one in kept.files]}, tuple(kept.files))

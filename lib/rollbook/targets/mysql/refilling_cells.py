@@ -13,6 +13,7 @@ from ..postgres.put_in import PutIn
 from .batches import Pace, batches
 from .catalog import read_catalog
 from .exporting import Kept
+from .lagging import replica_lag
 from .patience import patiently
 from .put_in import write_keys
 from .refillable import cell_conditions, differs
@@ -31,12 +32,13 @@ def refill_cells(target: "SqlTarget", op: Op, execution: Execution) -> OpResult:
     """Carry out a `CellsRefilled`; what was filled before a kill stays. Raises `TargetError`, `Interrupted`."""
     if not isinstance(op, CellsRefilled):
         raise target.misplaced(op)
+    lag = replica_lag(target, op.replica) if op.replica else None
     doing = asked(target.name, f"putting cells of {op.source} back")
     with doing, closing(target.connect_mysql()) as live:
         kept, ours = Kept(live, op.folder), read_catalog(live, target.database)
         cells: dict[str, int] = {}
         for one in op.columns:
-            cells[str(one)] = _fill(live, ours, op, one, Pace(live, execution))
+            cells[str(one)] = _fill(live, ours, op, one, Pace(live, execution, lag))
             column = ours.tables[one.table].column(one.name)
             query = f"SELECT {listed((*one.key, one.name), 's')} FROM {_joined(op, one)} WHERE {differs(column)}"
             what = f"cells of {one} that somebody wrote into since, as the source has them"

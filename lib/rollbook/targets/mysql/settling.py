@@ -1,6 +1,6 @@
 """Fills columns that came back, and makes what went with them; each part may be done again."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from ...tally import tallied
 from .batches import Pace, batches
 from .catalog import read_catalog
 from .exporting import Kept
+from .lagging import replica_lag
 from .patience import altered, sent
 from .refillable import differs, untouched
 from .session import number, run
@@ -31,7 +32,8 @@ def columns_settled(target: "SqlTarget", op: Op, execution: Execution) -> OpResu
     table, filled = op.columns[0].table, op.filled()
     with asked(target.name, f"filling {table} from {op.source}"), closing(target.connect_mysql()) as live:
         kept, ours = Kept(live, op.folder), read_catalog(live, target.database)
-        filler = Filler(live, ours, op.source, execution)
+        lag = replica_lag(target, op.replica) if op.replica else None
+        filler = Filler(live, ours, op.source, lambda: Pace(live, execution, lag))
         if filled:
             filler.fill(table, filled)
             kept.tell(
@@ -61,8 +63,8 @@ def table_settled(target: "SqlTarget", op: Op, execution: Execution) -> OpResult
 class Filler:
     """Fills the columns of one table after the other from the source, by key."""
 
-    def __init__(self, live: "Connection", ours: Catalog, source: str, execution: Execution) -> None:
-        self._live, self._ours, self._source, self._execution = live, ours, source, execution
+    def __init__(self, live: "Connection", ours: Catalog, source: str, pace: Callable[[], Pace]) -> None:
+        self._live, self._ours, self._source, self._pace = live, ours, source, pace
         self.cells = 0
         self.filled: dict[str, int] = {}
 
@@ -83,7 +85,7 @@ class Filler:
         left = " AND ".join(f"({_untouched(table, one)})" for one in columns)
         other = " OR ".join(f"({differs(table.column(one.name))})" for one in columns)
         source = within(self._source, name)
-        pace = Pace(self._live, self._execution)
+        pace = self._pace()
         for wanted in batches(self._live, source, columns[0].key):
             update = (
                 f"UPDATE {quote(name)} t JOIN {source} s ON {equal(columns[0].key, 't', 's')} SET {', '.join(cells)}"
