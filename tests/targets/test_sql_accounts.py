@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from rollbook.errors import TargetError
 from rollbook.ops import Sql, Statement
 from rollbook.targets.base import SqlReader, TargetSpec
-from rollbook.values import RUN_ID
+from rollbook.values import NOW, RUN_ID
 
 pytestmark = pytest.mark.server
 
@@ -107,7 +107,8 @@ def half_allowed(request: pytest.FixtureRequest) -> Iterator[sa.URL]:
 def test_a_statement_that_the_account_may_not_send_is_found_beforehand(half_allowed: sa.URL, make_pool: Any) -> None:
     """The server is asked for each writing statement of an op, whatever is not known yet, and nothing is written."""
     target = make_pool(db=("sql", {"url": half_allowed.render_as_string(hide_password=False)})).target("db")
-    move = Statement("UPDATE course SET place = :place WHERE id = :id", {"place": RUN_ID, "id": 1}, rows=1)
+    later = {"place": {"$date": NOW}, "id": 1}
+    move = Statement("UPDATE course SET place = :place WHERE id = :id", later, rows=1)
     remember = Statement("INSERT INTO history (id, why) VALUES (:id, :why)", {"id": 1, "why": RUN_ID})
     unknown = Statement("INSERT INTO made_by_an_earlier_step VALUES (:id)", {"id": 1})
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from ..ops import Sql
-from ..values import Unknown
+from ..values import Plain, unknowns
 from .base import Finding
 from .sql_errors import explain, is_denied
 from .sql_values import parameters
@@ -34,9 +34,7 @@ def forbidden_writes(target: "SqlTarget", op: Sql) -> Iterator[Finding]:
         for statement in op.statements:
             if not statement.text.lstrip().lower().startswith(_WRITES):
                 continue
-            given = {
-                name: None if isinstance(value, Unknown) else value for name, value in statement.parameters.items()
-            }
+            given = {name: None if _later(value) else value for name, value in statement.parameters.items()}
             try:
                 run_text(session, f"EXPLAIN {statement.text}", parameters(given, target.family))
             except SQLAlchemyError as error:
@@ -44,3 +42,8 @@ def forbidden_writes(target: "SqlTarget", op: Sql) -> Iterator[Finding]:
                     told = explain(target.name, "asking whether it may be sent", error)
                     yield target.finding("write rights", "missing", told.message, _ADVICE)
             session.rollback()
+
+
+def _later(value: Plain) -> bool:
+    """Tell whether a value is known only once the statement is sent."""
+    return next(unknowns(value), None) is not None

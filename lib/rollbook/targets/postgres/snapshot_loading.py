@@ -10,7 +10,7 @@ from ...ops import Execution, Op, OpResult
 from ...snapshots.contents import SavedTable
 from ...snapshots.loading import LoadSnapshot
 from ..snapshots.folder import Rows, saved_rows, summed
-from .programs import claim
+from .programs import claim, end_earlier, host_of
 from .recovery import run
 from .restore import MARKED, drop_unfinished, furnish, maintenance
 from .snapshots import rows_of
@@ -32,6 +32,7 @@ def load_snapshot(target: "PostgresTarget", op: Op, execution: Execution) -> OpR
     if not isinstance(op, LoadSnapshot):
         raise target.misplaced(op)
     identity = target.secrets.value(op.identity) if op.identity else ""
+    end_earlier(target, host_of(target, "local"), execution)
     with maintenance(target, execution) as connection:
         drop_unfinished(connection, op.database, op.run)
         run(connection, op.making())
