@@ -1,16 +1,18 @@
 """Laws of SQL targets, on each family of databases."""
 
 import contextlib
+import gc
 import json
+import logging
 import socket
 import sqlite3
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
@@ -334,6 +336,31 @@ def test_a_connection_lost_in_a_transaction_says_what_was_written(
 
     assert versions(engine) == {"one"}
     assert pool.execute(Sql("ledger", (update("full", FULL),)), execution).outputs["rows"] == [1]
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # psycopg tells of its cursor; Python shows none of these
+def test_a_reader_that_lets_go_early_is_told_no_errors(
+    pool: TargetPool, engine: sa.Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who took the first row of many and needs no more hears nothing of a connection that is lost meanwhile."""
+    caplog.set_level(logging.CRITICAL, logger="sqlalchemy")  # a record of it would keep the cursor for later tests
+    many = "FROM course " + " ".join(f"CROSS JOIN course c{number}" for number in range(9))
+    ways = {
+        "postgresql": ("SELECT pg_backend_pid() AS it " + many, "SELECT pg_terminate_backend({})"),
+        "mysql": ("SELECT CONNECTION_ID() AS it " + many, "KILL {}"),
+    }
+    if engine.dialect.name not in ways:
+        pytest.skip("SQLite has no connection to lose")
+    query, end = ways[engine.dialect.name]
+    rows = reader_of(pool).rows(query)
+
+    session = next(rows)["it"]
+    with engine.connect() as other:
+        other.execute(sa.text(end.format(session)))
+    cast("Generator[object]", rows).close()
+    gc.collect()
+
+    assert list(reader_of(pool).rows("SELECT count(*) AS n FROM course")) == [{"n": 3}]
 
 
 def carry(source: socket.socket, sink: socket.socket, mute: threading.Event, *, watch: bool) -> None:

@@ -16,7 +16,7 @@ from .export import LinesFile
 from .probe import BaseProbe
 from .settings import SqlSettings
 from .sql_address import PORTS, Family, address, family, for_reader, through
-from .sql_engine import check_options, family_of, make_engine
+from .sql_engine import check_options, family_of, make_engine, read_to_its_end
 from .sql_errors import explain
 from .sql_facts import clock, identify, rights
 from .sql_lock import SqlLock
@@ -322,19 +322,25 @@ class SqlProbe(BaseProbe, SnapshotReader):
             )
 
     def stream(self, engine: "Engine", query: str, given: Mapping[str, Plain]) -> Iterator[dict[str, Plain]]:
-        """Stream the rows of a query from *engine*, which is one that only reads."""
+        """Stream the rows of a query from *engine*, which only reads; whoever lets go early hears no error."""
         from sqlalchemy.exc import SQLAlchemyError
 
+        handed = False
         try:
             with engine.connect() as session:
                 if query.lstrip("( \n\t")[:4].lower() != "show":  # PostgreSQL has no cursor for it
                     session.execution_options(stream_results=True, max_row_buffer=_BATCH)
                 # Closed before the session: PyMySQL must read a result to its end before the next statement.
-                with run_text(session, query, parameters(given, self.dialect)) as result:
+                result = run_text(session, query, parameters(given, self.dialect))
+                with read_to_its_end(result.cursor), result:
                     names = tuple(result.keys())
                     for row in result:
+                        handed = True
                         yield dict(zip(names, map(cell, row), strict=True))
+                        handed = False
         except SQLAlchemyError as error:
+            if handed:  # a lost connection cannot be closed in order; what was asked for had come
+                return
             raise explain(self._name, self._safe(" ".join(query.split())[:200]), error) from error
 
     def tables(self) -> frozenset[str]:

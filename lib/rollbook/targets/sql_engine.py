@@ -1,6 +1,8 @@
 """Makes SQLAlchemy engines whose sessions speak UTC, wait for nothing for ever, and only read where they should."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +14,7 @@ from .surroundings import hush
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, Engine
-    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
     from sqlalchemy.pool import Pool
 
 _IDLE_SECONDS: Final = 7 * 24 * 3600
@@ -151,3 +153,18 @@ def _queue() -> "type[Pool]":
     from sqlalchemy.pool import QueuePool
 
     return QueuePool
+
+
+@contextmanager
+def read_to_its_end(cursor: "DBAPICursor | None") -> Iterator[None]:
+    """
+    Read rows; where PyMySQL's connection is lost meanwhile, tell its cursor that none are left.
+
+    It would read on when it is collected, and complain on the screen.
+    """
+    try:
+        yield
+    finally:
+        rows = getattr(cursor, "_result", None)
+        if rows is not None and rows.unbuffered_active and not getattr(rows.connection, "open", True):
+            rows.unbuffered_active = False
