@@ -86,7 +86,7 @@ def utc_now() -> datetime:
 
 
 # One for all records: making a writer takes longer than what it writes.
-_WRITER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=encode)
+_WRITER: Final = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"), default=encode)
 
 
 class Journal:
