@@ -83,6 +83,15 @@ def test_inserts_updates_and_deletes_are_found_among_many(trio: Any, key: str) -
     ]
 
 
+def test_a_row_there_twice_does_not_hide_another_one(trio: Any) -> None:
+    """Two equal rows without a key that became two other equal ones are found, although each chunk has as many rows."""
+    made = ("CREATE TABLE t (a text)", "INSERT INTO t VALUES ('x'), ('x'), ('z')")
+
+    found = compare(trio, made, ("UPDATE t SET a = 'y' WHERE a = 'x'",))
+
+    assert [(one.base, one.live) for one in found] == [((b"x",), None)] * 2 + [(None, (b"y",))] * 2
+
+
 def test_rows_without_a_key_are_counted(trio: Any) -> None:
     """A row that occurs twice more in live comes twice; one that occurs once less, once."""
     made = ("CREATE TABLE t (a text, b int)", "INSERT INTO t VALUES ('x', 1), ('x', 1), (NULL, 2)")

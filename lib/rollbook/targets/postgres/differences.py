@@ -32,6 +32,7 @@ Chunk = tuple[int, list[Cells]]
 
 _CHUNKS_AT_ONCE: Final = 512
 _ROWS_AT_ONCE: Final = 5_000
+_BIT_XOR: Final = 14  # the first major that has it
 
 
 class Difference(NamedTuple):
@@ -178,7 +179,14 @@ def _digest(shape: Shape, base: Side, live: Side) -> Digest:
         rows = counted[0] if counted else 0
     majors = {side.connection.info.server_version // 10_000 for side in (base, live)}
     return make_digest(
-        base.table, live.table, shape.key, shape.compared, dense=dense, rows=rows, same_major=len(majors) == 1
+        base.table,
+        live.table,
+        shape.key,
+        shape.compared,
+        dense=dense,
+        rows=rows,
+        same_major=len(majors) == 1,
+        folded=bool(shape.key) and min(majors) >= _BIT_XOR,
     )
 
 
