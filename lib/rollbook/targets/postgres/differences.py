@@ -22,7 +22,7 @@ from ...postgres.copytext import Cells, cells
 from ...postgres.digest import Digest, chunk_of, integer_key, is_dense, make_digest
 from ...postgres.names import quote
 from ...postgres.shape import Shape
-from .sums import hashed, read_sums
+from .sums import hashed, read_sums, rows_in
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -72,7 +72,7 @@ class Survey(NamedTuple):
     """
     Which chunks of a table are to be looked at, of how many; *sums* are live's.
 
-    *added* are those of the chunks that base is known to have no rows in.
+    *added* are those of the chunks that base is known to have no rows in; *rows* are base's where they were counted.
     """
 
     digest: Digest
@@ -80,6 +80,7 @@ class Survey(NamedTuple):
     total: int
     sums: Mapping[int, bytes]
     added: AbstractSet[int] = frozenset()
+    rows: int = 0
 
     def beyond(self, last: int) -> frozenset[int]:
         """Give the chunks that base has nothing in and whose keys are all beyond *last*."""
@@ -96,7 +97,8 @@ def survey(shape: Shape, base: Side, live: Side) -> Survey:
     digest = _digest(shape, base, live)
     old, new = _at_once(lambda: _sums(base, digest), lambda: _sums(live, digest))
     bad = {chunk for chunk, found in new.items() if old.get(chunk) != found} | (old.keys() - new.keys())
-    return Survey(digest, sorted(bad), len(old.keys() | new.keys()), new, new.keys() - old.keys())
+    rows = sum(map(rows_in, old.values()))
+    return Survey(digest, sorted(bad), len(old.keys() | new.keys()), new, new.keys() - old.keys(), rows)
 
 
 def survey_again(digest: Digest, before: Mapping[int, bytes], base: Side, live: Side) -> Survey:

@@ -11,10 +11,11 @@ from ...postgres.catalog import Catalog, Table
 from ...postgres.dumptext import Block, blocks
 from ...postgres.loss import Depth, Lining, TableLoss, lining
 from ...postgres.names import Name, listed
-from ...postgres.shape import shape
+from ...postgres.shape import Shape, shape
 from .catalog import read_catalog
-from .differences import Side, differences
+from .differences import Side, rows_of, survey
 from .spill import Spill, Tally, by_key, by_row
+from .sums import rows_in
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -176,23 +177,25 @@ def database_losses(live: "Connection", backup: "Connection", *, depth: Depth) -
 def _losses(
     name: Name, live: "Connection", ours: Table | None, backup: "Connection", old: Table | None, depth: Depth
 ) -> TableLoss:
-    counts = None if old is None else counted(backup, old), None if ours is None else counted(live, ours)
-    plain = TableLoss(str(name), *counts)
-    if ours is None or old is None:
-        return plain
-    lined = shape(old, ours, old, decided=True)
-    plain = replace(
-        plain,
-        by="count",
-        only_backup=lined.only_backup,
-        only_live=tuple(one.name for one in ours.written if one.name not in lined.stored),
-    )
-    if depth == "counts":
-        return plain
+    if ours is None or old is None or depth == "counts":
+        plain = TableLoss(
+            str(name), None if old is None else counted(backup, old), None if ours is None else counted(live, ours)
+        )
+        return plain if ours is None or old is None else _with_columns(plain, shape(old, ours, old, decided=True), ours)
     # Columns that only live has are no loss by themselves: rows are compared in what both sides have.
+    lined = shape(old, ours, old, decided=True)
+    sides = Side(backup, old, old.relation), Side(live, ours, ours.relation)
+    surveyed = survey(lined, *sides)
+    rows = sum(map(rows_in, surveyed.sums.values()))
     found = Counter(
         "added" if one.base is None else "deleted" if one.live is None else "changed"
-        for one in differences(lined, Side(backup, old, old.relation), Side(live, ours, ours.relation))
+        for one in rows_of(surveyed, lined, *sides)
     )
+    plain = _with_columns(TableLoss(str(name), surveyed.rows, rows), lined, ours)
     tally = Tally(found["added"], found["changed"], found["deleted"])
-    return tallied(plain, tally, plain.live or 0, keyed=bool(lined.key), depth=depth)
+    return tallied(plain, tally, rows, keyed=bool(lined.key), depth=depth)
+
+
+def _with_columns(plain: TableLoss, lined: Shape, ours: Table) -> TableLoss:
+    only_live = tuple(one.name for one in ours.written if one.name not in lined.stored)
+    return replace(plain, by="count", only_backup=lined.only_backup, only_live=only_live)

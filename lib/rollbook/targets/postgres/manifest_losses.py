@@ -1,6 +1,7 @@
 """Compares the live database with what a backup's manifest says of it, and reads only the rows that differ."""
 
 import hashlib
+import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from ...postgres.names import Name, listed
 from .catalog import read_catalog
 from .losses import counted, part_roots, spilled, tallied
 from .spill import Spill, by_key, by_row
-from .sums import read_sums
+from .sums import read_sums, rows_in
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -82,12 +83,14 @@ class _Look:
         whole = bool(content.sha256) and hashlib.sha256(part).hexdigest() == content.sha256
         if not whole or not self._comparable or plain.only_backup:
             return self._read(_Suspect(content, table, None), plain)
-        old, new = dict(_numbered(part.splitlines())), self._present(content, table)
-        bad = {chunk for chunk in old.keys() | new.keys() if old.get(chunk) != new.get(chunk)}
-        if not bad & old.keys():
-            added = sum(int(new[chunk].split(b"\t")[0]) for chunk in bad)
+        new, bad = dict(self._present(content, table)), set[int]()
+        for chunk, found in _numbered(io.BytesIO(part)):
+            if new.pop(chunk, None) != found:
+                bad.add(chunk)
+        if not bad:
+            added = sum(map(rows_in, new.values()))
             return replace(plain, added=added, changed=0 if content.key else None, deleted=0, by=_by(content))
-        return self._read(_Suspect(content, table, frozenset(bad) if content.ranged else None), plain)
+        return self._read(_Suspect(content, table, frozenset(bad | new.keys()) if content.ranged else None), plain)
 
     def _present(self, content: TableContent, table: Table) -> Chunks:
         if not content.columns:
@@ -127,7 +130,7 @@ class _Look:
 
 def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     for line in lines:
-        chunk, _, rest = line.partition(b"\t")
+        chunk, _, rest = line.rstrip(b"\n").partition(b"\t")
         yield int(chunk), rest
 
 

@@ -1,4 +1,4 @@
-"""Rows of two sides told apart by key, in files of this machine: memory stays the same, however many rows there are."""
+"""Rows of two sides told apart by key, in files of this machine: of 5,000,000 rows, some 40,000 are in memory."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import IO, Final, NamedTuple, Self
 
-_PARTS: Final = 64
-_IN_MEMORY: Final = 1 << 16  # bytes of a part before it goes to a file
-_PENDING: Final = 500
+_PARTS: Final = 128  # each is an open file, on both sides; one of them at a time is in memory
+_IN_MEMORY: Final = 1 << 15  # bytes of a part before it goes to a file
+_PENDING: Final = 250
 
 
 class Tally(NamedTuple):

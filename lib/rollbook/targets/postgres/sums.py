@@ -20,6 +20,11 @@ def read_sums(connection: "Connection", digest: Digest, relation: str) -> Mappin
     return found
 
 
+def rows_in(found: bytes) -> int:
+    """Give how many rows a chunk has, of what `read_sums` says of it."""
+    return int(found.partition(b"\t")[0])
+
+
 @contextmanager
 def hashed(connection: "Connection") -> Iterator[None]:
     """
