@@ -13,8 +13,8 @@ from site_rows import Site
 from table import Aim, seconds, table
 from workspace import forget_runs, rollbook, write_databases, write_steps
 
+from rollbook.folding import fold
 from rollbook.journal import replay
-from rollbook.run import fold
 
 _ROUNDS = 3
 _LATE = 500

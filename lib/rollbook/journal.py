@@ -85,6 +85,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def moment(text: str) -> datetime:
+    """Read a record's time."""
+    return datetime.fromisoformat(text)
+
+
 # One for all records: making a writer takes longer than what it writes.
 _WRITER: Final = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"), default=encode)
 

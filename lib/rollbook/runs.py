@@ -11,8 +11,9 @@ from .accounts import operator as operator
 from .beside import write_beside
 from .dataclass import dataclass
 from .errors import JournalError, NotFoundError, RefusedError, SchemaError
+from .folding import fold
 from .journal import Record, read_records
-from .run import Run, fold
+from .run import Run
 from .values import Plain
 
 FOLDER: Final = Path(".rollbook")

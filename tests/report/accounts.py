@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from rollbook.folding import fold
 from rollbook.journal import Record, RecordType
 from rollbook.plan import Plan, PlannedStep
-from rollbook.run import Run, fold
+from rollbook.run import Run
 from rollbook.schema import encode
 from rollbook.values import Plain
 

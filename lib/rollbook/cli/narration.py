@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Final
 
 from ..dataclass import dataclass
-from ..journal import Record
+from ..journal import Record, moment
 from ..plan import Plan, PlannedStep, shown
 from ..report.wording import BY_HAND, STEP_MARKS, duration, visible
-from ..run import StepStatus, moment
+from ..run import StepStatus
 from ..schema import build
 from .boundary import Boundary, Site, as_happened, boundaries
 from .words import about, answer_shown, clock, one_line

@@ -6,10 +6,11 @@ from datetime import datetime
 
 from .. import __version__
 from ..errors import Interrupted, NotFoundError, UsageError
+from ..folding import fold
 from ..journal import Journal, Record, utc_now
 from ..plan import Plan
 from ..planner.planner import Planner
-from ..run import Run, fold
+from ..run import Run
 from ..runs import RunFolder
 from .locks import Locks, run_locks
 from .ports import Asker, Watcher
