@@ -1,6 +1,5 @@
 """The planner: walks a runbook in order, reads the real systems, and says what a run will do."""
 
-import difflib
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from ..action import Question
-from ..errors import NotFoundError, RefusedError, RollbookError, StepFailed, TargetError, UsageError
+from ..errors import NotFoundError, RefusedError, RollbookError, StepFailed, TargetError
 from ..expressions import render
 from ..inventory import Inventory
 from ..journal import utc_now
@@ -19,6 +18,7 @@ from ..runbook import Runbook, Step
 from ..schema import encode
 from ..targets.pool import redact
 from ..values import NOW, RUN_ID, Plain, Unknown, alike
+from .answers import check_answers, planned_answer
 from .environment import all_targets, environments, require_targets
 from .expansion import Expansion
 from .locking import lock_scope, locks_of, planned_lock
@@ -110,18 +110,28 @@ class Planner:
         """
         require_targets(self.runbook, self.inventory)
         self._strict, self._renewed = None if base is None else at, renewed or {}
-        self._check_answers()
+        check_answers(self.runbook, self.answers)
+        steps = self._planned(known or {}, instead)
+        self._check(steps)
+        return self._whole(steps, base)
+
+    def _planned(self, known: Mapping[str, Known], instead: Instead | None) -> tuple[PlannedStep, ...]:
         before = self.uses
         try:
-            steps = tuple(self._walk(known or {}, {}, instead=instead))
+            return tuple(self._walk(known, {}, instead=instead))
         except RollbookError:
             self.uses = before  # the plan that there was is still the one to go by
             raise
+
+    def _check(self, steps: tuple[PlannedStep, ...]) -> None:
         twice = sorted(address for address, count in Counter(step.address for step in steps).items() if count > 1)
         if twice:
             raise RefusedError(f"Two steps would have one address: {', '.join(twice)}.", advice="Give each its own id.")
         if self.until and not any(self.until in (step.address, step.id) for step in steps):
-            raise NotFoundError(f"There is no step {self.until!r} to stop after.", advice=f"Steps: {self._ids(steps)}.")
+            there = ", ".join(step.address for step in steps)
+            raise NotFoundError(f"There is no step {self.until!r} to stop after.", advice=f"Steps: {there}.")
+
+    def _whole(self, steps: tuple[PlannedStep, ...], base: Plan | None) -> Plan:
         names = {**self.environment.names, **self.common(), "inputs": self.inputs, "steps": {}, "item": None}
         lock = str(render(self.runbook.lock, names))
         own = planned_lock(lock, self.runbook, self.environment)
@@ -155,10 +165,6 @@ class Planner:
         """Plan one step on what is there now, whatever was planned before it."""
         self._strict = None
         return self._plan_use(self.uses[address], Projection())
-
-    @staticmethod
-    def _ids(steps: tuple[PlannedStep, ...]) -> str:
-        return ", ".join(step.address for step in steps)
 
     def names(self, address: str) -> dict[str, Plain]:
         """Give what the expressions of the step at *address* see now."""
@@ -263,34 +269,8 @@ class Planner:
         return _possible(unknown(outline(use), use, reason), use)
 
     def answer(self, use: Use, question: Question) -> Plain | None:
-        """Give the value that a question is planned on: from the answers given, or its default. None: not known."""
-        prompt = question.prompt()
-        text = self.answers.get(use.address, self.answers.get(use.step.id))
-        if text is None or (use.scope.environment.inventory.protected and prompt.kind == "approve"):
-            return prompt.default if prompt.has_default else None
-        if text == "default":
-            if not prompt.has_default:
-                raise RefusedError(f"--answer {use.address}=default: the question has no default.")
-            return prompt.default
-        try:
-            value = question.accept(text)
-        except ValueError as error:
-            raise RefusedError(f"--answer {use.address}={text}: {error}") from error
-        reason = question.refused(value)
-        if reason:
-            raise RefusedError(f"--answer {use.address}={text} stops the run: {reason}")
-        return value
-
-    def _check_answers(self) -> None:
-        ids = set(_ids_of(self.runbook))
-        for name in self.answers:
-            last = name.removesuffix("/sure").rsplit("/", 1)[-1].split("[")[0].split("@")[0].removesuffix("-sure")
-            if last not in ids and not name.startswith("undo/"):
-                near = difflib.get_close_matches(name, sorted(ids), n=1)
-                raise UsageError(
-                    f"--answer {name}=…: {self.runbook.name} has no step {name!r}.",
-                    advice=f"Did you mean {near[0]}?" if near else "`show` lists the steps.",
-                )
+        """Give the value that a question is planned on, of the answers that there are by now. None: not known."""
+        return planned_answer(use, question, self.answers)
 
     def _identities(self, steps: tuple[PlannedStep, ...], base: Plan | None) -> dict[str, Mapping[str, str]]:
         """Ask the targets who they are; those that *base* tells of have told it when the run began."""
@@ -320,11 +300,3 @@ def _possible(planned: PlannedStep, use: Use) -> PlannedStep:
     except RefusedError as error:
         details.append(f"it could not be carried out: {error.message}")
     return replace(planned, details=tuple(details))
-
-
-def _ids_of(runbook: Runbook) -> Iterator[str]:
-    """Yield the id of every step, of the included runbooks too."""
-    yield from (step.id for step in (*runbook.steps, *runbook.finally_))
-    yield from (step.stage.gate.id for step in runbook.steps if step.stage is not None and step.stage.gate is not None)
-    for included in runbook.includes.values():
-        yield from _ids_of(included)
