@@ -9,7 +9,8 @@ from ...postgres.definition import Definition
 from ...postgres.names import Name, listed
 from ...snapshots.contents import BESIDE, Choice, Chosen, absent, fits
 from .catalog import read_catalog
-from .definitions import read_companions, read_definitions, read_part
+from .definition_parts import read_companions, read_part
+from .definitions import read_definitions
 
 if TYPE_CHECKING:
     from .session import Connection

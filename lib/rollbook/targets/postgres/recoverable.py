@@ -11,7 +11,8 @@ from ...postgres.shape import shape
 from ...postgres.standing import PART, STAND_IN
 from ...recovering import Asked
 from .catalog import read_catalog
-from .definitions import read_columns, read_definitions, read_references, read_types
+from .definition_parts import read_columns
+from .definitions import read_definitions, read_references, read_types
 from .objects import read_objects
 from .refillable import Connect, Filling, find_filling, read_refills
 
