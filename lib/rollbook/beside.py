@@ -1,4 +1,4 @@
-"""Files that take their name only when they are whole, and that nobody else can slip something under."""
+"""Files that take their name only when they are whole, folders for their owner only: nobody slips something under."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -40,6 +40,21 @@ def write_beside(path: Path, parts: Iterable[bytes], *, lasting: bool = True) ->
     with written_beside(path, lasting=lasting) as file:
         for part in parts:
             file.write(part)
+
+
+def make_folder(folder: Path) -> None:
+    """
+    Make *folder* with every missing one above it, each for its owner only; one that is there stays as it is.
+
+    `Path.mkdir` gives its mode to the last one alone.
+    """
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except FileNotFoundError:
+        if folder.parent == folder:
+            raise
+        make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, Literal, Self, get_args
 
 from .accounts import account, operator
-from .beside import sync_folder, write_beside
+from .beside import make_folder, sync_folder, write_beside
 from .dataclass import dataclass
 from .errors import JournalError, LockHeld
 from .plan import Plan
@@ -119,7 +119,7 @@ class Journal:
 
     def _open(self) -> int:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(self.path.parent)
             new = not self.path.exists()
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
             file = os.open(self.path, flags, 0o600)

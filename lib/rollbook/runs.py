@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from .accounts import operator as operator
-from .beside import write_beside
+from .beside import make_folder, write_beside
 from .dataclass import dataclass
 from .errors import JournalError, NotFoundError, RefusedError, SchemaError
 from .folding import fold
@@ -85,8 +85,8 @@ class Runs:
     def create(self, run_id: str) -> RunFolder:
         """Make the folder of a new run, with rights for its owner only. Raises `RefusedError`."""
         try:
-            for folder in (self.root, self.folder, self.folder / run_id):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=folder != self.folder / run_id)
+            make_folder(self.folder)
+            (self.folder / run_id).mkdir(mode=0o700)
             # The order in which runs began, which their ids do not tell once the clock went back.
             write_beside(self._newest, (f"{run_id}\n".encode(),), lasting=False)
         except OSError as error:

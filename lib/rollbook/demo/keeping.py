@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Generic, Self, TypeVar
 
+from rollbook.beside import make_folder
 from rollbook.demo.errors import DemoError
 from rollbook.demo.process import command_line, stop_stranger
 
@@ -23,7 +24,7 @@ Servers = TypeVar("Servers")
 def hold(folder: Path) -> Iterator[None]:
     """Make the folder if need be, and keep a second demo out of it. Raises `DemoError`, naming who is there."""
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder)
         lock = (folder / "lock").open("a+")
     except OSError as error:
         raise DemoError(f"the demo's folder {folder} cannot be written: {error.strerror}.") from error

@@ -6,6 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from ..beside import make_folder
+
 HEAD: Final = 32 << 20
 """Bytes that a step's file takes as they come."""
 
@@ -75,7 +77,7 @@ class OutputFile:
             self._file = self._spill = -1
 
     def _open(self) -> None:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         self._file = os.open(self.path, _FLAGS, 0o600)
         if self._older.exists() or self._newer.exists():
             self._take_in(None)  # whoever wrote them was killed

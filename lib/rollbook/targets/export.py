@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from ..beside import written_beside
+from ..beside import make_folder, written_beside
 from ..errors import TargetError
 
 
@@ -22,7 +22,7 @@ class LinesFile:
 
     def __enter__(self) -> Self:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(self._path.parent)
             self._file: IO[bytes] = self._stack.enter_context(written_beside(self._path, 0o600))
         except OSError as error:
             raise self._refused(error) from error

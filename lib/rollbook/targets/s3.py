@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from ..beside import sync_folder
+from ..beside import make_folder, sync_folder
 from ..errors import Interrupted, TargetError, Unreachable
 from ..ops import Execution, Op, OpResult, WrittenFile
 from ..postgres.keeping import BackupDownload, BackupUpload
@@ -144,7 +144,7 @@ class S3Target(BaseTarget[S3Settings]):
             raise TargetError(f"{self.url(op.name)} is no complete backup: it has no {FILE}", advice="List the store.")
         entries = read_kept(content.decode()).files
         tell = _teller(sum(entry.size for entry in entries), execution)
-        partial.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(partial)
         for entry in entries:
             self._fetch(op, entry, partial, tell)
         (partial / FILE).write_bytes(content)
@@ -161,7 +161,7 @@ class S3Target(BaseTarget[S3Settings]):
         if path.is_file() and _entry(partial, entry.path) == entry:
             tell(entry.size)
             return
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(path.parent)
         with self.explained(f"downloading {entry.path}"):
             self.client.download_file(
                 self.settings.bucket, self.full(f"{op.name}/{entry.path}"), str(path), Callback=tell

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..beside import write_beside
+from ..beside import make_folder, write_beside
 from ..errors import CommandFailed, TargetError
 from ..migrations.shadow import ShadowFound, Shape, compare_shapes, gone, lines
 from ..migrations.shadowing import ShadowRun
@@ -57,7 +57,7 @@ def result_of(
     shadow = ShadowFound(tables, columns, narrowed, made, recorded, lacking)
     found = encode(shadow)
     path = Path(op.path)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_beside(path, [json.dumps(found, indent=2, ensure_ascii=False).encode(), b"\n"])
     execution.write_output("".join(f"{line}\n" for line in lines(shadow, op.said)).encode())
     return OpResult(outputs={"found": found})

@@ -32,13 +32,15 @@ def test_what_a_deploy_takes_comes_back(taken: Taken, tmp_path: Path) -> None:
 
 
 def test_its_files_are_for_their_owner_only(taken: Taken, tmp_path: Path) -> None:
-    """Folders are 0700 and files 0600."""
+    """Folders are 0700, those above that were missing too, and files 0600."""
     taken.both(SITE)
 
-    path = Path(save(taken, tmp_path / "kept", tables=TABLES))
+    path = Path(save(taken, tmp_path / "missing" / "kept", tables=TABLES))
 
-    assert {stat.S_IMODE(file.stat().st_mode) for file in (path, *path.rglob("*")) if file.is_dir()} == {0o700}
-    assert {stat.S_IMODE(file.stat().st_mode) for file in path.rglob("*") if file.is_file()} == {0o600}
+    made = {tmp_path / "missing", *(tmp_path / "missing").rglob("*")}
+    assert path in made
+    assert {stat.S_IMODE(file.stat().st_mode) for file in made if file.is_dir()} == {0o700}
+    assert {stat.S_IMODE(file.stat().st_mode) for file in made if file.is_file()} == {0o600}
 
 
 def test_nothing_named_is_nothing_to_do(taken: Taken, tmp_path: Path) -> None:

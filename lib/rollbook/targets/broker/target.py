@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
-from ...beside import written_beside
+from ...beside import make_folder, written_beside
 from ...errors import TargetError
 from ...ops import Execution, Op, OpResult, WrittenFile
 from ...queues import (
@@ -101,7 +101,7 @@ class BrokerTarget(BaseTarget[BrokerSettings]):
         from hashlib import sha256
 
         digest, size, path = sha256(), 0, Path(op.path)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(path.parent)
         with written_beside(path) as file:
             for message in self.transport.held(op.queue, op.hold):
                 if is_wanted(message, op.tasks):

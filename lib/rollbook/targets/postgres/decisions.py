@@ -6,7 +6,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Final
 
-from ...beside import write_beside
+from ...beside import make_folder, write_beside
 from ...errors import StepFailed
 from ...postgres.conflict import Conflict, Side
 
@@ -46,5 +46,5 @@ def write_decisions(path: Path, made: Decisions, open_ones: Iterable[Conflict]) 
     for name in sorted({*made, *asked}):
         kind, _, table = name.partition(" ")
         lines.writerow((kind, table, made.get(name, "")))
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_beside(path, (text.getvalue().encode(),))

@@ -8,6 +8,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...beside import make_folder
 from ...dataclass import dataclass
 from ...postgres.catalog import Table
 from ...postgres.conflict import Conflict
@@ -59,7 +60,7 @@ class Exports:
 
     def add(self, what: str, name: str, fill: Callable[[Write], int]) -> Exported:
         """Write one file by *fill*, which gives how many rows it wrote; in place once it is whole."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self.folder)
         path = self.folder / name
         with LinesFile(path) as file:
             rows = fill(file.write)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ...beside import make_folder
 from ...errors import TargetError
 
 
@@ -23,7 +24,7 @@ class PutIn:
     def adding(self) -> Iterator[Callable[[bytes], object]]:
         """Give what adds lines; they are on the disk when the block ends. For its owner only."""
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             opened = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         except OSError as error:
             raise TargetError(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from ...beside import sync_folder, write_beside
+from ...beside import make_folder, sync_folder, write_beside
 from ...errors import Interrupted, RefusedError, SchemaError, TargetError
 from ...ops import Execution, OpResult, WrittenFile
 from ...postgres.manifest import FILE, LIMIT, FileEntry
@@ -35,11 +35,10 @@ class SnapshotFolder:
     def open(self) -> None:
         """Make it anew, without what an earlier attempt left. Raises `TargetError`."""
         try:
-            Path(self._op.folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(Path(self._op.folder))
             if self._path.exists():
                 shutil.rmtree(self._path)
-            (self._path / "rows").mkdir(parents=True, mode=0o700)
-            self._path.chmod(0o700)
+            make_folder(self._path / "rows")
         except OSError as error:
             raise _unwritable(self._path, error) from error
 
