@@ -1,6 +1,6 @@
 """What a recovery is asked for, whatever the server: which tables and columns, and what of those that are there."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -52,3 +52,17 @@ class Asked:
 
     def _names(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self.only)
+
+
+def refill_out_lines(
+    source: str, folder: str, cells: Iterable[tuple[str, str, str]], tables: Iterable[str]
+) -> tuple[str, ...]:
+    """Give the transaction that empties *cells* (table, column, what they held) again and deletes rows of *tables*."""
+    keys = f"-- the keys that {folder} tells"
+    return (
+        f"-- first: the rows and cells must be those of {source}, or nothing is taken out",
+        "BEGIN",
+        *(f"UPDATE {table} SET {column} = {left}  {keys}" for table, column, left in cells),  # noqa: S608  # shown, not sent
+        *(f"DELETE FROM {table}  {keys}" for table in tables),  # noqa: S608  # shown, not sent
+        "COMMIT",
+    )

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from ..dataclass import dataclass
 from ..ops import Op
-from ..recovering import ParentsGone
+from ..recovering import ParentsGone, refill_out_lines
 from .names import listed, quote, within
 
 
@@ -99,8 +99,5 @@ class RefillOut(Op):
 
     def render(self) -> tuple[str, ...]:
         """Give the transaction as it will be sent."""
-        looked = f"-- first: the rows and cells must be those of {self.source}, or nothing is taken out"
-        keys = f"-- the keys that {self.folder} tells"
-        cells = (f"UPDATE {quote(one.table)} SET {quote(one.name)} = {one.left}  {keys}" for one in self.columns)
-        rows = (f"DELETE FROM {quote(one.table)}  {keys}" for one in reversed(self.tables))
-        return (looked, "BEGIN", *cells, *rows, "COMMIT")
+        cells = ((quote(one.table), quote(one.name), one.left) for one in self.columns)
+        return refill_out_lines(self.source, self.folder, cells, (quote(one.table) for one in reversed(self.tables)))

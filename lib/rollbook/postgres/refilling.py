@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from ..dataclass import dataclass
 from ..ops import Op
-from ..recovering import ParentsGone
+from ..recovering import ParentsGone, refill_out_lines
 from .catalog import Catalog, ForeignKey, Table, Unique
 from .clashes import agree, keyed
 from .names import Name, equal, listed, literal, paired, quote
@@ -97,11 +97,8 @@ class RefillOut(Op):
 
     def render(self) -> tuple[str, ...]:
         """Give the transaction as it will be sent."""
-        looked = f"-- first: the rows and cells must be those of {self.source}, or nothing is taken out"
-        keys = f"-- the keys that {self.folder} tells"
-        cells = (f"UPDATE {one.table.sql} SET {quote(one.name)} = {one.left}  {keys}" for one in self.columns)
-        rows = (f"DELETE FROM {one.table.sql}  {keys}" for one in reversed(self.tables))
-        return (looked, "BEGIN", *cells, *rows, "COMMIT")
+        cells = ((one.table.sql, quote(one.name), one.left) for one in self.columns)
+        return refill_out_lines(self.source, self.folder, cells, (one.table.sql for one in reversed(self.tables)))
 
 
 def left_in(table: Table, name: str, told: Mapping[str, str | None]) -> str | None:

@@ -11,6 +11,7 @@ from ...errors import SchemaError
 from ...ops import Command, Op, OpResult
 from ...postgres.manifest import FILE, LIMIT
 from ...postgres.shelf import ABSENT, LISTING, Listed, instant, listed, newest_first
+from ...saved import check_saved_path
 from ...snapshots.kept import read_kept
 from ...targets.base import HostReader
 from ...values import RUN_ID, Plain
@@ -70,8 +71,7 @@ class BackupRetention(Action[Kept]):
     run: str = field(default=str(RUN_ID), metadata={"help": "the run's own id, whose journal does not count"})
 
     def __post_init__(self) -> None:
-        if not self.folder or self.folder.startswith("-"):
-            raise ValueError("folder: expected a path")
+        check_saved_path("folder", self.folder)
         if self.keep < 1:
             raise ValueError("keep: expected at least 1: the newest backup is never cleared away")
         if self.days < 0:

@@ -11,6 +11,7 @@ from ...postgres.dumping import FILES
 from ...postgres.manifest import FILE, Manifest
 from ...postgres.programs import Programs
 from ...postgres.source import BackupKind
+from ...saved import check_saved_path, refuse_damaged
 from ...targets.base import HostReader, PostgresReader
 from ...values import Plain
 from .reading import find_programs, server_version
@@ -66,8 +67,7 @@ class PostgresBackupCheck(Fact[CheckedBackup]):
     runs_on: Ref[HostReader] = field(default=Ref("local"), metadata={"help": "the host with the backup"})
 
     def __post_init__(self) -> None:
-        if not self.backup or self.backup.startswith("-"):
-            raise ValueError("backup: expected a path")
+        check_saved_path("backup", self.backup)
 
     def probe(self, read: Readers) -> CheckedBackup:
         """Read all of it."""
@@ -93,9 +93,7 @@ class PostgresBackupCheck(Fact[CheckedBackup]):
 
     def refusal(self, state: CheckedBackup) -> str | None:
         """Refuse a backup with problems."""
-        if not state.problems:
-            return None
-        return f"{state.path} is not to be relied on: {'; '.join(state.problems)}."
+        return refuse_damaged(state.path, state.problems)
 
     def details(self, change: Change[CheckedBackup]) -> tuple[str, ...]:
         """Say what it is."""

@@ -10,6 +10,7 @@ from ...ops import Op, OpResult
 from ...postgres.dropping import DatabaseDrop
 from ...postgres.restoring import MakeBase
 from ...postgres.scratch import scratch_name
+from ...saved import check_saved_path
 from ...targets.base import HostReader, PostgresReader
 from ...values import RUN_ID, Plain, Secret, Unknown
 from .databases import list_databases
@@ -85,8 +86,7 @@ Restore the backup into another database as `postgres.restore` says, then, where
     run: str = field(default=str(RUN_ID), metadata={"help": "the run's id, which marks the database"})
 
     def __post_init__(self) -> None:
-        if not self.backup or self.backup.startswith("-"):
-            raise ValueError("backup: expected a path")
+        check_saved_path("backup", self.backup)
         if not self.command or not self.command[0]:
             raise ValueError("command: expected a list of words")
         if self.jobs < 1:

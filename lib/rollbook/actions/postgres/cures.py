@@ -11,6 +11,7 @@ from ...figures import aligned, size, span
 from ...ops import OpResult
 from ...postgres.cures import Cure, proposed, weigh
 from ...postgres.loss import TableLoss
+from ...saved import check_saved_path
 from ...targets.base import HostReader, PostgresReader
 from ...values import Plain
 from .pacing import read_pace
@@ -65,8 +66,7 @@ class PostgresCures(Fact[Cures]):
     runs: str = field(default=".rollbook/runs", metadata={"help": "the folder of earlier runs"})
 
     def __post_init__(self) -> None:
-        if not self.backup or self.backup.startswith("-"):
-            raise ValueError("backup: expected a path")
+        check_saved_path("backup", self.backup)
 
     def subjects(self) -> frozenset[Subject]:
         """Name what is weighed: the backup against live."""

@@ -10,6 +10,7 @@ from ...errors import RefusedError
 from ...ops import Op, OpResult
 from ...postgres.dropping import DatabaseDrop
 from ...postgres.scratch import scratch_name
+from ...saved import check_saved_path
 from ...targets.base import HostReader, PostgresReader
 from ...values import RUN_ID, Plain, Unknown
 from .databases import list_databases, was_swapped
@@ -67,8 +68,7 @@ With PGHOST, PGUSER and PGPASSWORD set, and programs of the server's version:
     run: str = field(default=str(RUN_ID), metadata={"help": "the run's id, which marks the database"})
 
     def __post_init__(self) -> None:
-        if not self.backup or self.backup.startswith("-"):
-            raise ValueError("backup: expected a path")
+        check_saved_path("backup", self.backup)
         if self.jobs < 1:
             raise ValueError("jobs: expected at least 1")
 

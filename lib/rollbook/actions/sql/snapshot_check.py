@@ -7,6 +7,7 @@ from typing import ClassVar
 from ...action import Change, Fact, Readers, Ref, evidence, identity
 from ...dataclass import dataclass
 from ...ops import OpResult
+from ...saved import check_saved_path, refuse_damaged
 from ...schema import encode
 from ...snapshots.manifest import strangers
 from ...tally import Tally
@@ -61,8 +62,7 @@ class SqlSnapshotCheck(Fact[CheckedSnapshot]):
     )
 
     def __post_init__(self) -> None:
-        if not self.snapshot or self.snapshot.startswith("-"):
-            raise ValueError("snapshot: expected a path")
+        check_saved_path("snapshot", self.snapshot)
 
     def probe(self, read: Readers) -> CheckedSnapshot:
         """Read all of it."""
@@ -88,7 +88,7 @@ class SqlSnapshotCheck(Fact[CheckedSnapshot]):
 
     def refusal(self, state: CheckedSnapshot) -> str | None:
         """Refuse a snapshot with problems."""
-        return f"{state.path} is not to be relied on: {'; '.join(state.problems)}." if state.problems else None
+        return refuse_damaged(state.path, state.problems)
 
     def details(self, change: Change[CheckedSnapshot]) -> tuple[str, ...]:
         """Say what it is."""

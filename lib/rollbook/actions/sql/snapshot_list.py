@@ -11,6 +11,7 @@ from ...errors import SchemaError
 from ...ops import OpResult
 from ...postgres.manifest import FILE, LIMIT, is_snapshot
 from ...postgres.shelf import ABSENT, LISTING, listed
+from ...saved import check_saved_path
 from ...schema import encode
 from ...snapshots.contents import BESIDE
 from ...snapshots.manifest import SnapshotManifest, read_snapshot, strangers
@@ -65,8 +66,7 @@ class SqlSnapshotList(Fact[SnapshotShelf]):
     local: Ref[HostReader] = field(default=Ref("local"), metadata={"help": "this machine"})
 
     def __post_init__(self) -> None:
-        if not self.folder or self.folder.startswith("-"):
-            raise ValueError("folder: expected a path")
+        check_saved_path("folder", self.folder)
 
     def probe(self, read: Readers) -> SnapshotShelf:
         """Read their manifests."""

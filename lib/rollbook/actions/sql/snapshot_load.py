@@ -10,6 +10,7 @@ from ...errors import RefusedError
 from ...ops import Op, OpResult
 from ...postgres.properties import READ, Properties
 from ...postgres.scratch import Mark, scratch_name
+from ...saved import check_saved_path
 from ...schema import build
 from ...snapshots.contents import Contents, Server
 from ...snapshots.dropping import drop
@@ -69,8 +70,7 @@ class SqlSnapshotLoad(Action[LoadedState]):
     run: str = field(default=str(RUN_ID), metadata={"help": "the run's id, which marks the database"})
 
     def __post_init__(self) -> None:
-        if not self.snapshot or self.snapshot.startswith("-"):
-            raise ValueError("snapshot: expected a path")
+        check_saved_path("snapshot", self.snapshot)
 
     def subjects(self) -> frozenset[Subject]:
         """Name the new database."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MARKED = """
     SELECT oid::bigint, pg_catalog.shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database
     WHERE datname = %s"""
+_BY_HAND = "Look at it; drop it by hand, or restore into another name."
 _SIZE = "SELECT pg_catalog.pg_database_size(oid) FROM pg_catalog.pg_database WHERE datname = %s"
 
 
@@ -60,7 +61,7 @@ def maintenance(target: "PostgresTarget", execution: Execution) -> Iterator["Con
             ) from error
 
 
-def drop_unfinished(connection: "Connection", workshop: str, run: str) -> None:
+def drop_unfinished(connection: "Connection", workshop: str, run: str, *, advice: str = _BY_HAND) -> None:
     """Drop what an earlier attempt of *run* left; raises `ConflictError` for a database that it did not make."""
     found = connection.execute(MARKED, (workshop,)).fetchone()
     if found is None:
@@ -70,7 +71,7 @@ def drop_unfinished(connection: "Connection", workshop: str, run: str) -> None:
     if (mark is None and found[1]) or (mark is not None and mark.run != run) or run not in workshop:
         raise ConflictError(
             f"the database {workshop!r} is there, and this run did not make it: {found[1] or 'no comment'}",
-            advice="Look at it; drop it by hand, or restore into another name.",
+            advice=advice,
         )
     connection.execute(f"DROP DATABASE {quote(workshop)} WITH (FORCE)".encode())
 

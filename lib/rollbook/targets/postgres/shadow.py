@@ -3,19 +3,16 @@
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
-from ...errors import ConflictError
 from ...migrations.shadow import ColumnShape, Shape
 from ...migrations.shadowing import COPY, RECORDS, ShadowRun
 from ...ops import Execution, OpResult
 from ...postgres.names import Name
 from ...postgres.programs import conninfo
-from ...postgres.scratch import Mark
 from ..shadow import Records, migrate_copy, result_of
 from .programs import end_earlier, environment, host_of, run_program
-from .restore import MARKED, maintenance
+from .restore import drop_unfinished, maintenance
 
 if TYPE_CHECKING:
-    from .session import Connection
     from .target import PostgresTarget
 
 _SHAPE: Final = """
@@ -35,7 +32,7 @@ def shadow_run(target: "PostgresTarget", op: ShadowRun, execution: Execution) ->
     """Make the copy, migrate it, compare it with what it was, and drop it, whatever comes of it."""
     end_earlier(target, host_of(target, op.programs_on), execution)
     with maintenance(target, execution) as connection:
-        _drop_left(connection, op)
+        drop_unfinished(connection, op.database, op.run, advice="Look at it, and drop it by hand.")
         for statement in op.making:
             connection.execute(statement.encode())
     try:
@@ -49,21 +46,6 @@ def shadow_run(target: "PostgresTarget", op: ShadowRun, execution: Execution) ->
     finally:
         with maintenance(target, execution) as connection:
             connection.execute(f"{op.dropping} WITH (FORCE)".encode())
-
-
-def _drop_left(connection: "Connection", op: ShadowRun) -> None:
-    """Drop what an attempt that was killed left. Raises `ConflictError` for a database that this run did not make."""
-    found = connection.execute(MARKED, (op.database,)).fetchone()
-    if found is None:
-        return
-    mark = Mark.parse(found[1])
-    # Without a mark it was killed right after CREATE DATABASE: the name bears this run's id.
-    if (mark is None and found[1]) or (mark is not None and mark.run != op.run) or op.run not in op.database:
-        raise ConflictError(
-            f"the database {op.database!r} is there, and this run did not make it: {found[1] or 'no comment'}",
-            advice="Look at it, and drop it by hand.",
-        )
-    connection.execute(f"{op.dropping} WITH (FORCE)".encode())
 
 
 def _copy(target: "PostgresTarget", op: ShadowRun, execution: Execution) -> None:
