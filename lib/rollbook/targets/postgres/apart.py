@@ -50,7 +50,10 @@ def note_apart(sources: Sources, rules: Rules) -> None:
                 if there is None or lined is None or not lined.key or rules.of(table.name) in ("leave", "referenced"):
                     continue
                 alike = sources.base is None
-                sides = Side(base, there, there.relation), Side(restored, table, table.relation)
+                sides = (
+                    Side(base, there, there.relation, sources.summed),
+                    Side(restored, table, table.relation),
+                )
                 found = iter(()) if alike else differences(lined, *sides)
                 _note(ours, table, lined, found, touched=_is_renamed(catalog, table, there, rules))
         ours.commit()

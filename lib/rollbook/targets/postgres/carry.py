@@ -41,6 +41,7 @@ from .merging import Watch
 from .resolving import Stages, resolve
 from .sequences import advance_sequences
 from .session import connect
+from .sums import Summed
 from .surveys import troubled
 from .wording import worded
 from .writes import read_writes
@@ -63,11 +64,16 @@ class ConflictsFound(StepFailed):
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The addresses of the three databases; without *base* nothing tells the migration's doing."""
+    """
+    The addresses of the three databases; without *base* nothing tells the migration's doing.
+
+    *summed* is what is known of base, which nobody writes to.
+    """
 
     live: str = field(repr=False)  # addresses may hold passwords
     restored: str = field(repr=False)
     base: str | None = field(repr=False)
+    summed: Summed = field(default_factory=Summed, repr=False)
 
 
 def _unwatched(rows: int) -> None:
@@ -175,7 +181,8 @@ def _read_live(
         closing(connect(sources.live, reading=True)) as live,
         closing(connect(sources.base or sources.restored, reading=True)) as base,
     ):
-        merger = Merger(work, live, read_catalog(live), base, read_catalog(base), terms, errand.watch, troubled=whole)
+        merger = Merger(work, live, read_catalog(live), base, read_catalog(base), terms, errand.watch, sources.summed)
+        merger.troubled = whole
         merger.translate()
         differing = tuple((name, merger.merge(name)) for name in sorted(work.catalog.tables) if merger.takes(name))
         if final:

@@ -22,7 +22,7 @@ from ...postgres.copytext import Cells, cells
 from ...postgres.digest import Digest, chunk_of, integer_key, is_dense, make_digest
 from ...postgres.names import quote
 from ...postgres.shape import Shape
-from .sums import hashed, read_sums, rows_in
+from .sums import Summed, hashed, read_sums, rows_in
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -45,11 +45,12 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A table as one database has it; *relation* is what stands after FROM."""
+    """A table as one database has it; *relation* is what stands after FROM, *summed* for one that nobody writes to."""
 
     connection: "Connection"
     table: Table
     relation: str
+    summed: Summed | None = None
 
 
 def added(line: bytes) -> Difference:
@@ -193,7 +194,8 @@ def _digest(shape: Shape, base: Side, live: Side) -> Digest:
 
 
 def _sums(side: Side, digest: Digest) -> Mapping[int, bytes]:
-    return read_sums(side.connection, digest, side.relation)
+    read = read_sums if side.summed is None else side.summed.read
+    return read(side.connection, digest, side.relation)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from .ledger import read_last
 from .merging import Desk, Watch, merge_table
 from .naming import Moves, Reading, read_natural, renamed, rows_with
 from .resolving import Stages
+from .sums import Summed
 from .surveys import look_again, save_survey
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Merger:
     old: Catalog
     terms: Terms
     watch: Watch
+    summed: Summed
     without_key: list[Name] = field(default_factory=list)
     troubled: Collection[Name] = ()
     counted: list[Counted] = field(default_factory=list)
@@ -81,7 +83,9 @@ class Merger:
         stage = self.work.of(name, lined.key)
         if stage is None:
             return Differing()
-        base, live = Side(self.base, self.old.tables[name], self._base_relation(table)), self._live(name)
+        # Without a base it is the restored database's own rows, which every pass writes to.
+        summed = None if self.terms.baseless else self.summed
+        base, live = Side(self.base, self.old.tables[name], self._base_relation(table), summed), self._live(name)
         again = None
         way = f"{lined!r} from {self.base.info.dbname}"
         if name not in self.troubled and not self._is_mapped(name):
