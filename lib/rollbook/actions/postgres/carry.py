@@ -51,10 +51,9 @@ class PostgresCarry(Action[CarryState]):
     (`final: false`) may run while users write; the `final` one belongs behind `postgres.fence`.
 
     What does not fit is a conflict: exported with both sides below `folder`, and settled by `answers` (by kind and
-    table), else by `conflicts`. With `stop` a final pass with other conflicts fails and keeps nothing. With `ask` it
-    does so too, and writes `decisions.csv` beside the conflicts, a line a kind and table; whoever decides writes `live`
-    or `backup` there, and `resume` goes on. The first pass writes that file already, so that most is decided while
-    users still work.
+    table), else by `conflicts`. With `stop` a final pass with other conflicts fails, keeps nothing, and writes
+    `decisions.csv` beside them, a line a kind and table; whoever decides writes `live` or `backup` there, and `resume`
+    goes on. With `ask` the first pass writes that file already, so that most is decided while users still work.
 
     Tables of Django's own have rules: `django_migrations` stays as in the backup, for it says what the schema is.
     `django_content_type` and `auth_permission` stay too, but for rows that carried rows point at, which are brought

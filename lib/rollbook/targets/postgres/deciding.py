@@ -43,18 +43,17 @@ def deciding(op: CarryPass | Swap | SwapBack, mark: Mark, execution: Execution) 
     """
     Give how the conflicts of *op* are decided.
 
-    Conflicts that nobody has settled are raised as StepFailed, which says which file shows them and, where the step
-    asks, in which one to decide.
+    Conflicts that nobody has settled are raised as StepFailed, which says which file shows them and in which one to
+    decide; it is read when the step is resumed.
     """
     path, exports = Path(op.folder) / DECISIONS, Exports(Path(op.folder))
-    made = read_decisions(path) if op.conflicts == "ask" else {}
+    made = read_decisions(path) if op.conflicts in ("ask", "stop") else {}
     policy = Policy(op.conflicts, _answers({**made, **op.answers}))
     given = Deciding(path, made, policy, Errand(mark, exports, Watching(execution)), exports)
     try:
         yield given
     except ConflictsFound as found:
-        if op.conflicts == "ask":
-            given.ask(found.conflicts)
+        given.ask(found.conflicts)
         raise _unsettled(op, found.conflicts, exports.files) from found
 
 
@@ -97,8 +96,5 @@ def _unsettled(op: CarryPass | Swap | SwapBack, found: tuple[Conflict, ...], fil
     kinds = dict.fromkeys(f"{one.kind} in {one.table}" for one in found)
     shown = "; ".join(list(kinds)[:10]) + (f" and {len(kinds) - 10} more" if len(kinds) > 10 else "")
     listed = next((one.path for one in files if one.what == "conflicts"), op.folder)
-    if op.conflicts == "ask":
-        advice = f"Both sides are in {listed}. Write live or backup into {op.folder}/{DECISIONS}, then resume."
-    else:
-        advice = f"Both sides are in {listed}. Say who wins in answers: or conflicts: of the step, and run it again."
+    advice = f"Both sides are in {listed}. Write live or backup into {op.folder}/{DECISIONS}, then resume."
     return StepFailed(f"{len(found)} conflicts are not settled: {shown}. Nothing of this pass was kept.", advice=advice)

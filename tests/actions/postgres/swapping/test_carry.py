@@ -117,6 +117,21 @@ def test_a_person_decides_in_a_file(site: Site, tmp_path: Path) -> None:
     assert script(site.url(site.names[1]), "SELECT title FROM book WHERE id = 3") == [("mine",)]
 
 
+def test_what_was_stopped_goes_on_with_what_was_decided(site: Site, tmp_path: Path) -> None:
+    """With `stop`, too, the final pass that failed says where to decide, and done again takes what was decided."""
+    contested(site)
+    machine, final = site.machine(), carry(site, tmp_path, final=True, conflicts="stop")
+    path = tmp_path / "decisions.csv"
+
+    with pytest.raises(StepFailed, match="not settled") as caught:
+        machine.carry_out(*machine.plan(final).ops)
+    path.write_text(path.read_text().replace("edited_by_both,book,", "edited_by_both,book,live"))
+    machine.carry_out(*machine.plan(final).ops)
+
+    assert str(path) in caught.value.advice
+    assert script(site.url(site.names[1]), "SELECT title FROM book WHERE id = 3") == [("mine",)]
+
+
 def test_a_line_that_decides_nothing_is_named(site: Site, tmp_path: Path) -> None:
     """A decision that is neither side stops the step before anything is read."""
     (tmp_path / "decisions.csv").write_text("kind,table,decision\nedited_by_both,book,both\n")
