@@ -29,7 +29,7 @@ from .applying import apply
 from .carry import Errand, export_conflicts_of, require_settled
 from .catalog import read_catalog
 from .differences import Difference, Side, differences
-from .exporting import export_table
+from .exporting import export_query, export_table
 from .ledger import close_ledger, forget_conflicts, note_conflicts, open_ledger, read_last
 from .merging import BATCH, Desk, merge_table
 from .resolving import Stages, resolve
@@ -163,6 +163,7 @@ class _Way:
             yield name, merge_table(desk, self._stream(desk, ours, table, contested), self.errand.watch)
             note_conflicts(self.work.connection, contested)
             self.work.ready(stage)
+            self._export_cells(table, ours, lined.key)
 
     def _shape(self, ours: Table, table: Table) -> Shape:
         """Line a table up; where it is not known how rows stood at the swap, nothing is decided."""
@@ -212,3 +213,16 @@ class _Way:
         if self.errand.exports is not None:
             fill = partial(export_table, self.live, table, where=self._new("t"))
             self.errand.exports.add(f"rows of {table.name}", f"since-{table.name}.csv".replace("/", "_"), fill)
+
+    def _export_cells(self, table: Table, ours: Table, key: tuple[str, ...]) -> None:
+        """Export what rows that are newer than the swap have in columns that the kept database lacks."""
+        there = {column.name for column in ours.columns}
+        lacking = tuple(one.name for one in table.columns if one.name not in there and not one.generated)
+        if self.errand.exports is None or not lacking:
+            return
+        where = f"{self._new('t')} AND num_nonnulls({listed(lacking, 't')}) > 0"
+        found = f"SELECT {listed((*key, *lacking), 't')} FROM {table.relation} AS t WHERE {where}"
+        if self.live.execute(f"SELECT EXISTS ({found})".encode()).fetchone() == (True,):
+            fill = partial(export_query, self.live, found)
+            name = f"since-{table.name}-columns.csv".replace("/", "_")
+            self.errand.exports.add(f"columns of {table.name} without a place", name, fill)

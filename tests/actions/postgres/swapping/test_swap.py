@@ -221,7 +221,7 @@ def test_undo_tells_users_from_the_rollback(site: Site, tmp_path: Path) -> None:
         "UPDATE book SET shelf = 5 WHERE id = 3",  # the migration wrote its title
         "DELETE FROM book WHERE id = 42",
         "DELETE FROM shelf WHERE id = 99",
-        "UPDATE shelf SET name = 'renamed' WHERE id = 2",
+        "UPDATE shelf SET name = 'renamed', code = 'since' WHERE id = 2",
     )
 
     machine.undo(action, change)
@@ -233,6 +233,9 @@ def test_undo_tells_users_from_the_rollback(site: Site, tmp_path: Path) -> None:
         ("renamed",),
     ]
     assert script(site.url(), "SELECT to_regnamespace('rollbook')") == [(None,)]
+    (exported,) = tmp_path.glob("since-*-columns.csv")  # the kept database has no column for it
+    assert "2,since" in exported.read_text().splitlines()
+    assert exported.stat().st_mode & 0o777 == 0o600
 
 
 def test_undo_stops_where_users_wrote_what_both_hold_otherwise(site: Site, tmp_path: Path) -> None:
