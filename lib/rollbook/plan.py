@@ -33,6 +33,16 @@ WRITING: Final[frozenset[Verdict]] = frozenset({"create", "update", "delete", "r
 DECIDE: Final = "Decide"
 """The heading above the steps by which a playbook decides."""
 
+
+def heading_of(stage: str, environment: str) -> tuple[str, str]:
+    """
+    Give the stage and environment that stand above a step.
+
+    The steps by which a playbook decides have one heading: each may look into another environment, and says so itself.
+    """
+    return stage, "" if stage == DECIDE else environment
+
+
 UndoKind = Literal["reverse", "leave", "refuse"]
 Section = Literal["steps", "finally", "closing"]
 """`closing` are the `finally` steps of an include: in their place, or at the end of a run that does not come there."""
@@ -86,6 +96,11 @@ class PlannedStep:
     def writes(self) -> bool:
         """Tell whether the step will, or may, write."""
         return self.verdict in WRITING
+
+    @property
+    def changes(self) -> bool:
+        """Tell whether the step will, or may, change something outside: a command that only looks does not."""
+        return self.writes and self.effect != "read"
 
     def binding(self) -> Plain:
         """Give what must still hold when the step is carried out: all but evidence, times and texts."""

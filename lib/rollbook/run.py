@@ -80,6 +80,24 @@ class StepRun:
         return self.status in DONE
 
     @property
+    def changed(self) -> bool:
+        """
+        Tell whether it changed something outside, be it taken back since: reports, `status` and ends of runs go by it.
+
+        Sending something is not enough: a command of which its author says that it only looks changed nothing.
+        """
+        if self.planned.effect == "read":
+            return False
+        match self.status:
+            case "changed" | "undone":
+                return True
+            case "recovered":
+                return bool(self.ops) or self.planned.writes
+            case "ok" | "pending":
+                return False
+        return self.ops_done > 0
+
+    @property
     def settled_at(self) -> datetime | None:
         """When somebody had done it by hand or went past it; None where nobody did."""
         return self.adopted_at or self.skipped_at

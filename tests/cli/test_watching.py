@@ -11,7 +11,7 @@ from rollbook.cli.narration import Narrator
 from rollbook.cli.plainwatch import PlainWatcher
 from rollbook.cli.screen import Screen
 from rollbook.cli.words import answer_shown
-from rollbook.journal import TYPES, replay
+from rollbook.journal import TYPES, Record, replay
 
 from .plans import restore_plan
 from .runs import finished, started, write_run
@@ -47,6 +47,19 @@ def test_without_a_terminal_each_record_is_one_line_with_its_time(
     assert lines[1].endswith("pointers: Point the ledger and the modulestore at that version (about 2 s)")
     assert "the server is busy; again in 2" in lines[2]
     assert "; site down; stopping here leaves it down; undo takes back 1 change" in lines[3]
+
+
+def test_a_person_who_skips_a_step_is_named() -> None:
+    """Whoever went past a step is told with the reason; a step that takes no part was skipped by nobody."""
+    narrator, at = Narrator(restore_plan()), "2026-01-02T03:04:05+00:00"
+    records = [
+        Record(number, at, "step_skipped", {"step": "refresh", "reason": "no cms", **who}, "")
+        for number, who in enumerate(({}, {"by": "bo@studio"}), 1)
+    ]
+
+    told = [narrator.tell(record) for record in records]
+
+    assert [one.text for one in told if one] == ["skipped: no cms", "skipped by bo@studio: no cms"]
 
 
 def test_what_was_asked_decides_how_an_answer_reads() -> None:

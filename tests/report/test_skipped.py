@@ -82,6 +82,15 @@ def test_why_it_did_not_happen_is_why_it_was_skipped(run: Callable[[], Run], tol
     assert "before it was skipped" in text
 
 
+@pytest.mark.parametrize(("run", "badges"), [(resumed, 1), (at_the_terminal, 1), (beforehand, 1)])
+def test_the_timeline_has_a_badge_for_it(run: Callable[[], Run], badges: int) -> None:
+    """Where somebody went past a step stands a badge that says so, and the legend tells what it is."""
+    drawn = to_svg(report_of(run()))
+
+    assert len(re.findall(r'<g class="mark skipped"><title>skipped: .*by bo@studio', drawn)) == badges
+    assert re.search(r'<text class="key"[^>]*>skipped</text>', drawn)
+
+
 def test_machines_are_told_when_it_was_skipped() -> None:
     """In JSON a step that somebody went past has the time of that, and its own work's seconds and error."""
     steps = json.loads(to_json(report_of(resumed())))["steps"]

@@ -1,12 +1,15 @@
 """A playbook's run in the report: stages and environments as groups, each site's downtime its own."""
 
 import json
+import re
 from collections.abc import Sequence
 
 import pytest
 
 from rollbook.cli.boundary import boundaries
 from rollbook.cli.ending import boundary
+from rollbook.cli.planview import step_lines
+from rollbook.cli.screen import Screen
 from rollbook.plan import Plan, PlannedLock, PlannedStep
 from rollbook.report.html import to_html
 from rollbook.report.json import to_json
@@ -68,6 +71,28 @@ def test_stages_are_told_one_by_one() -> None:
         ("Roll back", "prod", "done", 5, 7, 3),
     ]
     assert report.stages[2].seconds == pytest.approx(8, abs=0.1)
+
+
+def test_looks_into_several_environments_stand_under_one_heading() -> None:
+    """Each says in its title where it looked; the heading does not come again whenever the environment is another."""
+    looks = [
+        step(f"{name}@{where}", told, "sql.at_risk", "read", stage="Decide", environment=where, details=("12 rows",))
+        for name, told in (("risk", "Look what is at risk"), ("saved", "Look what is saved"))
+        for where in ("stage", "prod")
+    ]
+    run = Story(plan_of(looks, playbook=True, environment="ops", environments={"stage": False, "prod": True}))
+    for one in looks:
+        run.step(one.address, 1)
+    report = report_of(run.finish())
+
+    assert [(one.title, one.environment, one.first, one.last) for one in report.stages] == [("Decide", "", 1, 4)]
+    for told in (to_markdown(report), re.sub("<[^>]*>", "", to_html(report))):
+        found = told.rpartition("What was found")[2].partition("What was changed")[0]
+        assert found.count("Decide") == 1
+        assert re.findall(r"\d\. (Look [^\n:]*)", found) == [
+            f"Look what is {what} ({where})" for what in ("at risk", "saved") for where in ("stage", "prod")
+        ]
+    assert "\n".join(step_lines(tuple(looks), run.plan, Screen())).count("Decide") == 1
 
 
 @pytest.mark.parametrize(

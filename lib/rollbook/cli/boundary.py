@@ -110,7 +110,7 @@ def _after(here: Boundary, step: PlannedStep, site: Site) -> Boundary:
         return Boundary(site, here.reversible, here.refused_by)
     if step.undo == "refuse":
         return Boundary(site, 0, step.address)
-    return Boundary(site, here.reversible + (step.undo == "reverse"), here.refused_by)
+    return Boundary(site, here.reversible + (step.changes and step.undo == "reverse"), here.refused_by)
 
 
 def as_happened(step: PlannedStep, status: StepStatus) -> PlannedStep:

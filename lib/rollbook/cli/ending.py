@@ -127,7 +127,7 @@ def _where(run: Run) -> str:
 
 
 def _changed(run: Run) -> str:
-    changed = sum(item.status in ("changed", "recovered") for item in run.steps)
+    changed = sum(item.changed for item in run.steps)
     return f"{changed} changed something" if changed else "none changed anything"
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from ..dataclass import dataclass
 from ..journal import Record, moment
 from ..plan import Plan, PlannedStep, shown
-from ..report.wording import BY_HAND, STEP_MARKS, duration, visible
+from ..report.wording import BY_HAND, ONLY_READ, STEP_MARKS, duration, visible
 from ..run import StepStatus
 from ..schema import build
 from .boundary import Boundary, Site, as_happened, boundaries
@@ -134,20 +134,23 @@ def _step_finished(narrator: Narrator, record: Record) -> tuple[str, str]:
     address = record["step"]
     status = record["status"]
     adopted = record.get("by") and record.get("reason")
-    words = [f"{BY_HAND} by {record['by']}" if adopted else _STATUS.get(status, str(status))]
+    step = narrator.step(address)
+    reading = status == "changed" and step is not None and step.effect == "read"
+    ended = ONLY_READ if reading else _STATUS.get(status, str(status))
+    words = [f"{BY_HAND} by {record['by']}" if adopted else ended]
     began = narrator.began.get(address)
     if began is not None and not adopted:
         words[0] += f" after {duration((moment(record.at) - began).total_seconds())}"
     if record.get("reason"):
         words.append(str(record["reason"]))
     narrator.happened(address, status)
-    step, after = narrator.step(address), narrator.after(address)
+    after = narrator.after(address)
     if step is not None and step.verdict == "ask" and status == "ok":
         # The answer has just been told.
         return "", ""
     if after is not None and step is not None and (step.writes or step.downtime or not after.calm):
         words.append(str(after))
-    return STEP_MARKS.get(status, "✓"), "; ".join(words)
+    return STEP_MARKS.get("ok" if reading else status, "✓"), "; ".join(words)
 
 
 def _step_failed(_: Narrator, record: Record) -> tuple[str, str]:
@@ -157,7 +160,8 @@ def _step_failed(_: Narrator, record: Record) -> tuple[str, str]:
 
 def _step_skipped(narrator: Narrator, record: Record) -> tuple[str, str]:
     narrator.happened(record["step"], "skipped")
-    return "–", f"skipped: {record.get('reason') or 'it takes no part'}"
+    by = f" by {record['by']}" if record.get("by") else ""
+    return "–", f"skipped{by}: {record.get('reason') or 'it takes no part'}"
 
 
 def _stage_left(narrator: Narrator, record: Record) -> tuple[str, str]:

@@ -63,11 +63,12 @@ def approval(names: tuple[str, ...], quorum: int) -> str:
 
 def _undo(plan: Plan) -> str:
     writing = [step for step in plan.steps if step.writes and step.verdict != "unknown"]
+    changing = [step for step in writing if step.changes]
     later = sum(step.verdict == "unknown" for step in plan.steps)
-    back = [step for step in writing if step.undo == "reverse"]
-    left = [step for step in writing if step.undo == "leave"]
+    back = [step for step in changing if step.undo == "reverse"]
+    left = [step for step in changing if step.undo == "leave"]
     refused = [step.address for step in writing if step.undo == "refuse"]
-    if not writing and not later:
+    if not changing and not refused and not later:
         return "nothing to take back; no refusals"
     parts = [f"{count(len(back), 'change')} can be taken back"]
     if left:

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Final
 
 from ..action import Verdict
-from ..plan import SYMBOLS, Plan, PlannedStep, shown
+from ..plan import SYMBOLS, Plan, PlannedStep, heading_of, shown
 from ..report.wording import visible
 from ..values import Plain
 from .boundary import Boundary, Site, boundaries
@@ -103,7 +103,7 @@ def step_lines(
 
 
 def _heading_of(step: PlannedStep) -> tuple[str, str, str, str]:
-    return step.stage, step.environment, step.section, step.phase
+    return *heading_of(step.stage, step.environment), step.section, step.phase
 
 
 def _stage(stage: str, environment: str, plan: Plan, screen: Screen) -> Iterator[str]:

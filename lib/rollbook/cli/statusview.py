@@ -8,7 +8,18 @@ from ..errors import JournalError
 from ..journal import utc_now
 from ..library import runbook_from_sources
 from ..plan import SYMBOLS, Plan
-from ..report.wording import BY_HAND, STEP_MARKS, STEP_TONES, STEP_WORDS, Tone, duration, json_text, visible
+from ..report.wording import (
+    BY_HAND,
+    STEP_MARKS,
+    STEP_TONES,
+    STEP_WORDS,
+    Tone,
+    duration,
+    json_text,
+    only_read,
+    step_words,
+    visible,
+)
 from ..run import Run, StepRun
 from ..runs import RunFolder, Runs
 from ..schema import encode
@@ -69,6 +80,7 @@ def status_json(run: Run, folder: RunFolder) -> str:
             "step": step.address,
             "name": step.planned.name,
             "status": step.status,
+            "changed": step.changed,
             "attempts": step.attempts,
             "seconds": step.seconds,
             "reason": step.reason or None,
@@ -159,7 +171,8 @@ def _about(run: Run, folder: RunFolder, undone: str) -> Iterator[tuple[str, str]
 
 
 def _step(step: StepRun, width: int, screen: Screen) -> Iterator[str]:
-    mark = screen.paint(STEP_MARKS[step.status], _STYLES[STEP_TONES[step.status]])
+    looks = "ok" if only_read(step) else step.status
+    mark = screen.paint(STEP_MARKS[looks], _STYLES[STEP_TONES[looks]])
     words = [_worded(step)]
     if not step.settled_at and step.seconds is not None and step.seconds >= 0.1:  # less tells nothing
         words.append(duration(step.seconds))
@@ -179,7 +192,7 @@ def _worded(step: StepRun) -> str:
         return f"{BY_HAND} by {step.by}"
     if step.skipped_at:
         return f"{STEP_WORDS[step.status]} by {step.by}"
-    return "ok" if step.status == "ok" else STEP_WORDS[step.status]
+    return "ok" if step.status == "ok" else step_words(step)
 
 
 def _at(moment: datetime) -> str:

@@ -55,7 +55,7 @@ def _left(run: Run, undo: Run) -> bool:
     if not undo.plan.undo_to:
         return False
     back = {step.planned.undo_of for step in undo.steps}
-    return any(step.ops and step.status in ("changed", "recovered") and step.address not in back for step in run.steps)
+    return any(step.changed and step.address not in back for step in run.steps)
 
 
 def taken_back(runs: Runs) -> set[str]:

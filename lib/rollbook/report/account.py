@@ -6,7 +6,7 @@ from typing import Literal
 from ..action import Verdict
 from ..dataclass import dataclass
 from ..ops import OutputRecord, WrittenFile
-from ..plan import UndoKind
+from ..plan import UndoKind, heading_of
 from ..run import RunStatus, StepStatus
 from .graph import Graph
 from .wording import BY_THEN, Tone
@@ -205,12 +205,16 @@ class StepAccount:
     @property
     def place(self) -> str:
         """The stage that it belongs to and where that is carried out; empty in a runbook's run."""
-        return f"{self.stage}, in {self.environment}" if self.environment else self.stage
+        stage, environment = heading_of(self.stage, self.environment)
+        return f"{stage}, in {environment}" if environment else stage
 
     @property
     def title(self) -> str:
-        """The step's name, or its address where it has none."""
-        return self.name or self.address
+        """The step's name, or its address where it has none; with where it looks, if it looks into several places."""
+        if not self.name:
+            return self.address
+        looks = self.environment and self.address.endswith(f"@{self.environment}")
+        return f"{self.name} ({self.environment})" if looks else self.name
 
     @property
     def left(self) -> tuple[WrittenFile | OutputRecord, ...]:

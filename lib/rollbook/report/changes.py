@@ -6,6 +6,7 @@ from typing import Final
 from .account import AnswerAccount, FieldChange, Report, StepAccount, UndoAccount, UndoState
 from .graph import drawn
 from .markup import NOTHING, OPEN, Html, folded, form, joined, table
+from .stages import headed
 from .wording import STEP_MARKS, STEP_TONES, counted, duration, utc
 
 LONG_TABLE: Final = 60
@@ -67,8 +68,8 @@ def pre(label: str, text: str, *, open_: bool) -> Html:
 
 def found(report: Report) -> Iterator[Html]:
     """Yield what the steps that only looked have told."""
-    for place, step in staged(report.found):
-        yield place
+    for place, step in headed(report.found):
+        yield _PLACE(place) if place else NOTHING
         yield _H4(f"{step.number}. {step.title}")
         count = len(step.details)
         yield pre(counted(count, "line"), "\n".join(step.details), open_=count <= 12)
@@ -91,22 +92,14 @@ def changes(report: Report) -> Iterator[Html]:
 
 
 def _cards(report: Report, steps: Iterable[StepAccount], *, short: bool) -> Iterator[Html]:
-    for place, step in staged(steps):
-        yield place
+    for place, step in headed(steps):
+        yield _PLACE(place) if place else NOTHING
         told = f"{_on(step)} · {utc(step.began)}"
         told += f", {duration(step.seconds)}" if step.seconds is not None else ""
         told += f", {step.attempts} attempts" if step.attempts > 1 else ""
         told += "" if step.run == report.run.id else " · undo run"
         inside = folded("Before, after, and what was sent", _inside(step)) if short else _inside(step)
         yield _CARD(step.number, step.title, _pill(step), step.address, step.kind, told, joined(inside))
-
-
-def staged(steps: Iterable[StepAccount]) -> Iterator[tuple[Html, StepAccount]]:
-    """Yield each step with the heading that comes before it: where another stage of a playbook begins."""
-    place = ""
-    for step in steps:
-        yield (_PLACE(step.place) if step.place not in ("", place) else NOTHING), step
-        place = step.place
 
 
 def _on(step: StepAccount) -> str:

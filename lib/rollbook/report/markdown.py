@@ -1,10 +1,11 @@
 """The report as Markdown that reads well as plain text; no value can become markup."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 
 from .account import Report, RunAccount, StepAccount, WrittenSection
 from .escaping import block, cell, code, item, quote, row, table, text
+from .stages import headed
 from .wording import FINE, clock, counted, duration, local, size, utc
 
 UNDO_WORDS = {
@@ -144,14 +145,6 @@ def _stakes(report: Report) -> Iterator[str]:
         yield row(text(one.environment), cell(one.thing), *told, cell(one.sha256))
 
 
-def _staged(steps: Iterable[StepAccount]) -> Iterator[tuple[str, StepAccount]]:
-    """Yield each step with the heading that comes before it: where another stage of a playbook begins."""
-    place = ""
-    for step in steps:
-        yield (text(step.place) if step.place != place else ""), step
-        place = step.place
-
-
 def _written(report: Report, section: WrittenSection) -> Iterator[str]:
     yield from _heading(text(section.title))
     if not section.notes:
@@ -164,8 +157,8 @@ def _written(report: Report, section: WrittenSection) -> Iterator[str]:
 def _found(report: Report) -> Iterator[str]:
     if report.found:
         yield from _heading("What was found")
-    for place, step in _staged(report.found):
-        yield from ((f"**{place}**", "") if place else ())
+    for place, step in headed(report.found):
+        yield from ((f"**{text(place)}**", "") if place else ())
         yield from (f"{step.number}. {text(step.title)}:", "", block("\n".join(step.details)), "")
 
 
@@ -173,8 +166,8 @@ def _changes(report: Report) -> Iterator[str]:
     yield from _heading("What was changed")
     if not report.changes:
         yield "Nothing was changed."
-    for place, step in _staged(report.changes):
-        yield from ((f"**{place}**", "") if place else ())
+    for place, step in headed(report.changes):
+        yield from ((f"**{text(place)}**", "") if place else ())
         yield from _change(report, step)
 
 

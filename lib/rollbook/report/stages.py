@@ -1,9 +1,10 @@
 """The stages of a playbook's run, each told as one: where, when, and how it ended."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 
+from ..plan import heading_of
 from .account import StageAccount, StepAccount
 from .wording import Tone
 
@@ -11,8 +12,16 @@ from .wording import Tone
 def stages_of(steps: Sequence[StepAccount], run: str) -> tuple[StageAccount, ...]:
     """Tell the stages of *run*, in order: a stage once for each environment; none of a runbook's run."""
     own = (step for step in steps if step.run == run and step.stage)
-    groups = groupby(own, key=lambda step: (step.stage, step.environment))
+    groups = groupby(own, key=lambda step: heading_of(step.stage, step.environment))
     return tuple(_stage(stage, environment, tuple(group)) for (stage, environment), group in groups)
+
+
+def headed(steps: Iterable[StepAccount]) -> Iterator[tuple[str, StepAccount]]:
+    """Yield each step with the heading that comes before it: where another stage of a playbook begins, else empty."""
+    place = ""
+    for step in steps:
+        yield (step.place if step.place != place else ""), step
+        place = step.place
 
 
 def _stage(stage: str, environment: str, steps: Sequence[StepAccount]) -> StageAccount:

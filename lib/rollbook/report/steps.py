@@ -10,10 +10,9 @@ from ..values import Plain
 from .account import FieldChange, Span, StepAccount, UndoAccount, UndoState
 from .graph import graph_of
 from .impact import last_moment, waits_of, without
-from .wording import BY_HAND, STEP_WORDS, step_words
+from .wording import STEP_WORDS, step_words
 
 LONG = 4000
-READ_WORDS = "ran, to read only"
 
 
 def step_accounts(run: Run, undo: Run | None, gaps: Sequence[Span]) -> tuple[StepAccount, ...]:
@@ -36,7 +35,6 @@ def _told(number: int, run: Run, step: StepRun, waits: Sequence[Span], gaps: Seq
     planned = step.planned
     before = step.before if step.attempts else planned.before
     after = step.after if step.attempts or step.adopted_at else planned.after
-    changed = _changed(step)
     fields, unchanged = field_changes(before, after)
     binding = tuple(field for field in fields if not planned.compared or field.name in planned.compared)
     now, spans = last_moment(run), _spans(run, step, waits, gaps)
@@ -48,7 +46,7 @@ def _told(number: int, run: Run, step: StepRun, waits: Sequence[Span], gaps: Seq
         kind=planned.kind,
         verdict=planned.verdict,
         status=step.status,
-        words=_words(step, changed=changed),
+        words=step_words(step),
         phase=planned.phase,
         stage=planned.stage,
         environment=planned.environment,
@@ -59,7 +57,7 @@ def _told(number: int, run: Run, step: StepRun, waits: Sequence[Span], gaps: Seq
         seconds=_seconds(step, spans, now),
         waited=sum(wait.seconds(now) for wait in waits),
         attempts=step.attempts,
-        changed=changed,
+        changed=step.changed,
         fields=binding,
         seen=tuple(field for field in fields if field not in binding),
         unchanged=tuple(name for name in unchanged if not planned.compared or name in planned.compared),
@@ -72,18 +70,12 @@ def _told(number: int, run: Run, step: StepRun, waits: Sequence[Span], gaps: Seq
         by=step.by,
         adopted=step.adopted_at,
         skipped=step.skipped_at,
-        undo=UndoAccount(planned.undo, _STATES[planned.undo], planned.undo_reason) if changed else None,
+        undo=UndoAccount(planned.undo, _STATES[planned.undo], planned.undo_reason) if step.changed else None,
         output=step.output,
         files=step.files,
         spans=spans,
         graph=graph_of(step.outputs),
     )
-
-
-def _words(step: StepRun, *, changed: bool) -> str:
-    if step.adopted_at:
-        return BY_HAND
-    return READ_WORDS if step.status == "changed" and not changed else step_words(step.status, step.planned.verdict)
 
 
 def _untouched(step: StepRun) -> bool:
@@ -104,16 +96,6 @@ def _seconds(step: StepRun, spans: Sequence[Span], now: datetime) -> float | Non
         return None
     work = [span.seconds(now) for span in spans if span.kind == "work"]
     return sum(work) if work and step.seconds is not None and step.planned.verdict != "ask" else step.seconds
-
-
-def _changed(step: StepRun) -> bool:
-    if step.planned.effect == "read":
-        return False
-    if step.status in ("changed", "undone"):
-        return True
-    if step.status == "recovered":
-        return bool(step.ops) or step.planned.writes
-    return step.status not in ("ok", "pending") and step.ops_done > 0
 
 
 def _spans(run: Run, step: StepRun, waits: Sequence[Span], gaps: Sequence[Span]) -> tuple[Span, ...]:

@@ -25,6 +25,7 @@ MARKS: Final = {
     "warning": "warning",
     "lock_lost": "lock lost",
     "adopted": BY_HAND,
+    "skipped": "skipped",
 }
 LETTERS: Final = {
     "failed": "X",
@@ -36,6 +37,7 @@ LETTERS: Final = {
     "warning": "!",
     "lock lost": "L",
     BY_HAND: "H",
+    "skipped": "S",
 }
 BARS: Final[dict[Look, str]] = {
     "ok": "read or nothing to change",

@@ -7,8 +7,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:  # lists and errors are worded too, and need no actions and no runs
-    from ..action import Verdict
-    from ..run import RunStatus, StepStatus
+    from ..run import RunStatus, StepRun, StepStatus
 
 Tone = Literal["good", "calm", "warn", "bad"]
 
@@ -47,6 +46,7 @@ STEP_WORDS: Final["Mapping[StepStatus, str]"] = {
     "recovered": "recovered after a cut",
     "undone": "changed, then undone",
 }
+ONLY_READ: Final = "ran, to read only"
 BY_HAND: Final = "done by hand"
 BY_THEN: Final = f", {BY_HAND} by then"
 STEP_TONES: Final["Mapping[StepStatus, Tone]"] = {
@@ -174,11 +174,18 @@ def iso(at: datetime | None) -> str | None:
     return f"{at.astimezone(UTC).isoformat(timespec='milliseconds')[:23]}Z"
 
 
-def step_words(status: "StepStatus", verdict: "Verdict") -> str:
+def step_words(step: "StepRun") -> str:
     """Say how a step ended, in the words of its verdict."""
-    if status == "ok":
-        return {"read": "looked at", "ask": "answered"}.get(verdict, STEP_WORDS["ok"])
-    return STEP_WORDS[status]
+    if step.adopted_at:
+        return BY_HAND
+    if step.status == "ok":
+        return {"read": "looked at", "ask": "answered"}.get(step.planned.verdict, STEP_WORDS["ok"])
+    return ONLY_READ if only_read(step) else STEP_WORDS[step.status]
+
+
+def only_read(step: "StepRun") -> bool:
+    """Tell whether what it sent changed nothing: it is shown as calmly as what was looked at."""
+    return step.status == "changed" and not step.changed
 
 
 def times(count: int) -> str:
