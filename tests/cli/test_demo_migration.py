@@ -1,48 +1,28 @@
 """The demo of a destructive migration, on servers of its own."""
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import rollbook
+from .demos import forum_place, start
 
 pytestmark = pytest.mark.server
-
-LIBRARY = str(Path(rollbook.__file__).parents[1])
-PROGRAM = (sys.executable, "-c", "from rollbook.cli.program import main; main()")
 
 
 @pytest.fixture
 def folder(forum_folder: Path, tmp_path: Path) -> Iterator[Path]:
     """Make a folder for the demo, with the Python environment of the forum in it already."""
-    place = tmp_path / ".rollbook" / "demo-migration"
-    place.mkdir(parents=True)
-    (place / "venv").symlink_to(forum_folder / "venv")
-    yield tmp_path
-    if (place / "postgres").is_symlink():  # as root the database lies elsewhere
-        shutil.rmtree((place / "postgres").readlink())
+    with forum_place(tmp_path, forum_folder, "demo-migration") as place:
+        yield place
 
 
 def demo(folder: Path, *words: str) -> tuple[int, str]:
     """Run the demo in *folder*, without a terminal."""
-    done = subprocess.run(
-        [*PROGRAM, "demo-migration", *words],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": LIBRARY},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-    return done.returncode, done.stdout
+    process = start(folder, "demo-migration", *words)
+    shown = process.communicate(timeout=600)[0]
+    return process.returncode, shown
 
 
 @pytest.mark.timeout(1200)

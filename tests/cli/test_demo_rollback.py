@@ -1,68 +1,35 @@
 """The demo of a bad deploy, on servers of its own."""
 
-import os
-import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import rollbook
+from .demos import commands, forum_place, start
 
 pytestmark = pytest.mark.server
-
-LIBRARY = str(Path(rollbook.__file__).parents[1])
-PROGRAM = (sys.executable, "-c", "from rollbook.cli.program import main; main()")
 
 
 @pytest.fixture
 def folder(forum_folder: Path, tmp_path: Path) -> Iterator[Path]:
     """Make a folder for the demo, with the Python environment of the forum in it already."""
-    place = tmp_path / ".rollbook" / "demo-forum"
-    place.mkdir(parents=True)
-    (place / "venv").symlink_to(forum_folder / "venv")
-    yield tmp_path
-    if (place / "postgres").is_symlink():  # as root the database lies elsewhere
-        shutil.rmtree((place / "postgres").readlink())
-
-
-def demo(folder: Path, *words: str) -> subprocess.Popen[str]:
-    """Start the demo in *folder*, without a terminal."""
-    return subprocess.Popen(
-        [*PROGRAM, "demo-rollback", *words],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": LIBRARY},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    with forum_place(tmp_path, forum_folder, "demo-forum") as place:
+        yield place
 
 
 def servers(folder: Path) -> list[str]:
     """Name the processes that were started for this folder's demo and are still there."""
     link = folder / ".rollbook" / "demo-forum" / "postgres"
     marks = [str(folder), str(link.resolve())] if link.is_symlink() else [str(folder)]
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                command = (entry / "cmdline").read_bytes().decode(errors="replace")
-            except OSError:
-                continue
-            if any(mark in command for mark in marks):
-                found.append(command)
-    return found
+    return commands(*marks)
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_whatever_ends_the_demo_ends_its_servers(folder: Path, sign: signal.Signals) -> None:
     """In the middle of the visitors' traffic, Ctrl-C and SIGTERM leave nothing running."""
-    process = demo(folder)
+    process = start(folder, "demo-rollback")
     log = folder / ".rollbook" / "demo-forum" / "visitors.jsonl"
     until = time.monotonic() + 100
     while not (log.exists() and log.stat().st_size) and process.poll() is None:
@@ -82,7 +49,7 @@ def test_whatever_ends_the_demo_ends_its_servers(folder: Path, sign: signal.Sign
 @pytest.mark.timeout(900)
 def test_the_forum_comes_back_and_can_be_taken_back(folder: Path) -> None:
     """Without a terminal the run succeeds, what visitors were told is there, and the undo keeps what they wrote."""
-    process = demo(folder)
+    process = start(folder, "demo-rollback")
     shown = process.communicate(timeout=400)[0]
     assert process.returncode == 0, shown
     after = shown.partition("The forum afterwards")[2]
@@ -94,7 +61,7 @@ def test_the_forum_comes_back_and_can_be_taken_back(folder: Path) -> None:
     assert len(list((folder / ".rollbook" / "runs").glob("*/report.html"))) == 1
     assert servers(folder) == []
 
-    undone = demo(folder, "--undo")
+    undone = start(folder, "demo-rollback", "--undo")
     told = undone.communicate(timeout=400)[0]
 
     assert undone.returncode == 0, told
@@ -106,7 +73,7 @@ def test_the_forum_comes_back_and_can_be_taken_back(folder: Path) -> None:
 
 def test_there_must_be_a_forum_to_keep_up(folder: Path) -> None:
     """Where no demo ran, its servers cannot be kept up, and the command that helps is named."""
-    process = demo(folder, "--stay")
+    process = start(folder, "demo-rollback", "--stay")
 
     shown = process.communicate(timeout=60)[0]
 
