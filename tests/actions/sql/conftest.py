@@ -1,42 +1,28 @@
 """A live database that a deploy took something from, and beside it the backup restored, on a real server."""
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 import pytest
 from servers import SqlServer
 
-from rollbook.action import Change
-from rollbook.ops import Op
-from rollbook.planner.readers import LiveReaders
-from rollbook.planner.step import decode_op, encode_op
 from rollbook.postgres.objects import told, unlike
-from rollbook.registry import action_type
-from rollbook.schema import build
-from rollbook.targets import Redactor, SecretStore, TargetPool
-from rollbook.targets.base import TargetSpec
 from rollbook.targets.postgres.target import PostgresProbe
-from rollbook.testing import FakeExecution
+
+from .taken import Beside, open_pool
 
 LIVE, BACKUP = "taken_live", "taken_backup"
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """Both databases; live is the target `db`."""
+class Taken(Beside):
+    """Both databases on PostgreSQL."""
 
-    url: str
-    pool: TargetPool
-    folder: Path
-
-    @property
-    def read(self) -> LiveReaders:
-        return LiveReaders(self.pool, lambda: datetime.now(UTC), threading.Event())
+    live: ClassVar[str] = LIVE
+    backup: ClassVar[str] = BACKUP
 
     @property
     def reader(self) -> PostgresProbe:
@@ -48,28 +34,12 @@ class Taken:
         with psycopg.connect(f"{self.url}{database}", autocommit=True) as connection:
             connection.execute(statements.encode())
 
-    def both(self, statements: str) -> None:
-        for database in (LIVE, BACKUP):
-            self.execute(statements, database)
-
     def rows(self, query: str, database: str = LIVE) -> list[tuple[Any, ...]]:
         with psycopg.connect(f"{self.url}{database}", autocommit=True) as connection:
             return connection.execute(query.encode()).fetchall()
 
-    def recover(self, **arguments: Any) -> Any:
-        given = {"source": BACKUP, "folder": str(self.folder), "run": "20260101T000000Z-abc", **arguments}
-        return build(action_type("sql.recover"), given)
-
-    def plan(self, action: Any) -> Change[Any]:
-        before = action.probe(self.read)
-        after = action.desired(before)
-        ops = tuple(decode_op(encode_op(op)) for op in action.ops(before, after))
-        assert ops == action.ops(before, after)
-        return Change(before, after, ops)
-
-    def carry_out(self, *ops: Op) -> None:
-        for op in ops:
-            self.pool.execute(op, FakeExecution())
+    def exact(self, table: str, database: str = LIVE) -> list[tuple[Any, ...]]:
+        return self.rows(f"TABLE {table} ORDER BY 1", database)
 
     def differences(self) -> tuple[str, ...]:
         ours, theirs = self.reader.objects(BACKUP), self.reader.objects(LIVE)
@@ -94,12 +64,7 @@ def taken_url(postgres_server: SqlServer) -> Iterator[str]:
 @pytest.fixture
 def taken(taken_url: str, tmp_path: Path) -> Iterator[Taken]:
     """Give both databases, empty."""
-    redactor = Redactor()
-    specs = {
-        "local": TargetSpec("local", "local"),
-        "db": TargetSpec("db", "postgres", {"url": f"{taken_url}{LIVE}"}),
-    }
-    found = Taken(taken_url, TargetPool(specs, SecretStore({}, redactor), redactor), tmp_path / "recovered")
+    found = Taken(taken_url, open_pool("postgres", f"{taken_url}{LIVE}"), tmp_path / "recovered")
     found.both("DROP SCHEMA IF EXISTS public, other CASCADE; CREATE SCHEMA public")
     yield found
     found.pool.close()

@@ -1,23 +1,13 @@
 """A live schema that a deploy took something from, and beside it one that still has it, on a real MariaDB."""
 
-import threading
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pymysql
 
-from rollbook.action import Change
-from rollbook.ops import Op, OpResult
-from rollbook.planner.readers import LiveReaders
-from rollbook.planner.step import decode_op, encode_op
-from rollbook.registry import action_type
-from rollbook.schema import build
-from rollbook.targets import Redactor, SecretStore, TargetPool
-from rollbook.targets.base import TargetSpec
-from rollbook.testing import FakeExecution
+from .taken import Beside, open_pool
 
 LIVE, BACKUP = "mtaken_live", "mtaken_backup"
 _OBJECTS = {
@@ -39,16 +29,11 @@ _OBJECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class TakenOnMariadb:
-    """Both schemas; live is the target `db`."""
+class TakenOnMariadb(Beside):
+    """Both schemas on MariaDB."""
 
-    url: str
-    pool: TargetPool
-    folder: Path
-
-    @property
-    def read(self) -> LiveReaders:
-        return LiveReaders(self.pool, lambda: datetime.now(UTC), threading.Event())
+    live: ClassVar[str] = LIVE
+    backup: ClassVar[str] = BACKUP
 
     def connect(self, schema: str = LIVE) -> Any:
         host, _, port = self.url.split("@")[1].rstrip("/").partition(":")
@@ -62,15 +47,11 @@ class TakenOnMariadb:
             init_command="SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES', time_zone = '+00:00'",
         )
 
-    def execute(self, statements: str, schema: str = LIVE) -> None:
-        with closing(self.connect(schema)) as connection, connection.cursor() as cursor:
+    def execute(self, statements: str, database: str = LIVE) -> None:
+        with closing(self.connect(database)) as connection, connection.cursor() as cursor:
             for statement in statements.split(";\n"):
                 if statement.strip():
                     cursor.execute(statement)
-
-    def both(self, statements: str) -> None:
-        for schema in (LIVE, BACKUP):
-            self.execute(statements, schema)
 
     def clear(self) -> None:
         with closing(self.connect("mysql")) as connection, connection.cursor() as cursor:
@@ -83,30 +64,16 @@ class TakenOnMariadb:
             cursor.execute(query)
             return list(cursor.fetchall())
 
-    def exact(self, table: str, schema: str = LIVE) -> list[tuple[Any, ...]]:
+    def exact(self, table: str, database: str = LIVE) -> list[tuple[Any, ...]]:
         """Give rows with every cell as bytes, floats with all their digits."""
         columns = self.rows(
-            f"SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = '{schema}' "
+            f"SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = '{database}' "
             f"AND table_name = '{table}' ORDER BY ordinal_position"
         )
         quoted = [(f"`{name.replace('`', '``')}`", kind) for name, kind in columns]
         cells = [f"HEX({name})" for name, _ in quoted]
         cells += [f"CAST({name} + 0e0 AS CHAR)" for name, kind in quoted if kind in ("float", "double", "decimal")]
-        return sorted(self.rows(f"SELECT {', '.join(cells)} FROM `{table}`", schema), key=repr)
-
-    def recover(self, **arguments: Any) -> Any:
-        given = {"source": BACKUP, "folder": str(self.folder), "run": "20260101T000000Z-abc", **arguments}
-        return build(action_type("sql.recover"), given)
-
-    def plan(self, action: Any) -> Change[Any]:
-        before = action.probe(self.read)
-        after = action.desired(before)
-        ops = tuple(decode_op(encode_op(op)) for op in action.ops(before, after))
-        assert ops == action.ops(before, after)
-        return Change(before, after, ops)
-
-    def carry_out(self, *ops: Op) -> tuple[OpResult, ...]:
-        return tuple(self.pool.execute(op, FakeExecution()) for op in ops)
+        return sorted(self.rows(f"SELECT {', '.join(cells)} FROM `{table}`", database), key=repr)
 
     def objects(self, schema: str) -> set[tuple[str, ...]]:
         with closing(self.connect(schema)) as connection, connection.cursor() as cursor:
@@ -122,11 +89,6 @@ class TakenOnMariadb:
 
 def open_taken(url: str, folder: Path) -> TakenOnMariadb:
     """Open the target on both schemas, which are made anew."""
-    redactor = Redactor()
-    specs = {
-        "local": TargetSpec("local", "local"),
-        "db": TargetSpec("db", "sql", {"url": f"{url}{LIVE}"}),
-    }
-    found = TakenOnMariadb(url, TargetPool(specs, SecretStore({}, redactor), redactor), folder)
+    found = TakenOnMariadb(url, open_pool("sql", f"{url}{LIVE}"), folder)
     found.clear()
     return found

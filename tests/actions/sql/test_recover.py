@@ -1,6 +1,5 @@
 """`sql.recover`: what a migration took comes back, and nothing else is touched."""
 
-import csv
 from pathlib import Path
 
 import pytest
@@ -55,18 +54,14 @@ def _broken(taken: Taken, since: str = "") -> None:
     taken.execute(DEPLOY + since)
 
 
-def _contents(taken: Taken, database: str) -> list[object]:
-    return [taken.rows(f"TABLE {name} ORDER BY 1", database) for name in TABLES]
-
-
 def test_everything_that_was_taken_comes_back(taken: Taken) -> None:
     """Tables, rows with their ids, columns, cells, keys, indexes, triggers, grants and comments are as in the backup."""
     _broken(taken)
 
-    taken.carry_out(*taken.plan(taken.recover()).ops)
+    taken.do(taken.recover())
 
     assert taken.differences() == ()
-    assert _contents(taken, "taken_live") == _contents(taken, BACKUP)
+    assert taken.contents(TABLES, "taken_live") == taken.contents(TABLES, BACKUP)
     assert taken.rows(CELLS) == taken.rows(CELLS, BACKUP)
     assert taken.rows("SELECT count(*) FROM users WHERE name LIKE '%!'") == [(0,)]
 
@@ -74,7 +69,7 @@ def test_everything_that_was_taken_comes_back(taken: Taken) -> None:
 def test_new_rows_get_new_ids(taken: Taken) -> None:
     """Sequences go on behind the rows that came back."""
     _broken(taken)
-    taken.carry_out(*taken.plan(taken.recover()).ops)
+    taken.do(taken.recover())
 
     taken.execute("INSERT INTO channels (title) VALUES ('new'); INSERT INTO other.posts (channel) VALUES (1)")
 
@@ -86,7 +81,7 @@ def test_twice_changes_nothing(taken: Taken) -> None:
     """Once all is back there is nothing to do."""
     _broken(taken)
     action = taken.recover()
-    taken.carry_out(*taken.plan(action).ops)
+    taken.do(action)
 
     again = taken.plan(action)
 
@@ -124,11 +119,9 @@ def test_the_undo_takes_out_exactly_what_came(taken: Taken) -> None:
     _broken(taken)
     before = taken.differences()
     action = taken.recover()
-    change = taken.plan(action)
-    taken.carry_out(*change.ops)
+    change = taken.do(action)
 
-    goal = action.undo(change).goal
-    taken.carry_out(*action.ops(action.probe(taken.read), goal))
+    goal = taken.undo(action, change)
 
     assert taken.differences() == before
     found = action.probe(taken.read)
@@ -148,12 +141,11 @@ def test_the_undo_loses_nothing_that_was_written_since(taken: Taken, written: st
     """Where somebody wrote into what came back, the undo is refused and takes nothing out."""
     _broken(taken)
     action = taken.recover()
-    change = taken.plan(action)
-    taken.carry_out(*change.ops)
+    change = taken.do(action)
     taken.execute(written)
 
     with pytest.raises(ConflictError, match="somebody wrote since"):
-        taken.carry_out(*action.ops(action.probe(taken.read), action.undo(change).goal))
+        taken.undo(action, change)
 
     assert taken.differences() == ()
 
@@ -162,10 +154,9 @@ def test_the_undo_knows_what_the_recovery_itself_settled(taken: Taken) -> None:
     """Rows that lost their reference or were left out, for their parent was gone, are no writes of anybody's."""
     _broken(taken, "DELETE FROM users WHERE id IN (4, 5);")
     action = taken.recover(parents_gone="settle")
-    change = taken.plan(action)
-    taken.carry_out(*change.ops)
+    change = taken.do(action)
 
-    taken.carry_out(*action.ops(action.probe(taken.read), action.undo(change).goal))
+    taken.undo(action, change)
 
     assert taken.rows("SELECT to_regclass('channels'), to_regclass('badges')") == [(None, None)]
 
@@ -175,7 +166,7 @@ def test_rows_that_came_since_stay_as_they_are(taken: Taken) -> None:
     _broken(taken, "INSERT INTO users (name) VALUES ('since'); DELETE FROM users WHERE id = 2;")
     action = taken.recover(parents_gone="settle")
 
-    taken.carry_out(*taken.plan(action).ops)
+    taken.do(action)
 
     assert taken.rows("SELECT name, mood::text, nick, score, born FROM users WHERE id = 51") == [
         ("since", "bad", None, 7, None)
@@ -193,7 +184,7 @@ def test_rows_without_a_parent_stop_it(taken: Taken) -> None:
     with pytest.raises(
         StepFailed, match=r"2 rows of channels\.channels_owner_fkey point at rows of users that are gone"
     ):
-        taken.carry_out(*taken.plan(taken.recover()).ops)
+        taken.do(taken.recover())
 
     assert taken.rows("SELECT to_regclass('channels')") == [(None,)]
 
@@ -202,12 +193,12 @@ def test_rows_without_a_parent_are_settled_and_exported(taken: Taken) -> None:
     """They lose their reference where it may be empty, are left out where not, and stand in a file as they were."""
     _broken(taken, "DELETE FROM users WHERE id IN (4, 5);")
 
-    taken.carry_out(*taken.plan(taken.recover(parents_gone="settle")).ops)
+    taken.do(taken.recover(parents_gone="settle"))
 
     assert taken.rows("SELECT count(*), count(owner) FROM channels") == [(30, 28)]
     assert taken.rows("SELECT count(*) FROM badges") == [(48,)]
     for name, key in (("channels.channels_owner_fkey", "owner"), ("badges.badges_holder_fkey", "holder")):
-        rows = csv.DictReader((taken.folder / f"parents-gone-{name}.csv").read_text().splitlines())
+        rows = taken.told(f"parents-gone-{name}.csv")
         assert sorted(row[key] for row in rows) == ["4", "5"]
 
 
@@ -215,7 +206,7 @@ def test_a_reference_that_no_longer_holds_is_told(taken: Taken) -> None:
     """A foreign key of a table that stayed comes back for new rows only, where old ones point at nothing."""
     _broken(taken, "UPDATE settings SET channel = 999;")
 
-    taken.carry_out(*taken.plan(taken.recover()).ops)
+    taken.do(taken.recover())
 
     key = "FOREIGN KEY (channel) REFERENCES public.channels(id)"
     assert [line for line in taken.differences() if "settings" in line] == [
@@ -234,7 +225,7 @@ def test_cells_that_were_written_since_stay(taken: Taken) -> None:
 
     assert taken.rows("SELECT nick FROM users WHERE id IN (8, 9) ORDER BY id") == [("nick8",), ("mine",)]
     (file,) = Path(taken.folder).glob("cells-kept-users*.csv")
-    assert [row["nick"] for row in csv.DictReader(file.read_text().splitlines())] == ["nick9"]
+    assert [row["nick"] for row in taken.told(file.name)] == ["nick9"]
 
 
 def test_only_what_is_named_comes_back(taken: Taken) -> None:

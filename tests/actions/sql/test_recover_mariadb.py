@@ -1,6 +1,5 @@
 """`sql.recover` on MariaDB: what a migration took comes back, and nothing else is touched."""
 
-import csv
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -83,10 +82,6 @@ def _broken(taken: TakenOnMariadb, since: str = "") -> None:
     taken.execute(since)
 
 
-def _contents(taken: TakenOnMariadb, schema: str) -> list[object]:
-    return [taken.exact(name, schema) for name in TABLES]
-
-
 def _unsettled(results: Sequence[OpResult]) -> list[Any]:
     return [line for result in results for line in result.outputs.get("unsettled", [])]
 
@@ -95,17 +90,17 @@ def test_everything_that_was_taken_comes_back(taken: TakenOnMariadb) -> None:
     """Tables, rows with their ids, columns in their places, cells bit for bit, keys, indexes and triggers are as before."""
     _broken(taken)
 
-    taken.carry_out(*taken.plan(taken.recover()).ops)
+    taken.do(taken.recover())
 
     assert taken.differences() == set()
-    assert _contents(taken, LIVE) == _contents(taken, BACKUP)
+    assert taken.contents(TABLES, LIVE) == taken.contents(TABLES, BACKUP)
 
 
 def test_new_rows_get_new_ids(taken: TakenOnMariadb) -> None:
     """AUTO_INCREMENT goes on behind the rows that came back."""
     _broken(taken)
     taken.execute("ALTER TABLE channels AUTO_INCREMENT = 900", BACKUP)
-    taken.carry_out(*taken.plan(taken.recover()).ops)
+    taken.do(taken.recover())
 
     taken.execute("INSERT INTO channels (title) VALUES ('new');\nINSERT INTO posts (channel, body) VALUES (1, 'x')")
 
@@ -116,7 +111,7 @@ def test_twice_changes_nothing(taken: TakenOnMariadb) -> None:
     """Once all is back there is nothing to do."""
     _broken(taken)
     action = taken.recover()
-    taken.carry_out(*taken.plan(action).ops)
+    taken.do(action)
 
     again = taken.plan(action)
 
@@ -149,7 +144,7 @@ def test_each_op_may_be_done_twice(taken: TakenOnMariadb) -> None:
         )
 
     assert taken.differences() == set()
-    assert _contents(taken, LIVE) == _contents(taken, BACKUP)
+    assert taken.contents(TABLES, LIVE) == taken.contents(TABLES, BACKUP)
 
 
 def test_the_undo_takes_out_exactly_what_came(taken: TakenOnMariadb) -> None:
@@ -157,8 +152,7 @@ def test_the_undo_takes_out_exactly_what_came(taken: TakenOnMariadb) -> None:
     _broken(taken)
     before = taken.objects(LIVE)
     action = taken.recover()
-    change = taken.plan(action)
-    taken.carry_out(*change.ops)
+    change = taken.do(action)
 
     goal = action.undo(change).goal
     back = action.ops(action.probe(taken.read), goal)
@@ -186,12 +180,11 @@ def test_the_undo_loses_nothing_that_was_written_since(taken: TakenOnMariadb, wr
     """Where somebody wrote into what came back, also what a collation holds for equal, nothing is taken out."""
     _broken(taken)
     action = taken.recover()
-    change = taken.plan(action)
-    taken.carry_out(*change.ops)
+    change = taken.do(action)
     taken.execute(written)
 
     with pytest.raises(ConflictError, match="somebody wrote since"):
-        taken.carry_out(*action.ops(action.probe(taken.read), action.undo(change).goal))
+        taken.undo(action, change)
 
     assert taken.differences() == set()
 
@@ -200,10 +193,9 @@ def test_the_undo_knows_what_the_recovery_itself_settled(taken: TakenOnMariadb) 
     """Rows that lost their reference or were left out, for their parent was gone, are no writes of anybody's."""
     _broken(taken, "DELETE FROM users WHERE id IN (4, 5)")
     action = taken.recover(parents_gone="settle")
-    change = taken.plan(action)
-    taken.carry_out(*change.ops)
+    change = taken.do(action)
 
-    taken.carry_out(*action.ops(action.probe(taken.read), action.undo(change).goal))
+    taken.undo(action, change)
 
     assert taken.rows("SHOW TABLES LIKE '%a%'") == []
 
@@ -231,7 +223,7 @@ def test_rows_without_a_parent_stop_it(taken: TakenOnMariadb) -> None:
     _broken(taken, "DELETE FROM users WHERE id IN (4, 5)")
 
     with pytest.raises(StepFailed, match=r"2 rows of channels\.owned point at rows of users that are gone"):
-        taken.carry_out(*taken.plan(taken.recover()).ops)
+        taken.do(taken.recover())
 
     assert taken.rows("SHOW TABLES LIKE 'channels'") == []
 
@@ -240,12 +232,12 @@ def test_rows_without_a_parent_are_settled_and_exported(taken: TakenOnMariadb) -
     """They lose their reference where it may be empty, are left out where not, and stand in a file as they were."""
     _broken(taken, "DELETE FROM users WHERE id IN (4, 5)")
 
-    taken.carry_out(*taken.plan(taken.recover(parents_gone="settle")).ops)
+    taken.do(taken.recover(parents_gone="settle"))
 
     assert taken.rows("SELECT count(*), count(owner) FROM channels") == [(31, 28)]
     assert taken.rows("SELECT count(*) FROM badges") == [(48,)]
     for name, key in (("channels.owned", "owner"), ("badges.badges_ibfk_1", "holder")):
-        rows = csv.DictReader((taken.folder / f"parents-gone-{name}.csv").read_text().splitlines())
+        rows = taken.told(f"parents-gone-{name}.csv")
         assert sorted(row[key] for row in rows) == ["4", "5"]
 
 
@@ -274,14 +266,14 @@ def test_cells_that_were_written_since_stay(taken: TakenOnMariadb) -> None:
         ("mine", "ok", 9),
     ]
     (file,) = Path(taken.folder).glob("cells-kept-users*.csv")
-    assert [row["nick"] for row in csv.DictReader(file.read_text().splitlines())] == ["é9"]
+    assert [row["nick"] for row in taken.told(file.name)] == ["é9"]
 
 
 def test_filling_leaves_other_cells_alone(taken: TakenOnMariadb) -> None:
     """Columns that follow every update do not follow this one."""
     _broken(taken)
 
-    taken.carry_out(*taken.plan(taken.recover()).ops)
+    taken.do(taken.recover())
 
     assert taken.rows("SELECT DISTINCT CAST(seen AS CHAR) FROM users") == [("2019-01-01 00:00:00",)]
 
@@ -380,5 +372,5 @@ def _statements(taken: TakenOnMariadb, monkeypatch: pytest.MonkeyPatch, at: int 
     assert rest in (change.ops[begun:], change.ops[begun + 1 :])
     taken.carry_out(*rest)
     assert taken.differences() == set()
-    assert _contents(taken, LIVE) == _contents(taken, BACKUP)
+    assert taken.contents(TABLES, LIVE) == taken.contents(TABLES, BACKUP)
     return passed

@@ -1,6 +1,5 @@
 """`sql.recover` with `existing: fill`: rows and cells that a reverse migration cannot bring back are put back."""
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -53,20 +52,11 @@ def _fill(taken: Taken, **arguments: Any) -> Any:
     return taken.recover(**{"only": NAMES, "existing": "fill", "left": {"users.code": ""}, **arguments})
 
 
-def _contents(taken: Taken, database: str) -> list[object]:
-    return [taken.rows(f"TABLE {name} ORDER BY 1", database) for name in EVERYTHING]
-
-
-def _told(taken: Taken, name: str) -> list[dict[str, str]]:
-    return list(csv.DictReader((taken.folder / name).read_text().splitlines()))
-
-
 def test_an_undo_is_planned_while_the_source_is_away(taken: Taken) -> None:
     """What came back counts as it came until the source is there again; what takes it out looks first."""
     _back(taken)
     action = _fill(taken)
-    change = taken.plan(action)
-    taken.carry_out(*change.ops)
+    change = taken.do(action)
     gone = action_type("sql.recover")
     away = build(gone, {"source": "taken_gone", "folder": str(taken.folder), "only": list(NAMES), "existing": "fill"})
 
@@ -98,14 +88,14 @@ def test_rows_and_cells_come_back(taken: Taken) -> None:
     taken.carry_out(*change.ops)
 
     assert [op.op for op in change.ops] == ["postgres.refill_rows", *["postgres.refill_cells"] * 3]
-    assert _contents(taken, "taken_live") == _contents(taken, BACKUP)
+    assert taken.contents(EVERYTHING, "taken_live") == taken.contents(EVERYTHING, BACKUP)
     assert taken.differences() == ()
 
 
 def test_new_rows_get_new_ids(taken: Taken) -> None:
     """Sequences go on behind the rows that were put back."""
     _back(taken)
-    taken.carry_out(*taken.plan(_fill(taken)).ops)
+    taken.do(_fill(taken))
 
     taken.execute("INSERT INTO boards (title, owner) VALUES ('new', 1); INSERT INTO posts (board) VALUES (1)")
 
@@ -117,7 +107,7 @@ def test_twice_changes_nothing(taken: Taken) -> None:
     since = "INSERT INTO boards (id, title, owner) VALUES (200, 'x', 2); UPDATE boards SET title = 't9' WHERE id = 200;"
     _back(taken, f"{since} UPDATE users SET nick = 'mine' WHERE id = 7;")
     action = _fill(taken, parents_gone="settle")
-    taken.carry_out(*taken.plan(action).ops)
+    taken.do(action)
 
     again = taken.plan(action)
 
@@ -141,13 +131,13 @@ def test_rows_that_are_there_are_left_and_told(taken: Taken) -> None:
     """A key that somebody used anew, and a unique value that is taken, stay as they are; a file has both sides."""
     _back(taken, "INSERT INTO boards (id, title, owner) VALUES (3, 'mine', 1);")
 
-    taken.carry_out(*taken.plan(_fill(taken, parents_gone="settle")).ops)
+    taken.do(_fill(taken, parents_gone="settle"))
 
     assert taken.rows("SELECT id, title, owner FROM boards WHERE id IN (3, 9) ORDER BY id") == [
         (3, "mine!", 1),
         (9, "t9", 9),
     ]
-    (changed,) = _told(taken, "rows-changed-boards.csv")
+    (changed,) = taken.told("rows-changed-boards.csv")
     assert (changed["id"], changed["title there"], changed["title here"]) == ("3", "t3", "mine!")
 
 
@@ -158,10 +148,10 @@ def test_a_unique_value_that_is_taken_keeps_a_row_out(taken: Taken) -> None:
         "INSERT INTO boards (id, title, owner) VALUES (200, 'x', 2); UPDATE boards SET title = 't9' WHERE id = 200;",
     )
 
-    taken.carry_out(*taken.plan(_fill(taken, parents_gone="settle")).ops)
+    taken.do(_fill(taken, parents_gone="settle"))
 
     assert taken.rows("SELECT count(*) FROM boards WHERE id = 9") == [(0,)]
-    assert [row["id"] for row in _told(taken, "rows-taken-boards.csv")] == ["9"]
+    assert [row["id"] for row in taken.told("rows-taken-boards.csv")] == ["9"]
     assert taken.rows("SELECT count(*) FROM posts") == [(290,)]
     assert taken.rows("SELECT parent FROM boards WHERE id = 22") == [(None,)]
 
@@ -171,7 +161,7 @@ def test_rows_without_a_parent_stop_it(taken: Taken) -> None:
     _back(taken, "DELETE FROM users WHERE id = 5;")
 
     with pytest.raises(StepFailed, match=r"1 rows of boards point at rows of users"):
-        taken.carry_out(*taken.plan(_fill(taken)).ops)
+        taken.do(_fill(taken))
 
     assert taken.rows("SELECT count(*) FROM boards") == [(0,)]
 
@@ -182,15 +172,15 @@ def test_cells_that_somebody_wrote_stay(taken: Taken) -> None:
         taken, "UPDATE users SET nick = 'nick8', code = 'mine' WHERE id = 7; UPDATE users SET level = 99 WHERE id = 8;"
     )
 
-    taken.carry_out(*taken.plan(_fill(taken)).ops)
+    taken.do(_fill(taken))
 
     assert taken.rows("SELECT id, nick, code, level FROM users WHERE id IN (7, 8, 9) ORDER BY id") == [
         (7, "nick8", "mine", 7),
         (8, None, "code8", 99),
         (9, "nick9", "code9", 9),
     ]
-    assert sorted(row["nick"] for row in _told(taken, "cells-kept-users-nick.csv")) == ["nick7", "nick8"]
-    assert [row["level"] for row in _told(taken, "cells-kept-users-level.csv")] == ["8"]
+    assert sorted(row["nick"] for row in taken.told("cells-kept-users-nick.csv")) == ["nick7", "nick8"]
+    assert [row["level"] for row in taken.told("cells-kept-users-level.csv")] == ["8"]
 
 
 def test_what_was_left_has_to_be_told(taken: Taken) -> None:
@@ -220,15 +210,13 @@ def test_the_undo_takes_out_exactly_what_was_put_in(taken: Taken) -> None:
         taken,
         "UPDATE users SET nick = 'nick4' WHERE id = 4; INSERT INTO boards (id, title, owner) VALUES (50, 'x', 1);",
     )
-    before = _contents(taken, "taken_live")
+    before = taken.contents(EVERYTHING, "taken_live")
     action = _fill(taken)
-    change = taken.plan(action)
-    taken.carry_out(*change.ops)
+    change = taken.do(action)
 
-    goal = action.undo(change).goal
-    taken.carry_out(*action.ops(action.probe(taken.read), goal))
+    goal = taken.undo(action, change)
 
-    assert _contents(taken, "taken_live") == before
+    assert taken.contents(EVERYTHING, "taken_live") == before
     assert action.probe(taken.read).fill == goal.fill
 
 
@@ -244,12 +232,11 @@ def test_the_undo_loses_nothing_that_was_written_since(taken: Taken, written: st
     """Where somebody wrote into what was put back, or points at it, nothing is taken out."""
     _back(taken)
     action = _fill(taken)
-    change = taken.plan(action)
-    taken.carry_out(*change.ops)
+    change = taken.do(action)
     taken.execute(written)
 
     with pytest.raises(ConflictError, match="somebody wrote since"):
-        taken.carry_out(*action.ops(action.probe(taken.read), action.undo(change).goal))
+        taken.undo(action, change)
 
     assert taken.rows("SELECT count(*) FROM boards") == [(30,)]
 
@@ -258,7 +245,7 @@ def test_what_it_writes_down_is_for_its_owner(taken: Taken) -> None:
     """Keys and rows are people's data."""
     _back(taken, "INSERT INTO boards (id, title, owner) VALUES (3, 'mine', 1);")
 
-    taken.carry_out(*taken.plan(_fill(taken)).ops)
+    taken.do(_fill(taken))
 
     modes = {path.name: path.stat().st_mode & 0o777 for path in (taken.folder, *Path(taken.folder).iterdir())}
     assert modes.pop("recovered") == 0o700

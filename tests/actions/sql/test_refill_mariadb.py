@@ -1,6 +1,5 @@
 """`sql.recover` with `existing: fill` on MariaDB: rows and cells that a reverse migration cannot bring back."""
 
-import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,14 +59,6 @@ def _fill(taken: TakenOnMariadb, **arguments: Any) -> Any:
     return taken.recover(**{"only": NAMES, "existing": "fill", "left": {"users.code": ""}, **arguments})
 
 
-def _contents(taken: TakenOnMariadb, schema: str) -> list[object]:
-    return [taken.exact(name, schema) for name in EVERYTHING]
-
-
-def _told(taken: TakenOnMariadb, name: str) -> list[dict[str, str]]:
-    return list(csv.DictReader((taken.folder / name).read_text().splitlines()))
-
-
 def test_rows_and_cells_come_back(taken: TakenOnMariadb) -> None:
     """Tables that point at each other in a circle, and at themselves, are as in the source, bit for bit."""
     change = taken.plan(_fill(taken))
@@ -75,14 +66,14 @@ def test_rows_and_cells_come_back(taken: TakenOnMariadb) -> None:
     taken.carry_out(*change.ops)
 
     assert [op.op for op in change.ops] == ["mysql.refill_rows", *["mysql.refill_cells"] * 5]
-    assert _contents(taken, LIVE) == _contents(taken, BACKUP)
+    assert taken.contents(EVERYTHING, LIVE) == taken.contents(EVERYTHING, BACKUP)
     assert taken.differences() == set()
 
 
 def test_new_rows_get_new_ids(taken: TakenOnMariadb) -> None:
     """AUTO_INCREMENT goes on behind what both sides gave."""
     taken.execute("ALTER TABLE boards AUTO_INCREMENT = 70", BACKUP)
-    taken.carry_out(*taken.plan(_fill(taken)).ops)
+    taken.do(_fill(taken))
 
     taken.execute("INSERT INTO boards (title, owner) VALUES ('new', 1)")
 
@@ -95,12 +86,12 @@ def test_twice_changes_nothing(taken: TakenOnMariadb) -> None:
         "INSERT INTO boards (id, title, owner) VALUES (200, 't9', 1);\nUPDATE users SET nick = 'mine' WHERE id = 7"
     )
     action = _fill(taken, parents_gone="settle")
-    taken.carry_out(*taken.plan(action).ops)
+    taken.do(action)
 
     again = taken.plan(action)
 
     assert (again.ops, again.before.fill) == ((), ())
-    assert [row["id"] for row in _told(taken, "rows-taken-boards.csv")] == ["9"]
+    assert [row["id"] for row in taken.told("rows-taken-boards.csv")] == ["9"]
     assert taken.rows("SELECT count(*) FROM posts") == [(290,)]
 
 
@@ -113,13 +104,13 @@ def test_rows_that_are_there_are_left_and_told(taken: TakenOnMariadb) -> None:
     """A key that somebody used anew stays as it is; a file has both sides."""
     taken.execute("INSERT INTO boards (id, title, owner) VALUES (3, 'mine', 1)")
 
-    taken.carry_out(*taken.plan(_fill(taken)).ops)
+    taken.do(_fill(taken))
 
     assert taken.rows("SELECT id, title, owner FROM boards WHERE id IN (3, 9) ORDER BY id") == [
         (3, "mine", 1),
         (9, "t9", 9),
     ]
-    (changed,) = _told(taken, "rows-changed-boards.csv")
+    (changed,) = taken.told("rows-changed-boards.csv")
     assert (changed["id"], changed["title there"], changed["title here"]) == ("3", "t3", "mine")
 
 
@@ -129,7 +120,7 @@ def test_rows_without_a_parent_stop_it(taken: TakenOnMariadb) -> None:
     before = taken.rows("SHOW TABLES")
 
     with pytest.raises(StepFailed, match=r"1 rows of boards point at rows of users"):
-        taken.carry_out(*taken.plan(_fill(taken)).ops)
+        taken.do(_fill(taken))
 
     assert taken.rows("SELECT count(*) FROM boards") == [(0,)]
     assert taken.rows("SHOW TABLES") == before
@@ -139,15 +130,15 @@ def test_cells_that_somebody_wrote_stay(taken: TakenOnMariadb) -> None:
     """Only cells that hold what was left are filled, whatever collations hold for equal; a taken value is told."""
     taken.execute("UPDATE users SET nick = 'NICK8', code = ' ' WHERE id = 7;\nUPDATE users SET level = 99 WHERE id = 8")
 
-    taken.carry_out(*taken.plan(_fill(taken)).ops)
+    taken.do(_fill(taken))
 
     assert taken.rows("SELECT id, nick, code, level FROM users WHERE id IN (7, 8, 9) ORDER BY id") == [
         (7, "NICK8", " ", 7),
         (8, None, "é8", 99),
         (9, "nick9", "é9", 9),
     ]
-    assert sorted(row["nick"] for row in _told(taken, "cells-kept-users-nick.csv")) == ["nick7", "nick8"]
-    assert [row["level"] for row in _told(taken, "cells-kept-users-level.csv")] == ["8"]
+    assert sorted(row["nick"] for row in taken.told("cells-kept-users-nick.csv")) == ["nick7", "nick8"]
+    assert [row["level"] for row in taken.told("cells-kept-users-level.csv")] == ["8"]
 
 
 def test_what_was_left_has_to_be_told(taken: TakenOnMariadb) -> None:
@@ -159,7 +150,7 @@ def test_what_was_left_has_to_be_told(taken: TakenOnMariadb) -> None:
 @pytest.mark.parametrize("at", [1, 2, 5, 20, 46])
 def test_a_kill_between_batches_is_resumed(taken: TakenOnMariadb, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
     """What was committed stays, and the rest follows; the undo knows all of it."""
-    before = _contents(taken, LIVE)
+    before = taken.contents(EVERYTHING, LIVE)
     action = _fill(taken)
     change = taken.plan(action)
     passed = 0
@@ -182,10 +173,10 @@ def test_a_kill_between_batches_is_resumed(taken: TakenOnMariadb, monkeypatch: p
     assert rest == change.ops[len(change.ops) - len(rest) :]
     taken.carry_out(*rest)
 
-    assert _contents(taken, LIVE) == _contents(taken, BACKUP)
+    assert taken.contents(EVERYTHING, LIVE) == taken.contents(EVERYTHING, BACKUP)
     assert taken.differences() == set()
-    taken.carry_out(*action.ops(action.probe(taken.read), action.undo(change).goal))
-    assert _contents(taken, LIVE) == before
+    taken.undo(action, change)
+    assert taken.contents(EVERYTHING, LIVE) == before
 
 
 def test_the_undo_takes_out_exactly_what_was_put_in(taken: TakenOnMariadb) -> None:
@@ -193,15 +184,13 @@ def test_the_undo_takes_out_exactly_what_was_put_in(taken: TakenOnMariadb) -> No
     taken.execute(
         "UPDATE users SET nick = 'nick4' WHERE id = 4;\nINSERT INTO boards (id, title, owner) VALUES (50, 'x', 1)"
     )
-    before = _contents(taken, LIVE)
+    before = taken.contents(EVERYTHING, LIVE)
     action = _fill(taken)
-    change = taken.plan(action)
-    taken.carry_out(*change.ops)
+    change = taken.do(action)
 
-    goal = action.undo(change).goal
-    taken.carry_out(*action.ops(action.probe(taken.read), goal))
+    goal = taken.undo(action, change)
 
-    assert _contents(taken, LIVE) == before
+    assert taken.contents(EVERYTHING, LIVE) == before
     assert action.probe(taken.read).fill == goal.fill
 
 
@@ -217,12 +206,11 @@ def test_the_undo_takes_out_exactly_what_was_put_in(taken: TakenOnMariadb) -> No
 def test_the_undo_loses_nothing_that_was_written_since(taken: TakenOnMariadb, written: str) -> None:
     """Where somebody wrote into what was put back, or points at it, nothing is taken out."""
     action = _fill(taken)
-    change = taken.plan(action)
-    taken.carry_out(*change.ops)
+    change = taken.do(action)
     taken.execute(written)
 
     with pytest.raises(ConflictError, match="somebody wrote since"):
-        taken.carry_out(*action.ops(action.probe(taken.read), action.undo(change).goal))
+        taken.undo(action, change)
 
     assert taken.rows("SELECT count(*) FROM boards WHERE id <= 30") == [(30,)]
 
@@ -231,7 +219,7 @@ def test_what_it_writes_down_is_for_its_owner(taken: TakenOnMariadb) -> None:
     """Keys and rows are people's data; keys are written so that they are read as they were."""
     taken.execute("INSERT INTO boards (id, title, owner) VALUES (3, 'mine', 1)")
 
-    taken.carry_out(*taken.plan(_fill(taken)).ops)
+    taken.do(_fill(taken))
 
     modes = {path.name: path.stat().st_mode & 0o777 for path in (taken.folder, *taken.folder.iterdir())}
     assert modes.pop("recovered") == 0o700

@@ -22,7 +22,7 @@ def test_what_a_deploy_takes_comes_back(taken: Taken, tmp_path: Path) -> None:
     path = save(taken, tmp_path / "kept", tables=TABLES, columns=COLUMNS)
     taken.execute(DEPLOY)
     database = load(taken, path)
-    taken.carry_out(*taken.plan(taken.recover(source=database)).ops)
+    taken.do(taken.recover(source=database))
     drop(taken, database)
 
     assert taken.differences() == ()
@@ -111,7 +111,7 @@ def test_every_type_comes_back_bit_for_bit(taken: Taken, tmp_path: Path, databas
     path = save(taken, tmp_path / "kept", **named)
     taken.execute(lost)
     loaded = load(taken, path)
-    taken.carry_out(*taken.plan(taken.recover(source=loaded)).ops)
+    taken.do(taken.recover(source=loaded))
     drop(taken, loaded)
 
     assert _texts(taken, "every", "taken_live") == _texts(taken, "every", BACKUP)

@@ -70,7 +70,7 @@ def test_a_killed_one_is_begun_again(taken: Taken, tmp_path: Path, seed: int) ->
     database = str(carry_out(taken, loading)["database"])
 
     taken.execute("DROP TABLE posts; ALTER TABLE users DROP COLUMN nick")
-    taken.carry_out(*taken.plan(taken.recover(source=database)).ops)
+    taken.do(taken.recover(source=database))
     drop(taken, database)
     assert [entry.name for entry in tmp_path.iterdir()] == [Path(path).name]
     assert taken.differences() == ()
