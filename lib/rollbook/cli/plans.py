@@ -10,6 +10,8 @@ from .screen import screen, write
 
 if TYPE_CHECKING:
     from ..plan import Plan
+    from .agreement import Agreement
+    from .workspace import Wanted, Workplace
 
 _WORDS = {
     "name": "The runbook's name.",
@@ -67,10 +69,10 @@ def plan(  # the command's options
     create, update, delete, run, ask, unknown, skip.
     """
     from ..library import Library
-    from .planning import next_lines, say_environment, show_plan, wanted
+    from .planning import next_lines, wanted
     from .workspace import open_workplace
 
-    library, here = Library(), screen()
+    library = Library()
     want = wanted(library, "", name, env, pairs("set", set_), pairs("answer", answer), until)
     if out:
         check_out(Path(out))
@@ -80,12 +82,9 @@ def plan(  # the command's options
             from ..plan import save
 
             save(made, Path(out))
-        if json:
-            _print_json(made)
-            return OK
-        say_environment(want, here)
-        show_plan(made, here, place.sites)
-        next_lines(want, made, here, out=out)
+        _print(made, want, place, json=json)
+        if not json:
+            next_lines(want, made, screen(), out=out)
     return OK
 
 
@@ -107,39 +106,51 @@ def _run_command(sort: Literal["runbook", "playbook"], about: str) -> Command:
         json: bool = False,
     ) -> int:
         from ..library import Library
-        from .agreement import Agreement, check_beforehand
-        from .planning import check_saved, read_saved, say_environment, show_plan, wanted
+        from .agreement import Agreement
+        from .planning import check_saved, read_saved, wanted
         from .workspace import open_workplace
 
         if json and not dry_run:
             raise UsageError(
                 "--json goes with --dry-run; a run's report is there as JSON too: report RUN --format json."
             )
-        library, here = Library(), screen()
         sets, answers = pairs("set", set_), pairs("answer", answer)
         saved = read_saved(Path(plan_), name, env, sets, answers, until) if plan_ else None
+        library = Library()
         want = wanted(library, sort, name, env, sets, answers, until, saved=saved)
-        agreement = Agreement(yes, confirm_environment, reason)
         with open_workplace(want, library) as place:
             made = place.planner.plan()
             if saved is not None:
                 check_saved(saved, made, Path(plan_))
-            if json:
-                _print_json(made)
-            else:
-                say_environment(want, here)
-                show_plan(made, here, place.sites)
+            _print(made, want, place, json=json)
             if dry_run:
                 return CHANGES if made.writes else OK
-            check_beforehand(made, agreement, answers=here.answers)
-            from .carry import carry_new
-
             # What was saved holds what was made just now, field by field: the plan that was shown is carried out.
-            return carry_new(made, place, agreement)
+            return _carry_out(made, place, Agreement(yes, confirm_environment, reason))
 
     run.__doc__ = about + _ENDINGS
     words = {**_RUN_WORDS, "name": f"The {sort}'s name."}
     return command(f"run-{sort}", help=words, iterable=("set_", "answer", "confirm_environment"))(run)
+
+
+def _print(made: "Plan", want: "Wanted", place: "Workplace", *, json: bool) -> None:
+    from .planning import say_environment, show_plan
+
+    if json:
+        _print_json(made)
+        return
+    here = screen()
+    say_environment(want, here)
+    show_plan(made, here, place.sites)
+
+
+def _carry_out(made: "Plan", place: "Workplace", agreement: "Agreement") -> int:
+    from .agreement import check_beforehand
+
+    check_beforehand(made, agreement, answers=screen().answers)
+    from .carry import carry_new
+
+    return carry_new(made, place, agreement)
 
 
 def _print_json(made: "Plan") -> None:

@@ -100,14 +100,7 @@ class CommandTarget(HostTarget[CommandSettings]):
             return self.host.launch(end, Silent()) == 0
 
         ending = Ending(launch, stopping, send)
-        through = Launch((*self.settings.prefix, *wrapped.argv), stdin=wrapped.stdin)
-        try:
-            exited = self.host.launch(through, started, ending)
-        except Interrupted:
-            # The host below was told by us to give up waiting.
-            if ending.error is None:
-                raise
-            exited = -1
+        exited = self._through(Launch((*self.settings.prefix, *wrapped.argv), stdin=wrapped.stdin), started, ending)
         started.end()
         if ending.error is not None:
             raise ending.error
@@ -118,3 +111,13 @@ class CommandTarget(HostTarget[CommandSettings]):
                 " `true` behind it by hand; docker exec and kubectl exec need -i for a step with stdin or secrets.",
             )
         return exited
+
+    def _through(self, launch: Launch, started: Started, ending: Ending) -> int:
+        """Run it on the host below; -1 where that gave up waiting because what runs behind the prefix was ended."""
+        try:
+            return self.host.launch(launch, started, ending)
+        except Interrupted:
+            # The host below was told by us to give up waiting.
+            if ending.error is None:
+                raise
+            return -1

@@ -99,27 +99,8 @@ class SecretStore:
         return _one_value(f"file:{name}", content)
 
     def _command(self, line: str) -> str:
-        from .process import Launch, run_process  # most runs have no such secret
-
         reference, printed = f"command:{line}", _Printed()
-        try:
-            launch = Launch(tuple(shlex.split(line)), timeout=self._seconds)
-            exited = run_process(launch, printed, printed.full)
-        except (ValueError, IndexError):
-            raise SecretError(
-                f"secret {reference}: this is no command line", advice="Give it a program; correct the quoting."
-            ) from None
-        except OSError as error:
-            raise SecretError(
-                f"secret {reference}: cannot start it: {error.strerror}", advice="Is the program installed and on PATH?"
-            ) from None
-        except CommandTimeout:
-            raise SecretError(
-                f"secret {reference}: no answer within {self._seconds:g} s",
-                advice="Does it wait for a passphrase or a login? Run it by hand first.",
-            ) from None
-        except Interrupted:  # it printed too much, and was ended for that
-            exited = 0
+        exited = self._run(line, printed)
         if exited:
             self._redactor.add(Secret(reference), printed.value.decode(errors="replace").strip())
             said = self._redactor.text(printed.errors.decode(errors="replace").strip())
@@ -129,6 +110,29 @@ class SecretStore:
                 advice="Run the command by hand and see what it needs.",
             )
         return _one_value(reference, bytes(printed.value))
+
+    def _run(self, line: str, printed: "_Printed") -> int:
+        """Run a secret's command, and give its exit code; what it prints is left in *printed*."""
+        from .process import Launch, run_process  # most runs have no such secret
+
+        try:
+            return run_process(Launch(tuple(shlex.split(line)), timeout=self._seconds), printed, printed.full)
+        except (ValueError, IndexError):
+            raise SecretError(
+                f"secret command:{line}: this is no command line", advice="Give it a program; correct the quoting."
+            ) from None
+        except OSError as error:
+            raise SecretError(
+                f"secret command:{line}: cannot start it: {error.strerror}",
+                advice="Is the program installed and on PATH?",
+            ) from None
+        except CommandTimeout:
+            raise SecretError(
+                f"secret command:{line}: no answer within {self._seconds:g} s",
+                advice="Does it wait for a passphrase or a login? Run it by hand first.",
+            ) from None
+        except Interrupted:  # it printed too much, and was ended for that
+            return 0
 
 
 class _Printed:

@@ -88,45 +88,41 @@ class SmtpTarget(BaseTarget[SmtpSettings]):
     @contextmanager
     def session(self) -> "Iterator[SMTP]":
         """Log in; raises `Unreachable` or `TargetError`."""
-        import smtplib
-        import ssl
-
         try:
             with self._connected() as session:
                 if self.settings.user is not None and self.settings.password is not None:
                     self._log_in(session, self.settings.user, self.secrets.value(self.settings.password))
                 yield session
-        except smtplib.SMTPAuthenticationError as error:
-            raise TargetError(
-                f"{self.name}: {self.place} refused the account: {self._said(error.smtp_code, error.smtp_error)}",
-                advice="Look at user: and the password's secret.",
-            ) from error
-        except smtplib.SMTPRecipientsRefused as error:
-            raise TargetError(
-                f"{self.name}: {self.place} refused every recipient: "
-                + "; ".join(f"{to}: {self._said(*answer)}" for to, answer in error.recipients.items()),
-                advice="Correct the addresses, or ask the server's owner why; nothing was sent.",
-            ) from error
-        except ssl.SSLError as error:
-            raise TargetError(
-                f"{self.name}: the connection to {self.place} cannot be trusted, nothing was sent: {self.safe(error)}",
-                advice=advice_for(str(error)),
-            ) from error
-        except smtplib.SMTPResponseException as error:
-            said = self._said(error.smtp_code, error.smtp_error)
-            raise TargetError(
-                f"{self.name}: {self.place} refused: {said}", advice="Look at the server's message."
-            ) from error
-        except smtplib.SMTPNotSupportedError as error:
-            raise TargetError(
-                f"{self.name}: {self.place} cannot do it: {self.safe(error)}",
-                advice="Do port: and tls: fit together, and does the server know the account's way to log in?",
-            ) from error
         except OSError as error:  # smtplib's errors are too
-            raise Unreachable(
-                f"{self.name}: {self.place} does not answer: {self.safe(error)}",
-                advice="Is the server up, and do host:, port: and tls: fit together?",
-            ) from error
+            raise self._explained(error) from error
+
+    def _explained(self, error: OSError) -> TargetError:
+        """Say what went wrong with the server, and what to look at."""
+        import smtplib
+        import ssl
+
+        match error:
+            case smtplib.SMTPAuthenticationError():
+                said = f"refused the account: {self._said(error.smtp_code, error.smtp_error)}"
+                advice = "Look at user: and the password's secret."
+            case smtplib.SMTPRecipientsRefused():
+                each = (f"{to}: {self._said(*answer)}" for to, answer in error.recipients.items())
+                said = f"refused every recipient: {'; '.join(each)}"
+                advice = "Correct the addresses, or ask the server's owner why; nothing was sent."
+            case ssl.SSLError():
+                told = f"the connection to {self.place} cannot be trusted, nothing was sent: {self.safe(error)}"
+                return TargetError(f"{self.name}: {told}", advice=advice_for(str(error)))
+            case smtplib.SMTPResponseException():
+                said = f"refused: {self._said(error.smtp_code, error.smtp_error)}"
+                advice = "Look at the server's message."
+            case smtplib.SMTPNotSupportedError():
+                said = f"cannot do it: {self.safe(error)}"
+                advice = "Do port: and tls: fit together, and does the server know the account's way to log in?"
+            case _:
+                said = f"does not answer: {self.safe(error)}"
+                advice = "Is the server up, and do host:, port: and tls: fit together?"
+                return Unreachable(f"{self.name}: {self.place} {said}", advice=advice)
+        return TargetError(f"{self.name}: {self.place} {said}", advice=advice)
 
     def _said(self, code: int, text: bytes | str) -> str:
         return self.safe(f"{code} {text.decode(errors='replace') if isinstance(text, bytes) else text}")

@@ -95,13 +95,20 @@ def crashing(at: int, crash: Callable[[], None] = raise_crash) -> Iterator[Point
         (Journal, "_write", torn_write),
         (TargetPool, "execute", crashing_execute),
     )
-    originals = [(owner, name, getattr(owner, name)) for owner, name, _ in patches]
-    for owner, name, replacement in patches:
+    with _patched(patches):
+        yield points
+
+
+@contextmanager
+def _patched(patches: Iterable[tuple[type, str, Callable[..., object]]]) -> Iterator[None]:
+    """Put replacements into classes until the block ends."""
+    originals = [(owner, name, getattr(owner, name), replacement) for owner, name, replacement in patches]
+    for owner, name, _, replacement in originals:
         setattr(owner, name, replacement)
     try:
-        yield points
+        yield
     finally:
-        for owner, name, original in originals:
+        for owner, name, original, _ in originals:
             setattr(owner, name, original)
 
 
