@@ -1,11 +1,11 @@
 """Reads what a schema has that live lacks, and what a recovery has begun to bring back."""
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ...errors import RefusedError
 from ...mysql.catalog import Catalog, common_key
-from ...mysql.definition import define, define_column, references
+from ...mysql.definition import ColumnDefinition, define, define_column, references
 from ...mysql.names import within
 from ...mysql.recovering import MysqlRecovery, marked_by, working_name
 from ...recovering import Asked
@@ -23,6 +23,28 @@ _STAND_IN: Final = "rollbook stand-in for a table"
 Columns = dict[str, list[str]]
 
 
+class _Missing(NamedTuple):
+    """
+    What live lacks of the source, and what a recovery has begun there.
+
+    *standing* are the source's tables that are not what they seem, by their mark; *lost* tables may be of them, *gone*
+    ones can come back.
+    """
+
+    standing: Mapping[str, str]
+    lost: Sequence[str]
+    gone: Sequence[str]
+    lacking: Columns
+    built: Sequence[str]
+    begun: Sequence[str]
+    begun_columns: Columns
+
+    @property
+    def returning(self) -> set[str]:
+        """Name the tables that will have come back."""
+        return {*self.gone, *self.built, *self.begun}
+
+
 def read_recovery(connection: "Connection", live: str, asked: Asked) -> MysqlRecovery:
     """Compare the schema *live* with the source, in the connection's transaction."""
     ours, theirs = read_catalog(connection, live), read_catalog(connection, asked.source)
@@ -31,47 +53,50 @@ def read_recovery(connection: "Connection", live: str, asked: Asked) -> MysqlRec
             f"there is no schema {asked.source} on the server, or the account may not read it.",
             advice="Name in source: a schema beside live that still has the tables and columns.",
         )
-    built, begun = (
-        _built(ours, theirs),
-        [name for name in theirs.tables if name in ours.tables and _is_begun(ours, name)],
-    )
-    standing = {name: one.comment for name, one in theirs.tables.items() if one.comment in (_PART, _STAND_IN)}
-    lost = [name for name in theirs.tables if name not in ours.tables and name not in built and asked.wants(name)]
-    gone = [name for name in lost if name not in standing and not theirs.tables[name].comment.startswith("rollbook ")]
-    begun_columns = {name: found for name in theirs.tables if (found := _begun_columns(ours, theirs, name))}
-    lacking = {
-        name: columns for name, columns in _lacking(ours, theirs, asked).items() if standing.get(name) != _STAND_IN
-    }
-    filling = find_filling(ours, theirs, asked, standing, _STAND_IN)
-    keyless = tuple(_keyless(ours, theirs, (lacking, begun_columns, filling.columns), filling.tables))
-    _check_triggers(ours, filling, (lacking, begun_columns))
-    refills = ((), ()) if keyless else read_refills(connection, ours, theirs, filling, asked)
-    returning = {*gone, *built, *begun}
+    missing = _missing(ours, theirs, asked)
+    filling = find_filling(ours, theirs, asked, missing.standing, _STAND_IN)
+    wanted = (missing.lacking, missing.begun_columns)
+    keyless = tuple(_keyless(ours, theirs, (*wanted, filling.columns), filling.tables))
+    _check_triggers(ours, filling, wanted)
+    rows, cells = ((), ()) if keyless else read_refills(connection, ours, theirs, filling, asked)
     # Of all that will be there: whether a table stayed or came back cannot be told once it is settled.
-    children = [name for name in theirs.tables if name in ours.tables or name in returning]
+    children = [name for name in theirs.tables if name in ours.tables or name in missing.returning]
+    counted = (*missing.gone, *filling.tables)
+    unwhole = (f"table {name}, not whole there" for name in missing.lost if name in missing.standing)
     return MysqlRecovery(
-        tables=tuple(define(theirs, name) for name in gone),
-        columns=tuple(
-            define_column(ours, theirs, name, one, found) for name, found in lacking.items() for one in found
-        ),
-        built=tuple(define(theirs, name) for name in built),
-        begun_tables=tuple(define(theirs, name) for name in begun),
-        begun_columns=tuple(
-            define_column(ours, theirs, name, one, found) for name, found in begun_columns.items() for one in found
-        ),
-        references=tuple(references(theirs, children, returning)),
-        rows={
-            name: number(connection, f"SELECT count(*) FROM {within(asked.source, name)}")
-            for name in (*gone, *filling.tables)
-        },
-        beside=(
-            *_beside(ours, theirs, asked),
-            *(f"table {name}, not whole there" for name in lost if name in standing),
-        ),
+        tables=tuple(define(theirs, name) for name in missing.gone),
+        columns=_defined(ours, theirs, missing.lacking),
+        built=tuple(define(theirs, name) for name in missing.built),
+        begun_tables=tuple(define(theirs, name) for name in missing.begun),
+        begun_columns=_defined(ours, theirs, missing.begun_columns),
+        references=tuple(references(theirs, children, missing.returning)),
+        rows={name: number(connection, f"SELECT count(*) FROM {within(asked.source, name)}") for name in counted},
+        beside=(*_beside(ours, theirs, asked), *unwhole),
         keyless=keyless,
-        row_refills=refills[0],
-        cell_refills=refills[1],
+        row_refills=rows,
+        cell_refills=cells,
     )
+
+
+def _missing(ours: Catalog, theirs: Catalog, asked: Asked) -> _Missing:
+    standing = {name: one.comment for name, one in theirs.tables.items() if one.comment in (_PART, _STAND_IN)}
+    built = _built(ours, theirs)
+    lost = [name for name in theirs.tables if name not in ours.tables and name not in built and asked.wants(name)]
+    whole = [name for name in lost if name not in standing]
+    lacking = _lacking(ours, theirs, asked)
+    return _Missing(
+        standing=standing,
+        lost=lost,
+        gone=[name for name in whole if not theirs.tables[name].comment.startswith("rollbook ")],
+        lacking={name: columns for name, columns in lacking.items() if standing.get(name) != _STAND_IN},
+        built=built,
+        begun=[name for name in theirs.tables if name in ours.tables and _is_begun(ours, name)],
+        begun_columns={name: found for name in theirs.tables if (found := _begun_columns(ours, theirs, name))},
+    )
+
+
+def _defined(ours: Catalog, theirs: Catalog, columns: Columns) -> tuple[ColumnDefinition, ...]:
+    return tuple(define_column(ours, theirs, name, one, found) for name, found in columns.items() for one in found)
 
 
 def _built(ours: Catalog, theirs: Catalog) -> list[str]:

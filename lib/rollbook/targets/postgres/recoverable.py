@@ -1,6 +1,6 @@
 """Reads what a database has that live lacks, and what a recovery has begun to bring back."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from ...postgres.catalog import Catalog
@@ -41,19 +41,16 @@ def read_recovery(live: "Connection", source: "Connection", asked: Asked, connec
     standing = _standing(source)
     lost = [name for name in sorted(theirs.tables) if name not in ours.tables and asked.wants(str(name))]
     gone = [name for name in lost if name not in standing]
-    lacking = {
-        name: columns for name, columns in _lacking(ours, theirs, asked).items() if standing.get(name) != STAND_IN
-    }
+    lacking = _unlike(_lacking(ours, theirs, asked), standing)
     known = {one.name for one in read_types(live)}
     returning = {*gone, *begun_tables}
     filling = find_filling(ours, theirs, asked)
-    filling = Filling(
-        tuple(name for name in filling.tables if name not in standing),
-        {name: columns for name, columns in filling.columns.items() if standing.get(name) != STAND_IN},
-    )
+    tables = tuple(name for name in filling.tables if name not in standing)
+    filling = Filling(tables, _unlike(filling.columns, standing))
     keyless = tuple(_keyless(ours, theirs, (lacking, begun_columns, filling.columns), filling.tables))
-    refills = ((), ()) if keyless else read_refills(ours, theirs, filling, asked, connect, live.info.dbname)
+    rows, cells = ((), ()) if keyless else read_refills(ours, theirs, filling, asked, connect, live.info.dbname)
     staying = [name for name in theirs.tables if name in ours.tables and name not in returning]
+    unwhole = (f"table {name}, not whole there" for name in lost if name in standing)
     return Recovery(
         types=tuple(one for one in read_types(source) if one.name not in known) if gone or lacking else (),
         tables=tuple(read_definitions(source, gone)),
@@ -61,15 +58,17 @@ def read_recovery(live: "Connection", source: "Connection", asked: Asked, connec
         begun_tables=tuple(read_definitions(source, begun_tables)),
         begun_columns=tuple(read_columns(source, begun_columns)),
         references=tuple(read_references(source, returning, staying)),
-        rows={str(name): _count(source, theirs.tables[name].relation) for name in (*gone, *filling.tables)},
-        beside=(
-            *_beside(live, source, asked),
-            *(f"table {name}, not whole there" for name in lost if name in standing),
-        ),
+        rows={str(name): _count(source, theirs.tables[name].relation) for name in (*gone, *tables)},
+        beside=(*_beside(live, source, asked), *unwhole),
         keyless=keyless,
-        row_refills=refills[0],
-        cell_refills=refills[1],
+        row_refills=rows,
+        cell_refills=cells,
     )
+
+
+def _unlike(columns: Mapping[Name, Sequence[str]], standing: Mapping[Name, str]) -> dict[Name, Sequence[str]]:
+    """Leave out columns of tables that only stand in for others."""
+    return {name: found for name, found in columns.items() if standing.get(name) != STAND_IN}
 
 
 def _standing(source: "Connection") -> dict[Name, str]:
