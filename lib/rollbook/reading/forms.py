@@ -74,7 +74,8 @@ class StepForm:
     timeout: timedelta | None = field(default=None, metadata=_help("the longest one attempt may take"))
     until: str = field(default="", metadata=_help("an expression that must hold after an attempt"))
     effect: Literal["read", "idempotent", "once"] | None = field(
-        default=None, metadata=_help("what a resume may do with a command that was interrupted")
+        default=None,
+        metadata=_help("what a resume may do with a command that was interrupted; one that reads is told as no change"),
     )
     on_doubt: Literal["ask", "redo", "skip"] = field(default="ask", metadata=_help("when nobody knows if it was done"))
     on_failure: Literal["stop", "undo", "continue"] = field(default="stop", metadata=_help("when the step fails"))
