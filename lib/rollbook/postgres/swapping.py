@@ -1,9 +1,9 @@
 """The ops that put one database in the place of another, and back."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from ..dataclass import dataclass
 from ..errors import SchemaError
@@ -66,18 +66,12 @@ class Swap(Op):
 
     def closing(self) -> tuple[str, ...]:
         """Give what keeps everybody out of both, committed before sessions are ended."""
-        return tuple(f"ALTER DATABASE {quote(name)} ALLOW_CONNECTIONS false" for name in (self.live, self.incoming))
+        return _allowing((self.live, self.incoming), "false")
 
     def renames(self, comment: str, kept: str, limit: int) -> tuple[str, ...]:
         """Give the transaction that is the swap; what stood on the old live one goes over to the new one."""
-        return (
-            f"ALTER DATABASE {quote(self.live)} RENAME TO {quote(self.kept)}",
-            f"ALTER DATABASE {quote(self.incoming)} RENAME TO {quote(self.live)}",
-            f"COMMENT ON DATABASE {quote(self.kept)} IS {literal(kept)}",
-            f"COMMENT ON DATABASE {quote(self.live)} IS {literal(comment or None)}",
-            f"ALTER DATABASE {quote(self.live)} CONNECTION LIMIT {limit}",
-            f"ALTER DATABASE {quote(self.live)} ALLOW_CONNECTIONS true",
-        )
+        changed = _changing_places(self.live, self.kept, self.incoming, comments=(comment, kept), limit=limit)
+        return (*changed, *_allowing((self.live,), "true"))
 
     def render(self) -> tuple[str, ...]:
         """Give the statements in their order."""
@@ -124,18 +118,12 @@ class SwapBack(Op):
 
     def closing(self) -> tuple[str, ...]:
         """Give what keeps everybody out of both."""
-        return tuple(f"ALTER DATABASE {quote(name)} ALLOW_CONNECTIONS false" for name in (self.live, self.kept))
+        return _allowing((self.live, self.kept), "false")
 
     def renames(self, comment: str, incoming: str, limit: int) -> tuple[str, ...]:
         """Give the transaction that is the way back; *comment* goes over to the live one, *incoming* to the other."""
-        return (
-            f"ALTER DATABASE {quote(self.live)} RENAME TO {quote(self.incoming)}",
-            f"ALTER DATABASE {quote(self.kept)} RENAME TO {quote(self.live)}",
-            f"COMMENT ON DATABASE {quote(self.incoming)} IS {literal(incoming)}",
-            f"COMMENT ON DATABASE {quote(self.live)} IS {literal(comment or None)}",
-            f"ALTER DATABASE {quote(self.live)} CONNECTION LIMIT {limit}",
-            *(f"ALTER DATABASE {quote(name)} ALLOW_CONNECTIONS true" for name in (self.live, self.incoming)),
-        )
+        changed = _changing_places(self.live, self.incoming, self.kept, comments=(comment, incoming), limit=limit)
+        return (*changed, *_allowing((self.live, self.incoming), "true"))
 
     def render(self) -> tuple[str, ...]:
         """Give the statements in their order."""
@@ -176,3 +164,19 @@ class StaleSessionsEnd(Op):
             f"[{self.target}, {self.maintenance}] wait until OID {self.oid} is {self.database} there",
             f"  SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datid = {self.oid}, until none is left",
         )
+
+
+def _allowing(names: Iterable[str], whether: Literal["true", "false"]) -> tuple[str, ...]:
+    return tuple(f"ALTER DATABASE {quote(name)} ALLOW_CONNECTIONS {whether}" for name in names)
+
+
+def _changing_places(live: str, aside: str, coming: str, *, comments: tuple[str, str], limit: int) -> tuple[str, ...]:
+    """Give what puts *live* *aside* and *coming* in its place; *comments* are then those of live and of what went."""
+    comment, gone = comments
+    return (
+        f"ALTER DATABASE {quote(live)} RENAME TO {quote(aside)}",
+        f"ALTER DATABASE {quote(coming)} RENAME TO {quote(live)}",
+        f"COMMENT ON DATABASE {quote(aside)} IS {literal(gone)}",
+        f"COMMENT ON DATABASE {quote(live)} IS {literal(comment or None)}",
+        f"ALTER DATABASE {quote(live)} CONNECTION LIMIT {limit}",
+    )
