@@ -70,6 +70,22 @@ def test_a_way_back_that_django_cannot_go_is_refused_before_anything_is_done(mig
     assert migrated.applied()["channels"] == CHANNELS
 
 
+def test_a_way_back_that_is_only_noted_changes_no_table(migrated: Site) -> None:
+    """With fake Django takes for unapplied what it cannot reverse; the tables stay, and an undo notes it again."""
+    action = migrated.use("django.migrate", app="channels", to="0002", fake=True)
+    before = migrated.use("django.fits").probe(migrated.machine.read)
+
+    change = migrated.machine.apply(action)
+    found = migrated.applied()["channels"]
+    migrated.machine.undo(action, change)
+
+    assert found == CHANNELS[:2]
+    assert all("--fake" in op.argv for op in change.ops)
+    assert "no table is changed" in action.details(change)[0]
+    assert migrated.applied()["channels"] == CHANNELS
+    assert migrated.use("django.fits").probe(migrated.machine.read) == before
+
+
 def test_an_undo_of_what_cannot_be_reversed_is_refused(site: Site) -> None:
     """A migration forwards that Django cannot take back refuses its undo."""
     site.migrate("channels", "0003")

@@ -1,7 +1,9 @@
 """`sql.recover`: what a migration took comes back, and nothing else is touched."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from rollbook.errors import ConflictError, RefusedError, StepFailed, TargetError
@@ -64,6 +66,26 @@ def test_everything_that_was_taken_comes_back(taken: Taken) -> None:
     assert taken.contents(TABLES, "taken_live") == taken.contents(TABLES, BACKUP)
     assert taken.rows(CELLS) == taken.rows(CELLS, BACKUP)
     assert taken.rows("SELECT count(*) FROM users WHERE name LIKE '%!'") == [(0,)]
+
+
+@pytest.fixture
+def site_role(taken: Taken) -> Iterator[str]:
+    """Give a role of which the account is a member."""
+    address = f"{taken.url.replace('taken_owner@', 'postgres@')}{taken.reader.database}"
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("CREATE ROLE taken_site; GRANT taken_site TO taken_owner")
+        connection.execute("GRANT CREATE ON SCHEMA public TO taken_site")
+        yield "taken_site"
+        connection.execute("DROP OWNED BY taken_site CASCADE; DROP ROLE taken_site")
+
+
+def test_a_source_restored_without_owners_gives_tables_to_the_site(taken: Taken, site_role: str) -> None:
+    """What comes back belongs to whom the source's other tables belong in live, not to whoever restored the source."""
+    _broken(taken, f"ALTER TABLE users OWNER TO {site_role}; ALTER TABLE settings OWNER TO {site_role}")
+
+    taken.carry_out(*taken.plan(taken.recover(only=["badges", "users.nick"])).ops)
+
+    assert taken.rows("SELECT tableowner FROM pg_tables WHERE tablename = 'badges'") == [(site_role,)]
 
 
 def test_new_rows_get_new_ids(taken: Taken) -> None:

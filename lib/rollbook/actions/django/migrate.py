@@ -36,6 +36,9 @@ class DjangoMigrate(DjangoSite[MigrationsState]):
     each is a command of its own: a run that dies between two goes on with the rest. A way back past an operation
     that Django cannot reverse is refused before anything is unapplied. An undo migrates back, where that can be done;
     what was written into tables and columns that go is lost then, and what they held before does not come back.
+
+    With `fake` Django only takes them for applied or unapplied, also what it cannot reverse, and the database's tables
+    stay as they are: for what somebody did, or will do, by other means.
     """
 
     kind: ClassVar[str] = "django.migrate"
@@ -52,6 +55,7 @@ the same without `--plan`
 
     app: str = field(default="", metadata={"help": "without one, every app, forwards"})
     to: str = field(default="", metadata={"help": "a migration or the beginning of its name, or zero; else the last"})
+    fake: bool = field(default=False, metadata={"help": "only note it, and leave the tables as they are"})
 
     def __post_init__(self) -> None:
         if self.to and not self.app:
@@ -78,7 +82,7 @@ the same without `--plan`
         """Want the target; refused where that cannot be reached."""
         back = [each for each in before.order if is_applied(each, before.applied) and not is_applied(each, before.goal)]
         stuck = [each for each in back if each.irreversible]
-        if stuck:
+        if stuck and not self.fake:
             told = "; ".join(f"{each}: {', '.join(each.irreversible)}" for each in stuck)
             raise RefusedError(
                 f"The way back passes what Django cannot reverse: {told}. Nothing was unapplied.",
@@ -103,12 +107,14 @@ the same without `--plan`
 
     def _migrate(self, app: str, name: str) -> Op:
         database = () if self.database == "default" else (f"--database={self.database}",)
-        return self.command("migrate", app, name, "--noinput", *database)
+        return self.command("migrate", app, name, "--noinput", *(("--fake",) if self.fake else ()), *database)
 
     def undo(self, change: Change[MigrationsState]) -> Undo[MigrationsState]:
         """Migrate back, where everything that was applied can be reversed."""
         if not change.ops:
             return Leave("nothing was migrated")
+        if self.fake:
+            return Reverse(change.before, "it is noted as it was; the tables stay as they are")
         fresh = [each for each in change.after.order if is_applied(each, change.after.applied)]
         stuck = [each for each in fresh if each.irreversible and not is_applied(each, change.before.applied)]
         if stuck:
@@ -122,9 +128,10 @@ the same without `--plan`
         """List each migration and what it does."""
         return tuple(self._told(change))
 
-    @staticmethod
-    def _told(change: Change[MigrationsState]) -> Iterator[str]:
+    def _told(self, change: Change[MigrationsState]) -> Iterator[str]:
         order, was, will = change.after.order, change.before.applied, change.after.applied
+        if self.fake and change.ops:
+            yield "only what Django takes for applied: no table is changed"
         for each in reversed(order):
             if is_applied(each, was) and not is_applied(each, will):
                 yield f"unapply {each}, which did: {'; '.join(each.operations) or 'nothing'}"

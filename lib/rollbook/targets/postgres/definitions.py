@@ -1,6 +1,6 @@
 """Reads how tables are made, from the catalogs of a database that still has them."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from ...postgres.definition import Definition, Reference, TypeDefinition
@@ -21,6 +21,7 @@ from .catalog_rows import (
 if TYPE_CHECKING:
     from .session import Connection
 
+_OWNERS: Final = "SELECT schemaname, tablename, tableowner FROM pg_catalog.pg_tables"
 _TYPES: Final = """
     SELECT n.nspname, t.typname, CASE t.typtype
         WHEN 'e' THEN format('CREATE TYPE %I.%I AS ENUM (%s)', n.nspname, t.typname,
@@ -38,10 +39,30 @@ _TYPES: Final = """
     ORDER BY t.typtype DESC, 1, 2"""
 
 
-def read_definitions(connection: "Connection", names: Collection[Name]) -> Iterator[Definition]:
-    """Give how each of the tables is made; partitions come behind the table that they are parts of."""
+def read_definitions(
+    connection: "Connection", names: Collection[Name], owners: Mapping[str, str] | None = None
+) -> Iterator[Definition]:
+    """
+    Give how each of the tables is made; partitions come behind the table that they are parts of.
+
+    *owners* gives other owners by the ones that they have there.
+    """
     for head in read_heads(connection, names):
-        yield _definition(connection, head)
+        yield _definition(connection, head._replace(owner=(owners or {}).get(head.owner, head.owner)))
+
+
+def owners_elsewhere(source: "Connection", live: "Connection") -> Mapping[str, str]:
+    """
+    Give the owner that a role's tables of *source* have in *live*, where all that both have agree on one.
+
+    A backup that was restored without owners belongs to whoever restored it, whom the site knows nothing of.
+    """
+    there = {(schema, table): owner for schema, table, owner in live.execute(_OWNERS)}
+    found: dict[str, set[str]] = {}
+    for schema, table, owner in source.execute(_OWNERS):
+        if (schema, table) in there:
+            found.setdefault(owner, set()).add(there[schema, table])
+    return {owner: others.pop() for owner, others in found.items() if len(others) == 1}
 
 
 def read_types(connection: "Connection") -> tuple[TypeDefinition, ...]:

@@ -12,7 +12,7 @@ from ...postgres.standing import PART, STAND_IN
 from ...recovering import Asked
 from .catalog import read_catalog
 from .definition_parts import read_columns
-from .definitions import read_definitions, read_references, read_types
+from .definitions import owners_elsewhere, read_definitions, read_references, read_types
 from .objects import read_objects
 from .refillable import Connect, Filling, find_filling, read_refills
 
@@ -49,13 +49,14 @@ def read_recovery(live: "Connection", source: "Connection", asked: Asked, connec
     filling = Filling(tables, _unlike(filling.columns, standing))
     keyless = tuple(_keyless(ours, theirs, (lacking, begun_columns, filling.columns), filling.tables))
     rows, cells = ((), ()) if keyless else read_refills(ours, theirs, filling, asked, connect, live.info.dbname)
+    owners = owners_elsewhere(source, live) if returning else {}
     staying = [name for name in theirs.tables if name in ours.tables and name not in returning]
     unwhole = (f"table {name}, not whole there" for name in lost if name in standing)
     return Recovery(
         types=tuple(one for one in read_types(source) if one.name not in known) if gone or lacking else (),
-        tables=tuple(read_definitions(source, gone)),
+        tables=tuple(read_definitions(source, gone, owners)),
         columns=tuple(read_columns(source, lacking)),
-        begun_tables=tuple(read_definitions(source, begun_tables)),
+        begun_tables=tuple(read_definitions(source, begun_tables, owners)),
         begun_columns=tuple(read_columns(source, begun_columns)),
         references=tuple(read_references(source, returning, staying)),
         rows={str(name): _count(source, theirs.tables[name].relation) for name in (*gone, *tables)},
