@@ -42,9 +42,9 @@ def connect(url: str, *, label: str = "rollbook", reading: bool = False) -> "Con
             address, application_name=label[:63], client_encoding="UTF8", connect_timeout=10, prepare_threshold=None
         )
     except psycopg.OperationalError as error:
-        raise Unreachable(
-            f"PostgreSQL did not answer: {error}".strip(), advice="Check the target's address."
-        ) from error
+        missing = "database " in str(error) and " does not exist" in str(error)
+        advice = "Correct the name of the database." if missing else "Check the target's address."
+        raise Unreachable(f"PostgreSQL did not answer: {error}".strip(), advice=advice) from error
     opened.autocommit = True
     settings = ", ".join("pg_catalog.set_config(%s, %s, false)" for _ in SETTINGS)
     opened.execute(f"SELECT {settings}".encode(), [part for setting in SETTINGS.items() for part in setting])
