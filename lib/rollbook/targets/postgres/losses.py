@@ -186,13 +186,14 @@ def _losses(
     lined = shape(old, ours, old, decided=True)
     sides = Side(backup, old, old.relation), Side(live, ours, ours.relation)
     surveyed = survey(lined, *sides)
-    rows = sum(map(rows_in, surveyed.sums.values()))
+    rows, new = (sum(rows_in(surveyed.sums[one]) for one in some) for some in (surveyed.sums, surveyed.added))
+    # Rows of chunks that the backup has nothing in are counted already, and not read.
     found = Counter(
         "added" if one.base is None else "deleted" if one.live is None else "changed"
-        for one in rows_of(surveyed, lined, *sides)
+        for one in rows_of(surveyed.without(surveyed.added), lined, *sides)
     )
     plain = _with_columns(TableLoss(str(name), surveyed.rows, rows), lined, ours)
-    tally = Tally(found["added"], found["changed"], found["deleted"])
+    tally = Tally(new + found["added"], found["changed"], found["deleted"])
     return tallied(plain, tally, rows, keyed=bool(lined.key), depth=depth)
 
 
