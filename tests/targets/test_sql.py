@@ -70,6 +70,23 @@ def versions(engine: sa.Engine) -> set[str]:
         return set(session.execute(sa.text("SELECT version FROM course")).scalars())
 
 
+@pytest.mark.parametrize("server", ["mariadb", "postgres"])
+def test_a_statement_has_a_time_limit(
+    request: pytest.FixtureRequest, make_pool: Callable[..., TargetPool], server: str
+) -> None:
+    """A query that runs past the target's limit is ended by the server, and said to be, whichever server it is."""
+    url = request.getfixturevalue(f"{server}_url")
+    made = make_pool(ledger=("sql", {"url": url, "statement_timeout": 0.3}))
+    began, sleep = time.monotonic(), {"mariadb": "sleep", "postgres": "pg_sleep"}[server]
+
+    with pytest.raises(TargetError, match="ran past its time limit") as caught:
+        list(reader_of(made).rows(f"SELECT {sleep}(20)"))
+
+    assert time.monotonic() - began < 10
+    assert caught.value.advice == "Raise statement_timeout of the target if the statement is right."
+    assert list(reader_of(made).rows("SELECT 1 AS one")) == [{"one": 1}]
+
+
 @pytest.mark.parametrize(("name", "at"), [("full", FULL), ("fraction", FRACTION), ("millis", MILLIS)])
 def test_a_time_that_was_read_matches_what_is_stored(pool: TargetPool, execution: Any, name: str, at: datetime) -> None:
     """A time comes back aware and in UTC, and as a parameter equals the column it came from, whatever its fraction."""

@@ -48,6 +48,8 @@ HARMLESS = [
     "AddConstraintNotValid",
     "ValidateConstraint",
 ]
+# How the types of numbers begin.
+NUMBERS = ("bool", "int", "integer", "smallint", "bigint", "tinyint", "double", "numeric", "decimal")
 
 
 class Wrong(Exception):
@@ -191,7 +193,7 @@ class Teller:
                 yield {"deed": "drop_table", "table": field.remote_field.through._meta.db_table}
         elif self._type(field) is not None and not getattr(field, "generated", False):
             deed = {"deed": "drop_column", "table": model._meta.db_table, "column": field.column}
-            yield {**deed, **default_of(field)}
+            yield {**deed, **default_of(field, self.connection)}
 
     def _rename_field(self, step: "Step") -> "Iterator[dict[str, Any]]":
         old, new = step.old(step.operation.model_name), step.new(step.operation.model_name)
@@ -282,12 +284,17 @@ def between_renamed(old: "Field", new: "Field") -> "Iterator[dict[str, Any]]":
             yield {"deed": "rename_column", "table": will.db_table, "column": one, "to": other}
 
 
-def default_of(field: "Field") -> "dict[str, Any]":
+def default_of(field: "Field", connection: "BaseDatabaseWrapper") -> "dict[str, Any]":
     """Give the value that a row has in a field nobody filled in, where that is one and the same for all."""
     if field.has_default():
-        found = None if callable(field.default) else field.default
-    else:
-        found = "" if field.empty_strings_allowed and not field.null else None
+        empty = {dict: "{}", list: "[]"} if field.get_internal_type() == "JSONField" else {}
+        found = empty.get(field.default) if callable(field.default) else field.default
+    elif field.null:
+        found = None
+    elif field.empty_strings_allowed:
+        found = ""
+    else:  # MySQL and MariaDB make up a zero
+        found = 0 if connection.vendor == "mysql" and str(field.db_type(connection)).startswith(NUMBERS) else None
     found = str(found) if isinstance(found, Decimal) else found
     return {"default": found} if isinstance(found, (str, int, float, bool)) else {}
 

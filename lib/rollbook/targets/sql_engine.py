@@ -53,6 +53,7 @@ def family_of(engine: "Engine") -> Family:
 def _mysql(url: "URL", settings: SqlSettings, *, reading: bool, label: str) -> "Engine":
     from sqlalchemy import create_engine
 
+    limit = round(settings.statement_timeout * 1000)
     session = [
         "time_zone = '+00:00'",
         f"innodb_lock_wait_timeout = {max(1, round(settings.lock_wait))}",
@@ -72,7 +73,9 @@ def _mysql(url: "URL", settings: SqlSettings, *, reading: bool, label: str) -> "
         # The driver would send a text in Latin-1, and servers keep passwords as their clients sent them: in UTF-8.
         options["password"] = str(url.password).encode()
     engine = create_engine(url, connect_args=options, hide_parameters=True, pool_pre_ping=True)
-    statements = ["SET " + ", ".join(session[:4]), *(f"SET {part}" for part in session[4:])]
+    # Each server reads the comment with its own word for it.
+    ended = f"/*M!100101 , max_statement_time = {limit / 1000} */ /*!50708 , max_execution_time = {limit} */"
+    statements = [f"SET {', '.join(session[:4])} {ended}", *(f"SET {part}" for part in session[4:])]
     _on_connect(engine, statements)
     return engine
 

@@ -132,6 +132,30 @@ def test_outputs_name_what_is_doomed(small: Evolving) -> None:
     assert len(outputs["table"].splitlines()) == 3
 
 
+@pytest.mark.server
+@pytest.mark.parametrize(("database", "made_up"), [("mariadb", {"shop_price.cents": 0}), ("postgres", {})])
+def test_what_a_way_back_leaves_in_columns_is_told(
+    request: pytest.FixtureRequest, tmp_path: Path, machine_here: Machine, database: str, made_up: Mapping[str, Any]
+) -> None:
+    """A default, also an empty list, or no text; of a number that has no default, the zero that MariaDB makes up."""
+    site = Evolving(tmp_path / "site", environment_of(request.getfixturevalue(f"{database}_url")), machine_here, PYTHON)
+    site.write("shop")
+    fields = (
+        text("name"),
+        '("cents", models.IntegerField())',
+        '("tags", models.JSONField(default=list))',
+        '("at", models.DateField())',
+    )
+    site.migration("shop", "0001_initial", model("Price", *fields, '("rate", models.FloatField(default=1.5))'))
+    site.migrate("-v", "0")
+    gone = (f'migrations.RemoveField("price", "{name}"),' for name in ("name", "cents", "tags", "at", "rate"))
+    site.migration("shop", "0002_gone", "\n".join(gone))
+
+    found = site.pending()["defaults"]
+
+    assert found == {"shop_price.name": "", "shop_price.tags": "[]", "shop_price.rate": 1.5, **made_up}
+
+
 def test_an_operation_is_found_by_its_line(small: Evolving) -> None:
     """The location of an operation is the line of the migration's file on which it stands."""
     [operation] = small.pending()["operations"]
