@@ -79,6 +79,11 @@ class Addition:
         """Say whether it is a check."""
         return self.definition.startswith("CONSTRAINT")
 
+    @property
+    def is_unique(self) -> bool:
+        """Say whether it is a unique index."""
+        return self.definition.startswith("UNIQUE")
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnDefinition:

@@ -105,11 +105,14 @@ class MysqlRecovery:
             mine = [one for one in self.columns if one.table == table]
             if not any(str(one) in missing for one in mine):
                 keys = tuple(dict.fromkeys(key for one in mine for key in one.references))
-                checks = dict.fromkeys(part.name for one in mine for part in one.additions if part.is_check)
-                yield RecoveryOut(place.target, place.source, *looked, keys, tuple(checks), table)
+                parts = dict.fromkeys(part for one in mine for part in one.additions)
+                checks = tuple(part.name for part in parts if part.is_check)
+                # The server lets no column go of which a unique index over others as well is in the way.
+                indexes = tuple(part.name for part in parts if part.is_unique)
+                yield RecoveryOut(place.target, place.source, *looked, keys, checks, indexes, table)
         if looked[0] and not any(name in missing for name in looked[0]):
             staying = tuple(one for one in self.references if one.child not in looked[0])
-            yield RecoveryOut(place.target, place.source, *looked, staying, (), "")
+            yield RecoveryOut(place.target, place.source, *looked, staying, (), (), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +254,7 @@ class RecoveryOut(Op):
     Take one table's columns out again, or all recovered tables, after looking that all of it is still as it came.
 
     *tables* and *columns* are everything that is looked at, as far as it is there; *drops* says what goes now: the
-    columns of that table, or with an empty text the tables. *references* and *checks* go before.
+    columns of that table, or with an empty text the tables. *references*, *checks* and *indexes* go before.
     Refused with `ConflictError` where somebody wrote since.
     """
 
@@ -262,6 +265,7 @@ class RecoveryOut(Op):
     columns: tuple[tuple[str, str], ...]
     references: tuple[Reference, ...]
     checks: tuple[str, ...]
+    indexes: tuple[str, ...]
     drops: str
 
     def render(self) -> tuple[str, ...]:
@@ -278,6 +282,7 @@ class RecoveryOut(Op):
             yield one.child, f"ALTER TABLE {quote(one.child)} DROP FOREIGN KEY {quote(one.name)}"
         if self.drops:
             parts = [f"DROP CONSTRAINT {quote(name)}" for name in self.checks]
+            parts += [f"DROP INDEX {quote(name)}" for name in self.indexes]
             parts += [f"DROP COLUMN {quote(name)}" for table, name in self.columns if table == self.drops]
             yield self.drops, f"ALTER TABLE {quote(self.drops)} {', '.join(parts)}"
         else:

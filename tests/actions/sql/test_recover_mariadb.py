@@ -189,6 +189,24 @@ def test_the_undo_loses_nothing_that_was_written_since(taken: TakenOnMariadb, wr
     assert taken.differences() == set()
 
 
+def test_the_undo_takes_a_unique_index_over_other_columns_too(taken: TakenOnMariadb) -> None:
+    """A unique index that spans a column which stays comes back with its column, and goes with it."""
+    taken.both(
+        "CREATE TABLE pages (id int PRIMARY KEY, title varchar(9), motto varchar(9), UNIQUE KEY pair (title, motto))"
+    )
+    taken.both("INSERT INTO pages VALUES (1, 'a', 'b')")
+    taken.execute("ALTER TABLE pages DROP KEY pair, DROP COLUMN motto")
+    before = taken.objects(LIVE)
+    change = taken.plan(action := taken.recover())
+
+    taken.carry_out(*change.ops)
+    came = taken.differences()
+    taken.carry_out(*action.ops(action.probe(taken.read), action.undo(change).goal))
+
+    assert came == set()
+    assert taken.objects(LIVE) == before
+
+
 def test_the_undo_knows_what_the_recovery_itself_settled(taken: TakenOnMariadb) -> None:
     """Rows that lost their reference or were left out, for their parent was gone, are no writes of anybody's."""
     _broken(taken, "DELETE FROM users WHERE id IN (4, 5)")

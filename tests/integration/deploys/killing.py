@@ -7,12 +7,27 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from rollbook.run import Run
+from rollbook.runs import Runs
 
-from .desk import Desk, kill
+from .desk import kill
 
 _OVER = 4
+
+
+class Desk(Protocol):
+    """An operator's folder, and what is typed there."""
+
+    @property
+    def runs(self) -> Runs: ...
+
+    def last(self) -> Run: ...
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]: ...
+
+    def type(self, *words: str, crash_at: int | None = None) -> tuple[int, str]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
-import psycopg
+import sqlalchemy as sa
 from actions.django.evolving import Evolving, environment_of
 
 from rollbook.run import Run
@@ -29,11 +29,6 @@ migrations.DeleteModel("Note"),
 migrations.RemoveField("page", "motto"),
 migrations.RemoveField("page", "rank"),
 """
-ROWS = """
-    INSERT INTO board_note (id, text, parent_id) SELECT i, 'note ' || i, CASE WHEN i > 1 THEN i - 1 END
-        FROM generate_series(1, 50) i;
-    INSERT INTO board_page (id, title, motto, rank) SELECT i, 'page ' || i, 'motto ' || i, i FROM generate_series(1, 20) i;
-"""
 TABLES = ("board_note", "board_page")
 _INVENTORY = """\
 environment: {name}
@@ -42,9 +37,9 @@ vars:
   python: {python}
   smoke_checks: [{{name: Pages, url: /, contains: up}}]
 targets:
-  db: {{kind: postgres, url: {{secret: "env:ESTATE_{name}"}}}}
+  db: {{kind: {kind}, url: {{secret: "env:ESTATE_{name}"}}}}
   site: {{kind: http, base_url: "{address}"}}
-  app: {{kind: command, on: local, prefix: [env, -C, {code}, SITE_ENGINE=postgresql, SITE_NAME={database}, SITE_HOST=127.0.0.1, SITE_PORT={port}, SITE_USER={user}]}}
+  app: {{kind: command, on: local, prefix: [env, -C, {code}, {environment}]}}
 """
 
 
@@ -56,26 +51,48 @@ class Place:
     url: str
     broken: bool = False
 
-    def execute(self, statement: str) -> None:
-        with psycopg.connect(self.url.replace("+psycopg", ""), autocommit=True) as session:
-            session.execute(statement.encode())
+    def fill(self) -> None:
+        """Put rows into both tables."""
+        notes = [{"id": id_, "text": f"note {id_}", "parent_id": id_ - 1 or None} for id_ in range(1, 51)]
+        pages = [{"id": id_, "title": f"page {id_}", "motto": f"motto {id_}", "rank": id_} for id_ in range(1, 21)]
+        with self._engine() as engine, engine.begin() as session:
+            for name, given in zip(TABLES, (notes, pages), strict=True):
+                session.execute(sa.Table(name, sa.MetaData(), autoload_with=session).insert(), given)
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
-        with psycopg.connect(self.url.replace("+psycopg", "")) as session:
-            return session.execute(query.encode()).fetchall()
+        with self._engine() as engine, engine.connect() as session:
+            return [tuple(row) for row in session.execute(sa.text(query))]
 
     def contents(self) -> dict[str, list[tuple[object, ...]] | None]:
         """Give every row of both tables; None for one that is gone."""
-        there = {name for (name,) in self.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
-        columns = "id, title, motto, rank" if self.has_motto() else "id, title"
-        asked = {"board_note": "id, text, parent_id", "board_page": columns}
+        with self._engine() as engine:
+            look = sa.inspect(engine)
+            there = {name: [one["name"] for one in look.get_columns(name)] for name in TABLES if look.has_table(name)}
         return {
-            table: self.rows(f"SELECT {asked[table]} FROM {table} ORDER BY id") if table in there else None  # noqa: S608
-            for table in TABLES
+            name: self.rows(f"SELECT {', '.join(sorted(there[name]))} FROM {name} ORDER BY id")  # noqa: S608
+            if name in there
+            else None
+            for name in TABLES
         }
 
-    def has_motto(self) -> bool:
-        return bool(self.rows("SELECT 1 FROM information_schema.columns WHERE column_name = 'motto'"))
+    def scratch(self) -> list[object]:
+        """Name the databases beside it into which snapshots were loaded."""
+        of_postgres = "SELECT datname FROM pg_database"
+        query = of_postgres if self.kind == "postgres" else "SELECT schema_name FROM information_schema.schemata"
+        return [name for (name,) in self.rows(query) if "rbsnap" in str(name)]
+
+    @property
+    def kind(self) -> str:
+        """The kind of the target that it is."""
+        return "postgres" if self.url.startswith("postgres") else "sql"
+
+    @contextmanager
+    def _engine(self) -> Iterator[sa.Engine]:
+        engine = sa.create_engine(self.url)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
 
 
 @dataclass
@@ -93,13 +110,12 @@ class Estate:
         told = environment_of(place.url)
         text = _INVENTORY.format(
             name=place.name,
+            kind=place.kind,
             folder=self.folder,
             python=sys.executable,
             address=self.addresses[place.name],
             code=code.folder,
-            database=told["SITE_NAME"],
-            port=told["SITE_PORT"],
-            user=told["SITE_USER"],
+            environment=", ".join(f"{name}={value}" for name, value in told.items()),
         )
         (self.folder / "inventory").mkdir(exist_ok=True)
         (self.folder / "inventory" / f"{place.name}.yml").write_text(text)

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
-import psycopg
 import pytest
 from actions.conftest import Machine
 from actions.django.evolving import Evolving, environment_of
@@ -13,7 +13,8 @@ from servers import SqlServer
 from rollbook.targets import Redactor, SecretStore, TargetPool
 from rollbook.targets.base import TargetSpec
 
-from .estate import APP, DROPPED, DROPS, FIRST, MADE, ROWS, Estate, Place, pages
+from .board import database
+from .estate import APP, DROPPED, DROPS, FIRST, MADE, Estate, Place, pages
 
 pytestmark = pytest.mark.server
 
@@ -21,29 +22,24 @@ NAMES = ("test", "stage", "prod")
 BROKEN = "stage"
 
 
-@pytest.fixture
-def estate(tmp_path: Path, postgres_server: SqlServer) -> Iterator[Estate]:
+@pytest.fixture(params=["postgres"])
+def estate(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Estate]:
     """Make three environments of one project, migrated to the point before, with rows; the page of one will break."""
+    server: SqlServer = request.getfixturevalue(f"{request.param}_server")
     made, redactor = Estate(tmp_path), Redactor()
-    maintenance = f"{postgres_server.url}postgres".replace("+psycopg", "")
     pool = TargetPool({"local": TargetSpec("local", "local")}, SecretStore({}, redactor), redactor)
     code = Evolving(tmp_path / "code", {}, Machine(pool))
     code.write(APP)
     code.migration(APP, FIRST, MADE)
-    databases = {name: f"rb_estate_{tmp_path.name.strip('_')[-20:]}_{name}".replace("-", "_").lower() for name in NAMES}
-    with psycopg.connect(maintenance, autocommit=True) as session, pages(made, NAMES, BROKEN):
-        for name, database in databases.items():
-            session.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)".encode())
-            session.execute(f"CREATE DATABASE {database}".encode())
-            place = Place(name, f"{postgres_server.url}{database}")
+    with pages(made, NAMES, BROKEN), ExitStack() as databases:
+        for name in NAMES:
+            place = Place(name, databases.enter_context(database(server.url, f"rb_estate_{name}")))
             here = Evolving(code.folder, environment_of(place.url), code.machine)
             here.migrate("-v", "0")
-            place.execute(ROWS)
+            place.fill()
             made.add(place, code)
         code.migration(APP, DROPS, DROPPED)
         yield made
-        for database in databases.values():
-            session.execute(f"DROP DATABASE {database} WITH (FORCE)".encode())
     pool.close()
 
 
@@ -65,12 +61,11 @@ def test_what_is_protected_comes_back(estate: Estate) -> None:
     report = next((estate.folder / ".rollbook" / "runs" / estate.last().id).glob("report.md")).read_text()
     assert "| `board_note` |  | 50 | 50 | 50 | 50 |" in report
     assert "50 rows or values of board_note were destroyed, and are back." in report
-    databases = place.rows("SELECT datname FROM pg_database WHERE datname LIKE '%rbsnap%'")
-    assert databases == []
+    assert place.scratch() == []
     code, said = estate.type("undo", estate.last().id, "--yes")
     assert code == 0, said
     assert place.contents()["board_note"] is None
-    assert place.rows("SELECT datname FROM pg_database WHERE datname LIKE '%rbsnap%'") == []
+    assert place.scratch() == []
 
 
 def test_where_nothing_is_destroyed_nothing_is_done(estate: Estate) -> None:
@@ -110,6 +105,7 @@ def test_one_table_comes_first_and_one_environment_will_do(estate: Estate) -> No
     assert [estate.places[name].contents()["board_note"] is None for name in NAMES] == [False, False, True]
 
 
+@pytest.mark.parametrize("estate", ["postgres", pytest.param("mariadb", marks=pytest.mark.torture)], indirect=True)
 def test_where_it_goes_wrong_every_environment_gets_its_rows_back(estate: Estate) -> None:
     """No further environment is begun; those that had the migration go back, and have every row as before."""
     before = {name: place.contents() for name, place in estate.places.items()}

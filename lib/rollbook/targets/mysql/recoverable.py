@@ -55,6 +55,7 @@ def read_recovery(connection: "Connection", live: str, asked: Asked) -> MysqlRec
         )
     missing = _missing(ours, theirs, asked)
     filling = find_filling(ours, theirs, asked, missing.standing, _STAND_IN)
+    filling = filling.without(missing.begun, missing.begun_columns)
     wanted = (missing.lacking, missing.begun_columns)
     keyless = tuple(_keyless(ours, theirs, (*wanted, filling.columns), filling.tables))
     _check_triggers(ours, filling, wanted)

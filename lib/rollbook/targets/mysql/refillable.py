@@ -25,6 +25,14 @@ class Filling:
     tables: tuple[str, ...]
     columns: Mapping[str, list[str]]
 
+    def without(self, tables: Collection[str], columns: Mapping[str, Collection[str]]) -> "Filling":
+        """Leave out what is being brought back: it is filled when it is settled."""
+        left = {name: [one for one in mine if one not in columns.get(name, ())] for name, mine in self.columns.items()}
+        return Filling(
+            tuple(name for name in self.tables if name not in tables),
+            {name: found for name, found in left.items() if found},
+        )
+
 
 def find_filling(ours: Catalog, theirs: Catalog, asked: Asked, standing: Mapping[str, str], stand_in: str) -> Filling:
     """Give what of the tables that both sides have is to be filled; those that are *standing* are not whole there."""

@@ -45,8 +45,9 @@ def read_recovery(live: "Connection", source: "Connection", asked: Asked, connec
     known = {one.name for one in read_types(live)}
     returning = {*gone, *begun_tables}
     filling = find_filling(ours, theirs, asked)
-    tables = tuple(name for name in filling.tables if name not in standing)
-    filling = Filling(tables, _unlike(filling.columns, standing))
+    # What is being brought back is filled when it is settled.
+    tables = tuple(name for name in filling.tables if name not in standing and name not in begun_tables)
+    filling = Filling(tables, _apart(_unlike(filling.columns, standing), begun_columns))
     keyless = tuple(_keyless(ours, theirs, (lacking, begun_columns, filling.columns), filling.tables))
     rows, cells = ((), ()) if keyless else read_refills(ours, theirs, filling, asked, connect, live.info.dbname)
     owners = owners_elsewhere(source, live) if returning else {}
@@ -89,6 +90,12 @@ def _lacking(ours: Catalog, theirs: Catalog, asked: Asked) -> Columns:
         if lacks:
             found[name] = lacks
     return found
+
+
+def _apart(columns: Mapping[Name, Sequence[str]], others: Columns) -> dict[Name, Sequence[str]]:
+    """Leave out *others* of the columns."""
+    left = ((name, [one for one in mine if one not in others.get(name, ())]) for name, mine in columns.items())
+    return {name: found for name, found in left if found}
 
 
 def _begun(live: "Connection", ours: Catalog) -> tuple[list[Name], Columns]:
