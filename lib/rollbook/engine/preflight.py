@@ -22,7 +22,9 @@ def preflight(plan: Plan, planner: Planner, folder: Path) -> tuple[Finding, ...]
     used = {name for step in plan.steps for name in step.targets if name in planner.pool}
     # On another server than the one that is meant, the lock keeps nobody out.
     used.update(name for lock in planner.locks(plan) for name in lock.keepers)
-    findings = [_weighed(finding, planner) for name in sorted(used) for finding in _target(name, planner)]
+    kinds = {step.kind for step in plan.steps}
+    looked = (finding for name in sorted(used) for finding in _target(name, planner))
+    findings = [_weighed(one, planner) for one in looked if not one.kinds or kinds.intersection(one.kinds)]
     return (*findings, *_secrets(plan, planner), *_rights(plan, planner), *_disk(folder))
 
 

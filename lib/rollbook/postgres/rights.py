@@ -17,10 +17,17 @@ class Right:
     grant: str
     kinds: tuple[str, ...] = ()
 
+    def told(self, account: str) -> tuple[str, str, str]:
+        """Say whether an account has it, as a preflight does: severity, message and advice."""
+        if self.held:
+            return "ok", f"granted: {account} {self.what}", ""
+        needed = ", ".join(self.kinds)
+        return "warning", f"missing: {account} does not have it: {self.what} (needed by {needed})", self.grant
 
-_MAKE: Final = ("postgres.restore", "postgres.base", "postgres.swap")
+
+_MAKE: Final = ("postgres.restore", "postgres.base", "postgres.swap", "sql.snapshot_load")
 _CLOSE: Final = ("postgres.fence", "postgres.swap")
-_READ: Final = ("postgres.backup", "postgres.carry", "postgres.data_loss")
+_READ: Final = ("postgres.backup", "postgres.carry", "postgres.data_loss", "sql.snapshot")
 _WRITE: Final = ("postgres.restore", "postgres.carry", "sql.recover")
 _STAGE: Final = ("postgres.carry", "sql.recover")
 _NAMED: Final = 3

@@ -35,13 +35,18 @@ Severity = Literal["ok", "warning", "missing"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of a preflight: what was looked at, how it stands, and what to do when it is missing."""
+    """
+    One line of a preflight: what was looked at, how it stands, and what to do when it is missing.
+
+    With *kinds* it concerns steps of these kinds alone.
+    """
 
     target: str
     subject: str
     severity: Severity
     message: str
     advice: str = ""
+    kinds: tuple[str, ...] = ()
 
 
 class Reader(Protocol):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, closing
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
@@ -18,7 +19,7 @@ from .settings import SqlSettings
 from .sql_address import PORTS, Family, address, family, for_reader, through
 from .sql_engine import check_options, family_of, make_engine, read_to_its_end
 from .sql_errors import explain
-from .sql_facts import clock, identify, rights
+from .sql_facts import clock, grants, identify, rights
 from .sql_lock import SqlLock
 from .sql_values import cell, exported, parameters, with_fractions
 from .surroundings import BaseTarget, Surroundings
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from ..mysql.catalog import Catalog
     from ..mysql.recovering import MysqlRecovery
+    from ..mysql.rights import Grants
     from ..postgres.recovering import Recovery
     from ..recovering import Asked
     from ..snapshots.contents import Choice
@@ -223,12 +225,25 @@ class SqlTarget(BaseTarget[SqlSettings]):
         try:
             with self.engine.connect() as session:
                 found = tuple(rights(session))
-                theirs = clock(session)
+                theirs, held = clock(session), grants(session)
         except SQLAlchemyError as error:
             failure = explain(self.name, "connecting with the account that writes", error)
             return (self.finding("write rights", "missing", failure.message, failure.advice),)
         lines = tuple(self.finding(*one) for one in found)
+        if held is not None:
+            needed = held.rights(self.database)
+            lines += tuple(self.finding(one.what, *one.told(held.account), kinds=one.kinds) for one in needed)
         return lines if theirs is None else (*lines, self.clock_finding(theirs))
+
+    def grants(self) -> "Grants | None":
+        """Read what the account that writes may do; None for others than MySQL and MariaDB. Raises `Unreachable`."""
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            with self.engine.connect() as session:
+                return grants(session)
+        except SQLAlchemyError as error:
+            raise explain(self.name, "asking what the account may do", error) from error
 
     def forbidden(self, op: Op) -> tuple[Finding, ...]:
         """Ask the server whether the account may send the statements of *op*. Raises `Unreachable`."""
@@ -269,6 +284,7 @@ class SqlProbe(BaseProbe, SnapshotReader):
         self._guard = target.guard
         self._connect = target.connect_with
         self._connect_mysql: Callable[[], MysqlConnection] = lambda: target.connect_mysql(reading=True)
+        self._grants: Callable[[], Grants | None] = target.grants
         self._live: Callable[[], str] = lambda: target.database
         self._settings = settings
         self._secrets = target.secrets
@@ -360,12 +376,17 @@ class SqlProbe(BaseProbe, SnapshotReader):
 
     def recovery(self, wanted: "Asked") -> "Recovery | MysqlRecovery":
         """Read what a source has and live lacks."""
+        from ..postgres.rights import missing
         from .mysql.recoverable import read_recovery
         from .mysql.wording import asked
 
         doing = asked(self._name, f"comparing {self.database} with {wanted.source}")
         with doing, closing(self._connect_mysql()) as connection:
-            return read_recovery(connection, self.database, wanted)
+            found = read_recovery(connection, self.database, wanted)
+        held = self._grants()
+        if held is None:
+            return found
+        return replace(found, lacking=missing(held.put_back(self.database)), account=held.account)
 
     def mysql_catalog(self, schema: str) -> "Catalog":
         """Read what tables a schema of the server has and what holds between them."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from ..mysql.rights import Grants
 from .base import Severity
 
 if TYPE_CHECKING:
@@ -106,6 +107,14 @@ def _rights_mysql(session: "Connection") -> Iterator[Line]:
     else:
         # Rights may also come from a role, whose own grants are not listed.
         yield ("write rights", "warning", f"no grant to write in {database} was found", _GRANT_ADVICE)
+
+
+def grants(session: "Connection") -> Grants | None:
+    """Read what the account may do; None for others than MySQL and MariaDB."""
+    if session.engine.dialect.name not in ("mysql", "mariadb"):
+        return None
+    account = str(session.exec_driver_sql("SELECT CURRENT_USER()").scalar())
+    return Grants.read(account, [str(row[0]) for row in session.exec_driver_sql("SHOW GRANTS")])
 
 
 def _grants_writes(line: str, database: str) -> bool:

@@ -117,11 +117,13 @@ class BaseTarget(Generic[C]):
         """Look at what the kind needs besides answering (tools, rights)."""
         return ()
 
-    def finding(self, subject: str, severity: str, message: str, advice: str = "") -> Finding:
+    def finding(
+        self, subject: str, severity: str, message: str, advice: str = "", kinds: tuple[str, ...] = ()
+    ) -> Finding:
         """Make one line of a preflight."""
         match severity:
             case "ok" | "warning" | "missing":
-                return Finding(self.name, subject, severity, self.safe(message), advice)
+                return Finding(self.name, subject, severity, self.safe(message), advice, kinds)
         raise ValueError(severity)
 
     def clock_finding(self, theirs: datetime) -> Finding:

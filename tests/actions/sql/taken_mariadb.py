@@ -87,8 +87,8 @@ class TakenOnMariadb(Beside):
         return self.objects(LIVE) ^ self.objects(BACKUP)
 
 
-def open_taken(url: str, folder: Path) -> TakenOnMariadb:
-    """Open the target on both schemas, which are made anew."""
-    found = TakenOnMariadb(url, open_pool("sql", f"{url}{LIVE}"), folder)
+def open_taken(url: str, folder: Path, *, account: str = "") -> TakenOnMariadb:
+    """Open the target, also for an account's address of its own, on both schemas, which are made anew."""
+    found = TakenOnMariadb(url, open_pool("sql", f"{account or url}{LIVE}"), folder)
     found.clear()
     return found

@@ -89,11 +89,7 @@ def _rights(target: "PostgresTarget", connection: "Connection") -> Iterator[Find
         with closing(target.connect()) as live:
             rights = (*rights, *read_access(live, account.name).all())
     for right in rights:
-        if right.held:
-            yield target.finding(right.what, "ok", f"granted: {account.name} {right.what}")
-        else:
-            message = f"missing: {account.name} does not have it: {right.what} (needed by {', '.join(right.kinds)})"
-            yield target.finding(right.what, "warning", message, right.grant)
+        yield target.finding(right.what, *right.told(account.name), kinds=right.kinds)
 
 
 def _standbys(target: "PostgresTarget", connection: "Connection") -> Iterator[Finding]:

@@ -1,0 +1,71 @@
+"""The rights that saving and putting back tables take on MySQL and MariaDB, each with the GRANT where it is missing."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from ..dataclass import dataclass
+from ..postgres.rights import Right
+from .names import quote
+
+_GRANT: Final = re.compile(r"GRANT (?P<rights>.+?) ON (?:TABLE )?(?P<schema>`(?:[^`]|``)*`|\*)\.\* TO ", re.IGNORECASE)
+_SAVE: Final = ("SELECT", "TRIGGER")  # without the latter the server hides triggers
+_MAKE: Final = ("SELECT", "INSERT", "CREATE", "DROP", "ALTER", "INDEX", "REFERENCES", "TRIGGER")
+_PUT_BACK: Final = (*_MAKE, "UPDATE", "DELETE", "CREATE TEMPORARY TABLES")
+
+
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """What an account may do in schemas whose name is like a pattern. *roles* says that roles may allow it more."""
+
+    account: str
+    given: tuple[tuple[str, frozenset[str]], ...]
+    roles: bool
+
+    @classmethod
+    def read(cls, account: str, lines: Sequence[str]) -> "Grants":
+        """Read what SHOW GRANTS tells of *account*, name@host."""
+        found = [match for line in lines if (match := _GRANT.match(line))]
+        given = ((match["schema"].strip("`").replace("``", "`"), _names(match["rights"])) for match in found)
+        return cls(account, tuple(given), any(" ON " not in line for line in lines))
+
+    def rights(self, schema: str) -> tuple[Right, ...]:
+        """Give the rights that the kinds need of a live schema and beside it; nothing where roles may give some."""
+        return () if self.roles else tuple(self._rights(schema))
+
+    def put_back(self, schema: str) -> tuple[Right, ...]:
+        """Give the right that putting back takes."""
+        return tuple(one for one in self.rights(schema) if "sql.recover" in one.kinds)
+
+    def _rights(self, schema: str) -> Iterator[Right]:
+        beside = f"{schema}_rbsnap_"
+        escaped = re.sub(r"([\\_%])", r"\\\1", beside)
+        wanted = (
+            ("may read every table with its triggers", schema, schema, _SAVE, ("sql.snapshot",)),
+            ("may make schemas beside the live one", beside, f"{escaped}%", _MAKE, ("sql.snapshot_load",)),
+            ("may make tables of the live schema again, and fill them", schema, schema, _PUT_BACK, ("sql.recover",)),
+        )
+        for what, name, place, names, kinds in wanted:
+            lacking = [one for one in names if one not in self._held(name)]
+            user, _, host = self.account.rpartition("@")
+            granted = f"GRANT {', '.join(lacking)} ON {quote(place)}.* TO {quote(user)}@{quote(host)};"
+            yield Right(what, not lacking, granted if lacking else "", kinds)
+
+    def _held(self, schema: str) -> frozenset[str]:
+        held = [rights for pattern, rights in self.given if _like(schema, pattern)]
+        found = frozenset().union(*held)
+        return found | {*_PUT_BACK} if "ALL PRIVILEGES" in found or "ALL" in found else found
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(part.strip().upper() for part in re.sub(r"\([^)]*\)", "", text).split(","))
+
+
+def _like(name: str, pattern: str) -> bool:
+    """Say whether a schema's name is like a pattern of a grant, where a backslash keeps the next letter."""
+    if pattern == "*":
+        return True
+    parts = re.findall(r"\\.|.", pattern, re.DOTALL)
+    forms = {"%": ".*", "_": "."}
+    text = "".join(forms.get(part) or re.escape(part[-1]) for part in parts)
+    return re.fullmatch(text, name, re.DOTALL) is not None
