@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from engine.workshop import Workshop
 from servers import SqlServer
 
+from rollbook.engine.preflight import preflight
 from rollbook.errors import RefusedError
 from rollbook.mysql.rights import Grants
-from rollbook.targets.base import Finding
+from rollbook.targets.base import Finding, TargetSpec
 
 from .snapshots import drop, load, save
 from .taken_mariadb import LIVE, TakenOnMariadb, open_taken
@@ -83,6 +85,24 @@ def test_a_recovery_without_the_rights_is_refused_before_anything_is_done(taken:
         f"GRANT INSERT, CREATE, DROP, ALTER, INDEX, REFERENCES, TRIGGER, UPDATE, DELETE, CREATE TEMPORARY TABLES ON `{LIVE}`.*"
         in str(caught.value)
     )
+
+
+def test_only_runs_that_need_a_right_are_warned_of_it(taken: TakenOnMariadb, tmp_path: Path) -> None:
+    """A run that counts rows hears nothing of rights to save them; one that saves hears of that right, and of no other."""
+    workshop = Workshop(
+        tmp_path, {"db": TargetSpec("db", "sql", {"url": f"{taken.url.replace('root@', 'keeper@')}{LIVE}"})}
+    )
+    head = "targets: {db: {help: the database}}\nsteps:\n  - id: one\n    name: Do it\n    "
+    workshop.write("count", f"{head}sql.at_risk: {{tables: [posts]}}\n")
+    workshop.write("save", f"{head}sql.snapshot: {{tables: [posts], into: {tmp_path}/snapshots}}\n")
+    planners = {name: workshop.planner(name) for name in ("count", "save")}
+
+    told = {name: preflight(planner.plan(), planner, tmp_path) for name, planner in planners.items()}
+
+    warned = {name: [one.kinds for one in found if one.kinds] for name, found in told.items()}
+    assert warned == {"count": [], "save": [("sql.snapshot",)]}
+    for pool in workshop.pools:
+        pool.close()
 
 
 @pytest.mark.parametrize(
