@@ -13,21 +13,32 @@ _SAVE: Final = ("SELECT", "TRIGGER")  # without the latter the server hides trig
 _MAKE: Final = ("SELECT", "INSERT", "CREATE", "DROP", "ALTER", "INDEX", "REFERENCES", "TRIGGER")
 _PUT_BACK: Final = (*_MAKE, "UPDATE", "DELETE", "CREATE TEMPORARY TABLES")
 
+_FOR_OTHERS: Final = frozenset({"SET USER", "SET_USER_ID", "SET_ANY_DEFINER", "SUPER", "ALL PRIVILEGES", "ALL"})
+
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """What an account may do in schemas whose name is like a pattern. *roles* says that roles may allow it more."""
+    """
+    What an account may do in schemas whose name is like a pattern. *roles* says that roles may allow it more.
+
+    *definers* names other accounts that the triggers of the live schema act for.
+    """
 
     account: str
     given: tuple[tuple[str, frozenset[str]], ...]
     roles: bool
+    definers: tuple[str, ...] = ()
+    mariadb: bool = True
 
     @classmethod
-    def read(cls, account: str, lines: Sequence[str]) -> "Grants":
+    def read(
+        cls, account: str, lines: Sequence[str], *, definers: Sequence[str] = (), mariadb: bool = True
+    ) -> "Grants":
         """Read what SHOW GRANTS tells of *account*, name@host."""
         found = [match for line in lines if (match := _GRANT.match(line))]
         given = ((match["schema"].strip("`").replace("``", "`"), _names(match["rights"])) for match in found)
-        return cls(account, tuple(given), any(" ON " not in line for line in lines))
+        roles = any(" ON " not in line for line in lines)
+        return cls(account, tuple(given), roles, tuple(one for one in definers if one != account), mariadb)
 
     def rights(self, schema: str) -> tuple[Right, ...]:
         """Give the rights that the kinds need of a live schema and beside it; nothing where roles may give some."""
@@ -47,9 +58,17 @@ class Grants:
         )
         for what, name, place, names, kinds in wanted:
             lacking = [one for one in names if one not in self._held(name)]
-            user, _, host = self.account.rpartition("@")
-            granted = f"GRANT {', '.join(lacking)} ON {quote(place)}.* TO {quote(user)}@{quote(host)};"
+            granted = f"GRANT {', '.join(lacking)} ON {quote(place)}.* TO {self._quoted()};"
             yield Right(what, not lacking, granted if lacking else "", kinds)
+        if self.definers:
+            what = f"may make triggers that act for others ({', '.join(self.definers)})"
+            everywhere = frozenset().union(*(rights for pattern, rights in self.given if pattern == "*"))
+            granted = f"GRANT {'SET USER' if self.mariadb else 'SET_USER_ID'} ON *.* TO {self._quoted()};"
+            yield Right(what, bool(_FOR_OTHERS & everywhere), granted, ("sql.snapshot_load",))
+
+    def _quoted(self) -> str:
+        user, _, host = self.account.rpartition("@")
+        return f"{quote(user)}@{quote(host)}"
 
     def _held(self, schema: str) -> frozenset[str]:
         held = [rights for pattern, rights in self.given if _like(schema, pattern)]

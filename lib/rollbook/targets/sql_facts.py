@@ -114,7 +114,11 @@ def grants(session: "Connection") -> Grants | None:
     if session.engine.dialect.name not in ("mysql", "mariadb"):
         return None
     account = str(session.exec_driver_sql("SELECT CURRENT_USER()").scalar())
-    return Grants.read(account, [str(row[0]) for row in session.exec_driver_sql("SHOW GRANTS")])
+    lines = [str(row[0]) for row in session.exec_driver_sql("SHOW GRANTS")]
+    query = "SELECT DISTINCT definer FROM information_schema.triggers WHERE trigger_schema = DATABASE() ORDER BY 1"
+    definers = [str(row[0]) for row in session.exec_driver_sql(query)]
+    mariadb = "MariaDB" in str(session.exec_driver_sql("SELECT VERSION()").scalar())
+    return Grants.read(account, lines, definers=definers, mariadb=mariadb)
 
 
 def _grants_writes(line: str, database: str) -> bool:

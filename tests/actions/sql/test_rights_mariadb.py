@@ -9,7 +9,7 @@ from engine.workshop import Workshop
 from servers import SqlServer
 
 from rollbook.engine.preflight import preflight
-from rollbook.errors import RefusedError
+from rollbook.errors import RefusedError, TargetError
 from rollbook.mysql.rights import Grants
 from rollbook.targets.base import Finding, TargetSpec
 
@@ -70,6 +70,29 @@ def test_what_is_missing_is_told_with_its_grant_and_that_is_enough(taken: Any, t
     assert {kind: one.severity for kind, one in after.items()} == dict.fromkeys(NEEDED, "ok")
     assert {one for one in came if one[0] != "trigger"} == {one for one in objects if one[0] != "trigger"}
     assert taken.rows("SHOW TABLES") == [("users",)]
+
+
+def test_triggers_that_act_for_others_take_a_right_of_their_own(taken: TakenOnMariadb, tmp_path: Path) -> None:
+    """It is told where there are some, with its grant, without which they cannot be loaded and with which they are."""
+    taken.execute(
+        "CREATE DEFINER = root@localhost TRIGGER changed BEFORE UPDATE ON posts FOR EACH ROW SET NEW.id = NEW.id"
+    )
+    for one in told(taken).values():
+        taken.execute(one.advice.removesuffix(";"))
+    taken.pool.target("db").close()
+    path = save(taken, tmp_path / "snapshots", tables=["posts"])
+
+    lacking = told(taken)["sql.snapshot_load"]
+    with pytest.raises(TargetError, match="SET USER"):
+        load(taken, path)
+    taken.execute(lacking.advice.removesuffix(";"))
+    taken.pool.target("db").close()
+    held = told(taken)["sql.snapshot_load"]
+    drop(taken, load(taken, path))
+
+    assert (lacking.severity, lacking.advice) == ("warning", "GRANT SET USER ON *.* TO `keeper`@`%`;")
+    assert "act for others (root@localhost)" in lacking.message
+    assert held.severity == "ok"
 
 
 def test_a_recovery_without_the_rights_is_refused_before_anything_is_done(taken: TakenOnMariadb) -> None:
