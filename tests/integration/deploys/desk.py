@@ -10,10 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from rollbook.run import Run
-from rollbook.runs import Runs
-
-from ..desk import COMMAND, CRASHING
+from ..typed import Typed
 from .site import Board
 
 _URL = "ROLLBOOK_TEST_BOARD_URL"
@@ -42,7 +39,7 @@ ANSWERS = ("checklist=all", "ready=yes", "functional=all", "afterwards=all")
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Desk(Typed):
     """The folder; its inventory leads to the board."""
 
     folder: Path
@@ -66,38 +63,6 @@ class Desk:
     def _url(self) -> str:
         url = self.board.pattern.url()
         return url if self.port is None else re.sub(r":\d+/", f":{self.port}/", url)
-
-    @property
-    def runs(self) -> Runs:
-        """The runs of this folder."""
-        return Runs(self.folder / ".rollbook")
-
-    def last(self) -> Run:
-        """Read the newest run."""
-        return self.runs.all()[-1].read()
-
-    @property
-    def said(self) -> str:
-        """What the last command has said."""
-        return (self.folder / "said").read_text()
-
-    def start(self, *words: str, crash_at: int | None = None) -> subprocess.Popen[bytes]:
-        """Type a command without a terminal, in a process group of its own; what it says goes into a file."""
-        with (self.folder / "said").open("wb") as said:
-            return subprocess.Popen(
-                [sys.executable, *(COMMAND if crash_at is None else (*CRASHING, str(crash_at))), *words],
-                cwd=self.folder,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def type(self, *words: str, crash_at: int | None = None) -> tuple[int, str]:
-        """Type a command and wait; gives its exit code and what it said."""
-        code = self.start(*words, crash_at=crash_at).wait(timeout=180)
-        return code, self.said
 
     def going_back(self, **inputs: str) -> tuple[str, ...]:
         """Give the words that take the deploy back."""

@@ -7,27 +7,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from rollbook.run import Run
-from rollbook.runs import Runs
 
+from ..typed import Typed
 from .desk import kill
 
 _OVER = 4
-
-
-class Desk(Protocol):
-    """An operator's folder, and what is typed there."""
-
-    @property
-    def runs(self) -> Runs: ...
-
-    def last(self) -> Run: ...
-
-    def start(self, *words: str) -> subprocess.Popen[bytes]: ...
-
-    def type(self, *words: str, crash_at: int | None = None) -> tuple[int, str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +39,7 @@ def moments(run: Run, chance: random.Random, count: int) -> tuple[Moment, ...]:
 class Errand:
     """What an operator wants done: a command that begins a run, and after that the resumes of it."""
 
-    desk: Desk
+    desk: Typed
     words: Sequence[str]
     number: int = -1
 
@@ -102,7 +88,7 @@ class Errand:
         return any(f'"{step}"'.encode() in line and b'"step_started"' in line for line in lines)
 
 
-def finish_killed(desk: Desk, words: Sequence[str], kills: Sequence[Moment]) -> int:
+def finish_killed(desk: Typed, words: Sequence[str], kills: Sequence[Moment]) -> int:
     """
     Type a command, kill it and then its resumes at the given moments, and bring it to its end.
 
@@ -116,7 +102,7 @@ def finish_killed(desk: Desk, words: Sequence[str], kills: Sequence[Moment]) -> 
     return killed
 
 
-def finish_crashed(desk: Desk, words: Sequence[str], place: int) -> bool:
+def finish_crashed(desk: Typed, words: Sequence[str], place: int) -> bool:
     """Type a command that kills itself at a place, and bring it to its end; tells whether there is such a place."""
     errand = Errand(desk, words)
     code, said = desk.type(*words, crash_at=place)

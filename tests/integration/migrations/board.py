@@ -22,10 +22,8 @@ from actions.django.evolving import Evolving, environment_of
 from actions.django.shapes import FLAG, NEEDS, PERSON
 
 from rollbook.journal import replay
-from rollbook.run import Run
-from rollbook.runs import Runs
 
-from ..desk import COMMAND, CRASHING
+from ..typed import Typed
 
 APP, FIRST, DROPS = "board", "0001_initial", "0002_drop"
 MADE = (
@@ -302,7 +300,7 @@ def _made(session: sa.Connection, table: str) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class Desk:
+class Desk(Typed):
     """The folder of whoever protects and recovers a board."""
 
     folder: Path
@@ -327,38 +325,6 @@ class Desk:
         """The variables of the operator's shell."""
         url = self.board.url.replace("postgresql+psycopg", "postgresql")
         return {**os.environ, "ROLLBOOK_TEST_BOARD_URL": url, "NO_COLOR": "1", "COLUMNS": "160"}
-
-    @property
-    def runs(self) -> Runs:
-        """The runs of this folder."""
-        return Runs(self.folder / ".rollbook")
-
-    def last(self) -> Run:
-        """Read the newest run."""
-        return self.runs.all()[-1].read()
-
-    @property
-    def said(self) -> str:
-        """What the last command has said."""
-        return (self.folder / "said").read_text()
-
-    def start(self, *words: str, crash_at: int | None = None) -> subprocess.Popen[bytes]:
-        """Type a command without a terminal, in a process group of its own; what it says goes into a file."""
-        with (self.folder / "said").open("wb") as said:
-            return subprocess.Popen(
-                [sys.executable, *(COMMAND if crash_at is None else (*CRASHING, str(crash_at))), *words],
-                cwd=self.folder,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def type(self, *words: str, crash_at: int | None = None) -> tuple[int, str]:
-        """Type a command and wait; gives its exit code and what it said."""
-        code = self.start(*words, crash_at=crash_at).wait(timeout=180)
-        return code, self.said
 
     def does(self, *words: str) -> str:
         """Type a command that must end well; gives what it said."""
