@@ -243,13 +243,17 @@ class TestScalars:
             (
                 str | int | Secret,
                 1.5,
-                'expected text, a whole number or {secret: "env:NAME"}, found the number 1.5',
+                'expected a whole number, {secret: "env:NAME"} or text, found the number 1.5',
             ),
         ],
     )
     def test_what_does_not_fit_is_told(self, cls: Any, content: object, message: str) -> None:
         """A misfit says what was expected and what was found, and never shows what could be a secret."""
         assert one_told(cls, content) == message
+
+    def test_equal_unions_say_the_same_whichever_comes_first(self) -> None:
+        """int | str and str | int are one type to Python, so their words do not hang on the order of the types."""
+        assert one_told(str | int, [1]) == one_told(int | str, [1]) == "expected a whole number or text, found a list"
 
     def test_text_of_a_template_becomes_plain_text(self) -> None:
         """A subclass of str, as templates give, becomes a str."""

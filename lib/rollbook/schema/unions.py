@@ -17,8 +17,9 @@ _RECORD_RANK: Final = 5
 
 def union(hint: TypeHint, compile_part: Compile) -> Converter:
     """Compile a union; two alternatives that accept the same content are a mistake of its author."""
-    compiled = [compile_part(part) for part in flatten(hint)]
-    alternatives = sorted(compiled, key=lambda alternative: alternative.rank)
+    # Words go by this order, too: int | str and str | int are equal, and compiled once, whoever comes first.
+    compiled = (compile_part(part) for part in flatten(hint))
+    alternatives = sorted(compiled, key=lambda alternative: (alternative.hint is NoneType, alternative.rank))
     kinds = frozenset[type]().union(*(alternative.kinds for alternative in alternatives))
 
     def convert_union(content: object, path: Path, problems: Problems) -> object:
@@ -30,7 +31,7 @@ def union(hint: TypeHint, compile_part: Compile) -> Converter:
             elif found is not MISFIT:
                 return found
         if result is MISFIT and problems is not SILENT:
-            _explain(compiled, kinds, content, path, problems)
+            _explain(alternatives, kinds, content, path, problems)
         return result
 
     return Converter(convert_union, "", rank=max(alternative.rank for alternative in alternatives), kinds=kinds)
