@@ -252,7 +252,7 @@ class TestScalars:
         assert one_told(cls, content) == message
 
     def test_equal_unions_say_the_same_whichever_comes_first(self) -> None:
-        """int | str and str | int are one type to Python, so their words do not hang on the order of the types."""
+        """Int | str and str | int are one type to Python, so their words do not hang on the order of the types."""
         assert one_told(str | int, [1]) == one_told(int | str, [1]) == "expected a whole number or text, found a list"
 
     def test_text_of_a_template_becomes_plain_text(self) -> None:
