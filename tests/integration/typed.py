@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,15 +12,15 @@ from rollbook.runs import Runs
 from .desk import COMMAND, CRASHING
 
 
-class Typed:
+class Typed(ABC):
     """A folder with an inventory, and the variables of the operator's shell."""
 
     folder: Path
 
     @property
+    @abstractmethod
     def environment(self) -> Mapping[str, str]:
         """The variables of the operator's shell."""
-        raise NotImplementedError
 
     @property
     def runs(self) -> Runs:

@@ -181,8 +181,8 @@ def _read_live(
         closing(connect(sources.live, reading=True)) as live,
         closing(connect(sources.base or sources.restored, reading=True)) as base,
     ):
-        merger = Merger(work, live, read_catalog(live), base, read_catalog(base), terms, errand.watch, sources.summed)
-        merger.troubled = whole
+        sides = live, read_catalog(live), base, read_catalog(base)
+        merger = Merger(work, *sides, terms, errand.watch, sources.summed, troubled=whole)
         merger.translate()
         differing = tuple((name, merger.merge(name)) for name in sorted(work.catalog.tables) if merger.takes(name))
         if final:

@@ -177,13 +177,14 @@ def database_losses(live: "Connection", backup: "Connection", *, depth: Depth) -
 def _losses(
     name: Name, live: "Connection", ours: Table | None, backup: "Connection", old: Table | None, depth: Depth
 ) -> TableLoss:
-    if ours is None or old is None or depth == "counts":
-        plain = TableLoss(
+    if ours is None or old is None:
+        return TableLoss(
             str(name), None if old is None else counted(backup, old), None if ours is None else counted(live, ours)
         )
-        return plain if ours is None or old is None else _with_columns(plain, shape(old, ours, old, decided=True), ours)
     # Columns that only live has are no loss by themselves: rows are compared in what both sides have.
     lined = shape(old, ours, old, decided=True)
+    if depth == "counts":
+        return _with_columns(TableLoss(str(name), counted(backup, old), counted(live, ours)), lined, ours)
     sides = Side(backup, old, old.relation), Side(live, ours, ours.relation)
     surveyed = survey(lined, *sides)
     rows, new = (sum(rows_in(surveyed.sums[one]) for one in some) for some in (surveyed.sums, surveyed.added))

@@ -139,3 +139,18 @@ def test_a_line_that_decides_nothing_is_named(site: Site, tmp_path: Path) -> Non
 
     with pytest.raises(StepFailed, match="line 2: expected a kind, a table, and live or backup"):
         machine.carry_out(*machine.plan(carry(site, tmp_path, conflicts="ask")).ops)
+
+
+def test_a_column_that_the_deploy_added_is_no_hindrance(site: Site, tmp_path: Path) -> None:
+    """Users' rows go over without it, and what they wrote into it is exported."""
+    live, restored, base = site.names
+    for name in (live, base):
+        script(site.url(name), "ALTER TABLE book ADD mood text DEFAULT 'calm'")
+    script(site.url(), "INSERT INTO book (shelf, title, mood) VALUES (1, 'moody', 'sad')")
+    machine = site.machine()
+
+    for final in (False, True):
+        machine.apply(carry(site, tmp_path, final=final, base=base, conflicts="keep_live"))
+
+    assert script(site.url(restored), "SELECT count(*) FROM book WHERE title = 'moody'") == [(1,)]
+    assert '"mood": "sad"' in (tmp_path / "left-behind-final.csv").read_text().replace('""', '"')
