@@ -397,6 +397,23 @@ def test_the_report_holds_what_people_noted(own: Path) -> None:
     assert "is whole" in run(own, "verify-journal", "last").stdout
 
 
+def test_a_note_is_kept_without_the_values_of_secrets(own: Path) -> None:
+    """A password that somebody pastes with a line of a log comes into no journal and no report."""
+    text = (own / "runbooks/slow.yml").read_text()
+    use = (
+        '  - id: use\n    name: Use it.\n    shell.run: {command: [uname], environment: {P: {secret: "env:PASTED"}}}\n'
+    )
+    (own / "runbooks/slow.yml").write_text(text.replace("steps:\n", "steps:\n" + use, 1))
+    run(own, "run-runbook", "slow", "--set", f"folder={own}", "--yes", PASTED="hunter2-hunter2")
+
+    noted = run(own, "note", "last", "login with hunter2-hunter2 failed", PASTED="hunter2-hunter2")
+
+    assert noted.returncode == 0, noted.stderr
+    assert "login with ‹secret env:PASTED› failed" in run(own, "report", "last").stdout
+    files = [path for path in (own / ".rollbook").rglob("*") if path.is_file()]
+    assert not [path for path in files if b"hunter2" in path.read_bytes()]
+
+
 def test_a_note_goes_into_a_section_that_there_is(own: Path) -> None:
     """Another name of a section is understood; a section that the report has not is refused with those it has."""
     run(own, "run-runbook", "slow", "--set", f"folder={own}", "--yes")

@@ -10,6 +10,7 @@ from .screen import screen, write
 
 if TYPE_CHECKING:
     from ..journal import Record
+    from ..plan import Plan
 
 _RUN = "The run's id, its beginning or end, or `last`."
 _LAST = "last"
@@ -172,7 +173,7 @@ def note(run: str, text: str, *, section: str = "notes") -> int:
         raise UsageError("A note needs a text.", advice='note RUN "what was seen" --section root-cause')
     section = section_named(section)
     folder = Runs().find(run)
-    put_note(folder, section, text, operator())
+    put_note(folder, section, _without_secrets(folder.read().plan, text), operator())
     write(f"Noted for run {folder.id}, section {section}.")
     holder = holder_of(folder)
     if holder:
@@ -231,3 +232,21 @@ def _since(records: Sequence["Record"], head: str, path: Path) -> str:
     return (
         f"Record {number} has the hash given: nothing was cut off up to there, and {count(after, 'record')} came after."
     )
+
+
+def _without_secrets(plan: "Plan", text: str) -> str:
+    """Take the values of the secrets that a run with *plan* knows out of *text*, as far as they can be had now."""
+    from ..errors import RollbookError
+    from ..library import Library
+    from ..planner.secrecy import hide_secrets
+    from .workspace import reopen_workplace
+
+    try:
+        with reopen_workplace(plan, Library()) as place:
+            hide_secrets(plan, place.planner.pool)
+            return place.planner.pool.redactor.text(text)
+    except RollbookError as error:
+        # A note may come long after: what the run was for may be gone by then.
+        write(f"What the secrets of {plan.environment} are cannot be told any more; the note stands as it is.")
+        write(f"  {error.message}")
+        return text

@@ -10,6 +10,7 @@ from ..folding import fold
 from ..journal import Journal, Record, utc_now
 from ..plan import Plan
 from ..planner.planner import Planner
+from ..planner.secrecy import hide_secrets
 from ..run import Run
 from ..runs import RunFolder
 from .locks import Locks, run_locks
@@ -176,6 +177,7 @@ class Engine:
             operators=(plan.made_by, self.planner.operator),
             protects=plan.protects,
         )
+        hide_secrets(plan, self.planner.pool)
         with stopping_on_signals(session):
             try:
                 yield session

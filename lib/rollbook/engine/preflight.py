@@ -10,6 +10,7 @@ from ..errors import PreflightError, RollbookError
 from ..ops import Sql
 from ..plan import Plan
 from ..planner.planner import OUTWARD, Planner
+from ..planner.secrecy import ADVICE, exposed
 from ..planner.step import decode_op
 from ..targets.base import Finding
 from ..targets.surroundings import secrets_in
@@ -25,7 +26,9 @@ def preflight(plan: Plan, planner: Planner, folder: Path) -> tuple[Finding, ...]
     kinds = {step.kind for step in plan.steps}
     looked = (finding for name in sorted(used) for finding in _target(name, planner))
     findings = [_weighed(one, planner) for one in looked if not one.kinds or kinds.intersection(one.kinds)]
-    return (*findings, *_secrets(plan, planner), *_rights(plan, planner), *_disk(folder))
+    # All secrets are looked up by then, those too that a plan was made without.
+    findings += (*_secrets(plan, planner), *_exposed(plan, planner))
+    return (*findings, *_rights(plan, planner), *_disk(folder))
 
 
 def require(findings: tuple[Finding, ...]) -> None:
@@ -78,6 +81,11 @@ def _secrets(plan: Plan, planner: Planner) -> Iterator[Finding]:
             planner.pool.look_up(secret)
         except RollbookError as error:
             yield Finding("local", f"secret {secret.reference}", "missing", error.message, error.advice)
+
+
+def _exposed(plan: Plan, planner: Planner) -> Iterator[Finding]:
+    for each in exposed(plan, planner.pool.redactor):
+        yield Finding("local", "secrecy", "missing", f"{each}, which no journal may", ADVICE)
 
 
 def _disk(folder: Path) -> Iterator[Finding]:

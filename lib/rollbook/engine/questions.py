@@ -96,6 +96,9 @@ def _judge(session: Session, step: PlannedStep, prompt: Prompt, question: Questi
 def _unfit(session: Session, step: PlannedStep, prompt: Prompt, given: Given) -> str:
     if prompt.kind == "approve" and session.protects(step) and given.how in ("option", "default"):
         return "in a protected environment an approval is not taken from the command line"
+    told = session.planner.pool.redactor.labels(given.text.encode("utf-8", "surrogateescape"))
+    if told:
+        return f"it holds the value of {', '.join(told)}, which no journal may: a secret is given by reference"
     return barred(prompt, step.address, given.by, session.operators)
 
 

@@ -25,6 +25,7 @@ from .locking import lock_scope, locks_of, planned_lock
 from .projection import Projection
 from .readers import LiveReaders, Pool
 from .scope import Known, Scope, Use, unknown_outputs, with_unknowns
+from .secrecy import hide_secrets, require_unexposed
 from .step import Desk, outline, plan_use, takes_part, unknown
 
 OUTWARD: Final = ("http", "smtp", "apprise")
@@ -113,7 +114,11 @@ class Planner:
         check_answers(self.runbook, self.answers)
         steps = self._planned(known or {}, instead)
         self._check(steps)
-        return self._whole(steps, base)
+        made = self._whole(steps, base)
+        hide_secrets(made, self.pool)
+        if base is None:
+            require_unexposed(made, self.pool.redactor)
+        return made
 
     def _planned(self, known: Mapping[str, Known], instead: Instead | None) -> tuple[PlannedStep, ...]:
         before = self.uses

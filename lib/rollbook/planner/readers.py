@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar, overload
 
@@ -36,6 +36,9 @@ class Pool(Protocol):
 
     def look_up(self, secret: Secret) -> None:
         """Look a secret up. Raises `SecretError`."""
+
+    def prime(self, secrets: Iterable[Secret]) -> None:
+        """Hide the values of those of *secrets* that are cheap to look up."""
 
     @property
     def redactor(self) -> Redactor:

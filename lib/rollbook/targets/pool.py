@@ -1,6 +1,6 @@
 """The targets of one environment, opened when first used."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from threading import RLock
 
 from ..errors import NotFoundError, RollbookError, SchemaError
@@ -89,6 +89,10 @@ class TargetPool:
     def look_up(self, secret: Secret) -> None:
         """Look a secret up, so that its value is hidden from now on. Raises `SecretError`."""
         self._surroundings.secrets.value(secret)
+
+    def prime(self, secrets: Iterable[Secret]) -> None:
+        """Hide the values of those of *secrets* that are cheap to look up from now on, as far as they are there."""
+        self._surroundings.secrets.prime(secrets)
 
     def close(self) -> None:
         """Close everything that was opened; may be called twice."""

@@ -117,6 +117,10 @@ class Redactor:
         """Return *content* without secret values."""
         return _replaced(content, self._spans(content)) if self._known else content
 
+    def labels(self, content: bytes) -> tuple[str, ...]:
+        """Name the secrets whose values *content* holds."""
+        return tuple(dict.fromkeys(label.decode() for _, _, label in self._spans(content)))
+
     def plain(self, value: Plain) -> Plain:
         """Return JSON *value* with every text in it redacted, keys too."""
         return self._plain(value) if self._known else value

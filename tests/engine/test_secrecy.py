@@ -1,0 +1,99 @@
+"""What a secret that stands in a plan by its value would do to whoever resumes or undoes the run."""
+
+import os
+
+import pytest
+
+from rollbook.engine import Engine
+from rollbook.errors import PreflightError, RefusedError
+
+from .test_engine import write_step
+from .workshop import Workshop, nobody
+
+VALUE = "edxapp-like"
+USE = '  - id: use\n    name: Use it.\n    shell.run: {command: ["true"], environment: {P: {secret: "%s"}}}\n    undo: {leave: x}\n'
+
+
+@pytest.fixture
+def hiding(workshop: Workshop) -> Workshop:
+    """Give a workshop whose environment has a secret in SAME_WORD."""
+    workshop.environ = {**os.environ, "SAME_WORD": VALUE}
+    return workshop
+
+
+@pytest.mark.parametrize(
+    ("text", "inputs", "answers", "place"),
+    [
+        ("steps:\n" + USE % "env:SAME_WORD" + write_step("a", VALUE), {}, {}, "the step a holds"),
+        (
+            "inputs: {word: {type: text}}\nsteps:\n" + USE % "env:SAME_WORD" + write_step("a", "{{ inputs.word }}"),
+            {"word": f"name is {VALUE}"},
+            {},
+            "the input word",
+        ),
+        (
+            "steps:\n" + USE % "env:SAME_WORD" + "  - id: q\n    name: Ask.\n    human.input: {text: Say}\n",
+            {},
+            {"q": VALUE},
+            "the answer to q",
+        ),
+        ("steps:\n" + USE % "env:SAME_WORD" + f"finally:\n{write_step('a', VALUE)}", {}, {}, "the text of"),
+    ],
+    ids=("step", "input", "answer", "text"),
+)
+def test_a_plan_that_holds_a_value_is_refused(
+    hiding: Workshop, text: str, inputs: dict[str, object], answers: dict[str, str], place: str
+) -> None:
+    """A journal tells the plan without the value, so a resume would write, and an undo look for, something else."""
+    hiding.write("s", text)
+
+    with pytest.raises(RefusedError, match=place) as refused:
+        hiding.planner("s", inputs, answers).plan()
+
+    assert "‹secret env:SAME_WORD›" in str(refused.value)
+    assert VALUE not in str(refused.value)
+
+
+def test_a_value_that_is_known_before_the_first_write_only_is_found_then(hiding: Workshop) -> None:
+    """What a command prints as a secret is looked up in the preflight, which refuses the plan that holds it."""
+    hiding.write("s", "steps:\n" + USE % "command:printf edxapp-%s like" + write_step("a", VALUE))
+    planner = hiding.planner("s")
+    plan = planner.plan()
+
+    with pytest.raises(PreflightError, match="step a holds the value of"):
+        Engine(hiding.new_folder(), planner, asker=nobody(), watcher=hiding.watcher).run(plan)
+
+    assert not (hiding.folder / "a.txt").exists()
+
+
+def test_a_comment_may_hold_the_word(hiding: Workshop) -> None:
+    """Nothing of a comment is carried out, so it may be told without."""
+    hiding.write("s", f"# for {VALUE}\nsteps:\n" + USE % "env:SAME_WORD")
+
+    assert hiding.run("s").status == "succeeded"
+
+
+def test_an_answer_that_holds_a_value_is_not_taken(hiding: Workshop) -> None:
+    """A resume would go on with another answer than was given; it is asked again, and the value is nowhere."""
+    hiding.write("s", "steps:\n" + USE % "env:SAME_WORD" + "  - id: q\n    name: Ask.\n    human.input: {text: Say}\n")
+
+    waits = hiding.run("s", nobody({"q": f"it is {VALUE}"}))
+    ended = hiding.resume(nobody({"q": "another"}))
+
+    assert (waits.status, ended.status) == ("waiting", "succeeded")
+    assert any(
+        "holds the value of ‹secret env:SAME_WORD›" in record.get("text", "") for record in hiding.watcher.records
+    )
+    assert VALUE.encode() not in hiding.runs.all()[-1].journal.read_bytes()
+
+
+def test_the_reason_for_giving_up_is_told_without_values(hiding: Workshop) -> None:
+    """Secrets that only a step names are hidden as well when a run is given up."""
+    hiding.write("s", "steps:\n" + USE % "env:SAME_WORD" + "  - id: q\n    name: Ask.\n    human.input: {text: Say}\n")
+    hiding.run("s")
+    folder = hiding.runs.all()[-1]
+
+    Engine(folder, hiding.planner("s"), asker=nobody(), watcher=hiding.watcher).abandon(f"{VALUE} leaked")
+
+    assert VALUE.encode() not in folder.journal.read_bytes()
+    assert folder.read().ended_because == "‹secret env:SAME_WORD› leaked"
