@@ -165,7 +165,10 @@ class Stepper:
         ops = tuple(_bound(op, attempt.known) for op in change.ops)
         after = build(action.state, bind(encode(change.after), attempt.known))
         if not ops:
-            attempt.finish("ok", before=encode(before), after=encode(after), outputs=action.outputs(after, ()))
+            outputs = dict(action.outputs(after, ()))
+            if planned.verdict == "read":
+                self._judge(attempt, outputs)
+            attempt.finish("ok", before=encode(before), after=encode(after), outputs=outputs)
             return
         attempt.start(before, after, ops)
         self._apply(attempt, after, ops, 0)

@@ -24,6 +24,7 @@ from ..action import (
 from ..errors import NotFoundError, RefusedError, RollbookError, SchemaError
 from ..expressions import condition, in_shell_quotes, render
 from ..ops import Command, Op
+from ..parse import parse_output
 from ..plan import PlannedStep, UndoKind
 from ..registry import action_type
 from ..schema import build, encode, parse_duration
@@ -301,7 +302,7 @@ def with_change(
     verdict = action.verdict(change)
     step_id = use.step.id if use else planned.id
     has_result = action.family == "command" and bool(change.ops)
-    outputs = encode(unknown_outputs(step_id)) if has_result else encode(action.outputs(change.after, ()))
+    outputs = encode(unknown_outputs(step_id)) if has_result else encode(read_outputs(action, change, use))
     # Commands are shown as they are sent: behind a prefix, on another host.
     show = shown if any(isinstance(op, Command) for op in change.ops) else _render
     return replace(
@@ -317,6 +318,14 @@ def with_change(
         undo_reason=reason,
         **own,
     )
+
+
+def read_outputs(action: Action[Any], change: Change[Any], use: Use | None) -> dict[str, Plain]:
+    """Give the outputs of what needs no write; of a command that was only read, what the step's `parse:` makes too."""
+    outputs = dict(action.outputs(change.after, ()))
+    if use and use.step.parse is not None and action.family == "command" and action.verdict(change) == "read":
+        outputs["value"] = parse_output(use.step.parse, str(outputs.get("stdout", "")))
+    return outputs
 
 
 def _render(op: Op) -> tuple[str, ...]:
