@@ -142,7 +142,14 @@ def test_an_input_or_target_may_be_only_its_type() -> None:
         ("http.check: {url: '{{ nputs.course_id }}'}", "10:21: nputs is not defined; did you mean 'inputs'?"),
         ("http.check: {url: '{{ item }}'}", "10:21: item is defined only in a step with loop:"),
         ("http.check: {url: '{{ outputs.x }}'}", "10:21: outputs is defined only in until"),
-        ("http.check: {url: '{{ steps.one.outputs.x }}'}", "10:21: the step 'one' comes later, in line 8"),
+        (
+            "http.check: {url: '{{ steps.one.outputs.x }}'}",
+            "10:21: the step 'one' is this one: only until, fail_when and verify see its outputs",
+        ),
+        (
+            "shell.run: {command: [a]}\n  until: steps.one.outputs.exit_code == 0",
+            "11:10: the step 'one' is this one: write outputs.exit_code",
+        ),
         ("http.check: {url: '{{ inputs.course_id'}", "10:21: {{ inputs.course_id: a {{ is opened"),
         ("http.check: {url: /}\n  when: inputs.course_id ==", "11:9: {{ inputs.course_id == }}: unexpected"),
         ("http.check: {url: /}\n  when: inputs.curse_id", "11:9: there is no input 'curse_id'"),

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from rollbook.errors import NotFoundError
 from rollbook.journal import Journal
 from rollbook.runs import Runs
 
@@ -28,3 +31,14 @@ def test_a_run_that_never_began_is_not_the_last(tmp_path: Path) -> None:
     runs.create("20260102T000000.000Z-bbbbbb")
 
     assert runs.find("last").id == "20260101T000000.000Z-aaaaaa"
+
+
+def test_a_run_whose_journal_is_empty_is_told_by_name(tmp_path: Path) -> None:
+    """Whoever looks for it learns where what there is lies, and not that there was no such run."""
+    runs = Runs(tmp_path)
+    runs.create("20260102T000000.000Z-bbbbbb").journal.touch()
+
+    with pytest.raises(
+        NotFoundError, match="has no record: it was killed before its first, or its journal was emptied"
+    ):
+        runs.find("20260102T000000.000Z-bbbbbb")

@@ -125,6 +125,11 @@ class Runs:
         ]
         if len(matching) == 1:
             return matching[0]
+        if name and Path(name).name == name and (self.folder / name / "journal.jsonl").exists():
+            raise NotFoundError(
+                f"Run {name} has no record: it was killed before its first, or its journal was emptied since.",
+                advice=f"Before a first record nothing is carried out. Its folder: {self.folder / name}.",
+            )
         known = ", ".join(run.id for run in runs[-5:]) or "none yet"
         what = f"{len(matching)} runs match {name!r}" if matching else f"There is no run {name!r}"
         raise NotFoundError(f"{what} in {self.folder}.", advice=f"The newest runs: {known}. `runs` lists all.")

@@ -214,3 +214,14 @@ def test_the_brief_status_is_one_sentence(tmp_path: Path, records: Records, word
 
     assert "\n" not in told
     assert all(word in told for word in words)
+
+
+def test_a_run_cut_off_in_its_only_change_can_be_undone(tmp_path: Path) -> None:
+    """What its step did before the cut may be there: nobody is told that there is nothing to take back."""
+    _, run = write_run(tmp_path, started("pointers"))
+
+    told = "\n".join(ending_lines(run, {}, Screen(), {}))
+
+    assert "resume or undo the run; undo looks at what pointers did" in " ".join(told.split())
+    assert f"undo {RUN_ID}" in told
+    assert "nothing to take back" not in told

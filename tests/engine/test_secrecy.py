@@ -6,6 +6,7 @@ import pytest
 
 from rollbook.engine import Engine
 from rollbook.errors import PreflightError, RefusedError
+from rollbook.targets.base import TargetSpec
 
 from .test_engine import write_step
 from .workshop import Workshop, nobody
@@ -97,3 +98,40 @@ def test_the_reason_for_giving_up_is_told_without_values(hiding: Workshop) -> No
 
     assert VALUE.encode() not in folder.journal.read_bytes()
     assert folder.read().ended_because == "‹secret env:SAME_WORD› leaked"
+
+
+@pytest.mark.parametrize("value", ["checkout", "succeeded", "file.present", "content", "step_started", "outputs"])
+def test_a_password_that_is_a_name_changes_nothing(workshop: Workshop, value: str) -> None:
+    """What stands in the open is told as it is: the run ends, its journal is read, and its undo finds what it wrote."""
+    workshop.environ = {**os.environ, "SAME_WORD": value}
+    workshop.targets = {"checkout": TargetSpec("checkout", "command", {"prefix": ["env"]})}
+    step = write_step("a", f"of {value}").replace("{path", "{target: checkout, path")
+    workshop.write("s", "targets: {checkout: {}}\nsteps:\n" + USE % "env:SAME_WORD" + step)
+
+    ended = workshop.run("s")
+    written = (workshop.folder / "a.txt").read_text()
+    undone = workshop.undo(ended)
+
+    assert [ended.status, undone.status, written] == ["succeeded", "undone", f"of {value}"]
+    assert not (workshop.folder / "a.txt").exists()
+
+
+@pytest.mark.parametrize("target", ["local", "host"])
+def test_what_holds_a_value_is_not_replaced(hiding: Workshop, target: str) -> None:
+    """The way back would lead to the placeholder, for the journal must not hold where it led to."""
+    hiding.targets = {"host": TargetSpec("host", "command", {"prefix": ["env"]})}
+    make = """  - id: make
+    name: Make a link.
+    shell.run: {command: [sh, -c, 'ln -s "$P" link; echo link'], environment: {P: {secret: "env:SAME_WORD"}}}
+    undo: {leave: x}
+  - id: lead
+    name: Lead it elsewhere.
+    file.symlink: {path: "{{ steps.make.outputs.stdout | trim }}", to: elsewhere, dangling: true, target: %s}
+"""
+    hiding.write("s", "targets: {host: {}}\nsteps:\n" + make % target)
+
+    ended = hiding.run("s")
+
+    assert ended.status == "failed"
+    assert "lead finds, or would write, holds the value of ‹secret env:SAME_WORD›" in ended.steps[1].error
+    assert str((hiding.folder / "link").readlink()) == VALUE

@@ -6,6 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from rollbook.journal import RecordType
+from rollbook.report.html import to_html
+from rollbook.report.markdown import to_markdown
 from rollbook.report.model import report_of
 from rollbook.run import Run
 
@@ -276,6 +278,25 @@ def test_refused_undo_is_in_the_summary() -> None:
     run = Story(plan).step("mail", 1, "changed").finish()
 
     assert "Not everything can be taken back: “Delete the archive”." in sentences(run)
+
+
+def test_an_undo_is_told_with_where_it_ends() -> None:
+    """What is typed goes back as far as can be: down to the last change that cannot be taken back."""
+    kept = {"undo": "refuse", "undo_reason": "it is gone"}
+    plan = plan_of(
+        (
+            step("mail", "Delete the archive", "shell.run", "run", **kept),
+            step("purge", "Purge the queue", "shell.run", "run", **kept),
+            step("page", "Put the page up", "file.present", "create"),
+        )
+    )
+    story = Story(plan).step("mail", 1, "changed").step("purge", 2, "changed").step("page", 3, "changed")
+
+    report = report_of(story.finish())
+
+    assert report.undo_command == f"rollbook undo {report.run.id} --to purge"
+    assert report.undo_command in to_html(report)
+    assert report.undo_command in to_markdown(report)
 
 
 def test_run_without_steps_is_told() -> None:

@@ -23,10 +23,14 @@ values = st.text(st.characters(codec="utf-8", exclude_characters="‹secrtnv:TOK
 paddings = st.binary(max_size=40)
 
 
-def knowing(*values: str) -> Redactor:
-    redactor = Redactor()
+def learn_values(redactor: Redactor, *values: str) -> None:
     for number, value in enumerate(values):
         redactor.add(Secret(f"env:TOKEN{number or ''}"), value)
+
+
+def knowing(*values: str) -> Redactor:
+    redactor = Redactor()
+    learn_values(redactor, *values)
     return redactor
 
 
@@ -142,3 +146,29 @@ def test_a_long_run_of_beginnings_is_not_held_for_ever() -> None:
     shown = sum(len(stream.feed(b"a" * 65536)) for _ in range(8))
 
     assert shown > 0
+
+
+@pytest.mark.parametrize("late", [False, True], ids=("names first", "names last"))
+def test_a_value_within_a_name_that_stands_in_the_open_is_left(late: bool) -> None:
+    """A database's password that is its name too hides nothing, and a plan without the name could not be carried out."""
+    redactor = Redactor()
+    learn = [
+        lambda: learn_values(redactor, "postgres", "hunter2-hunter2"),
+        lambda: redactor.leave(["db", "postgres_live"]),
+    ]
+    for step in learn if late else reversed(learn):
+        step()
+
+    told = redactor.text("postgres_live has hunter2-hunter2")
+
+    assert told == "postgres_live has ‹secret env:TOKEN1›"
+    assert redactor.open == (LABEL,)
+
+
+def test_a_name_shorter_than_any_secret_leaves_none() -> None:
+    """Only whole names count: two that stand side by side make no third."""
+    redactor = knowing("forumdb")
+    redactor.leave(["forum", "db", "forumx", "dbname"])
+
+    assert redactor.text("forumdb") == LABEL
+    assert redactor.open == ()

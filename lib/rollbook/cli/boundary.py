@@ -52,7 +52,9 @@ class Boundary:
         if self.reversible:
             back = f"undo takes back {count(self.reversible, 'change')}"
             return f"{back}, down to {self.refused_by}" if self.refused_by else back
-        return f"undo cannot go back past {self.refused_by}" if self.refused_by else "nothing to take back"
+        if self.refused_by:
+            return f"undo cannot go back past {self.refused_by}"
+        return f"undo looks at what {self.begun} did" if self.begun else "nothing to take back"
 
     def __str__(self) -> str:
         where = f" in {self.where}" if self.where else ""

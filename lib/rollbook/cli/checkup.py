@@ -19,9 +19,20 @@ def checkup(inventory: Inventory) -> tuple[Finding, ...]:
     redactor = Redactor()
     pool = TargetPool(inventory.targets, SecretStore(os.environ, redactor), redactor)
     try:
-        return tuple(finding for name in pool.names for finding in _target(name, pool, inventory))
+        found = tuple(finding for name in pool.names for finding in _target(name, pool, inventory))
+        return (*found, *(_told(label) for label in redactor.open))
     finally:
         pool.close()
+
+
+def _told(label: str) -> Finding:
+    return Finding(
+        "local",
+        "secrecy",
+        "warning",
+        f"the {label.strip('‹›')} is, or is part of, a name that stands in the open, so it is not hidden",
+        "Set another one, at least where anybody but you can reach it.",
+    )
 
 
 def _target(name: str, pool: TargetPool, inventory: Inventory) -> Iterator[Finding]:

@@ -182,7 +182,7 @@ def _rows(run: Run, reports: Mapping[str, Path], sites: Mapping[str, Site]) -> I
 
 def _next(run: Run, here: Boundary) -> Iterator[tuple[str, str]]:
     yield from going_on(run)
-    if here.reversible:
+    if here.reversible or (here.begun and not here.refused_by):
         yield "undo", typed("undo", run.id, to=here.refused_by)
     if run.resumable and not run.abandoning:
         yield "give up", f"{typed('abandon', run.id)} --reason WHY"

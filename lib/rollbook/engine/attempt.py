@@ -7,6 +7,7 @@ from ..action import Action, AnyState
 from ..dataclass import dataclass
 from ..ops import Op, OutputRecord, WrittenFile
 from ..plan import PlannedStep
+from ..planner.secrecy import require_untold
 from ..planner.step import encode_op
 from ..run import INTENT, StepRun, StepStatus
 from ..runbook import Step
@@ -35,8 +36,6 @@ class Attempt:
     def start(self, before: AnyState, after: AnyState, ops: Sequence[Op], *, done: int = 0) -> None:
         """Journal the intent: what is there, what is wanted, each write. Downtime may begin here."""
         planned = self.planned
-        if planned.downtime == "begins":
-            self.session.record("downtime_began", by=planned.address)
         begun = StepRun(
             planned,
             status="running",
@@ -50,6 +49,9 @@ class Attempt:
             known=dict(self.known),
         )
         other = {name: part for name in INTENT if (part := getattr(begun, name)) != getattr(planned, name)}
+        require_untold(begun, self.session.planner.pool.redactor)
+        if planned.downtime == "begins":
+            self.session.record("downtime_began", by=planned.address)
         more: dict[str, Plain] = {"done": done} if done else {}
         self.session.record(
             "step_started", step=planned.address, attempt=begun.attempts, **other, known=begun.known, **more

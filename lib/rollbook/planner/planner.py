@@ -22,6 +22,7 @@ from .answers import check_answers, planned_answer
 from .environment import all_targets, environments, require_targets
 from .expansion import Expansion
 from .locking import lock_scope, locks_of, planned_lock
+from .names import names_of
 from .projection import Projection
 from .readers import LiveReaders, Pool
 from .scope import Known, Scope, Use, unknown_outputs, with_unknowns
@@ -78,6 +79,7 @@ class Planner:
         self.environments = environments(inventory, others)
         self.environment = self.environments[inventory.environment]
         self.specs = all_targets(self.environments)
+        pool.redactor.leave((*self.environments, *names_of(runbook)))
         self._stage_locks: tuple[PlannedLock, ...] = ()
         self._last: dict[str, PlannedStep] = {}
         self._strict: str | None = None

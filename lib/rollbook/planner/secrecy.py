@@ -9,6 +9,7 @@ from typing import Final
 
 from ..errors import RefusedError
 from ..plan import Plan, canonical
+from ..run import StepRun
 from ..targets.redaction import Redactor
 from ..targets.surroundings import secrets_in
 from ..values import Plain
@@ -16,12 +17,13 @@ from .readers import Pool
 
 ADVICE: Final = (
     'Give a secret by reference, {secret: "env:NAME"}, and in no input or answer. Where a password is only the same '
-    "word as a name that stands there, set another one."
+    "as a word that stands there, set another one."
 )
 
 
 def hide_secrets(plan: Plan, pool: Pool) -> None:
-    """Have the secrets that steps of *plan* name hidden, as far as they are cheap to look up."""
+    """Have the secrets that steps of *plan* name hidden, those that are cheap to look up; what targets are is open."""
+    pool.redactor.leave(name for who in plan.identities.values() for name in who.values())
     pool.prime(secret for step in plan.steps for secret in secrets_in(step.arguments))
 
 
@@ -44,6 +46,25 @@ def require_unexposed(plan: Plan, redactor: Redactor) -> None:
         raise RefusedError(f"Neither a plan nor a journal may hold a secret's value:{lines}", advice=ADVICE)
 
 
+def require_untold(begun: StepRun, redactor: Redactor) -> None:
+    """
+    Raise `RefusedError` where what a step was *begun* with binds a secret's value.
+
+    Its undo, and a resume, go by what the journal says of it.
+    """
+    if redactor.empty:
+        return
+    before, after = (canonical(begun.planned.bound_fields(state)) for state in (begun.before, begun.after))
+    wanted = redactor.labels(after + canonical(list(begun.ops)))
+    # A host's answers come without values already: what is put back would not be what was there.
+    if labels := dict.fromkeys((*redactor.labels(before), *redactor.told(before), *wanted)):
+        raise RefusedError(
+            f"What {begun.address} finds, or would write, holds the value of {', '.join(labels)}, "
+            "which no journal may; nothing was written.",
+            advice=ADVICE,
+        )
+
+
 def _places(plan: Plan) -> Iterator[tuple[str, Plain]]:
     for path, text in plan.sources.items():
         # Of a comment nothing is carried out: it may be told with a word taken out.
@@ -52,8 +73,6 @@ def _places(plan: Plan) -> Iterator[tuple[str, Plain]]:
         yield f"the input {name}", value
     for name, value in plan.answers.items():
         yield f"the answer to {name}", value
-    for name, who in plan.identities.items():
-        yield f"what the target {name} says it is", dict(who)
     yield "the name of the environment, the runbook or the lock", [plan.environment, plan.runbook, plan.lock]
     for step in plan.steps:
         yield f"the step {step.address}", step.binding()

@@ -31,13 +31,13 @@ def plan_back(run: Run, planner: Planner, *, to: str = "") -> Plan:
     """
     wanted = _wanted(run, to)
     planner.follow(run.plan, {step.address: Known.of(step) for step in run.steps if step.done})
-    refused: list[str] = []
+    refused: dict[str, str] = {}
     steps: list[PlannedStep] = []
     projection = Projection()
     for step in wanted:
         steps += _back(step, planner, projection, refused)
     if refused:
-        raise refuse_undo(run, refused)
+        raise refuse_undo(run, refused.values(), to=next(iter(refused)))
     return replace(
         run.plan,
         title=f"Undo of {run.plan.title or run.plan.runbook}",
@@ -53,11 +53,11 @@ def plan_back(run: Run, planner: Planner, *, to: str = "") -> Plan:
     )
 
 
-def refuse_undo(run: Run, refused: Iterable[str]) -> UndoRefused:
-    """Say which changes are in the way of an undo."""
+def refuse_undo(run: Run, refused: Iterable[str], to: str = "STEP") -> UndoRefused:
+    """Say which changes are in the way of an undo, the last of them, in the run's order, at the step *to*."""
     return UndoRefused(
         f"Run {run.id} cannot be undone as a whole:\n" + "\n".join(f"  - {line}" for line in refused),
-        advice="`undo RUN --to STEP` goes back as far as the step named, which stays.",
+        advice=f"`undo {run.id} --to {to}` goes back as far as {to}, which stays.",
     )
 
 
@@ -90,7 +90,7 @@ def _wanted(run: Run, to: str) -> list[StepRun]:
     return sorted(changed, key=lambda step: step.started_at or run.started_at, reverse=True)
 
 
-def _back(step: StepRun, planner: Planner, projection: Projection, refused: list[str]) -> Iterator[PlannedStep]:
+def _back(step: StepRun, planner: Planner, projection: Projection, refused: dict[str, str]) -> Iterator[PlannedStep]:
     action, change = changed_by(step)
     own = _declared_undo(step, planner)
     base = _outline(step)
@@ -109,7 +109,7 @@ def _back(step: StepRun, planner: Planner, projection: Projection, refused: list
         case Refuse(reason=reason) if step.planned.section == "finally":
             yield replace(base, verdict="skip", reason=f"stays as it is: {reason}")
         case Refuse(reason=reason):
-            refused.append(f"{step.address} ({step.planned.name}): {reason}")
+            refused[step.address] = f"{step.address} ({step.planned.name}): {reason}"
         case Reverse(goal=goal):
             yield from reversed_step(base, step, (action, change), goal, planner, projection)
 

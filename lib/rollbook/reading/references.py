@@ -1,7 +1,7 @@
 """What the expressions of a runbook refer to: inputs that are declared, steps that come before."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Final
 
 from ..dataclass import dataclass
@@ -33,10 +33,11 @@ class Scope:
     looped: bool = False
     ended: bool = False
     includes: dict[str, str] = field(default_factory=dict)
+    own: str = ""
 
-    def inside(self, *, looped: bool = False, ended: bool = False) -> "Scope":
-        """Give the scope of a step's own expressions; *ended* when an attempt is over, so that they see `outputs`."""
-        return Scope(self.inputs, self.places, self.before, looped or self.looped, ended or self.ended, self.includes)
+    def inside(self, own: str = "", *, looped: bool = False, ended: bool = False) -> "Scope":
+        """Give the scope of the expressions of the step *own*; *ended* when an attempt is over: they see `outputs`."""
+        return replace(self, looped=looped or self.looped, ended=ended or self.ended, own=own or self.own)
 
 
 def check_step(content: Mapping[str, Plain], path: Path, scope: Scope, after: Scope, problems: Problems) -> None:
@@ -103,6 +104,10 @@ def _misfit(used: tuple[str, ...], scope: Scope, text: str) -> str:
 
 def _step_misfit(step_id: str, rest: list[str], scope: Scope, text: str) -> str:
     if step_id not in scope.before:
+        if step_id == scope.own:
+            own = dotted(tuple(rest)) if scope.ended and rest[:1] == ["outputs"] else ""
+            seen = f": write {own}" if own else ": only until, fail_when and verify see its outputs"
+            return f"the step {step_id!r} is this one{seen}"
         if step_id in scope.places:
             return f"the step {step_id!r} comes later, in line {scope.places[step_id]}: its outputs are not known here"
         for known in scope.places:

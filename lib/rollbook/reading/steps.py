@@ -97,7 +97,7 @@ class StepReader:
             message = "environments: is for steps of decide: in a playbook, and for its stages"
             self.problems.add((*path, "environments"), message, at_key=True)
         outputs = self._check_action(content, path)
-        inner = scope.inside(looped=content.get("loop") is not None)
+        inner = scope.inside(own, looped=content.get("loop") is not None)
         after = inner.inside(ended=True)
         # A loop's own list is made before there is an item.
         check_step({"loop": content.get("loop")}, path, scope, scope, self.problems)

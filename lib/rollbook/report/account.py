@@ -1,6 +1,7 @@
 """The Report as data: everything that the renderers need, computed once."""
 
 from datetime import datetime, tzinfo
+from shlex import quote
 from typing import Literal
 
 from ..action import Verdict
@@ -443,6 +444,12 @@ class Report:
     def undoable(self) -> tuple[StepAccount, ...]:
         """The first run's changes, last first, as an undo walks them."""
         return tuple(step for step in reversed(self.steps) if step.undo is not None and step.run == self.run.id)
+
+    @property
+    def undo_command(self) -> str:
+        """What takes the run back, as far as that can be: down to the last change that is refused, where one is."""
+        refused = [step.address for step in self.undoable if step.undo and step.undo.state == "refused"]
+        return f"rollbook undo {self.run.id}" + (f" --to {quote(refused[0])}" if refused else "")
 
     @property
     def evidence(self) -> tuple[StepAccount, ...]:

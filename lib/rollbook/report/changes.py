@@ -54,9 +54,7 @@ _DOUBT: Final = form("<br>{}")
 _BY: Final = form(' <span class="soft">({})</span>')
 _TROUBLE: Final = form('<tr><td class="when">{}</td><td><span class="pill {}">{}</span></td><td>{}</td></tr>\n')
 _TAKEN_BACK: Final = form("<p>Run <code>{}</code> took this run back: <b>{}</b>, by {}, {}, {}.{}</p>\n")
-_NOT_UNDONE: Final = form(
-    "<p>Not undone. An undo would walk these changes last to first: <code>rollbook undo {}</code></p>\n"
-)
+_NOT_UNDONE: Final = form("<p>Not undone. An undo would walk these changes last to first: <code>{}</code></p>\n")
 _UNDO_ROW: Final = form('<tr><td class="number">{}</td><td>{}</td><td>{}</td><td>{}{}{}</td></tr>\n')
 _CODE: Final = form(" <code>{}</code>")
 
@@ -213,7 +211,7 @@ def undo(report: Report, when: Html) -> Iterator[Html]:
         why = f" Reason: {taker.reason}" if taker.reason else ""
         yield _TAKEN_BACK(taker.id, taker.words, ", ".join(taker.operators), when, duration(taker.seconds), why)
     elif undoable and report.run.status != "undone":
-        yield _NOT_UNDONE(report.run.id)
+        yield _NOT_UNDONE(report.undo_command)
     if not undoable:
         yield Html("<p>There is nothing to take back.</p>\n")
         return

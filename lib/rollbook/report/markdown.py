@@ -241,7 +241,7 @@ def _undo(report: Report) -> Iterator[str]:
         yield f"Run {code(undo.id)} took this run back: **{undo.words}**, by {by}, {_when(report, undo.began)}."
         yield ""
     elif report.undoable and report.run.status != "undone":
-        yield from (f"Not undone. An undo would walk these changes: {code(f'rollbook undo {report.run.id}')}", "")
+        yield from (f"Not undone. An undo would walk these changes: {code(report.undo_command)}", "")
     if not report.undoable:
         yield "There is nothing to take back."
         return

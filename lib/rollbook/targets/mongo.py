@@ -76,11 +76,12 @@ class MongoTarget(BaseTarget[MongoSettings]):
         if not address.startswith(("mongodb://", "mongodb+srv://")):
             raise self._no_address("its url does not begin with mongodb:// or mongodb+srv://")
         try:
-            password = urlsplit(address).password
+            parts = urlsplit(address)
         except ValueError:
-            password = None
-        if password:
-            self.redactor.add(f"password of {self.name}", unquote(password))
+            return address
+        self.redactor.leave(unquote(name) for name in (parts.username, parts.hostname, parts.path) if name)
+        if parts.password:
+            self.redactor.add(f"password of {self.name}", unquote(parts.password))
         return address
 
     def _near(self, address: str, settings: MongoSettings, account: dict[str, Plain]) -> str:

@@ -1,7 +1,8 @@
 """The targets of one environment, opened when first used."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from threading import RLock
+from typing import Final
 
 from ..errors import NotFoundError, RollbookError, SchemaError
 from ..ops import Execution, Op, OpResult
@@ -12,6 +13,8 @@ from .kinds import settings_type, target_class
 from .redaction import Redactor
 from .secrets import SecretStore
 from .surroundings import BaseTarget, Surroundings, secrets_in
+
+_NAMES: Final = ("host", "user", "database", "maintenance", "directory", "bucket", "prefix", "via", "jump", "on")
 
 
 class TargetPool:
@@ -29,6 +32,7 @@ class TargetPool:
         self._surroundings = Surroundings(secrets, redactor, self, label)
         self._open: dict[str, Target] = {}
         self._lock = RLock()
+        redactor.leave(name for spec in specs.values() for name in _open_names(spec))
         # A command may print a database's password before anything has connected with it.
         for spec in specs.values():
             secrets.prime(secrets_in(dict(spec.settings)) + secrets_in(dict(spec.reader or {})))
@@ -112,6 +116,13 @@ class TargetPool:
             problems = [f"target {spec.name!r}: {problem}" for problem in error.problems]
             raise SchemaError(problems, advice=error.advice) from None
         return made(spec, settings, self._surroundings)
+
+
+def _open_names(spec: TargetSpec) -> Iterator[str]:
+    """Yield what an inventory names in the open: none of these settings may be a secret."""
+    yield from (spec.name, spec.kind)
+    for settings in (spec.settings, spec.reader or {}):
+        yield from (name for key in _NAMES if isinstance(name := settings.get(key), str))
 
 
 def redact(error: RollbookError, redactor: Redactor) -> None:

@@ -74,12 +74,14 @@ class Redactor:
 
     Finds a value raw, each of its lines, JSON-, url-, shell- and HTML-escaped, in hex, and in base64
     wherever it stands in a longer text, line breaks included. Costs nothing while no value is known.
+    A value that is within a name which everybody reads is left: hiding it would only make that name unreadable.
     Safe to use from several threads.
     """
 
     def __init__(self) -> None:
         self._known: tuple[_Known, ...] = ()
-        self._values: set[tuple[str, str]] = set()
+        self._values: dict[tuple[str, str], None] = {}  # in the order in which they were learned
+        self._names = ""
         self._labels = re.compile(rb"(?!)")
         self._lock = Lock()
 
@@ -95,10 +97,22 @@ class Redactor:
             label = str(secret) if isinstance(secret, Secret) else f"‹{secret}›"
             if (label, value) in self._values:
                 return
-            self._values.add((label, value))
-            known = (*self._known, _known(label, value))
-            self._labels = re.compile(b"|".join(re.escape(one.label) for one in known))
-            self._known = known
+            self._values[label, value] = None
+            if value not in self._names:
+                self._hide((*self._known, _known(label, value)))
+
+    def leave(self, names: Iterable[str]) -> None:
+        """Learn names that stand in the open, such as a database's and an account's. May be called again."""
+        with self._lock:
+            fresh = "".join(f"{name}\n" for name in dict.fromkeys(names) if len(name) >= SHORTEST)
+            self._names += fresh
+            if any(value in fresh for _, value in self._values):
+                self._hide(tuple(_known(label, value) for label, value in self._values if value not in self._names))
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """Name the secrets whose values are left, sorted."""
+        return tuple(sorted({label for label, value in self._values if value in self._names}))
 
     @property
     def empty(self) -> bool:
@@ -121,9 +135,17 @@ class Redactor:
         """Name the secrets whose values *content* holds."""
         return tuple(dict.fromkeys(label.decode() for _, _, label in self._spans(content)))
 
+    def told(self, content: bytes) -> tuple[str, ...]:
+        """Name the secrets that *content* tells already: their values were taken out of it before."""
+        return tuple(dict.fromkeys(found[0].decode() for found in self._labels.finditer(content)))
+
     def plain(self, value: Plain) -> Plain:
         """Return JSON *value* with every text in it redacted, keys too."""
         return self._plain(value) if self._known else value
+
+    def _hide(self, known: tuple[_Known, ...]) -> None:
+        self._labels = re.compile(b"|".join(re.escape(one.label) for one in known) or rb"(?!)")
+        self._known = known
 
     def stream(self) -> "Stream":
         """Start redacting output that comes in chunks."""

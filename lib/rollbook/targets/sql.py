@@ -77,11 +77,17 @@ class SqlTarget(BaseTarget[SqlSettings]):
                 self._engine = self.connect_with(self.settings, reading=False)
             return self._engine
 
-    def near(self, settings: SqlSettings) -> "URL":
-        """Give the address for an account, with its password, by way of its tunnel; opens the tunnel, if any."""
+    def written_address(self, settings: SqlSettings) -> "URL":
+        """Give the address for an account as it is written, with its password, which is hidden from now on."""
         url = address(self.name, settings, self.secrets)
+        self.redactor.leave(filter(None, (url.username, url.host, url.database)))
         if url.password:
             self.redactor.add(f"password of {self.name}", str(url.password))
+        return url
+
+    def near(self, settings: SqlSettings) -> "URL":
+        """Give the address for an account, with its password, by way of its tunnel; opens the tunnel, if any."""
+        url = self.written_address(settings)
         if settings.via is None or family(url) == "sqlite":
             return url
         return through(url, *self._tunnels.reach(settings.via, url.host or "localhost", url.port or PORTS[family(url)]))

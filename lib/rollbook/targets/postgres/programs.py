@@ -10,7 +10,6 @@ from ...ops import Execution
 from ..hosts import KEPT, HostTarget
 from ..output import CommandOutput
 from ..process import Launch
-from ..sql_address import address
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -64,10 +63,7 @@ def address_from(target: "SqlTarget", host: Host) -> "URL":
     """
     if host.kind == "local":
         return target.near(target.settings)
-    url = address(target.name, target.settings, target.secrets)
-    if url.password:
-        target.redactor.add(f"password of {target.name}", str(url.password))
-    return url
+    return target.written_address(target.settings)
 
 
 def environment(target: "PostgresTarget", host: Host, execution: Execution) -> Mapping[str, str]:
