@@ -1,7 +1,7 @@
 """What the expressions of a runbook refer to: inputs that are declared, steps that come before."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Final
 
 from ..dataclass import dataclass
@@ -37,7 +37,8 @@ class Scope:
 
     def inside(self, own: str = "", *, looped: bool = False, ended: bool = False) -> "Scope":
         """Give the scope of the expressions of the step *own*; *ended* when an attempt is over: they see `outputs`."""
-        return replace(self, looped=looped or self.looped, ended=ended or self.ended, own=own or self.own)
+        looped, ended, own = looped or self.looped, ended or self.ended, own or self.own
+        return Scope(self.inputs, self.places, self.before, looped, ended, self.includes, own)
 
 
 def check_step(content: Mapping[str, Plain], path: Path, scope: Scope, after: Scope, problems: Problems) -> None:

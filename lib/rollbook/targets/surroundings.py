@@ -174,13 +174,18 @@ def _joined(found: Mapping[str, str]) -> str:
 
 def secrets_in(value: Plain) -> tuple[Secret, ...]:
     """Find every reference to a secret in plain settings, in either form."""
-    match value:
-        case Secret():
-            return (value,)
-        case {"secret": str(reference), **rest} if not rest:
-            return (Secret(reference),)
-        case Mapping():
-            return tuple(found for part in value.values() for found in secrets_in(part))
-        case list() | tuple():
-            return tuple(found for part in value for found in secrets_in(part))
-    return ()
+    found: list[Secret] = []
+    parts: list[Plain] = [value]
+    for part in parts:  # which grows meanwhile; a plan has ten thousands of them, most of them texts
+        if part is None or isinstance(part, str | int | float):
+            continue
+        match part:
+            case Secret():
+                found.append(part)
+            case {"secret": str(reference), **rest} if not rest:
+                found.append(Secret(reference))
+            case dict() | Mapping():
+                parts += part.values()
+            case list() | tuple():
+                parts += part
+    return tuple(found)
