@@ -163,7 +163,7 @@ class Stepper:
         self._compare(attempt, before)
         change = change_of(action, before, attempt.session.planner.uses.get(planned.address), goal)
         ops = tuple(_bound(op, attempt.known) for op in change.ops)
-        after = build(action.state, bind(encode(change.after), attempt.known))
+        after = _bound_state(action, change.after, attempt.known)
         if not ops:
             outputs = dict(action.outputs(after, ()))
             if planned.verdict == "read":
@@ -346,6 +346,12 @@ class Stepper:
                 advice="Finish it by hand and adopt it again, or let `resume` do it.",
             )
         return {"after": state, "outputs": encode(action.outputs(found, ()))}
+
+
+def _bound_state(action: Action[Any], state: AnyState, known: Mapping[str, Plain]) -> AnyState:
+    written = encode(state)
+    bound = bind(written, known)
+    return state if bound == written else build(action.state, bound)
 
 
 def _bound(op: Op, known: Mapping[str, Plain]) -> Op:
