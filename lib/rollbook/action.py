@@ -305,7 +305,7 @@ class Prompt:
     """
     A question to people, as data; *names* may answer it (anybody when empty), *quorum* of them must.
 
-    *not_operator*: whoever runs the runbook may not be one of them.
+    *not_operator*: whoever runs the runbook may not be one of them. *seen* is shown in a terminal, and written nowhere.
     """
 
     kind: PromptKind
@@ -317,6 +317,7 @@ class Prompt:
     names: tuple[str, ...] = ()
     quorum: int = 1
     not_operator: bool = False
+    seen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ RollbookError
 │   ├── CommandTimeout   a command was stopped for its time limit
 │   └── ConflictError    a compare-and-set found something else: somebody else wrote
 ├── StepFailed           an assertion did not hold, a verify did not show the change
-│   └── Overtaken        what an earlier step brought about does not stand any more
+│   ├── Overtaken        what an earlier step brought about does not stand any more
+│   └── AnswerNeeded     the step cannot go on before somebody answers what it met
 ├── JournalError         the journal cannot be written, or is not as it was written
 └── Interrupted          Ctrl-C or SIGTERM (exit 130)
 """
@@ -146,6 +147,34 @@ class Overtaken(StepFailed):
         super().__init__(message, advice=advice)
         self.things = tuple(things)
         self.blameless = blameless
+
+
+class AnswerNeeded(StepFailed):
+    """
+    A step at work met what only a person can decide; nothing of the op that raises it was kept.
+
+    *kind* and *arguments* are the question, one that takes a single answer. The op is carried out again once that is
+    given, and finds it in `Execution.answers`. *seen* are lines for whoever is asked, and for no journal. *unsettled*
+    says why the answers so far did not do; *fails*: nobody is asked now, only an answer at hand is taken.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: str,
+        arguments: Mapping[str, object],
+        seen: Sequence[str] = (),
+        unsettled: str = "",
+        fails: bool = False,
+        advice: str = "",
+    ) -> None:
+        super().__init__(message, advice=advice)
+        self.kind = kind
+        self.arguments = arguments
+        self.seen = tuple(seen)
+        self.unsettled = unsettled
+        self.fails = fails
 
 
 class JournalError(RollbookError):

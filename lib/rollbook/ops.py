@@ -10,7 +10,7 @@ import json
 import re
 import shlex
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from datetime import UTC, datetime
 from typing import ClassVar, Final, Literal, Protocol, Self
@@ -60,6 +60,10 @@ class Execution(Protocol):
     @property
     def timeout(self) -> float | None:
         """Seconds the step may still take, or None."""
+
+    @property
+    def answers(self) -> Sequence[Plain]:
+        """What people answered in this run to what the step asked at work (`AnswerNeeded`), the latest last."""
 
     def write_output(self, chunk: bytes) -> None:
         """Add redacted output of a running command to the step's output file and the screen."""

@@ -40,9 +40,11 @@ class StepRun:
     *before*, *after* and *ops* are those last started, with every Unknown bound. *ops_done* counts
     the ops known to have been carried out, *starts* each time they were begun. *known* is what an
     attempt that has not ended well was begun with. *error* is the last failure's text. Where that was that what earlier
-    steps brought about does not stand any more, *again* are their addresses. *adopted_at* is when somebody said,
-    as *by* and for *reason*, to have done it by hand, *skipped_at* when somebody went past it: its other times are
-    then those of its own work before that; where there was none, it ended then. Times are aware UTC.
+    steps brought about does not stand any more, *again* are their addresses. *asks* is the question, as its kind and
+    arguments, that it came to at work and that nobody has answered, *answers* are those to the ones before.
+    *adopted_at* is when somebody said, as *by* and for *reason*, to have done it by hand, *skipped_at* when somebody
+    went past it: its other times are then those of its own work before that; where there was none, it ended then.
+    Times are aware UTC.
     """
 
     planned: PlannedStep
@@ -64,6 +66,8 @@ class StepRun:
     files: tuple[WrittenFile, ...] = ()
     error: str = ""
     again: tuple[str, ...] = ()
+    asks: Plain = None
+    answers: tuple[Plain, ...] = ()
     reason: str = ""
     by: str = ""
     adopted_at: datetime | None = None
@@ -117,7 +121,11 @@ class StepRun:
 
 @dataclass(frozen=True, slots=True)
 class GivenAnswer:
-    """An answer to a question: what, by whom, when; *how* is terminal, option, default or inbox."""
+    """
+    An answer to a question: what, by whom, when; *how* is terminal, option, default or inbox.
+
+    *asked* is the question's text where a step asked it at work, and empty where the plan has it.
+    """
 
     address: str
     value: Plain
@@ -125,6 +133,7 @@ class GivenAnswer:
     at: datetime
     how: str = ""
     reason: str = ""
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Questions: what is accepted, what stops the run, and what people are told."""
 
+import re
+
 import pytest
 
 from rollbook.action import Choice
@@ -90,9 +92,52 @@ def test_a_choice_shows_label_and_detail() -> None:
     assert (prompt.default, prompt.has_default) == ("b2", True)
 
 
+EACH = ["clash book", "clash shelf", "gone book"]
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("right", ["right", "right", "right"]),
+        ("1=left, 2=right, gone book=left", ["left", "right", "left"]),
+        ("book=Left; clash shelf=right", ["left", "right", "left"]),
+        ("others=left, shelf=right", ["left", "right", "left"]),
+    ],
+)
+def test_one_is_chosen_for_each(text: str, values: list[str]) -> None:
+    """One for all, or one for what a number or words name, in any order of what is said of the others."""
+    question = use("human.choose", from_=["left", "right"], each=EACH)
+
+    assert question.accept(text) == dict(zip(EACH, values, strict=True))
+    assert question.prompt().items == tuple(EACH)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1=left", "nothing is said of clash shelf, gone book; others=… is for all that are left"),
+        ("4=left, others=right", "'4' is none of what is asked about"),
+        ("book=middle, others=left", "answer one of left, right"),
+        ("=left", "'' is none of what is asked about"),
+    ],
+)
+def test_nothing_is_guessed_for_any_of_each(text: str, message: str) -> None:
+    """What is not said, or says nothing, is told."""
+    with pytest.raises(ValueError, match=re.escape(message)):
+        use("human.choose", from_=["left", "right"], each=EACH).accept(text)
+
+
+def test_the_default_is_for_each() -> None:
+    """An empty answer gives it to all."""
+    prompt = use("human.choose", from_=["left", "right"], each=EACH, default="left").prompt()
+
+    assert prompt.default == dict.fromkeys(EACH, "left")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"from": ["a"], "each": ["x", "x"]}, "none of them twice"),
         ({"from": []}, "nothing to choose from"),
         ({"from": ["a", "a"]}, "'a' is there twice"),
         ({"from": ["a"], "default": "b"}, "'b' is none of a"),

@@ -8,6 +8,7 @@ import pytest
 
 from rollbook.targets import Redactor, SecretStore, TargetPool
 from rollbook.targets.base import TargetSpec
+from rollbook.values import Plain
 
 
 @dataclass
@@ -16,6 +17,7 @@ class Recorded:
 
     mark: str = ""
     timeout: float | None = None
+    answers: tuple[Plain, ...] = ()
     stop: Callable[[], bool] = lambda: False
     output: bytearray = field(default_factory=bytearray)
     steps: list[tuple[int, int | None, str]] = field(default_factory=list)

@@ -3,6 +3,7 @@
 from ..action import Prompt, Question
 from ..dataclass import dataclass
 from ..engine.approval import approval_of
+from ..engine.asking import question_at_work
 from ..engine.questions import barred
 from ..errors import RefusedError, UsageError
 from ..plan import SYMBOLS
@@ -14,7 +15,7 @@ from ..values import bind, unknowns
 from .ending import current
 from .hints import typed
 from .keyboard import Keyboard
-from .questionview import HOW, default_lead, is_long, question_lines
+from .questionview import default_lead, how, is_long, question_lines
 from .screen import Screen, write
 
 
@@ -43,6 +44,8 @@ def question_of(run: Run, step: StepRun) -> Question | None:
     Raises `RefusedError` for a step that asks nothing.
     """
     planned = step.planned
+    if step.asks is not None:
+        return question_at_work(step.asks)
     if planned.quorum:
         return approval_of(planned, protected=run.plan.protects(planned))
     kind = action_type(planned.kind) if planned.kind else None
@@ -89,7 +92,7 @@ def _typed_reply(question: Question, keyboard: Keyboard) -> Reply | None:
     prompt = question.prompt()
     more = "; ? shows all that is known of each" if is_long(prompt, keyboard.screen) else ""
     while True:
-        keyboard.say(f"Type {HOW[prompt.kind]}{more}. Ctrl-D: do not answer.", "dim")
+        keyboard.say(f"Type {how(prompt)}{more}. Ctrl-D: do not answer.", "dim")
         text = keyboard.line(f"{default_lead(prompt)}> ")
         if text is None:
             return None

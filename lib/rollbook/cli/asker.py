@@ -13,7 +13,7 @@ from ..values import Plain
 from .boundary import Site
 from .hints import typed
 from .keyboard import Keyboard
-from .questionview import HOW, default_lead, is_long, question_lines
+from .questionview import default_lead, how, is_long, question_lines
 from .screen import write
 from .unattended import fresh_lines
 
@@ -46,6 +46,7 @@ class TerminalAsker(Asker):
     sites: Mapping[str, Site] | None = None
     stopping: Callable[[], bool] = lambda: False
     _aborted: set[str] = field(default_factory=set)
+    _shown: list[Prompt] = field(default_factory=list)
 
     def answer(self, step: PlannedStep, prompt: Prompt, problem: str) -> Given | None:
         """Ask *prompt*; Ctrl-D leaves it for later."""
@@ -59,7 +60,9 @@ class TerminalAsker(Asker):
     def _show(self, step: PlannedStep, prompt: Prompt, problem: str) -> None:
         if problem:
             self.keyboard.say(f"Not accepted: {visible(problem)}", "red")
+        if problem and prompt in self._shown:
             return
+        self._shown.append(prompt)
         self._title(SYMBOLS["ask"], step)
         screen = self.keyboard.screen
         for line in question_lines(prompt, screen, whole=False):
@@ -71,7 +74,7 @@ class TerminalAsker(Asker):
             self.keyboard.say("then Ctrl-D here, and resume.", "dim")
         default = "; Enter takes the default" if prompt.has_default else ""
         more = "; ? shows all that is known of each" if is_long(prompt, screen) else ""
-        self.keyboard.say(f"Type {HOW[prompt.kind]}{default}{more}. Ctrl-D: answer later.", "dim")
+        self.keyboard.say(f"Type {how(prompt)}{default}{more}. Ctrl-D: answer later.", "dim")
 
     def _title(self, symbol: str, step: PlannedStep) -> None:
         write()
@@ -84,13 +87,17 @@ class TerminalAsker(Asker):
             if text:
                 for line in question_lines(prompt, self.keyboard.screen):
                     write(line)
-            self.keyboard.say(f"Type {HOW[prompt.kind]}. Ctrl-D: answer later.", "dim")
+            self.keyboard.say(f"Type {how(prompt)}. Ctrl-D: answer later.", "dim")
         if text is None:
             return None
         if not text:
             return Given(default_text(prompt), self.by, "default")
         reason = self.keyboard.line("  Why? (Enter: no reason) ") if prompt.kind == "approve" else ""
         return Given(text, self.by, "terminal", reason or "")
+
+    def at_hand(self, step: PlannedStep, prompt: Prompt) -> Given | None:
+        """Give what the sheet of prepared answers holds."""
+        return self.sheet.answer(step, prompt, "")
 
     def agree(self, plan: Plan, steps: tuple[PlannedStep, ...], why: str) -> bool | None:
         """Show the newly planned *steps* and ask whether to go on."""

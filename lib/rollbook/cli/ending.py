@@ -201,11 +201,15 @@ def going_on(run: Run) -> Iterator[tuple[str, str]]:
         yield from ((("" if index else "answer"), _how_to_answer(run, step)) for index, step in enumerate(waiting))
     elif not doubtful:
         yield "resume", typed("resume", run.id)
+        asking = (step for step in run.steps if step.asks is not None and not step.done)
+        yield from (("or answer", _how_to_answer(run, step)) for step in asking)
     for step in doubtful:
         yield "in doubt", typed("resume", run.id, doubt=f"{step.address}=done|redo|abort").replace("'", "")
 
 
 def _how_to_answer(run: Run, step: StepRun) -> str:
+    if step.asks is not None:
+        return typed("resume", run.id, answer=f"{step.address}=ANSWER")
     prompt = step.planned.prompt if isinstance(step.planned.prompt, dict) else {}
     if step.planned.quorum or prompt.get("kind") == "approve":
         return f"{typed('approve', run.id, step.address)} (by each who approves), then {typed('resume', run.id)}"

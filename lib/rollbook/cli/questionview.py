@@ -11,7 +11,7 @@ from .planfoot import approval
 from .screen import Screen
 from .words import one_line
 
-HOW: Final[Mapping[str, str]] = {
+_HOW: Final[Mapping[str, str]] = {
     "confirm": "yes or no",
     "approve": "yes or no",
     "choose": "a number or a label",
@@ -29,9 +29,24 @@ def question_lines(prompt: Prompt, screen: Screen, *, whole: bool = True) -> Ite
     """Yield what is asked; choices with all that is known of them, or (not *whole*) many of them on a line each."""
     for line in prompt.text.splitlines():
         yield from screen.wrap(visible(line), first="  ", rest="  ")
+    for line in prompt.seen:
+        yield from screen.wrap(visible(line), first="    ", rest="      ")
+    box = "" if _is_for_each(prompt) else "[ ] "
     for number, item in enumerate(prompt.items, 1):
-        yield from screen.wrap(visible(item), first=f"  {number:>3}. [ ] ", rest=" " * 11)
-    brief = not whole and is_long(prompt, screen)
+        yield from screen.wrap(visible(item), first=f"  {number:>3}. {box}", rest=" " * (7 + len(box)))
+    if _is_for_each(prompt):
+        yield "  for each of these:"
+        for choice in prompt.choices:  # without numbers: those are of what it is chosen for
+            yield from screen.wrap(visible(_told(choice)), first="    - ", rest=" " * 6)
+    else:
+        yield from _choice_lines(prompt, screen, brief=not whole and is_long(prompt, screen))
+    if prompt.has_default and not prompt.choices:
+        yield f"    default: {visible(shown(prompt.default))}"
+    if prompt.names:
+        yield from screen.wrap(visible(f"asked of {approval(prompt.names, prompt.quorum)}"), first="  ", rest="  ")
+
+
+def _choice_lines(prompt: Prompt, screen: Screen, *, brief: bool) -> Iterator[str]:
     for number, choice in enumerate(prompt.choices, 1):
         lead, default = f"  {number:>3}. ", is_default(choice, prompt)
         if brief:
@@ -40,10 +55,17 @@ def question_lines(prompt: Prompt, screen: Screen, *, whole: bool = True) -> Ite
         else:
             mark = "  (default)" if default else ""
             yield from screen.wrap(visible(f"{_told(choice)}{mark}"), first=lead, rest=" " * 7)
-    if prompt.has_default and not prompt.choices:
-        yield f"    default: {visible(shown(prompt.default))}"
-    if prompt.names:
-        yield from screen.wrap(visible(f"asked of {approval(prompt.names, prompt.quorum)}"), first="  ", rest="  ")
+
+
+def _is_for_each(prompt: Prompt) -> bool:
+    return prompt.kind == "choose" and bool(prompt.items)
+
+
+def how(prompt: Prompt) -> str:
+    """Say how a question is answered."""
+    if _is_for_each(prompt):
+        return "one choice for all, or NUMBER=CHOICE, … and others=CHOICE; words do for numbers, too"
+    return _HOW[prompt.kind]
 
 
 def is_long(prompt: Prompt, screen: Screen) -> bool:

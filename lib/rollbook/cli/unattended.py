@@ -1,6 +1,7 @@
 """Answers the engine where nobody sits at a terminal: from the command line, all in sight of who reads the output."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ..action import Prompt
 from ..dataclass import dataclass
@@ -10,7 +11,7 @@ from ..report.wording import visible
 from ..values import Plain
 from .boundary import Site
 from .planview import step_lines
-from .questionview import HOW, question_lines
+from .questionview import how, question_lines
 from .screen import Screen, write
 
 
@@ -28,11 +29,15 @@ class Unattended(Asker):
         if given is None:
             write()
             write(f"@ {visible(step.address)}  {visible(step.name)}")
-            for line in question_lines(prompt, self.screen):
+            for line in question_lines(replace(prompt, seen=()), self.screen):
                 write(line)
-            write(f"  Nobody is here to answer ({HOW[prompt.kind]}).")
+            write(f"  Nobody is here to answer ({how(prompt)}).")
             write()
         return given
+
+    def at_hand(self, step: PlannedStep, prompt: Prompt) -> Given | None:
+        """Give what the sheet of prepared answers holds."""
+        return self.sheet.answer(step, prompt, "")
 
     def agree(self, plan: Plan, steps: tuple[PlannedStep, ...], why: str) -> bool | None:
         """Print the newly planned *steps*; they are agreed to with --yes only."""

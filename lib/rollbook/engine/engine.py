@@ -190,7 +190,7 @@ class Engine:
         if run is not None:
             session.operators = (*session.operators, *run.operators)
             for answer in run.answers:
-                if answer.value is True or answer.value == "yes":
+                if not answer.asked and (answer.value is True or answer.value == "yes"):
                     session.approvals.setdefault(answer.address, set()).add(answer.by)
         walk = Walk(session, plan, {step.address: step for step in run.steps} if run else {})
         walk.on_undo = self._want_undo

@@ -2,11 +2,13 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from ..errors import JournalError
 from ..ops import OutputRecord
 from ..runs import RunFolder
+from ..values import Plain
 from .output import OutputFile
 from .ports import Watcher
 
@@ -23,17 +25,24 @@ class LiveExecution:
     One attempt at one step. Output goes to the step's file.
 
     *deadline* is seconds on the monotonic clock, None for no limit. *kill* is set when running
-    commands must end now.
+    commands must end now. *answers* are those to what the step asked at work.
     """
 
     def __init__(
-        self, folder: RunFolder, address: str, watcher: Watcher, kill: threading.Event, deadline: float | None
+        self,
+        folder: RunFolder,
+        address: str,
+        watcher: Watcher,
+        kill: threading.Event,
+        deadline: float | None,
+        answers: Sequence[Plain] = (),
     ) -> None:
         self._folder = folder
         self._address = address
         self._watcher = watcher
         self._kill = kill
         self._deadline = deadline
+        self._answers = tuple(answers)
         self._file: OutputFile | None = None  # most commands print nothing
         self._tail = b""
 
@@ -46,6 +55,11 @@ class LiveExecution:
     def timeout(self) -> float | None:
         """Seconds that are left, never negative; None for no limit."""
         return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+    @property
+    def answers(self) -> Sequence[Plain]:
+        """What people answered to what the step asked at work."""
+        return self._answers
 
     def write_output(self, chunk: bytes) -> None:
         """Add redacted output; later attempts add to the same file, which keeps a beginning and an end."""

@@ -41,6 +41,9 @@ class Asker(Protocol):
     def answer(self, step: PlannedStep, prompt: Prompt, problem: str) -> Given | None:
         """Ask *prompt*; *problem* says why the answer before was not accepted, or is empty."""
 
+    def at_hand(self, step: PlannedStep, prompt: Prompt) -> Given | None:
+        """Give the answer to *prompt* that was prepared, and ask nobody."""
+
     def agree(self, plan: Plan, steps: tuple[PlannedStep, ...], why: str) -> bool | None:
         """Show the newly planned *steps* of *plan* and ask whether to go on with them."""
 
@@ -94,6 +97,10 @@ class Nobody:
         if text == "default":
             return Given("", self.by, "default") if prompt.has_default else None
         return Given(text, self.by, "option")
+
+    def at_hand(self, step: PlannedStep, prompt: Prompt) -> Given | None:
+        """Give the same answer."""
+        return self.answer(step, prompt, "")
 
     def agree(self, plan: Plan, steps: tuple[PlannedStep, ...], why: str) -> bool | None:  # noqa: ARG002  # --yes agrees to any
         """Agree when told to beforehand."""

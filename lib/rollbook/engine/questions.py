@@ -1,5 +1,6 @@
 """Questions to people: asked, judged, journalled with who and when; or left open."""
 
+from dataclasses import replace
 from typing import Final
 
 from ..action import Prompt, Question
@@ -25,35 +26,40 @@ class Answered:
     by: str
 
 
+@dataclass(frozen=True, slots=True)
+class AtWork:
+    """That a step came to its question at work: what is *seen* of it, and the *problem* with the answer before."""
+
+    seen: tuple[str, ...] = ()
+    problem: str = ""
+
+    def prompt(self, session: Session, question: Question) -> Prompt:
+        """Give the question as it is put, without secrets."""
+        text = session.planner.pool.redactor.text
+        return replace(question.prompt(), seen=tuple(map(text, self.seen)))
+
+
 _TRIES: Final = 5
 
 
-def ask(session: Session, step: PlannedStep, question: Question) -> Answered:
+def ask(session: Session, step: PlannedStep, question: Question, at_work: AtWork | None = None) -> Answered:
     """
     Put a question until it is answered; with a quorum, until enough different people agreed.
 
-    Raises `Waiting` when nobody can answer, and `StepFailed` when the answer stops the run.
+    *at_work*: the step came to it while it was carried out, and that it waits is journalled. Raises `Waiting` when
+    nobody can answer, and `StepFailed` when the answer stops the run.
     """
-    prompt = question.prompt()
+    prompt = question.prompt() if at_work is None else at_work.prompt(session, question)
     given: dict[str, Plain] = dict.fromkeys(session.approvals.get(step.address, ()))
     while True:
-        answer = _one(session, step, prompt, question)
+        answer = _one(session, step, prompt, question, at_work.problem if at_work else "")
         if answer is None:
-            session.record("waiting", step=step.address, prompt=encode(prompt))
+            if at_work is None:
+                session.record("waiting", step=step.address, prompt=encode(prompt))
             raise Waiting
         value, source, message = answer
         reason = question.refused(value)
-        session.record(
-            "answered",
-            step=step.address,
-            value=value,
-            by=source.by,
-            how=source.how,
-            reason=source.reason,
-            approval=False,
-        )
-        if message is not None:
-            message.done()
+        _keep(session, step, value, source, message, **({"asked": prompt.text} if at_work else {}))
         if reason:
             raise StepFailed(f"{source.by} answered so that the run stops: {reason}")
         given[source.by] = value
@@ -61,10 +67,50 @@ def ask(session: Session, step: PlannedStep, question: Question) -> Answered:
             return Answered(value, ", ".join(given))
 
 
+def _keep(
+    session: Session, step: PlannedStep, value: Plain, given: Given, message: Message | None, **more: Plain
+) -> None:
+    session.record(
+        "answered",
+        step=step.address,
+        value=value,
+        by=given.by,
+        how=given.how,
+        reason=given.reason,
+        approval=False,
+        **more,
+    )
+    if message is not None:
+        message.done()
+
+
+def take_at_hand(session: Session, step: PlannedStep, question: Question) -> Answered | None:
+    """
+    Take the answer to a question at work that was prepared or left by others, where there is one; nobody is asked.
+
+    Raises `StepFailed` when it stops the run.
+    """
+    prompt = question.prompt()
+    message = _from_inbox(session, step)
+    given = _given_in(message) if message else session.asker.at_hand(step, prompt)
+    if given is None:
+        return None
+    value, problem = _judge(session, step, prompt, question, given)
+    if problem:
+        session.record("warning", step=step.address, text=f"the answer of {given.by} was not taken: {problem}")
+        if message:
+            message.done()
+        return None
+    _keep(session, step, value, given, message, asked=prompt.text)
+    reason = question.refused(value)
+    if reason:
+        raise StepFailed(f"{given.by} answered so that the run stops: {reason}")
+    return Answered(value, given.by)
+
+
 def _one(
-    session: Session, step: PlannedStep, prompt: Prompt, question: Question
+    session: Session, step: PlannedStep, prompt: Prompt, question: Question, problem: str
 ) -> tuple[Plain, Given, Message | None] | None:
-    problem = ""
     for _ in range(_TRIES):
         message = _from_inbox(session, step)
         given = _given_in(message) if message else session.asker.answer(step, prompt, problem)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..action import Action, AnyState, Fact, Question
 from ..errors import (
+    AnswerNeeded,
     CommandTimeout,
     ConflictError,
     Interrupted,
@@ -31,6 +32,7 @@ from ..runbook import Step
 from ..schema import build, encode
 from ..values import Plain, Unknown, bind
 from .approval import approve
+from .asking import Asking
 from .attempt import Attempt
 from .doubt import decide
 from .execution import LiveExecution, mark_of
@@ -47,6 +49,7 @@ class Stepper:
     def __init__(self, session: Session, past: Mapping[str, StepRun]) -> None:
         self._session = session
         self._past = dict(past)
+        self._asking = Asking(session, past)
 
     def carry(self, planned: PlannedStep) -> None:
         """
@@ -66,11 +69,15 @@ class Stepper:
         past = self._past.get(planned.address)
         if planned.quorum and not (past and past.attempts):
             approve(session, planned)
+        self._asking.take(planned)
         tries = 0
         while True:
             tries += 1
             try:
                 return self._attempt(planned, step, tries)
+            except AnswerNeeded as needed:
+                self._asking.settle(planned, needed)
+                tries -= 1  # it has not failed
             except (TargetError, StepFailed) as error:
                 if tries > step.retries or not self._may_retry(planned, error):
                     raise
@@ -219,7 +226,7 @@ class Stepper:
             attempt.start(build(action.state, past.before), after, ops, done=done)
             self._apply(attempt, after, ops, done)
             return
-        if not probed and (past.status == "failed" or planned.effect != "once"):
+        if not probed and (past.status in ("failed", "waiting") or planned.effect != "once"):
             self._again(attempt, past, ops, after)
             return
         self._ask_doubt(attempt, past, state, ops, after)
@@ -261,7 +268,8 @@ class Stepper:
         deadline = None
         if attempt.step.timeout is not None:
             deadline = time.monotonic() + seconds_of(attempt.step.timeout)
-        execution = LiveExecution(session.folder, planned.address, session.watcher, session.kill, deadline)
+        given = self._asking.answers(planned.address)
+        execution = LiveExecution(session.folder, planned.address, session.watcher, session.kill, deadline, given)
         try:
             results = self._carry_ops(attempt, ops, done, execution)
         finally:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ..errors import (
+    AnswerNeeded,
     CommandTimeout,
     Interrupted,
     JournalError,
@@ -24,6 +25,7 @@ from ..schema import encode
 from ..targets.pool import redact
 from ..values import bind
 from . import inbox
+from .asking import as_question
 from .comeback import is_gone, outdated, overtaken
 from .group import carry_group
 from .ports import Decision
@@ -259,6 +261,7 @@ class Walk:
             **({"tail": tail[-4096:]} if tail else {}),
             **({"outputs": seen} if seen else {}),
             **({"again": again} if again else {}),
+            **({"question": as_question(error)} if isinstance(error, AnswerNeeded) else {}),
         )
 
     def _after_failure(self, planned: PlannedStep, error: RollbookError) -> bool:

@@ -19,10 +19,11 @@ _NOTHING: Final[Mapping[str, Plain]] = {}
 
 def _step_started(step: StepRun, record: Record) -> StepRun:
     at, planned = moment(record.at), step.planned
+    begun = step.starts or step.status not in ("pending", "waiting")
     return replace(
         step,
         status="running",
-        started_at=step.started_at if step.started_at and step.status not in ("pending", "waiting") else at,
+        started_at=step.started_at if step.started_at and begun else at,
         ended_at=None,
         attempts=len(step.starts) + 1,
         starts=(*step.starts, at),
@@ -70,6 +71,7 @@ def _adopted(step: StepRun, record: Record) -> StepRun:
         outputs=record.get("outputs"),
         reason=record["reason"],
         by=record["by"],
+        asks=None,
         error="",
         adopted_at=at,
         skipped_at=None,
@@ -95,6 +97,7 @@ def _step_finished(step: StepRun, record: Record) -> StepRun:
         ops_done=len(step.ops),
         reason=record.get("reason", ""),
         by=record.get("by", ""),
+        asks=None,
         error="",
         adopted_at=None,
         skipped_at=None,
@@ -125,6 +128,7 @@ def _step_failed(step: StepRun, record: Record) -> StepRun:
         ended_at=at,
         error=record.get("error", ""),
         again=tuple(record.get("again", ())),
+        asks=record.get("question", step.asks),
         outputs=record.get("outputs"),
         adopted_at=None,
         skipped_at=None,
@@ -135,7 +139,7 @@ def _step_failed(step: StepRun, record: Record) -> StepRun:
 def skipped(step: StepRun, record: Record) -> StepRun:
     """Take it that a step was passed over: by somebody, or because it takes no part."""
     at, by, reason = moment(record.at), record.get("by", ""), record.get("reason", "")
-    step = replace(step, status="skipped", reason=reason, by=by, outputs=record.get("outputs"))
+    step = replace(step, status="skipped", reason=reason, by=by, asks=None, outputs=record.get("outputs"))
     if not (by and reason):
         return replace(step, ended_at=at)  # nobody went past it: it takes no part
     began, ended = _worked(step)
@@ -147,6 +151,16 @@ def _status(status: StepStatus) -> StepFold:
         return replace(step, status=status, started_at=step.started_at or moment(record.at))
 
     return take
+
+
+def _waits(step: StepRun, record: Record) -> StepRun:
+    at, asks = moment(record.at), record.get("question")
+    ended = at if asks else step.ended_at  # what it had done of its work is over, and nothing of it was kept
+    return replace(step, status="waiting", started_at=step.started_at or at, ended_at=ended, asks=asks or step.asks)
+
+
+def _answered(step: StepRun, record: Record) -> StepRun:
+    return replace(step, asks=None, answers=(*step.answers, record["value"])) if record.get("asked") else step
 
 
 def _tried(step: StepRun, record: Record) -> StepRun:
@@ -169,7 +183,7 @@ STEP: Final[Mapping[str, StepFold]] = {
     "drift": _failed_drift,
     "in_doubt": _status("in_doubt"),
     "recovered": _tried,
-    "waiting": _status("waiting"),
-    "answered": _tried,
+    "waiting": _waits,
+    "answered": _answered,
 }
 """What each type of record makes of the step that it tells of."""

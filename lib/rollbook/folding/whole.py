@@ -83,6 +83,8 @@ def _after_step(run: Run, record: Record, address: str) -> Run:
             return replace(_event(run, record), status="waiting", waiting_for=address, agreement_due=due)
         case "answered":
             return replace(run, status="running", waiting_for="", answers=(*run.answers, _answer(record)))
+        case "step_started" if run.waiting_for == address:
+            return replace(run, waiting_for="")
         case "in_doubt":
             return replace(_event(run, record), status="waiting", waiting_for=address)
         case "step_failed" | "drift" | "unreachable" | "recovered" | "attempt":
@@ -98,6 +100,7 @@ def _answer(record: Record) -> GivenAnswer:
         moment(record.at),
         record.get("how", ""),
         record.get("reason", ""),
+        record.get("asked", ""),
     )
 
 

@@ -77,14 +77,15 @@ def waits_of(run: Run) -> tuple[Span, ...]:
     instants = sorted(set(_instants(run)))
     asked = {event.address: event.at for event in reversed(run.events) if event.type == "waiting" and not event.text}
     doubted = {event.address: event.at for event in run.events if event.type == "in_doubt"}
-    answers = {answer.address: answer for answer in run.answers}
+    answers = {answer.address: answer for answer in run.answers if not answer.asked}
     last = {event.address: event for event in run.events if event.type == "waiting"}
     agreeing = {address for address, event in last.items() if event.text}
     found = []
     for step in run.steps:
         answer = answers.get(step.address)
         if step.address not in agreeing and (step.status == "waiting" or run.waiting_for == step.address):
-            since = asked.get(step.address) or doubted.get(step.address) or step.started_at or last_moment(run)
+            put = last[step.address].at if step.asks is not None and step.address in last else asked.get(step.address)
+            since = put or doubted.get(step.address) or step.started_at or last_moment(run)
             ended, text = (None, "no answer yet") if run.resumable else (last_moment(run), "never answered")
             found.append(Span("wait", since, ended, text, step.address))
         elif answer is not None:
@@ -92,10 +93,23 @@ def waits_of(run: Run) -> tuple[Span, ...]:
             if began is None or began >= answer.at or answer.how == "doubt":
                 began = _before(answer.at, instants) or answer.at
             found.append(Span("wait", began, answer.at, f"answered by {answer.by}", step.address))
+        elif step.answers:
+            continue
         elif step.by and step.over_at and (put := asked.get(step.address) or doubted.get(step.address)):
             found.append(Span("wait", put, step.over_at, f"settled by {step.by}", step.address))
-    found += _agreements(run)
+    found += (*_at_work(run), *_agreements(run))
     return tuple(sorted(found, key=lambda span: span.began))
+
+
+def _at_work(run: Run) -> Iterator[Span]:
+    """Yield what was waited for answers that steps needed at work: between two of them a step may work on."""
+    since: dict[str, datetime] = {}
+    for answer in (one for one in run.answers if one.asked):
+        waits = [event.at for event in run.events if event.type == "waiting" and event.address == answer.address]
+        began = max((at for at in waits if at <= answer.at), default=None)
+        if began is not None and began >= since.get(answer.address, began):
+            yield Span("wait", began, answer.at, f"answered by {answer.by}", answer.address)
+        since[answer.address] = answer.at
 
 
 def agreements_awaited(run: Run) -> Iterator[Event]:

@@ -3,7 +3,7 @@
 import hashlib
 import shlex
 from collections.abc import Mapping, Sequence
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 
 from ..plan import PlannedStep, shown
 from ..run import GivenAnswer, Note, Run
@@ -116,12 +116,16 @@ def _pairs(value: Plain) -> Sequence[tuple[str, Plain]]:
 
 def _answers(run: Run, steps: Sequence[StepAccount]) -> tuple[AnswerAccount, ...]:
     accounts = {step.address: step for step in steps if step.run == run.id}
-    waits = {wait.address: wait for wait in waits_of(run)}
+    waits = {key: wait for wait in waits_of(run) for key in (wait.address, (wait.address, wait.ended))}
     planned = {step.address: step.planned for step in run.steps}
     return tuple(
-        _answer(run, given, accounts.get(given.address), planned.get(given.address), waits.get(given.address))
+        _answer(run, given, accounts.get(given.address), planned.get(given.address), waits.get(_wait(given)))
         for given in run.answers
     )
+
+
+def _wait(given: GivenAnswer) -> str | tuple[str, datetime]:
+    return (given.address, given.at) if given.asked else given.address
 
 
 def _answer(
@@ -134,8 +138,8 @@ def _answer(
         run=run.id,
         number=step.number if step else 0,
         address=given.address,
-        question=_question(run, str(prompt.get("text") or (step.title if step else given.address))),
-        answer=_label(given.value, prompt),
+        question=_question(run, given.asked or str(prompt.get("text") or (step.title if step else given.address))),
+        answer=_told_at_work(given.value) if given.asked else _label(given.value, prompt),
         by=given.by,
         at=given.at,
         how=given.how,
@@ -154,6 +158,12 @@ def _waited(given: GivenAnswer, wait: Span | None) -> float | None:
     seconds = (given.at - wait.began).total_seconds() if wait else 0.0
     # Answers that stood on the command line were waited for by nobody.
     return seconds if seconds >= 1 else None
+
+
+def _told_at_work(value: Plain) -> str:
+    """Tell the answer to what a step asked at work, whose question no plan has."""
+    parts = [f"{name}: {shown(one, limit=LONG)}" for name, one in value.items()] if isinstance(value, dict) else []
+    return "; ".join(parts) or shown(value, limit=LONG)
 
 
 def _label(value: Plain, prompt: Mapping[str, Plain]) -> str:

@@ -278,6 +278,7 @@ class FakeExecution:
     timeout: float | None = None
     output: bytearray = field(default_factory=bytearray)
     stopped: bool = False
+    answers: tuple[Plain, ...] = ()
 
     def write_output(self, chunk: bytes) -> None:
         """Collect output."""

@@ -17,7 +17,7 @@ from rollbook.targets.base import TargetSpec
 from rollbook.targets.pool import TargetPool
 from rollbook.targets.redaction import Redactor
 from rollbook.targets.secrets import SecretStore
-from rollbook.values import bind
+from rollbook.values import Plain, bind
 
 RUN = "20240501T120000Z-restore-course-7f3a"
 
@@ -26,6 +26,7 @@ class Silence:
     """Carries an op out with nobody watching."""
 
     timeout: float | None = None
+    answers: tuple[Plain, ...] = ()
 
     def write_output(self, chunk: bytes) -> None:
         """Pass."""

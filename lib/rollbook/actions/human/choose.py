@@ -1,11 +1,13 @@
 """`human.choose`: one of several."""
 
 from collections.abc import Mapping
+from dataclasses import field
 from typing import ClassVar
 
 from ...action import Choice, Prompt, Question
 from ...dataclass import dataclass
 from ...values import Plain
+from .each import assigned
 from .words import plain_word
 
 
@@ -51,7 +53,9 @@ class HumanChoose(Question):
     Have one of several chosen; the output `value` is its value.
 
     People answer with the value, its label, or its number in the list (numbers only where no value
-    is one itself).
+    is one itself). With `each`, one is chosen for each of these things, and `value` has them by their values. The
+    answer is one choice for all, or THING=CHOICE with commas between, where a thing is named by its number or by
+    words of its value, and `others` are all that are left.
     """
 
     kind: ClassVar[str] = "human.choose"
@@ -65,6 +69,7 @@ class HumanChoose(Question):
     from_: tuple[Offer, ...]
     text: str = "Which one?"
     default: Plain = None
+    each: tuple[Offer, ...] = field(default=(), metadata={"help": "have one chosen for each of these"})
 
     def __post_init__(self) -> None:
         if not self.from_:
@@ -74,6 +79,9 @@ class HumanChoose(Question):
                 raise ValueError(f"from: {offer.value!r} is there twice")
         if self.default is not None and not any(_same(offer.value, self.default) for offer in self.from_):
             raise ValueError(f"default: {self.default!r} is none of {self._listed()}")
+        things = [offer.value for offer in self.each]
+        if not all(isinstance(thing, str) and thing.strip() for thing in things) or len(set(things)) < len(things):
+            raise ValueError("each: expected texts, none of them twice")
 
     def _listed(self) -> str:
         shown = [
@@ -84,10 +92,19 @@ class HumanChoose(Question):
     def prompt(self) -> Prompt:
         """Give the question."""
         choices = tuple(offer.choice() for offer in self.from_)
-        return Prompt("choose", self.text, choices, self.default, self.default is not None)
+        default, given = self.default, self.default is not None
+        if given and self.each:
+            default = dict.fromkeys((str(thing.value) for thing in self.each), default)
+        items = tuple("  ".join(filter(None, (thing.choice().label, thing.detail))) for thing in self.each)
+        return Prompt("choose", self.text, choices, default, given, items)
 
     def accept(self, text: str) -> Plain:
-        """Take a value, a label or a number in the list."""
+        """Take a value, a label or a number in the list; with `each`, for each."""
+        if self.each:
+            return assigned(text, [str(thing.value) for thing in self.each], self._one)
+        return self._one(text)
+
+    def _one(self, text: str) -> Plain:
         word = text.strip()
         offers = self.from_
         exact = [offer.value for offer in offers if word in (_written(offer.value), offer.label)]

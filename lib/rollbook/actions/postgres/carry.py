@@ -51,9 +51,12 @@ class PostgresCarry(Action[CarryState]):
     (`final: false`) may run while users write; the `final` one belongs behind `postgres.fence`.
 
     What does not fit is a conflict: exported with both sides below `folder`, and settled by `answers` (by kind and
-    table), else by `conflicts`. With `stop` a final pass with other conflicts fails, keeps nothing, and writes
-    `decisions.csv` beside them, a line a kind and table; whoever decides writes `live` or `backup` there, and `resume`
-    goes on. With `ask` the first pass writes that file already, so that most is decided while users still work.
+    table), else by `conflicts`. With `ask` a final pass with other conflicts keeps nothing and asks who wins, for all
+    of them or for each kind and table; where nobody can answer the run waits, and `resume` goes on with `--answer
+    STEP=live` (or `backup`, or `"edited_by_both app_user=live, others=backup"`). With `stop` it fails instead, and a
+    resume takes the same answers. Either way it writes `decisions.csv` beside the conflicts, a line a kind and table;
+    whoever writes `live` or `backup` there needs no answer but `resume`. With `ask` the first pass writes that file
+    already, so that most is decided while users still work; both passes then want the same `folder`.
 
     Tables of Django's own have rules: `django_migrations` stays as in the backup, for it says what the schema is.
     `django_content_type` and `auth_permission` stay too, but for rows that carried rows point at, which are brought
@@ -172,6 +175,8 @@ every foreign key up with a `LEFT JOIN`.
             )
         if self.conflicts == "ask":
             yield f"decisions are taken from {self.folder}/{DECISIONS}"
+            if self.final:
+                yield "where rows do not fit and nobody has decided, it keeps nothing and asks who wins"
         if change.after.told is not None:
             yield from _counted(change.after.told.differing)
 

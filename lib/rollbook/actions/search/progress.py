@@ -1,12 +1,14 @@
 """A command that says in its output how far it is."""
 
 import time
+from collections.abc import Sequence
 from typing import ClassVar, Final, Literal
 
 from ...dataclass import dataclass
 from ...errors import StepFailed
 from ...matching import search
 from ...ops import Carriers, Command, Execution, OpResult
+from ...values import Plain
 
 _EVERY: Final = 0.5  # seconds
 _KEPT: Final = 4096  # bytes
@@ -37,6 +39,11 @@ class _Listening:
     def mark(self) -> str:
         """The run and step."""
         return self._execution.mark
+
+    @property
+    def answers(self) -> Sequence[Plain]:
+        """What people answered to what the step asked at work."""
+        return self._execution.answers
 
     @property
     def timeout(self) -> float | None:

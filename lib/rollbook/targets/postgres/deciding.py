@@ -11,11 +11,12 @@ from ...ops import Execution, WrittenFile
 from ...postgres.carrying import DECISIONS, CarryPass
 from ...postgres.conflict import Conflict, Kind, Policy, Side
 from ...postgres.names import Name
-from ...postgres.passes import Exported, Mark
+from ...postgres.passes import Mark
 from ...postgres.swapping import Swap, SwapBack
 from .carry import ConflictsFound, Errand
 from .decisions import read_decisions, write_decisions
 from .exporting import Exports
+from .undecided import answered, unsettled
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +44,19 @@ def deciding(op: CarryPass | Swap | SwapBack, mark: Mark, execution: Execution) 
     """
     Give how the conflicts of *op* are decided.
 
-    Conflicts that nobody has settled are raised as StepFailed, which says which file shows them and in which one to
-    decide; it is read when the step is resumed.
+    Conflicts that nobody has settled are raised as AnswerNeeded, which asks who wins, for each kind and table, and says
+    which file shows them and in which one to decide instead. With `stop` nobody is asked. The file stands before what
+    was answered, for that is written into it: what differs there was decided later.
     """
     path, exports = Path(op.folder) / DECISIONS, Exports(Path(op.folder))
-    made = read_decisions(path) if op.conflicts in ("ask", "stop") else {}
+    made = {**answered(execution.answers), **read_decisions(path)} if op.conflicts in ("ask", "stop") else {}
     policy = Policy(op.conflicts, _answers({**made, **op.answers}))
     given = Deciding(path, made, policy, Errand(mark, exports, Watching(execution)), exports)
     try:
         yield given
     except ConflictsFound as found:
         given.ask(found.conflicts)
-        raise _unsettled(op, found.conflicts, exports.files) from found
+        raise unsettled(op, found.conflicts, exports.files) from found
 
 
 class Watching:
@@ -89,12 +91,3 @@ def _answers(written: Mapping[str, Side]) -> Mapping[tuple[Kind, Name], Side]:
             )
         found[cast("Kind", kind), name_of(table)] = side
     return found
-
-
-def _unsettled(op: CarryPass | Swap | SwapBack, found: tuple[Conflict, ...], files: list[Exported]) -> StepFailed:
-    """Make the error that names the conflicts, the file with both sides, and where to decide."""
-    kinds = dict.fromkeys(f"{one.kind} in {one.table}" for one in found)
-    shown = "; ".join(list(kinds)[:10]) + (f" and {len(kinds) - 10} more" if len(kinds) > 10 else "")
-    listed = next((one.path for one in files if one.what == "conflicts"), op.folder)
-    advice = f"Both sides are in {listed}. Write live or backup into {op.folder}/{DECISIONS}, then resume."
-    return StepFailed(f"{len(found)} conflicts are not settled: {shown}. Nothing of this pass was kept.", advice=advice)

@@ -31,7 +31,7 @@ steps:
   - {id: fence, name: Shut writers out, postgres.fence: {}}
   - id: final
     name: Carry what came since
-    postgres.carry: {restored: RESTORED, base: BASE, folder: "{{ run.folder }}/carry", final: true}
+    postgres.carry: {restored: RESTORED, base: BASE, folder: "{{ run.folder }}/carry", final: trueCARRYING}
   - {id: swap, name: Swap, postgres.swap: {incoming: RESTORED, folder: "{{ run.folder }}/swap"OTHERS}}
   - {id: open, name: Let writers in, postgres.fence: {up: false}}
 """
@@ -39,18 +39,20 @@ steps:
 
 @dataclass(frozen=True, slots=True)
 class GoingBack:
-    """The folder, with an inventory that leads to the site; *targets* are lines of others, *others* arguments of swap."""
+    """The folder, with an inventory that leads to the site; *targets* are lines of others, *others* arguments of swap, *carrying* of the final pass."""
 
     folder: Path
     site: Site
     targets: str = ""
     others: str = ""
+    carrying: str = ""
     declared: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
 
     def write(self) -> None:
         _, restored, base = self.site.names
         text = _RUNBOOK.replace("RESTORED", restored).replace("BASE", base).replace("OTHERS", self.others)
+        text = text.replace("CARRYING", self.carrying)
         text = text.replace("DECLARED", "".join(f"\n  {name}: {{}}" for name in self.declared))
         for name, content in (("inventory/site.yml", _INVENTORY + self.targets), ("runbooks/go-back.yml", text)):
             (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -63,15 +65,16 @@ class GoingBack:
     def last(self) -> Run:
         return self.runs.all()[-1].read()
 
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
-        """Type a command without a terminal."""
+    def start(self, *words: str, terminal: int | None = None) -> subprocess.Popen[bytes]:
+        """Type a command, without a terminal unless the end of one is given."""
         return subprocess.Popen(
             [sys.executable, "-c", "from rollbook.cli.program import main; main()", *words],
             cwd=self.folder,
             env={**os.environ, _URL: self.site.url(), "NO_COLOR": "1", **self.environ},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL if terminal is None else terminal,
+            stdout=subprocess.PIPE if terminal is None else terminal,
+            stderr=subprocess.STDOUT if terminal is None else terminal,
+            start_new_session=terminal is not None,  # or it would be stopped for writing to a terminal of others
         )
 
     def type(self, *words: str) -> tuple[int, str]:

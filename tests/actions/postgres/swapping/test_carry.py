@@ -9,7 +9,7 @@ import pytest
 from databases import script
 
 from actions.conftest import use
-from rollbook.errors import StepFailed
+from rollbook.errors import AnswerNeeded, StepFailed
 from rollbook.values import unknowns
 
 from .conftest import Site
@@ -130,6 +130,24 @@ def test_what_was_stopped_goes_on_with_what_was_decided(site: Site, tmp_path: Pa
 
     assert str(path) in caught.value.advice
     assert script(site.url(site.names[1]), "SELECT title FROM book WHERE id = 3") == [("mine",)]
+
+
+def test_what_asks_has_kept_nothing_and_takes_the_answer(site: Site, tmp_path: Path) -> None:
+    """The probe shows what was there before, so the same op follows; it has the answer from what carries it out."""
+    contested(site)
+    machine, final = site.machine(), carry(site, tmp_path, final=True, conflicts="ask")
+    planned = machine.plan(final)
+
+    with pytest.raises(AnswerNeeded, match="not settled") as asked:
+        machine.carry_out(*planned.ops)
+    question, again = use(asked.value.kind, **asked.value.arguments), machine.plan(final)
+    machine.execution.answers = ({"edited_by_both book": "live"}, question.accept("others=backup"))
+    machine.carry_out(*again.ops)
+
+    assert again.ops == planned.ops
+    assert again.before.carried is False
+    assert asked.value.fails is False
+    assert script(site.url(site.names[1]), "SELECT title FROM book WHERE id = 3") == [("t3",)]
 
 
 def test_a_line_that_decides_nothing_is_named(site: Site, tmp_path: Path) -> None:
