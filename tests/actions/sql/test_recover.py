@@ -9,6 +9,7 @@ import pytest
 from rollbook.errors import ConflictError, RefusedError, StepFailed, TargetError
 from rollbook.schema import build, encode
 
+from ..conftest import Machine, use
 from .conftest import BACKUP, Taken
 
 pytestmark = pytest.mark.server
@@ -248,6 +249,27 @@ def test_cells_that_were_written_since_stay(taken: Taken) -> None:
     assert taken.rows("SELECT nick FROM users WHERE id IN (8, 9) ORDER BY id") == [("nick8",), ("mine",)]
     (file,) = Path(taken.folder).glob("cells-kept-users*.csv")
     assert [row["nick"] for row in taken.told(file.name)] == ["nick9"]
+
+
+def test_those_whom_putting_back_could_not_serve_are_listed(taken: Taken) -> None:
+    """Users whose rows were left out, and those whose cells stayed as somebody wrote them, have a line each."""
+    _broken(
+        taken, "ALTER TABLE users ADD mail text; UPDATE users SET mail = 'm' || id; DELETE FROM users WHERE id = 4;"
+    )
+    change = taken.plan(taken.recover(parents_gone="settle"))
+    results = taken.carry_out(*change.ops[:2])
+    taken.execute("UPDATE users SET nick = 'mine' WHERE id = 9")
+    results = (*results, *taken.carry_out(*change.ops[2:]))
+    recovered = taken.recover(parents_gone="settle").outputs(change.after, results)
+
+    path = taken.folder.parent / "users.csv"
+    users = {"table": "users", "key": "id", "email": "mail"}
+    listing = use("postgres.affected_users", users=users, exported=recovered["exported"], path=str(path))
+    outputs = Machine(taken.pool).outputs(listing)
+
+    assert path.read_text().splitlines()[1:] == ["m9,9,1,0,0,users"]
+    assert outputs["gone"] == 1  # whose channel lost its owner, and whose badge was left out
+    assert [one["path"] for one in recovered["exported"]] == recovered["files"]
 
 
 def test_only_what_is_named_comes_back(taken: Taken) -> None:

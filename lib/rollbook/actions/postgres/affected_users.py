@@ -30,8 +30,9 @@ class PostgresAffectedUsers(Action[ListState]):
     """
     List the e-mail addresses of the users whom going back concerns, in a CSV file of mode 0600 on this machine.
 
-    Whose rows a pass of `postgres.carry` could not fit (`exported`: conflicts, cells and tables without a place), and
-    whose rows are in `tables` that the deploy had taken. Each line has an address, the user's key, how many rows of
+    Whose rows a pass of `postgres.carry` could not fit (`exported`: conflicts, cells and tables without a place), or
+    `sql.recover` could not put back as they were (its `exported`: rows left out, cells that somebody wrote into since),
+    and whose rows are in `tables` that the deploy had taken. Each line has an address, the user's key, how many rows of
     theirs were in conflict, left out, and taken, and in which tables. The file holds people's addresses: plan, journal
     and report have its path, checksum and counts only, and nobody is written to. Whoever is to tell users reads it, or
     `notify.send` with `recipients`, once somebody has approved that.
@@ -56,7 +57,7 @@ DISTINCT u.email FROM auth_user u JOIN t ON t.author_id = u.id WHERE t.id IN (â€
 
     path: str = field(metadata={"help": "a file on this machine: {{ run.folder }}/affected-users.csv"})
     users: Users = field(metadata={"help": "where the site keeps its users and their addresses"})
-    exported: tuple[Exported, ...] = field(default=(), metadata={"help": "what the final postgres.carry exported"})
+    exported: tuple[Exported, ...] = field(default=(), metadata={"help": "what postgres.carry or sql.recover exported"})
     tables: tuple[str, ...] = field(default=(), metadata={"help": "tables of which every row's user is concerned"})
     database: str = field(default="", metadata={"help": "another database of the server; the live one, unless given"})
     server: Ref[PostgresReader] = Ref("db")

@@ -64,7 +64,7 @@ def read_outlook(server: PostgresReader, restored: str, tables: Mapping[str, Rul
         ruled=ruled,
         only_live=tuple(str(name) for name in theirs.tables if name not in ours.tables),
         only_backup=tuple(str(name) for name in ours.tables if name not in theirs.tables),
-        without_place={str(name): columns for name, columns in shapes.items() if columns},
+        without_place={str(name): columns for name, columns in shapes.items() if columns and rules.of(name) != "leave"},
         estimated=sum(max(0, theirs.tables[name].rows) for name in merged),
     )
 

@@ -183,7 +183,8 @@ class Recover(Action[RecoverState]):
 
     def outputs(self, after: RecoverState, results: Sequence[OpResult]) -> Mapping[str, Plain]:
         """Give what was loaded and filled, what was kept, and the files."""
-        given: dict[str, Plain] = {"rows": 0, "cells": 0, "conflicts": 0, "unsettled": [], "files": [], "tally": []}
+        given: dict[str, Plain] = {"rows": 0, "cells": 0, "conflicts": 0}
+        given |= {"unsettled": [], "files": [], "exported": [], "tally": []}
         if after.due and not results:
             return {name: Unknown(f"recover.{name}") for name in given} | {"beside": list(after.found.beside)}
         for result in results:

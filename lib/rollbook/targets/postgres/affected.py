@@ -18,6 +18,7 @@ from ...postgres.names import quote
 from ...postgres.passes import Exported
 from ..export import LinesFile
 from .catalog import read_catalog
+from .exporting import CELLS_OF, COLUMNS_OF, ROWS_OF
 from .wording import asked
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from .target import PostgresTarget
 
 _AT_ONCE: Final = 10_000
-_ROWS: Final = "rows of "  # begins what a file of whole rows is called
 
 T = TypeVar("T")
 Cells = Mapping[str, str | None]
@@ -75,8 +75,12 @@ class _Concerned:
                 rows = csv.DictReader(lines)
                 if one.what == "conflicts":
                     self._conflicts(rows)
-                elif one.what.startswith(_ROWS):
-                    self._rows(one.what.removeprefix(_ROWS), rows)
+                elif one.what.startswith(ROWS_OF):
+                    self._of_table(_table(one.what, ROWS_OF), rows, "left_out")
+                elif one.what.startswith(CELLS_OF):
+                    self._of_table(_table(one.what, CELLS_OF), rows, "conflicts")
+                elif one.what.startswith(COLUMNS_OF):
+                    self._of_table(_table(one.what, COLUMNS_OF), rows, "left_out")
                 else:
                     self._cells(rows)
         except OSError as error:
@@ -99,11 +103,18 @@ class _Concerned:
             for key in {side[name] for side in sides for name in columns if side.get(name)}:
                 self._concern(key, row["table"], "conflicts")
 
-    def _rows(self, table: str, rows: Iterable[Cells]) -> None:
-        columns = self._columns(table)
+    def _of_table(self, table: str, rows: Iterable[Cells], how: str) -> None:
+        """Take in rows of a table, or parts of some: where they do not tell whose they are, the rows themselves do."""
+        columns, found = self._columns(table), table_named(self._catalog, table)
+        key = found.keys[0].columns if found is not None and found.keys else ()
+        parts: list[Sequence[str]] = []
         for row in rows:
-            for key in {row[name] for name in columns if row.get(name)}:
-                self._concern(key, table, "left_out")
+            for one in {row[name] for name in columns if row.get(name)}:
+                self._concern(one, table, how)
+            cells = [row.get(name) for name in key]
+            if not row.keys() & set(columns) and all(cell is not None for cell in cells):
+                parts.append([str(cell) for cell in cells])
+        self._by_key(table, columns, parts, how)
 
     def _cells(self, rows: Iterable[Mapping[str, str]]) -> None:
         """Take in rows of which only cells have no place: whose they are, the rows themselves tell."""
@@ -111,11 +122,14 @@ class _Concerned:
         for row in rows:
             keys.setdefault(row["table"], []).append(json.loads(row["key"]))
         for name, found in keys.items():
-            table = table_named(self._catalog, name)
-            for column in self._columns(name):
-                for some in _parts(found):
-                    for key in self._owners_by_key(table, column, some):
-                        self._concern(key, name, "left_out")
+            self._by_key(name, self._columns(name), found, "left_out")
+
+    def _by_key(self, name: str, columns: Sequence[str], keys: list[Sequence[str]], how: str) -> None:
+        table = table_named(self._catalog, name)
+        for column in columns:
+            for some in _parts(keys):
+                for key in self._owners_by_key(table, column, some):
+                    self._concern(key, name, how)
 
     def _owners_by_key(self, table: Table | None, column: str, keys: Sequence[Sequence[str]]) -> Iterator[str]:
         if table is None or not table.keys:
@@ -155,6 +169,11 @@ class _Concerned:
                 file.write(_line((email, key, *counts, " ".join(sorted(self._tables[key])))))
         gone = len(self._counts) - users - without
         return {"without_email": without, "gone": gone, "untold": sorted(self._untold)}
+
+
+def _table(what: str, begin: str) -> str:
+    """Give the table that a file's rows or cells are of, without what is said of them."""
+    return what.removeprefix(begin).partition(": ")[0].removesuffix(" without a place")
 
 
 def _parts(found: list[T]) -> Iterator[list[T]]:

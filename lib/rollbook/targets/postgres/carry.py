@@ -22,11 +22,12 @@ from ...postgres.conflict import KEEP_LIVE, Conflict, Policy
 from ...postgres.counted import Counted
 from ...postgres.names import Name
 from ...postgres.passes import Carried, Differing, Mark, Told
+from ...postgres.placeless import filled
 from ...postgres.rules import Rules, rules_with
 from .applying import apply
 from .catalog import read_catalog
 from .counting import settle_counted
-from .exporting import Exports, export_conflicts, export_left_behind, export_table
+from .exporting import COLUMNS_OF, Exports, export_conflicts, export_left_behind, export_query, export_table
 from .ledger import (
     close_ledger,
     count_conflicts,
@@ -195,6 +196,7 @@ def _read_live(
         only_live = tuple(sorted(only))
         if final and errand.exports is not None:
             _export_tables(live, merger.theirs, only_live, errand.exports)
+            _export_columns(live, merger, errand.exports)
         return _Read(merger.theirs, differing, merger.counted, only_live, tuple(merger.without_key), writes)
 
 
@@ -202,6 +204,15 @@ def _export_tables(live: "Connection", theirs: Catalog, names: Sequence[Name], e
     for name in names:
         fill = partial(export_table, live, theirs.tables[name])
         exports.add(f"rows of {name}", f"only-live-{name.schema}.{name.name}.csv".replace("/", "_"), fill)
+
+
+def _export_columns(live: "Connection", merger: Merger, exports: Exports) -> None:
+    """Export what is in columns that only live has, and of which no difference to the base could tell."""
+    for name, lined, columns in merger.unseen():
+        query = filled(merger.theirs.tables[name], lined.key, columns)
+        if live.execute(f"SELECT EXISTS ({query})".encode()).fetchone() == (True,):
+            file = f"only-live-{name.schema}.{name.name}-columns.csv".replace("/", "_")
+            exports.add(f"{COLUMNS_OF}{name} without a place", file, partial(export_query, live, query))
 
 
 def export_conflicts_of(restored: "Connection", exports: Exports | None, *, final: bool) -> Mapping[str, int]:

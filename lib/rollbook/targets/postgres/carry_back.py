@@ -29,7 +29,7 @@ from .applying import apply
 from .carry import Errand, export_conflicts_of, require_settled
 from .catalog import read_catalog
 from .differences import Difference, Side, differences
-from .exporting import export_query, export_table
+from .exporting import COLUMNS_OF, export_query, export_table
 from .ledger import close_ledger, forget_conflicts, note_conflicts, open_ledger, read_last
 from .merging import BATCH, Desk, merge_table
 from .resolving import Stages, resolve
@@ -225,4 +225,4 @@ class _Way:
         if self.live.execute(f"SELECT EXISTS ({found})".encode()).fetchone() == (True,):
             fill = partial(export_query, self.live, found)
             name = f"since-{table.name}-columns.csv".replace("/", "_")
-            self.errand.exports.add(f"columns of {table.name} without a place", name, fill)
+            self.errand.exports.add(f"{COLUMNS_OF}{table.name} without a place", name, fill)

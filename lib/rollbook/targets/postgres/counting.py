@@ -1,7 +1,7 @@
 """Carries the rows of tables without a key, in the final pass only: nothing tells afterwards which rows it touched."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -9,11 +9,11 @@ from ...errors import StepFailed, TargetError
 from ...postgres.conflict import Conflict, Policy
 from ...postgres.copytext import line, value, values
 from ...postgres.counted import Counted
-from ...postgres.merge import Merged, merge
+from ...postgres.merge import Merged, left_behind, merge
 from ...postgres.names import listed
 from ...postgres.passes import Differing
 from .differences import Difference
-from .ledger import note_conflicts
+from .ledger import note_conflicts, note_exported
 from .loading import load
 from .merging import BATCH, Watch, tally
 from .resolving import Stages
@@ -68,6 +68,8 @@ def _load(work: Stages, counted: Counted, policy: Policy, batch: list[Difference
             advice="Export the table's rows and bring them in by hand, or leave the table out.",
         )
     note_conflicts(work.connection, _conflicts(counted, merged))
+    if shape.only_live:
+        note_exported(work.connection, name, _exported(counted, batch))
 
 
 def _conflicts(counted: Counted, merged: Iterable[tuple[Difference, Merged]]) -> Iterator[Conflict]:
@@ -77,6 +79,17 @@ def _conflicts(counted: Counted, merged: Iterable[tuple[Difference, Merged]]) ->
             key = tuple(value(cell) or "" for cell in one.key)
             shown = values(shape.compared, one.live)
             yield Conflict(found.kind, shape.table, key, ", ".join(found.columns), found.settled, shown, None)
+
+
+def _exported(
+    counted: Counted, batch: Iterable[Difference]
+) -> Iterator[tuple[Sequence[str], Mapping[str, str | None]]]:
+    """Give the cells of new rows that have no place; what is carried of a row is all that tells it."""
+    shape = counted.shape
+    for one in batch:
+        left = left_behind(shape, None, one.live)
+        if left and one.live is not None:
+            yield tuple(value(cell) or "" for cell in one.live[: len(shape.carried)]), left
 
 
 def _mark(one: Difference) -> int:

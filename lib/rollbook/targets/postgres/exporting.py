@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ...beside import make_folder
 from ...dataclass import dataclass
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Write = Callable[[bytes], object]
 
+ROWS_OF: Final = "rows of "  # begins what a file of whole rows is called, before the table's name
+CELLS_OF: Final = "cells of "
+COLUMNS_OF: Final = "columns of "
 _HEADS = ("table", "key", "kind", "about", "settled", "live", "backup")
 
 

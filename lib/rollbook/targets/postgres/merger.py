@@ -5,12 +5,13 @@ from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from ...dataclass import dataclass
-from ...postgres.catalog import Catalog, Table
+from ...postgres.catalog import Catalog, Column, Table
 from ...postgres.conflict import Policy
 from ...postgres.counted import Counted
 from ...postgres.names import Name, quote
 from ...postgres.natural import Named, Translation, named_tables, parents, translate
 from ...postgres.passes import Differing
+from ...postgres.placeless import unseen
 from ...postgres.rules import Rules
 from ...postgres.shape import Shape, shape
 from ...postgres.staging import STATE, THERE, Stage
@@ -105,6 +106,15 @@ class Merger:
         if stage.last is None or lined.needed or lined.only_live or self._moves(lined):
             return frozenset()
         return found.beyond(stage.last)
+
+    def unseen(self) -> Iterator[tuple[Name, Shape, tuple[Column, ...]]]:
+        """Give the tables with columns that only live has, where no difference to the base tells what is in them."""
+        for name, table in self.work.catalog.tables.items():
+            if name in self.theirs.tables and name in self.old.tables and self.terms.rules.of(name) != "leave":
+                lined = self._shape(name)
+                columns = unseen(table, self.theirs.tables[name], lined)
+                if columns:
+                    yield name, lined, columns
 
     def count(self, name: Name) -> Differing:
         """Load the differences of a table without a key; gives how many there are."""

@@ -1,19 +1,22 @@
 """Brings tables back from a database that still has them, and adds columns again."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ...errors import Interrupted, StepFailed, TargetError
-from ...ops import Execution, Op, OpResult, WrittenFile
+from ...ops import Execution, Op, OpResult
 from ...postgres.catalog import Catalog
 from ...postgres.definition import Definition, Reference
 from ...postgres.names import Name, listed, literal, paired, quote
+from ...postgres.passes import Exported
 from ...postgres.recovering import ColumnsBack, TablesBack, mark
+from ...schema import encode
 from ...tally import tallied
-from .exporting import Exports, Write, export_query
+from ...values import Plain
+from .exporting import ROWS_OF, Exports, Write, export_query
 from .wording import asked
 
 if TYPE_CHECKING:
@@ -49,8 +52,13 @@ def tables_back(target: "PostgresTarget", op: Op, execution: Execution) -> OpRes
         files = tuple(_adopt(live, [key for one in op.tables for key in one.references], op))
         run(live, [f"COMMENT ON TABLE {one.name.sql} IS {literal(mark(op.run))}" for one in op.tables])
         live.commit()
-    outputs = {"rows": sum(rows.values()), "files": [file.path for file in files], "tally": tallied("recovered", rows)}
-    return OpResult(outputs, files)
+    return told({"rows": sum(rows.values()), "tally": tallied("recovered", rows)}, files)
+
+
+def told(outputs: Mapping[str, Plain], files: Sequence[Exported]) -> OpResult:
+    """Give what an op put back, and the files with what has no place."""
+    left = {"files": [one.path for one in files], "exported": encode(tuple(files))}
+    return OpResult({**outputs, **left}, tuple(one.written() for one in files))
 
 
 def run(live: "Connection", statements: Sequence[str]) -> None:
@@ -85,9 +93,9 @@ def _tell(execution: Execution, rows: int, name: str) -> None:
         raise Interrupted(f"stopped while the rows of {name} were loaded; nothing of it was kept")
 
 
-def _adopt(live: "Connection", references: Sequence[Reference], op: TablesBack) -> Iterator[WrittenFile]:
+def _adopt(live: "Connection", references: Sequence[Reference], op: TablesBack) -> Iterator[Exported]:
     """Settle the rows whose parent is gone, until none is left, then make the foreign keys."""
-    told: dict[Reference, WrittenFile] = {}
+    files: dict[Reference, Exported] = {}
     while True:
         broken = [one for one in references if _orphans(live, one)]
         if not broken:
@@ -100,11 +108,11 @@ def _adopt(live: "Connection", references: Sequence[Reference], op: TablesBack) 
                 advice="Nothing was brought back. parents_gone: settle empties such references, or leaves rows out.",
             )
         for one in broken:
-            if one not in told:
-                told[one] = _export(live, one, op.folder)
+            if one not in files:
+                files[one] = _export(live, one, op.folder)
             _settle(live, one)
     run(live, [one.statement for one in references])
-    yield from told.values()
+    yield from files.values()
 
 
 def _orphaned(one: Reference) -> str:
@@ -118,13 +126,12 @@ def _orphans(live: "Connection", one: Reference) -> int:
     return row[0] if row else 0
 
 
-def _export(live: "Connection", one: Reference, folder: str) -> WrittenFile:
+def _export(live: "Connection", one: Reference, folder: str) -> Exported:
     """Keep the rows as they were, for whoever wants to know."""
     query = f"SELECT c.* FROM {one.child.sql} c WHERE {_orphaned(one)}"
-    made = Exports(Path(folder)).add(
-        f"rows of {one.child} whose parent is gone", file_name("parents-gone", str(one)), exported(live, query)
+    return Exports(Path(folder)).add(
+        f"{ROWS_OF}{one.child}: parent gone", file_name("parents-gone", str(one)), exported(live, query)
     )
-    return made.written()
 
 
 def exported(live: "Connection", query: str) -> Callable[[Write], int]:

@@ -5,15 +5,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ...errors import Interrupted, StepFailed
-from ...ops import Execution, Op, OpResult, WrittenFile
+from ...ops import Execution, Op, OpResult
 from ...postgres.catalog import Catalog, ForeignKey, Table
 from ...postgres.names import equal, listed, quote
+from ...postgres.passes import Exported
 from ...postgres.refilling import RowRefill, RowsRefilled, circular, keys_over, parentless
 from ...tally import tallied
 from .catalog import read_catalog
-from .exporting import Exports
+from .exporting import ROWS_OF, Exports
 from .put_in import PutIn
-from .recovery import exported, file_name, lock, run
+from .recovery import exported, file_name, lock, run, told
 from .refillable import clashes
 from .sequences import advance_sequences
 from .settling import quiet
@@ -44,7 +45,7 @@ def refill_rows(target: "PostgresTarget", op: Op, execution: Execution) -> OpRes
         advance_sequences(live, work.ours, read_catalog(source))
         live.commit()
     outputs = {"rows": sum(work.rows.values()), "conflicts": work.conflicts, "tally": tallied("recovered", work.rows)}
-    return OpResult({**outputs, "files": [one.path for one in work.files]}, tuple(work.files))
+    return told(outputs, work.files)
 
 
 class _Refill:
@@ -57,7 +58,7 @@ class _Refill:
         self._staged = {one.table: f"pg_temp.staged_{at}" for at, one in enumerate(op.tables)}
         self.rows: dict[str, int] = {}
         self.conflicts = 0
-        self.files: list[WrittenFile] = []
+        self.files: list[Exported] = []
 
     def stage(self, one: RowRefill, execution: Execution) -> None:
         """Load the source's rows of a table, and leave those that live has; rows that differ are told."""
@@ -93,12 +94,12 @@ class _Refill:
             (one, key) for one in self._op.tables for key in self._keys(one) if self._count(self._orphans(one, key))
         ]:
             if self._op.parents_gone == "stop":
-                told = (
+                gone = (
                     f"{self._count(self._orphans(one, key))} rows of {one} point at rows of {key.parent}"
                     for one, key in broken
                 )
                 raise StepFailed(
-                    f"{'; '.join(told)} that are gone",
+                    f"{'; '.join(gone)} that are gone",
                     advice="Nothing was put back. parents_gone: settle empties such references, or leaves rows out.",
                 )
             for one, key in broken:
@@ -174,8 +175,8 @@ class _Refill:
         self.conflicts += found
         again = [file for file in self.files if Path(file.path).name.startswith(f"{why}-{one}")]
         name = file_name(why, str(one), *([str(len(again) + 1)] if again else []))
-        made = Exports(Path(self._op.folder)).add(f"rows of {one}: {why}", name, exported(self._live, query))
-        self.files.append(made.written())
+        made = Exports(Path(self._op.folder)).add(f"{ROWS_OF}{one}: {why}", name, exported(self._live, query))
+        self.files.append(made)
 
     def _count(self, query: str) -> int:
         row = self._live.execute(f"SELECT count(*) FROM ({query}) q".encode()).fetchone()

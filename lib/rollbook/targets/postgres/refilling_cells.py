@@ -8,6 +8,7 @@ from ...postgres.definition import ColumnDefinition
 from ...postgres.names import quote
 from ...postgres.refilling import CellRefill, CellsRefilled
 from .put_in import PutIn
+from .recovery import told
 from .refillable import cell_guards, with_cells
 from .settling import Filler
 from .wording import worded
@@ -29,7 +30,7 @@ def refill_cells(target: "PostgresTarget", op: Op, execution: Execution) -> OpRe
             staged = f"({with_cells(table, one, 'cells')} WHERE {untouched})"
             guards = tuple(cell_guards(table, filler.ours, one, staged))
             filler.fill(one.table, (_as_added(one),), guards=guards, put_in=PutIn(op.folder, str(one)))
-    return OpResult(filler.outputs(), tuple(filler.files))
+    return told(filler.outputs(), filler.files)
 
 
 def _as_added(one: CellRefill) -> ColumnDefinition:

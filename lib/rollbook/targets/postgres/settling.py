@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ...errors import Interrupted, TargetError
-from ...ops import Execution, Op, OpResult, WrittenFile
+from ...ops import Execution, Op, OpResult
 from ...postgres.catalog import Catalog
 from ...postgres.definition import ColumnDefinition, Reference
 from ...postgres.names import Name, equal, listed, literal, quote
+from ...postgres.passes import Exported
 from ...postgres.recovering import SettleRecovery
 from ...postgres.shape import shape
 from ...tally import tallied
 from ...values import Plain
 from .catalog import read_catalog
-from .exporting import Exports
+from .exporting import CELLS_OF, Exports
 from .put_in import PutIn
-from .recovery import exported, file_name, patiently, run
+from .recovery import exported, file_name, patiently, run, told
 from .wording import asked
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def settle_recovery(target: "PostgresTarget", op: Op, execution: Execution) -> O
         run(live, [f"COMMENT ON TABLE {one.name.sql} IS {literal(one.comment)}" for one in op.tables])
         run(live, [f"COMMENT ON COLUMN {one.sql} IS {literal(one.comment)}" for one in op.columns])
         live.commit()
-    return OpResult({**filler.outputs(), "unsettled": settled.unsettled}, tuple(filler.files))
+    return told({**filler.outputs(), "unsettled": settled.unsettled}, filler.files)
 
 
 class Filler:
@@ -64,14 +65,12 @@ class Filler:
         self._theirs: Catalog = read_catalog(source)
         live.rollback()
         self.cells = self.conflicts = 0
-        self.files: list[WrittenFile] = []
+        self.files: list[Exported] = []
         self._filled: dict[str, int] = {}
 
     def outputs(self) -> dict[str, Plain]:
         """Tell what was filled, column by column, and what was left."""
-        files = [one.path for one in self.files]
-        counts = {"cells": self.cells, "conflicts": self.conflicts}
-        return {**counts, "files": files, "tally": tallied("recovered", self._filled)}
+        return {"cells": self.cells, "conflicts": self.conflicts, "tally": tallied("recovered", self._filled)}
 
     def fill(
         self,
@@ -160,11 +159,11 @@ class Filler:
             return
         self.conflicts += row[0]
         made = Exports(Path(self._folder)).add(
-            f"cells of {table} that somebody wrote into since, as the source has them",
+            f"{CELLS_OF}{table}: somebody wrote into them since, these are the source's",
             file_name("cells-kept", str(table), *names),
             exported(self._live, "SELECT * FROM refused"),
         )
-        self.files.append(made.written())
+        self.files.append(made)
 
 
 def _any_filled(names: Sequence[str]) -> str:

@@ -172,3 +172,43 @@ def test_a_column_that_the_deploy_added_is_no_hindrance(site: Site, tmp_path: Pa
 
     assert script(site.url(restored), "SELECT count(*) FROM book WHERE title = 'moody'") == [(1,)]
     assert '"mood": "sad"' in (tmp_path / "left-behind-final.csv").read_text().replace('""', '"')
+
+
+@pytest.mark.parametrize("based", [True, False])
+def test_what_has_no_column_or_table_to_go_back_to_is_exported(site: Site, tmp_path: Path, based: bool) -> None:
+    """What users wrote into columns and tables that only live has is in files, named in the plan, with a base and without."""
+    live, restored, base = site.names
+    for name in site.names:
+        script(site.url(name), "CREATE TABLE jot (what text)")
+    for name in (live, base):  # the deploy
+        script(site.url(name), "ALTER TABLE book ADD mood text DEFAULT 'calm'", "ALTER TABLE jot ADD by text")
+        script(site.url(name), "CREATE TABLE likes (book integer)")
+    script(
+        site.url(),
+        "ALTER TABLE shelf ADD colour text",  # somebody, by hand
+        "UPDATE shelf SET colour = 'red' WHERE id = 2",
+        "UPDATE book SET mood = 'glad' WHERE id = 41",
+        "INSERT INTO book (shelf, title, mood) VALUES (1, 'moody', 'sad')",
+        "INSERT INTO jot VALUES ('a', 'ada')",
+        "INSERT INTO likes VALUES (3)",
+    )
+    machine, given = site.machine(), {"conflicts": "keep_live", "base": base if based else ""}
+
+    machine.apply(carry(site, tmp_path, **given))
+    change = machine.plan(carry(site, tmp_path, final=True, **given))
+    machine.carry_out(*change.ops)
+
+    details = "\n".join(carry(site, tmp_path, final=True, **given).details(change))
+    for name, column in (("book", "mood"), ("shelf", "colour"), ("jot", "by")):
+        assert f"{name}: what users wrote into {column} has no column and is exported" in details
+    assert "only in live, exported by the final pass: likes" in details
+    told = carry(site, tmp_path, final=True, **given).outputs(
+        machine.plan(carry(site, tmp_path, final=True)).before, ()
+    )
+    texts = "".join(Path(one["path"]).read_text() for one in told["exported"])
+    assert all(word in texts for word in ("glad", "sad", "red", "ada"))
+    assert texts.count("glad") == texts.count("red") == 1
+    assert (tmp_path / "only-live-public.likes.csv").read_text() == "book\n3\n"
+    assert script(site.url(restored), "SELECT title FROM book WHERE title = 'moody'") == [("moody",)]
+    if not based:  # what the deploy filled in by a constant default is nobody's
+        assert (tmp_path / "only-live-public.book-columns.csv").read_text().splitlines()[1:] == ["41,glad", "203,sad"]
