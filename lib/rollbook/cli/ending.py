@@ -202,7 +202,7 @@ def going_on(run: Run) -> Iterator[tuple[str, str]]:
     elif not doubtful:
         yield "resume", typed("resume", run.id)
         asking = (step for step in run.steps if step.asks is not None and not step.done)
-        yield from (("or answer", _how_to_answer(run, step)) for step in asking)
+        yield from (("or", _how_to_answer(run, step)) for step in asking)
     for step in doubtful:
         yield "in doubt", typed("resume", run.id, doubt=f"{step.address}=done|redo|abort").replace("'", "")
 

@@ -57,6 +57,7 @@ def test_it_waits_and_goes_on_with_an_answer(desk: GoingBack) -> None:
     assert (code, waiting.status, waiting.waiting_for) == (3, "waiting", "final"), said
     assert "edited_by_both book  2 conflicts" in said
     assert "mine" not in said
+    assert f"resume {waiting.id} --answer final=ANSWER" in said
     assert (again, desk.last().id, titles(desk.site)) == (0, waiting.id, ["mine", "mine"]), more
     assert starts(desk) == {"first": 1, "fence": 1, "final": 2, "swap": 1, "open": 1}
     require_all_there(desk.site)
@@ -88,6 +89,7 @@ def test_what_was_stopped_goes_on_in_the_same_run(site: Site, tmp_path: Path) ->
     ended, more = desk.type("resume", "last", "--answer", "final=edited_by_both book=live")
 
     assert (code, failed.status) == (1, "failed"), said
+    assert f"resume {failed.id} --answer final=ANSWER" in said
     assert "2 conflicts are not settled: edited_by_both in book" in said
     assert (ended, desk.last().id, titles(site)) == (0, failed.id, ["mine", "mine"]), more
     require_all_there(site)
