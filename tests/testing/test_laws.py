@@ -1,15 +1,17 @@
 """The laws bite: a kind that breaks one is found out, each by the law that it breaks."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import pytest
 
 from rollbook.action import Action, Change, Readers, Ref, Refuse, Undo
-from rollbook.ops import FileRemove, FileWrite, Op, OpResult
+from rollbook.errors import AnswerNeeded
+from rollbook.ops import Carriers, Execution, FileRemove, FileWrite, Op, OpResult
 from rollbook.targets.base import HostReader
 from rollbook.testing import LAWS, Case, FakeFile, FakeHost, FakeWorld, LawBrokenError
+from rollbook.testing.laws import what_asks_has_kept_nothing
 from rollbook.values import Plain
 
 PATHS = ("/a", "/b")
@@ -57,6 +59,39 @@ class Printed(FileWrite):
 
     def render(self) -> tuple[str, ...]:
         return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(FileWrite):
+    """An op that has to be told whether it may."""
+
+    op: ClassVar[str] = "test.asked"
+
+    def carry_out(self, carriers: Carriers, execution: Execution) -> OpResult:
+        if execution.answers:
+            return super(Asked, self).carry_out(carriers, execution)
+        raise AnswerNeeded("It may not.", kind="human.confirm", arguments={"text": f"Write {self.path}?"})
+
+
+@dataclass(frozen=True, slots=True)
+class AskedLate(Asked):
+    """One that asks when it is done."""
+
+    op: ClassVar[str] = "test.asked_late"
+
+    def carry_out(self, carriers: Carriers, execution: Execution) -> OpResult:
+        FileWrite.carry_out(self, carriers, execution)
+        return Asked.carry_out(self, carriers, execution)
+
+
+def _asking(kind: type[FileWrite]) -> type[PairPresent]:
+    def ops(self: PairPresent, old: Pair, new: Pair) -> tuple[Op, ...]:
+        return tuple(
+            kind(op.target, op.path, op.content) if isinstance(op, FileWrite) and op.path == PATHS[0] else op
+            for op in PairPresent.ops(self, old, new)
+        )
+
+    return _broken(ops=ops)
 
 
 def _broken(**methods: Callable[..., Any]) -> type[PairPresent]:
@@ -121,6 +156,19 @@ def _other(cls: type[Action[Any]], hidden: tuple[str, ...] = ()) -> Case:
 def test_a_good_kind_keeps_every_law(law: Callable[[Case], None]) -> None:
     """A kind that does it right is left alone."""
     law(_other(PairPresent))
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+def test_a_kind_that_asks_keeps_every_law(law: Callable[[Case], None]) -> None:
+    """Asking at work is no exception to any of them."""
+    law(replace(_other(_asking(Asked)), answers=(True,)))
+
+
+@pytest.mark.parametrize("kind", [AskedLate, FileWrite])
+def test_what_asks_too_late_or_never_is_found_out(kind: type[FileWrite]) -> None:
+    """What was written before the question would be written twice; answers that nobody asks for hide a mistake."""
+    with pytest.raises(LawBrokenError, match=r"wrote something and asked then|asked nothing"):
+        what_asks_has_kept_nothing(replace(_other(_asking(kind)), answers=(True,)))
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from typing import Any, Final, TypeAlias
 
-from ..action import Action, Change, Reverse, compared_fields
+from ..action import Action, Change, Question, Reverse, compared_fields
 from ..dataclass import dataclass
-from ..errors import SchemaError
+from ..errors import AnswerNeeded, SchemaError
 from ..ops import Op
 from ..registry import action_type
 from ..schema import DocumentProblems, build, check, convert, encode
@@ -28,7 +28,7 @@ class Case:
     One use of a kind in a world as it may be found.
 
     *kind* is a registered name, or a class. *world* makes the same world each time. No text of
-    *hidden* may come out in states, ops or anything printed.
+    *hidden* may come out in states, ops or anything printed. *answers* are given to what it asks at work.
     """
 
     name: str
@@ -36,11 +36,18 @@ class Case:
     arguments: Mapping[str, Plain]
     world: Callable[[], FakeWorld] = field(default=FakeWorld)
     hidden: tuple[str, ...] = ()
+    answers: tuple[Plain, ...] = ()
 
     @property
     def cls(self) -> type[Action[Any]]:
         """The class of the kind."""
         return action_type(self.kind) if isinstance(self.kind, str) else self.kind
+
+    def fresh(self) -> FakeWorld:
+        """Make the world, in which what is asked has its answers."""
+        world = self.world()
+        world.execution.answers = self.answers
+        return world
 
     def action(self) -> Action[Any]:
         """Build the action from its arguments, as the planner does."""
@@ -73,7 +80,7 @@ def _can_tell(action: Action[Any], world: FakeWorld) -> bool:
 
 def planning_is_pure_and_only_reads(case: Case) -> None:
     """Planning writes nothing, and twice gives the same."""
-    action, world = case.action(), case.world()
+    action, world = case.action(), case.fresh()
     contents = world.contents()
 
     first = _change(action, world)
@@ -89,7 +96,7 @@ def planning_is_pure_and_only_reads(case: Case) -> None:
 
 def planning_from_after_is_empty(case: Case) -> None:
     """Where all is as wanted, there is nothing to do."""
-    action, world = case.action(), case.world()
+    action, world = case.action(), case.fresh()
     after = _change(action, world).after
 
     _require(action.ops(after, after) == (), f"ops from the wanted state to itself: {action.ops(after, after)}")
@@ -99,7 +106,7 @@ def planning_from_after_is_empty(case: Case) -> None:
 
 def carrying_out_the_ops_gives_after(case: Case) -> None:
     """Find the planned state once the planned ops are carried out."""
-    action, world = case.action(), case.world()
+    action, world = case.action(), case.fresh()
     if not _can_tell(action, world):
         return
     change = _change(action, world)
@@ -114,11 +121,11 @@ def carrying_out_the_ops_gives_after(case: Case) -> None:
 def a_rest_is_planned_from_where_a_crash_left_it(case: Case) -> None:
     """After any number of ops, `ops(found, after)` is the rest of them."""
     action = case.action()
-    if not _can_tell(action, case.world()):
+    if not _can_tell(action, case.fresh()):
         return
-    count = len(_change(action, case.world()).ops)
+    count = len(_change(action, case.fresh()).ops)
     for done in range(count + 1):
-        world = case.world()
+        world = case.fresh()
         change = _change(action, world)
         world.carry_out(*change.ops[:done])
         rest = tuple(action.ops(action.probe(world.read), change.after))
@@ -127,7 +134,7 @@ def a_rest_is_planned_from_where_a_crash_left_it(case: Case) -> None:
 
 def reverse_restores(case: Case) -> None:
     """Find all as it was before once it is undone, also when the undo was cut off and resumed."""
-    action, world = case.action(), case.world()
+    action, world = case.action(), case.fresh()
     change = _change(action, world)
     undo = action.undo(change)
     if not isinstance(undo, Reverse):
@@ -135,7 +142,7 @@ def reverse_restores(case: Case) -> None:
         return
     count = len(action.ops(change.after, undo.goal))
     for done in range(count + 1):
-        world = case.world()
+        world = case.fresh()
         world.carry_out(*_change(action, world).ops)
         back = tuple(action.ops(action.probe(world.read), undo.goal))
         world.carry_out(*back[:done])
@@ -146,7 +153,7 @@ def reverse_restores(case: Case) -> None:
 
 def all_survives_json(case: Case) -> None:
     """Arguments, states and ops come back from JSON as they went in."""
-    action, world = case.action(), case.world()
+    action, world = case.action(), case.fresh()
     change = _change(action, world)
 
     _round_trip(case.cls, action)
@@ -165,7 +172,7 @@ def _round_trip(cls: type[Any], value: object) -> None:
 
 def nothing_hidden_comes_out(case: Case) -> None:
     """No state, op, line or decision holds a text that is to stay hidden."""
-    action, world = case.action(), case.world()
+    action, world = case.action(), case.fresh()
     change = _change(action, world)
     lines = [line for op in change.ops for line in op.render()]
     told = [encode(change.before), encode(change.after), [encode(op) for op in change.ops], encode(action)]
@@ -179,7 +186,7 @@ def nothing_hidden_comes_out(case: Case) -> None:
 
 def every_op_is_shown(case: Case) -> None:
     """Each op prints what it will send."""
-    action, world = case.action(), case.world()
+    action, world = case.action(), case.fresh()
 
     for op in _change(action, world).ops:
         _require(any(line.strip() for line in op.render()), f"{op} prints nothing")
@@ -218,7 +225,7 @@ def the_example_of_the_docs_fits(case: Case) -> None:
 
 def outputs_are_as_announced(case: Case) -> None:
     """Where a kind announces its outputs by name, it gives these and no others."""
-    action, world = case.action(), case.world()
+    action, world = case.action(), case.fresh()
     change = _change(action, world)
     results = world.carry_out(*change.ops)
     outputs = action.outputs(change.after, results)
@@ -226,6 +233,26 @@ def outputs_are_as_announced(case: Case) -> None:
     json.dumps(encode(dict(outputs)))
     if action.output_names is not None:
         _require(set(outputs) <= set(action.output_names), f"gave {set(outputs)}, announced {action.output_names}")
+
+
+def what_asks_has_kept_nothing(case: Case) -> None:
+    """Where a case has answers, an op asks for them with nothing done, and the rest is planned from there."""
+    if not case.answers:
+        return
+    action, world = case.action(), case.world()
+    change = _change(action, world)
+    for done, op in enumerate(change.ops):
+        contents = world.contents()
+        try:
+            world.carry_out(op)
+        except AnswerNeeded as needed:
+            _require(world.contents() == contents, f"{op} wrote something and asked then")
+            question = build(action_type(needed.kind), needed.arguments)
+            _require(isinstance(question, Question), f"{needed.kind} asks nothing")
+            rest = tuple(action.ops(action.probe(world.read), change.after))
+            _require(rest == change.ops[done:], f"having asked, the rest is {rest}, not {change.ops[done:]}")
+            return
+    raise LawBrokenError("it has answers, and asked nothing")
 
 
 LAWS: Final[tuple[Law, ...]] = (
@@ -240,6 +267,7 @@ LAWS: Final[tuple[Law, ...]] = (
     unknown_arguments_are_refused,
     the_example_of_the_docs_fits,
     outputs_are_as_announced,
+    what_asks_has_kept_nothing,
 )
 
 
