@@ -154,8 +154,8 @@ class AnswerNeeded(StepFailed):
     A step at work met what only a person can decide; nothing of the op that raises it was kept.
 
     *kind* and *arguments* are the question, one that takes a single answer. The op is carried out again once that is
-    given, and finds it in `Execution.answers`. *seen* are lines for whoever is asked, and for no journal. *unsettled*
-    says why the answers so far did not do; *fails*: nobody is asked now, only an answer at hand is taken.
+    given, and finds it in `Execution.answers`. *seen* are lines for whoever is asked, and for no journal. *fails*:
+    nobody is asked now, only an answer at hand is taken.
     """
 
     def __init__(
@@ -165,7 +165,6 @@ class AnswerNeeded(StepFailed):
         kind: str,
         arguments: Mapping[str, object],
         seen: Sequence[str] = (),
-        unsettled: str = "",
         fails: bool = False,
         advice: str = "",
     ) -> None:
@@ -173,7 +172,6 @@ class AnswerNeeded(StepFailed):
         self.kind = kind
         self.arguments = arguments
         self.seen = tuple(seen)
-        self.unsettled = unsettled
         self.fails = fails
 
 

@@ -10,6 +10,7 @@ from rollbook.action import Prompt
 from rollbook.engine import Decision, put_answer
 from rollbook.engine.ports import Given
 from rollbook.errors import AnswerNeeded
+from rollbook.journal import Journal
 from rollbook.ops import Execution, FileWrite, Op, OpResult
 from rollbook.plan import PlannedStep
 from rollbook.report import report_of
@@ -187,6 +188,22 @@ def test_killed_while_it_waits_it_goes_on_with_the_answer(workshop: Workshop, to
 
     assert (waiting.status, waiting.waiting_for) == ("waiting", "b")
     assert (run.status, told[-1]) == ("succeeded", {"one": "right", "two": "right"})
+
+
+def test_waiting_for_agreement_tells_nothing_of_how_a_step_went(workshop: Workshop) -> None:
+    """A step whose outcome is not known stays in doubt where the run waits for agreement at it: that asks nothing of it."""
+    workshop.write(
+        "one",
+        'steps:\n  - {id: c, name: Sleep., shell.run: {command: "echo x >> tries; sleep 60"}, timeout: 500ms}\n',
+    )
+    failed = workshop.run("one")
+    with Journal(workshop.runs.all()[-1].journal) as journal:
+        journal.append("waiting", step="c", text="the newly planned steps must be agreed to", agreement=True)
+
+    run = workshop.resume(nobody(agrees=True))
+
+    assert (failed.steps[0].status, run.status, run.steps[0].status) == ("unreachable", "waiting", "in_doubt")
+    assert Path("tries").read_text() == "x\n"
 
 
 def test_the_report_tells_what_was_asked_and_how_long_it_took(workshop: Workshop, told: Told) -> None:
