@@ -119,6 +119,8 @@ def test_one_is_chosen_for_each(text: str, values: list[str]) -> None:
         ("4=left, others=right", "'4' is none of what is asked about"),
         ("book=middle, others=left", "answer one of left, right"),
         ("=left", "'' is none of what is asked about"),
+        ("1", "answer one of left, right"),
+        ("1=2, others=left", "answer one of left, right"),
     ],
 )
 def test_nothing_is_guessed_for_any_of_each(text: str, message: str) -> None:

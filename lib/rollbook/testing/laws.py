@@ -46,7 +46,8 @@ class Case:
     def fresh(self) -> FakeWorld:
         """Make the world, in which what is asked has its answers."""
         world = self.world()
-        world.execution.answers = self.answers
+        if self.answers:
+            world.execution.answers = self.answers
         return world
 
     def action(self) -> Action[Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import field
+from functools import partial
 from typing import ClassVar
 
 from ...action import Choice, Prompt, Question
@@ -99,12 +100,12 @@ class HumanChoose(Question):
         return Prompt("choose", self.text, choices, default, given, items)
 
     def accept(self, text: str) -> Plain:
-        """Take a value, a label or a number in the list; with `each`, for each."""
+        """Take a value, a label or a number in the list; with `each`, for each, and numbers are of these things."""
         if self.each:
-            return assigned(text, [str(thing.value) for thing in self.each], self._one)
-        return self._one(text)
+            return assigned(text, [str(thing.value) for thing in self.each], partial(self._one, numbers=False))
+        return self._one(text, numbers=not any(_written(offer.value).isdecimal() for offer in self.from_))
 
-    def _one(self, text: str) -> Plain:
+    def _one(self, text: str, *, numbers: bool) -> Plain:
         word = text.strip()
         offers = self.from_
         exact = [offer.value for offer in offers if word in (_written(offer.value), offer.label)]
@@ -112,7 +113,6 @@ class HumanChoose(Question):
         for found in (exact, loose):
             if len(found) == 1:
                 return found[0]
-        numbers = not any(_written(offer.value).isdecimal() for offer in offers)
         if numbers and word.isdecimal() and 1 <= int(word) <= len(offers):
             return offers[int(word) - 1].value
         ending = f", or a number from 1 to {len(offers)}" if numbers else ""
