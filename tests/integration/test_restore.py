@@ -85,7 +85,8 @@ def test_again_and_again(sqlite_desk: Desk) -> None:
 
     assert second.status == "succeeded", story(second)
     assert look(sqlite_desk.sample) == restored
-    assert sqlite_desk.undo(first).status == "undone"
+    undone = sqlite_desk.undo(first)
+    assert undone.status == "undone", story(undone)
     assert look(sqlite_desk.sample).ledger == (sqlite_desk.sample.head_draft, sqlite_desk.sample.head_published)
     third = sqlite_desk.run()
     assert third.status == "succeeded", story(third)
