@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import join
+from typing import Protocol
 
-from psycopg.conninfo import conninfo_to_dict
 from rounds import Contender, Sample, python
-from server import Server
 from site_rows import Site
 from table import seconds, table
 
@@ -19,9 +18,13 @@ from django.core.management import execute_from_command_line
 settings.configure(
     INSTALLED_APPS=["forum"], USE_TZ=True, DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
     DATABASES={"default": {
-        "ENGINE": "django.db.backends.postgresql", "USER": "postgres", "HOST": "127.0.0.1",
-        "PORT": os.environ["FORUM_PORT"], "NAME": os.environ["FORUM_NAME"]}},
+        "ENGINE": f"django.db.backends.{os.environ['FORUM_ENGINE']}", "USER": os.environ["FORUM_USER"],
+        "HOST": "127.0.0.1", "PORT": os.environ["FORUM_PORT"], "NAME": os.environ["FORUM_NAME"]}},
 )
+if os.environ["FORUM_ENGINE"] == "mysql":
+    import pymysql
+    pymysql.version_info = (2, 2, 7, "final", 0)  # as the driver that Django asks for
+    pymysql.install_as_MySQLdb()
 execute_from_command_line(sys.argv)
 """
 _MODELS = """
@@ -53,7 +56,17 @@ class Comment(models.Model):
 """
 
 
-def moved(folder: Path, server: Server, site: Site, source: str, into: str) -> Mapping[str, Contender]:
+class Peer(Protocol):
+    """A server that Django reaches."""
+
+    def surroundings(self, database: str) -> str:
+        """Give the variables by which Django reaches a database."""
+
+    def run(self, database: str, *statements: str) -> object:
+        """Run statements, each by itself."""
+
+
+def moved(folder: Path, server: Peer, site: Site, source: str, into: str) -> Mapping[str, Contender]:
     """Give a contender for each of `SAMPLES`: so many rows of *source*, by their keys, into *into*."""
     _write_project(folder)
     return {
@@ -91,7 +104,7 @@ def _named(count: int) -> str:
     return f"dumpdata, loaddata of {count}"
 
 
-def _forget(server: Server, site: Site, into: str) -> None:
+def _forget(server: Peer, site: Site, into: str) -> None:
     server.run(into, *site.forget())
 
 
@@ -103,14 +116,12 @@ def _write_project(folder: Path) -> None:
     (package.parent / "manage.py").write_text(_MANAGE)
 
 
-def _script(folder: Path, server: Server, ids: Mapping[str, Sequence[int]], count: int, ends: tuple[str, str]) -> Path:
+def _script(folder: Path, server: Peer, ids: Mapping[str, Sequence[int]], count: int, ends: tuple[str, str]) -> Path:
     """Write the commands to a file: as one word of a command line they would be too long."""
     place = folder / "django"
-    port = str(conninfo_to_dict(server.address)["port"])
 
     def manage(database: str, *words: str) -> str:
-        named = f"FORUM_PORT={port} FORUM_NAME={database}"
-        return f"{named} {join(python(str(place / 'manage.py'), *words))}"
+        return f"{server.surroundings(database)} {join(python(str(place / 'manage.py'), *words))}"
 
     files = [str(place / f"{model}-{count}.json") for model in ids]
     dumps = (

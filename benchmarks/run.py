@@ -18,7 +18,7 @@ from workspace import workspace
 # Memory comes before ssh: a child is charged with what this process held when it was started.
 QUESTIONS = {"startup": "startup", "steps": "steps", "memory": "memory", "ssh": "remote", "backups": "backups"}
 QUESTIONS |= {"carry": "carrying", "downtime": "downtime", "losses": "losses", "recover": "recovering"}
-QUESTIONS |= {"snapshot": "snapshotting"}
+QUESTIONS |= {"snapshot": "snapshotting", "mariadb": "mariadb"}
 
 
 def main() -> None:

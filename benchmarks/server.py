@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from rounds import NotMeasuredError
 
 
@@ -17,6 +18,13 @@ class Server:
     """Where it answers; *address* wants the name of a database at its end."""
 
     address: str
+
+    kind = "postgres"
+
+    def surroundings(self, database: str) -> str:
+        """Give the variables by which Django reaches a database."""
+        port = conninfo_to_dict(self.address)["port"]
+        return f"FORUM_ENGINE=postgresql FORUM_USER=postgres FORUM_PORT={port} FORUM_NAME={database}"
 
     def url(self, database: str) -> str:
         """Give the address of a database."""

@@ -1,12 +1,13 @@
 """What saving a table, or a column, before a migration and bringing it back costs beside dumpdata and loaddata."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import fixtures
 from rounds import Contender, measure
-from server import Server, started
+from server import started
 from site_rows import Site
 from workspace import forget_runs, rollbook, write_databases, write_steps
 
@@ -15,7 +16,23 @@ _DOOMED = {
     "table": ({"tables": ["forum_comment"]}, "DROP TABLE forum_comment"),
     "column": ({"columns": ["forum_comment.body"]}, "ALTER TABLE forum_comment DROP COLUMN body"),
 }
-_SEND = "import psycopg, sys; psycopg.connect(sys.argv[1], autocommit=True).execute(sys.argv[2])"
+_SEND = """
+import sys, sqlalchemy
+with sqlalchemy.create_engine(sys.argv[1].replace("postgresql:", "postgresql+psycopg:")).begin() as connection:
+    connection.exec_driver_sql(sys.argv[2])
+"""
+
+
+class Ground(fixtures.Peer, Protocol):
+    """A server of either family; *kind* is that of its targets."""
+
+    kind: str
+
+    def url(self, database: str) -> str:
+        """Give the address of a database."""
+
+    def copy(self, template: str, name: str) -> None:
+        """Make the database *name* anew as a copy."""
 
 
 def answer(folder: Path, *, quick: bool = False) -> Iterator[str]:
@@ -27,20 +44,24 @@ def answer(folder: Path, *, quick: bool = False) -> Iterator[str]:
         yield f"{server.told('site_backup')}, {rows} rows, or cells of a column, saved, lost and brought back"
         server.copy("site_backup", "site_loaded")
         write_databases(folder, **{lost: server.url(f"now_{lost}") for lost in _DOOMED})
-        contenders = {
-            **fixtures.moved(folder, server, site, "site_live", "site_loaded"),
-            **{f"rollbook, saving a {lost}": _saving(folder, server, lost) for lost in _DOOMED},
-            **{f"rollbook, a {lost} there and back": _through(folder, server, lost) for lost in _DOOMED},
-        }
-        samples = measure(contenders, folder, 1 if quick else _ROUNDS, warm=False)
+        everyone = {**fixtures.moved(folder, server, site, "site_live", "site_loaded"), **contenders(folder, server)}
+        samples = measure(everyone, folder, 1 if quick else _ROUNDS, warm=False)
     yield fixtures.compared(samples, rows, "snapshot")
 
 
-def _saving(folder: Path, server: Server, lost: str) -> Contender:
+def contenders(folder: Path, server: Ground) -> Mapping[str, Contender]:
+    """Give who saves a table and a column of `site_backup`, and who brings them back."""
+    return {
+        **{f"rollbook, saving a {lost}": _saving(folder, server, lost) for lost in _DOOMED},
+        **{f"rollbook, a {lost} there and back": _through(folder, server, lost) for lost in _DOOMED},
+    }
+
+
+def _saving(folder: Path, server: Ground, lost: str) -> Contender:
     return _contender(folder, server, lost, "save", _save(folder, lost))
 
 
-def _through(folder: Path, server: Server, lost: str) -> Contender:
+def _through(folder: Path, server: Ground, lost: str) -> Contender:
     """Save it, take it away as a migration does, load the snapshot and recover from it."""
     _, statement = _DOOMED[lost]
     steps: tuple[dict[str, object], ...] = (
@@ -64,10 +85,10 @@ def _save(folder: Path, lost: str) -> dict[str, object]:
     return {"sql.snapshot": {"server": lost, "into": str(folder / ".rollbook" / "snapshots"), **doomed}}
 
 
-def _contender(folder: Path, server: Server, lost: str, what: str, *steps: dict[str, object]) -> Contender:
+def _contender(folder: Path, server: Ground, lost: str, what: str, *steps: dict[str, object]) -> Contender:
     def renew() -> None:
         forget_runs(folder)
         server.copy("site_backup", f"now_{lost}")
 
-    words = write_steps(folder, f"{what}-{lost}", *steps, **{lost: "postgres"})
+    words = write_steps(folder, f"{what}-{lost}", *steps, **{lost: server.kind})
     return Contender(rollbook(folder, "run-runbook", *words).argv, renew)

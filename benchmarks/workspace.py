@@ -59,9 +59,9 @@ def write_steps(folder: Path, name: str, *steps: Mapping[str, object], **targets
     return (name, "--env", ENVIRONMENT, "--yes")
 
 
-def write_databases(folder: Path, **urls: str) -> None:
-    """Let the inventory name databases of PostgreSQL by their addresses."""
-    targets = {name: {"kind": "postgres", "url": url} for name, url in urls.items()}
+def write_databases(folder: Path, kind: str = "postgres", /, **urls: str) -> None:
+    """Let the inventory name databases, targets of this *kind*, by their addresses."""
+    targets = {name: {"kind": kind, "url": url} for name, url in urls.items()}
     inventory = {"environment": ENVIRONMENT, "targets": targets}
     (folder / "inventory" / f"{ENVIRONMENT}.yml").write_text(json.dumps(inventory))
 
