@@ -39,12 +39,12 @@ class StepRun:
 
     *before*, *after* and *ops* are those last started, with every Unknown bound. *ops_done* counts
     the ops known to have been carried out, *starts* each time they were begun. *known* is what an
-    attempt that has not ended well was begun with. *error* is the last failure's text. Where that was that what earlier
-    steps brought about does not stand any more, *again* are their addresses. *asks* is the question, as its kind and
-    arguments, that it came to at work and that nobody has answered, *answers* are those to the ones before.
-    *adopted_at* is when somebody said, as *by* and for *reason*, to have done it by hand, *skipped_at* when somebody
-    went past it: its other times are then those of its own work before that; where there was none, it ended then.
-    Times are aware UTC.
+    attempt that has not ended well was begun with. *error* is the last failure's text, *advice* what helps against it.
+    Where that was that what earlier steps brought about does not stand any more, *again* are their addresses. *asks* is
+    the question, as its kind and arguments, that it came to at work and that nobody has answered, *answers* are those
+    to the ones before. *adopted_at* is when somebody said, as *by* and for *reason*, to have done it by hand,
+    *skipped_at* when somebody went past it: its other times are then those of its own work before that; where there
+    was none, it ended then. Times are aware UTC.
     """
 
     planned: PlannedStep
@@ -65,6 +65,7 @@ class StepRun:
     output: OutputRecord | None = None
     files: tuple[WrittenFile, ...] = ()
     error: str = ""
+    advice: str = ""
     again: tuple[str, ...] = ()
     asks: Plain = None
     answers: tuple[Plain, ...] = ()

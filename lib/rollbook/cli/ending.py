@@ -171,6 +171,9 @@ def ending_lines(
 def _rows(run: Run, reports: Mapping[str, Path], sites: Mapping[str, Site]) -> Iterator[tuple[str, str]]:
     if run.ended_at or run.last_at:
         yield "took", duration(((run.ended_at or run.last_at or run.started_at) - run.started_at).total_seconds())
+    step = current(run)
+    if run.status == "failed" and step and step.advice:
+        yield "now", one_line(step.advice, 300)
     here = boundary(run, sites)
     if run.status not in ("succeeded", "undone") or not here.calm:
         yield "here", str(here)

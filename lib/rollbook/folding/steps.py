@@ -31,6 +31,7 @@ def _step_started(step: StepRun, record: Record) -> StepRun:
         known=record.get("known", {}),
         ops_done=record.get("done", 0),
         error="",
+        advice="",
         again=(),
         adopted_at=None,
         skipped_at=None,
@@ -73,6 +74,7 @@ def _adopted(step: StepRun, record: Record) -> StepRun:
         by=record["by"],
         asks=None,
         error="",
+        advice="",
         adopted_at=at,
         skipped_at=None,
     )
@@ -99,6 +101,7 @@ def _step_finished(step: StepRun, record: Record) -> StepRun:
         by=record.get("by", ""),
         asks=None,
         error="",
+        advice="",
         adopted_at=None,
         skipped_at=None,
     )
@@ -127,6 +130,7 @@ def _step_failed(step: StepRun, record: Record) -> StepRun:
         started_at=step.started_at or at,
         ended_at=at,
         error=record.get("error", ""),
+        advice=record.get("advice", ""),
         again=tuple(record.get("again", ())),
         asks=record.get("question", step.asks),
         outputs=record.get("outputs"),
