@@ -11,6 +11,9 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +41,7 @@ from rollbook.demo.errors import DemoError
 from rollbook.demo.forum.environment import make_environment
 from rollbook.demo.mongod import MongoServer, open_mongo, start_mongod
 from rollbook.demo.postgres_programs import find_postgres
-from rollbook.demo.process import stop
+from rollbook.demo.process import free_port, spawn, stop
 from rollbook.demo.sample import Sample, build_sample
 from rollbook.library import stock_folder
 
@@ -142,6 +145,28 @@ def postgres_server(request: pytest.FixtureRequest, server_folder: Path) -> Iter
     server = _give(request, "PostgreSQL", lambda: start_postgres(server_folder / "postgres"))
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start the store that the tests share, which speaks S3."""
+    port = free_port()
+    log = tmp_path_factory.mktemp("moto") / "log"
+    process = spawn([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], log=log)
+    endpoint = f"http://127.0.0.1:{port}"
+    until = time.monotonic() + 60
+    while True:
+        try:
+            urllib.request.urlopen(endpoint, timeout=5).close()
+        except urllib.error.HTTPError:
+            break
+        except OSError:
+            assert time.monotonic() < until, log.read_text()
+            time.sleep(0.1)
+        else:
+            break
+    yield endpoint
+    stop(process)
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,12 @@
 """What a recovery is asked for, whatever the server: which tables and columns, and what of those that are there."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import Literal
 
 from .dataclass import dataclass
+from .errors import RefusedError
 
 ParentsGone = Literal["stop", "settle"]
 Existing = Literal["leave", "fill"]
@@ -49,6 +50,16 @@ class Asked:
     def fills_cells(self, table: str, column: str) -> bool:
         """Say whether cells of a column that is there are to come back: one that is named, not only its table."""
         return self.existing == "fill" and self._names(f"{table}.{column}") and not self._names(table)
+
+    def require(self, there: Mapping[str, Collection[str]]) -> None:
+        """Refuse a source that lacks a table or column asked for by its whole name; *there* are its tables' columns."""
+        has = {*there, *(f"{table}.{column}" for table, columns in there.items() for column in columns)}
+        lacks = [name for name in self.only if name not in has and not any(sign in name for sign in "*?[")]
+        if lacks:
+            raise RefusedError(
+                f"{self.source} has no {', '.join(lacks)}: it cannot give that back.",
+                advice="It is of another time or another site: give one from before, or name in only: what it has.",
+            )
 
     def _names(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self.only)

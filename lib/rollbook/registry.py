@@ -96,6 +96,7 @@ BUILTINS: Final[Mapping[str, str]] = {
     "sql.drop_scratch": "rollbook.actions.sql.drop_scratch:SqlDropScratch",
     "sql.at_risk": "rollbook.actions.sql.at_risk:AtRisk",
     "sql.recover": "rollbook.actions.sql.recover:Recover",
+    "sql.recoverable": "rollbook.actions.sql.recoverable:SqlRecoverable",
     "sql.shadow_diff": "rollbook.actions.sql.shadow_diff:ShadowDiff",
     "sql.snapshot": "rollbook.actions.sql.snapshot:SqlSnapshot",
     "sql.snapshot_check": "rollbook.actions.sql.snapshot_check:SqlSnapshotCheck",

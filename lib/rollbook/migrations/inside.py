@@ -1,5 +1,5 @@
 """
-Runs inside a Django site, by its `manage.py shell`: tells what its pending migrations do to the database.
+Runs inside a Django site, by its `manage.py shell`: tells what its migrations do, or did, to the database.
 
 Sent as text, so it imports nothing of Rollbook, and is valid for Python 3.8 and Django 3.2. It only reads.
 """
@@ -372,13 +372,32 @@ def pending(executor: "MigrationExecutor", given: "dict[str, Any]") -> "Iterator
         raise Wrong(f"{given['app']} {given['to']} lies behind what is applied, so nothing of it is pending")
     state = executor._create_project_state(with_applied_migrations=True)
     for migration, _ in plan:
-        found = []
-        for place, operation in zip(places_of(migration), migration.operations):
-            after = state.clone()
-            operation.state_forwards(migration.app_label, after)
-            found.append((place, Step(migration.app_label, operation, state, after)))
-            state = after
+        found, state = steps_of(migration, state)
         yield migration, found
+
+
+def applied(executor: "MigrationExecutor", given: "dict[str, Any]") -> "Iterator[tuple[Migration, list[Any]]]":
+    """Give each migration that a way back would take back, as it was applied: in order, with places and steps."""
+    ((app, name),) = wanted(executor, given["app"], "" if given["after"] == "zero" else given["after"])[:1]
+    goal = (app, None if given["after"] == "zero" else name)
+    back = {migration for migration, backwards in executor.migration_plan([goal]) if backwards}
+    state = executor._create_project_state()
+    for migration, _ in executor.migration_plan(executor.loader.graph.leaf_nodes(), clean_start=True):
+        if (migration.app_label, migration.name) in executor.loader.applied_migrations:
+            found, state = steps_of(migration, state)
+            if migration in back:
+                yield migration, found
+
+
+def steps_of(migration: "Migration", state: "ProjectState") -> "tuple[list[Any], ProjectState]":
+    """Give a migration's operations as places and steps from *state* on, and the state that they come to."""
+    found = []
+    for place, operation in zip(places_of(migration), migration.operations):
+        after = state.clone()
+        operation.state_forwards(migration.app_label, after)
+        found.append((place, Step(migration.app_label, operation, state, after)))
+        state = after
+    return found, state
 
 
 def statements(teller: "Teller", step: "Step") -> "dict[str, Any]":
@@ -423,9 +442,9 @@ def fold(found: "dict[str, Any]") -> None:
 
 
 def told(teller: "Teller", executor: "MigrationExecutor", given: "dict[str, Any]") -> "dict[str, Any]":
-    """Tell what every pending migration does."""
+    """Tell what every pending migration does, or what those did that are applied."""
     migrations, operations = [], []
-    for migration, steps in pending(executor, given):
+    for migration, steps in applied(executor, given) if given.get("after") else pending(executor, given):
         migrations.append(f"{migration.app_label}.{migration.name}")
         for place, outer in steps:
             head = {"app": migration.app_label, "migration": migration.name, "location": place}

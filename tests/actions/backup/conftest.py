@@ -3,10 +3,6 @@
 import hashlib
 import itertools
 import os
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +11,6 @@ from typing import Any
 import boto3
 import pytest
 
-from rollbook.demo.process import free_port, spawn, stop
 from rollbook.postgres.manifest import FileEntry, Manifest
 from rollbook.postgres.properties import Properties
 from rollbook.targets import Redactor, SecretStore, TargetPool
@@ -38,28 +33,6 @@ class Store:
 
     def held(self) -> list[str]:
         return [one["Key"] for one in self.client.list_objects_v2(Bucket=self.bucket).get("Contents", ())]
-
-
-@pytest.fixture(scope="session")
-def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start the store that the tests share."""
-    port = free_port()
-    log = tmp_path_factory.mktemp("moto") / "log"
-    process = spawn([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], log=log)
-    endpoint = f"http://127.0.0.1:{port}"
-    until = time.monotonic() + 60
-    while True:
-        try:
-            urllib.request.urlopen(endpoint, timeout=5).close()
-        except urllib.error.HTTPError:
-            break
-        except OSError:
-            assert time.monotonic() < until, log.read_text()
-            time.sleep(0.1)
-        else:
-            break
-    yield endpoint
-    stop(process)
 
 
 @pytest.fixture

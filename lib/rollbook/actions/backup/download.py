@@ -61,7 +61,7 @@ class BackupDownloaded(Action[FetchedBackup]):
 
     def subjects(self) -> frozenset[Subject]:
         """Name the folder."""
-        return frozenset({Subject(self.local.name, "backup", f"{self.folder}/{self.name}")})
+        return frozenset({Subject(self.local.name, "backup", f"{self.folder.rstrip('/')}/{self.name}")})
 
     def probe(self, read: Readers) -> FetchedBackup:
         """Look for it on both sides."""

@@ -86,7 +86,8 @@ the same without `--plan`
             told = "; ".join(f"{each}: {', '.join(each.irreversible)}" for each in stuck)
             raise RefusedError(
                 f"The way back passes what Django cannot reverse: {told}. Nothing was unapplied.",
-                advice="Restore the database from a backup, or write the reverse into the migration.",
+                advice="Restore the database from a backup, write the reverse into the migration, or only have it "
+                "noted (fake) where what it did is put back by other means.",
             )
         return replace(before, applied=before.goal)
 

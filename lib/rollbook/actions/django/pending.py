@@ -44,6 +44,9 @@ class DjangoPending(DjangoSite[PendingState], Fact[PendingState]):
     of `RunPython`, functions, SQL that is not understood) is *undetermined*: have it approved by name, with the output
     `table`. What happens to rows is said of what is there now: tables that the migrations make themselves count for
     nothing.
+
+    With `after`, the same is told of migrations that are applied: of those that a way back to that one takes back.
+    Tables and columns have the names then that they had before them.
     """
 
     kind: ClassVar[str] = "django.pending"
@@ -75,6 +78,10 @@ class DjangoPending(DjangoSite[PendingState], Fact[PendingState]):
 
     app: str = field(default="", metadata={"help": "only this app, and what its migrations lean on"})
     to: str = field(default="", metadata={"help": "up to this migration of the app, or the beginning of its name"})
+    after: str = field(
+        default="",
+        metadata={"help": "instead of what is pending: what the app's migrations after this one did, or after zero"},
+    )
     files: tuple[str, ...] = field(
         default=(), metadata={"help": "files of SQL on the target, read after the migrations"}
     )
@@ -83,8 +90,10 @@ class DjangoPending(DjangoSite[PendingState], Fact[PendingState]):
     )
 
     def __post_init__(self) -> None:
-        if self.to and not self.app:
-            raise ValueError("to: names a migration of an app, so app: is needed")
+        if (self.to or self.after) and not self.app:
+            raise ValueError(f"{'to' if self.to else 'after'}: names a migration of an app, so app: is needed")
+        if self.to and self.after:
+            raise ValueError("after: is about migrations that are applied, to: about those that are not; give one")
         if self.dialect and not self.files:
             raise ValueError("dialect: is that of files:, so these are needed")
 
@@ -96,7 +105,7 @@ class DjangoPending(DjangoSite[PendingState], Fact[PendingState]):
         """Ask the site, and read the files."""
         if self.dialect:
             return PendingState((), judge(self._in_files(read), self.dialect), self.dialect)
-        answer = self.ask(read, inside(), app=self.app, to=self.to, statements=False)
+        answer = self.ask(read, inside(), app=self.app, to=self.to, after=self.after, statements=False)
         told: tuple[Told, ...] = build(tuple[Told, ...], answer["operations"])
         vendor = str(answer["vendor"])
         pending = tuple(str(one) for one in answer["pending"])
@@ -136,7 +145,8 @@ class DjangoPending(DjangoSite[PendingState], Fact[PendingState]):
         after = change.after
         harmless = sum(one.effect == "harmless" for one in after.operations)
         where = f" of {after.name}" if after.name else ""
-        head = f"pending migrations{where}: {len(after.pending) or 'none'}"
+        what = f"migrations applied after {self.app}.{self.after}" if self.after else "pending migrations"
+        head = f"{what}{where}: {len(after.pending) or 'none'}"
         return (head, *table(after.operations), *((f"{harmless} operations are harmless",) if harmless else ()))
 
 

@@ -15,6 +15,7 @@ from ...postgres.scratch import subject_names
 from ...recovering import Asked, Existing, ParentsGone, Place
 from ...targets.base import RecoveryReader, SqlReader
 from ...values import RUN_ID, Plain, Unknown
+from .servers import require_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ class Recover(Action[RecoverState]):
         server = read[self.server]
         if self.source == server.database:
             raise RefusedError("the source is the live database itself.", advice="Name the restored one in source:.")
+        require_source(server, self.source)
         found = server.recovery(Asked(self.source, self.only, self.existing, self._left(), self.parents_gone))
         if found.keyless:
             raise RefusedError(

@@ -202,7 +202,8 @@ class ShadowDiff(Action[ShadowState]):
         given = next((result.outputs["found"] for result in results if "found" in result.outputs), None)
         shadow = build(ShadowFound, given) if given is not None else after.found
         if not isinstance(shadow, ShadowFound):
-            return {"path": self.path}
+            later = {name: Unknown(f"shadow.{name}") for name in self.output_names or ()}
+            return {**later, "path": self.path}
         differing = list(disagreements(shadow, self._as_said()))
         return {
             "path": self.path,

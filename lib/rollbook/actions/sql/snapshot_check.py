@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import ClassVar
 
-from ...action import Change, Fact, Readers, Ref, evidence, identity
+from ...action import Change, Fact, Readers, Ref, Subject, evidence, identity
 from ...dataclass import dataclass
 from ...ops import OpResult
 from ...saved import check_saved_path, refuse_damaged
@@ -13,7 +13,7 @@ from ...snapshots.manifest import strangers
 from ...tally import Tally
 from ...targets.base import SnapshotReader
 from ...values import Plain, Secret
-from .servers import family_of
+from .servers import family_of, snapshot_subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,10 @@ class SqlSnapshotCheck(Fact[CheckedSnapshot]):
 
     def __post_init__(self) -> None:
         check_saved_path("snapshot", self.snapshot)
+
+    def subjects(self) -> frozenset[Subject]:
+        """Name the snapshot, which an earlier step may fetch."""
+        return frozenset({Subject(self.server.name, self.kind, self.snapshot), snapshot_subject(self.snapshot)})
 
     def probe(self, read: Readers) -> CheckedSnapshot:
         """Read all of it."""

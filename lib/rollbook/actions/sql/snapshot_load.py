@@ -18,7 +18,7 @@ from ...snapshots.loading import LoadSnapshot
 from ...snapshots.manifest import Sealed, strangers
 from ...targets.base import SnapshotReader
 from ...values import RUN_ID, Plain, Secret
-from .servers import family_of
+from .servers import family_of, snapshot_subject
 
 _TAG: Final = "rbsnap"
 
@@ -73,8 +73,9 @@ class SqlSnapshotLoad(Action[LoadedState]):
         check_saved_path("snapshot", self.snapshot)
 
     def subjects(self) -> frozenset[Subject]:
-        """Name the new database."""
-        return frozenset({Subject(self.server.name, "database", self.into or f"scratch of {self.run}")})
+        """Name the new database, and the snapshot, which an earlier step may fetch."""
+        own = Subject(self.server.name, "database", self.into or f"scratch of {self.run}")
+        return frozenset({own, snapshot_subject(self.snapshot)})
 
     def probe(self, read: Readers) -> LoadedState:
         """Look at the snapshot, and whether this run has loaded it already."""

@@ -53,6 +53,7 @@ def read_recovery(connection: "Connection", live: str, asked: Asked) -> MysqlRec
             f"there is no schema {asked.source} on the server, or the account may not read it.",
             advice="Name in source: a schema beside live that still has the tables and columns.",
         )
+    asked.require({name: [one.name for one in table.columns] for name, table in theirs.tables.items()})
     missing = _missing(ours, theirs, asked)
     filling = find_filling(ours, theirs, asked, missing.standing, _STAND_IN)
     filling = filling.without(missing.begun, missing.begun_columns)

@@ -37,6 +37,7 @@ Columns = dict[Name, list[str]]
 def read_recovery(live: "Connection", source: "Connection", asked: Asked, connect: Connect) -> Recovery:
     """Compare *live* with *source*, both opened for reading; *connect* opens more connections to either."""
     ours, theirs = read_catalog(live), read_catalog(source)
+    asked.require({str(name): [one.name for one in table.columns] for name, table in theirs.tables.items()})
     begun_tables, begun_columns = _begun(live, ours)
     standing = _standing(source)
     lost = [name for name in sorted(theirs.tables) if name not in ours.tables and asked.wants(str(name))]

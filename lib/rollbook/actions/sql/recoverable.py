@@ -1,0 +1,77 @@
+"""`sql.recoverable`: whether a database beside live still has what is to come back, before anything is done."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from typing import ClassVar
+
+from ...action import Change, Fact, Readers, Ref, Subject, evidence, identity
+from ...dataclass import dataclass
+from ...migrations.table import aligned
+from ...ops import OpResult
+from ...postgres.scratch import subject_names
+from ...recovering import Asked
+from ...targets.base import RecoveryReader
+from ...values import Plain
+from .servers import require_source
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """The source, and of what it has the tables (with its rows) and columns that live lacks just now."""
+
+    source: str = identity()
+    rows: Mapping[str, int] = evidence()
+    columns: tuple[str, ...] = evidence(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class SqlRecoverable(Fact[SourceState]):
+    """
+    See that a database beside live has every table and column that is to come back from it.
+
+    Before a way back is gone: a backup from after the migration, or of another site, has nothing to give, and that is
+    to be known while everything is still as it is. A source that lacks what `only` calls by its whole name is refused.
+    """
+
+    kind: ClassVar[str] = "sql.recoverable"
+    example: ClassVar[Mapping[str, Plain]] = {
+        "source": "{{ steps.restore.outputs.database }}",
+        "only": ["channels_comment", "podcasts_show.contact"],
+    }
+    by_hand: ClassVar[str] = """
+- PostgreSQL: `psql -d <source> -c '\\d TABLE'` for each table of `<only>`; MySQL, MariaDB: `SHOW CREATE TABLE
+  <source>.TABLE`
+"""
+    output_names: ClassVar[tuple[str, ...] | None] = ("rows", "columns")
+
+    source: str = field(metadata={"help": "a database of the server: restored, a clone, or a loaded snapshot"})
+    only: tuple[str, ...] = field(default=(), metadata={"help": "tables, or table.column, or patterns of them"})
+    server: Ref[RecoveryReader] = Ref("db")
+
+    def __post_init__(self) -> None:
+        if not self.source:
+            raise ValueError("source: expected the name of a database")
+
+    def subjects(self) -> frozenset[Subject]:
+        """Name the source, which an earlier step may make, and the live database."""
+        server = self.server.name
+        source = (Subject(server, "database", name) for name in subject_names(self.source))
+        return frozenset({Subject(server, self.kind, self.source), Subject(server, "live"), *source})
+
+    def probe(self, read: Readers) -> SourceState:
+        """Compare it with live."""
+        server = read[self.server]
+        require_source(server, self.source)
+        found = server.recovery(Asked(self.source, self.only))
+        return SourceState(self.source, found.rows, tuple(str(one) for one in found.columns))
+
+    def details(self, change: Change[SourceState]) -> tuple[str, ...]:
+        """Show what of it live lacks."""
+        found = change.after
+        lines = [(name, f"{rows:,} rows in {found.source}, and is not in live") for name, rows in found.rows.items()]
+        lines += [(name, f"in {found.source}, and is not in live") for name in found.columns]
+        return tuple(aligned(lines)) or (f"{found.source} has all of it, and live has it too, with or without rows",)
+
+    def outputs(self, after: SourceState, results: Sequence[OpResult]) -> Mapping[str, Plain]:  # noqa: ARG002  # it only reads
+        """Give the rows of tables, and the columns, that live lacks."""
+        return {"rows": dict(after.rows), "columns": list(after.columns)}
