@@ -34,6 +34,10 @@ SETTINGS: Final = (
 )
 
 
+# Whatever time the server gives a statement, reading and writing much takes its own; each server reads its own word.
+_UNLIMITED: Final = "/*M!100101 , max_statement_time = 0 */ /*!50708 , max_execution_time = 0 */"
+
+
 def connect(engine: "Engine", *, label: str = "rollbook", reading: bool = False) -> "Connection":
     """
     Connect to where *engine* leads; cells are given as the server writes them, binary ones as bytes.
@@ -55,7 +59,7 @@ def connect(engine: "Engine", *, label: str = "rollbook", reading: bool = False)
         ) from error
     level = "REPEATABLE READ" if reading else "READ COMMITTED"
     with opened.cursor() as cursor:
-        cursor.execute("SET " + ", ".join(SETTINGS))
+        cursor.execute(f"SET {', '.join(SETTINGS)} {_UNLIMITED}")
         cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {level}")
         if reading:
             cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
