@@ -127,6 +127,21 @@ def test_all_who_wait_are_named(tmp_path: Path) -> None:
     assert f"approve {RUN_ID} pointers@two" in shown
 
 
+def test_a_failed_run_says_what_helps(tmp_path: Path) -> None:
+    """The advice of what failed is among the last lines; once the step is begun anew, it is advice no more."""
+    failed = ("step_failed", {"step": "pointers", "error": "the ledger is read-only", "advice": "Ask the\nkeeper."})
+    ended: tuple[RecordType, dict[str, object]] = ("run_finished", {"status": "failed"})
+    _, run = write_run(tmp_path / "a", started("pointers"), failed, ended)
+    _, again = write_run(tmp_path / "b", started("pointers"), failed, started("pointers"))
+    _, without = write_run(tmp_path / "c", *FAILED)
+
+    shown = [" ".join("\n".join(ending_lines(one, {}, Screen(), {})).split()) for one in (run, again, without)]
+
+    assert "now Ask the keeper." in shown[0]
+    assert "keeper" not in shown[1]
+    assert "now " not in shown[2]
+
+
 def test_drift_is_a_refusal(tmp_path: Path) -> None:
     """A run that stopped because a target was not as planned has the code of a refused plan, and says why."""
     _, run = write_run(tmp_path, *DRIFT)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from servers import SshServer
 
 from rollbook.demo.forum.environment import make_environment
-from rollbook.errors import TargetError
+from rollbook.errors import RollbookError, TargetError
 from rollbook.targets import Redactor, SecretStore, TargetPool
 from rollbook.targets.base import TargetSpec
 
@@ -183,6 +183,57 @@ def test_only_what_leads_to_the_target_is_told(small: Evolving) -> None:
     small.migrate("shop", "0003", "-v", "0")
     with pytest.raises(TargetError, match="nothing of it is pending"):
         small.pending(app="shop", to="0002")
+
+
+@pytest.mark.parametrize(
+    ("after", "migrations", "tables"),
+    [
+        ("0001", ["shop.0002_gone", "shop.0003_renamed", "shop.0004_more"], ["shop_basket", "shop_item"]),
+        ("0003", ["shop.0004_more"], ["shop_good"]),
+        ("0004", [], []),
+        ("zero", ["shop.0001_initial", "shop.0002_gone", "shop.0003_renamed", "shop.0004_more"], []),
+    ],
+)
+def test_what_applied_migrations_took_is_told_afterwards(
+    small: Evolving, after: str, migrations: list[str], tables: list[str]
+) -> None:
+    """With after, those that a way back takes back are told, with names as they were before the first of them."""
+    small.migration("shop", "0003_renamed", 'migrations.RenameModel("Item", "Good"),')
+    small.migration("shop", "0004_more", 'migrations.DeleteModel("Good"),')
+    small.migrate("-v", "0")
+    small.migration("shop", "0005_later", "")
+
+    outputs = small.pending(app="shop", after=after)
+
+    assert outputs["pending"] == migrations
+    assert outputs["tables"] == tables
+
+
+def test_what_leans_on_a_migration_goes_back_with_it(small: Evolving) -> None:
+    """Another app's migration that depends on one that goes is told as well; what is not applied is not."""
+    small.write("shop", "stall")
+    small.migration("stall", "0001_initial", model("Till", text("name")), needs='("shop", "0002_gone")')
+    small.migration("stall", "0002_gone", 'migrations.DeleteModel("Till"),')
+    small.migrate("-v", "0")
+    small.migration("shop", "0003_more", 'migrations.DeleteModel("Item"),')
+
+    outputs = small.pending(app="shop", after="0001")
+
+    assert outputs["pending"] == ["shop.0002_gone", "stall.0001_initial", "stall.0002_gone"]
+    assert outputs["tables"] == ["shop_basket"]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"after": "0001"}, "after: names a migration of an app"),
+        ({"app": "shop", "to": "0002", "after": "0001"}, "give one"),
+    ],
+)
+def test_after_is_of_an_app_and_not_beside_to(small: Evolving, given: Mapping[str, str], words: str) -> None:
+    """What cannot be meant is refused before anything is asked."""
+    with pytest.raises(RollbookError, match=words):
+        small.pending(**given)
 
 
 def test_a_site_that_prints_much_answers_all_the_same(small: Evolving) -> None:

@@ -315,7 +315,7 @@ def test_a_trigger_that_would_fire_is_refused(taken: TakenOnMariadb) -> None:
 
 def test_a_schema_that_is_not_there_is_refused(taken: TakenOnMariadb) -> None:
     """A misspelt source is no reason to find nothing missing."""
-    with pytest.raises(RefusedError, match="there is no schema nosuch"):
+    with pytest.raises(RefusedError, match="has no database nosuch"):
         taken.recover(source="nosuch").probe(taken.read)
 
 

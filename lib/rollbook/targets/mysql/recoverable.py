@@ -50,7 +50,7 @@ def read_recovery(connection: "Connection", live: str, asked: Asked) -> MysqlRec
     ours, theirs = read_catalog(connection, live), read_catalog(connection, asked.source)
     if not theirs.tables:
         raise RefusedError(
-            f"there is no schema {asked.source} on the server, or the account may not read it.",
+            f"there is no table in {asked.source}, or the account may not read any.",
             advice="Name in source: a schema beside live that still has the tables and columns.",
         )
     asked.require({name: [one.name for one in table.columns] for name, table in theirs.tables.items()})
