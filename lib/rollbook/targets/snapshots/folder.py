@@ -17,6 +17,7 @@ from ...snapshots.manifest import ReadSnapshot, SavedRows, Sealed, SnapshotManif
 from ...snapshots.sealing import sealed_with
 from ...snapshots.taking import TakeSnapshot
 from .rowfile import RowSum, lines, packed, unpacked
+from .sealing import NotOpened
 
 Rows = Iterable[bytes]
 
@@ -125,16 +126,26 @@ def read_back(path: str, identity: str, *, rows: bool) -> ReadSnapshot:
     """
     Compare every file with the manifest and, with *rows*, every row with its table's sum.
 
-    *identity* opens what is sealed; without one, only the files are compared.
+    *identity* opens what is sealed; without one, and where gpg finds none by itself, only the files are compared.
     """
     manifest, digest = read_manifest_of(path)
     folder = Path(path)
     problems = [*_unlike(folder, manifest)]
     contents = None
     if not problems and (identity or manifest.sealed in ("", "gpg")):
-        contents = read_contents(folder, manifest, identity)
-        problems += _miscounted(folder, manifest, contents, identity) if rows else ()
+        contents = _opened(folder, manifest, identity)
+        problems += _miscounted(folder, manifest, contents, identity) if rows and contents else ()
     return ReadSnapshot(manifest, digest, contents, tuple(problems))
+
+
+def _opened(folder: Path, manifest: SnapshotManifest, identity: str) -> Contents | None:
+    """Read how the tables are made; None where no key is given, and gpg finds none that opens its whole files."""
+    try:
+        return read_contents(folder, manifest, identity)
+    except NotOpened:
+        if identity:
+            raise
+        return None
 
 
 def read_contents(folder: Path, manifest: SnapshotManifest, identity: str) -> Contents:

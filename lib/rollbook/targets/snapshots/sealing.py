@@ -13,6 +13,10 @@ from ...snapshots.sealing import opened_by, sealed_by
 _SAID: Final = 600
 
 
+class NotOpened(TargetError):
+    """What was sealed could not be opened with the key that was given, or with any that gpg has."""
+
+
 @contextmanager
 def sealing(recipient: str, to: IO[bytes]) -> Iterator[IO[bytes]]:
     """Give a stream whose content is written to *to*, sealed for *recipient*. Raises `TargetError`."""
@@ -36,7 +40,7 @@ def opening(sealed: Sealed, content: IO[bytes], identity: str) -> Iterator[IO[by
     """
     Give what was sealed; *identity* is age's secret key, or the passphrase of gpg's where it has one.
 
-    Raises `TargetError` at the end where it was not the right one, or the file is not whole.
+    Raises `NotOpened` at the end where it was not the right one, or the file is not whole.
     """
     reading, handed = _handed(identity)
     argv = opened_by(sealed, reading)
@@ -52,9 +56,9 @@ def opening(sealed: Sealed, content: IO[bytes], identity: str) -> Iterator[IO[by
                 # What came was no whole file: where that is the program's doing, it says why.
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(1)
-                    _require(process, "it could not be opened")
+                    _require(process, "it could not be opened", NotOpened)
                 raise
-            _require(process, "it could not be opened")
+            _require(process, "it could not be opened", NotOpened)
     finally:
         if handed:
             os.close(handed)
@@ -112,7 +116,7 @@ def _ended(process: "subprocess.Popen[bytes]") -> str:
     return said[-_SAID:] or f"exit code {code}"
 
 
-def _require(process: "subprocess.Popen[bytes]", failed: str) -> None:
+def _require(process: "subprocess.Popen[bytes]", failed: str, error: type[TargetError] = TargetError) -> None:
     said = _ended(process)
     if process.returncode:
-        raise TargetError(f"{failed}: {said}", advice="Name the right key; see what its program says.")
+        raise error(f"{failed}: {said}", advice="Name the right key; see what its program says.")
