@@ -184,11 +184,15 @@ def test_cells_that_somebody_wrote_stay(taken: Taken) -> None:
 
 
 def test_what_was_left_has_to_be_told(taken: Taken) -> None:
-    """Of a column that may not be NULL and has no default, nothing tells which cells nobody wrote."""
+    """Of a column that may not be NULL and has no default, nothing tells which cells nobody wrote but who looked."""
     _back(taken)
 
-    with pytest.raises(RefusedError, match=r"users\.code"):
+    with pytest.raises(RefusedError, match=r"users\.code") as raised:
         _fill(taken, left={}).probe(taken.read)
+
+    assert "See SELECT DISTINCT code FROM users" in raised.value.advice
+    told = _fill(taken, left={"users.code": "wrong"}, said=["users.code="]).probe(taken.read)
+    assert told == _fill(taken).probe(taken.read)
 
 
 @pytest.mark.parametrize("done", range(5))

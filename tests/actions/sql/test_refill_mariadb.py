@@ -142,9 +142,13 @@ def test_cells_that_somebody_wrote_stay(taken: TakenOnMariadb) -> None:
 
 
 def test_what_was_left_has_to_be_told(taken: TakenOnMariadb) -> None:
-    """Of a column that may not be NULL and has no default, nothing tells which cells nobody wrote."""
-    with pytest.raises(RefusedError, match=r"users\.code"):
+    """Of a column that may not be NULL and has no default, nothing tells which cells nobody wrote but who looked."""
+    with pytest.raises(RefusedError, match=r"users\.code") as raised:
         _fill(taken, left={}).probe(taken.read)
+
+    assert "See SELECT DISTINCT code FROM users" in raised.value.advice
+    told = _fill(taken, left={"users.code": "wrong"}, said=["users.code="]).probe(taken.read)
+    assert told == _fill(taken).probe(taken.read)
 
 
 @pytest.mark.parametrize("at", [1, 2, 5, 20, 46])

@@ -86,6 +86,9 @@ class Recover(Action[RecoverState]):
     left: Mapping[str, str | int | float | None] = field(
         default_factory=dict, metadata={"help": "what a column's cells hold that nobody wrote, by table.column"}
     )
+    said: tuple[str, ...] = field(
+        default=(), metadata={"help": "the same as table.column=value, from somebody who looked; goes before left"}
+    )
     replica: Ref[SqlReader] | None = field(
         default=None, metadata={"help": "a MySQL or MariaDB replica; filling waits while it is 10 seconds behind"}
     )
@@ -97,6 +100,9 @@ class Recover(Action[RecoverState]):
             raise ValueError("source: expected the name of a database")
         if self.existing == "fill" and not self.only:
             raise ValueError("only: expected the tables and columns to fill; rows that users deleted would come back")
+        wrong = [one for one in self.said if "." not in one.partition("=")[0] or "=" not in one]
+        if wrong:
+            raise ValueError(f"said: expected table.column=value, not {', '.join(wrong)}")
 
     def subjects(self) -> frozenset[Subject]:
         """Name the live database's tables, and the source."""
@@ -140,7 +146,8 @@ class Recover(Action[RecoverState]):
     def _left(self) -> Mapping[str, str | None]:
         """Give what cells hold as a server reads it: truth as 1 or 0."""
         told = {name: int(value) if isinstance(value, bool) else value for name, value in self.left.items()}
-        return {name: None if value is None else str(value) for name, value in told.items()}
+        said = {name: value for name, _, value in (one.partition("=") for one in self.said)}
+        return {**{name: None if value is None else str(value) for name, value in told.items()}, **said}
 
     def desired(self, before: RecoverState) -> RecoverState:
         """Want all of it back, and settled."""

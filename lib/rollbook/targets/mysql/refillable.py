@@ -184,5 +184,5 @@ def cell_conditions(ours: Catalog, one: CellRefill) -> tuple[str, ...]:
 def _untold(one: CellRefill) -> RefusedError:
     return RefusedError(
         f"nothing tells which cells of {one} the reverse migration left: it may not be NULL, and has no default.",
-        advice=f"Say in left: what that put there, such as left: {{{one}: ''}}; other cells stay as they are.",
+        advice=f"See SELECT DISTINCT {one.name} FROM {one.table}, and say in left: what that put there.",
     )
