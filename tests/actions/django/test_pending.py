@@ -98,6 +98,7 @@ def test_older_djangos_tell_the_same(
     outputs = site.pending()
 
     assert {shape.app: found(outputs, shape.app) for shape in on("sqlite3")} == told(on("sqlite3"))
+    assert site.pending(app="people", after="zero")["pending"][0] == "people.0001_initial"
 
 
 @pytest.fixture

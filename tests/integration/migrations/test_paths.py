@@ -27,6 +27,10 @@ migrations.DeleteModel("Note"),
 migrations.RunPython(forth),
 migrations.RemoveField("page", "rank"),
 """
+TOKEN = """
+def make():
+    return "made"
+"""
 SECRETLY = """
 def forth(apps, editor):
     editor.execute("ALTER TABLE board_page DROP COLUMN motto")
@@ -67,7 +71,12 @@ class Site:
         return said
 
     def recover(self, **inputs: str) -> tuple[int, str]:
-        return self.estate.run("runbook", "recover-migration-data", "test", app=APP, to="0001", **inputs)
+        return self.estate.run("runbook", "recover-migration-data", "test", **{"app": APP, "to": "0001", **inputs})
+
+    def rewrite(self, operations: str, name: str = DROPS, code: str = "") -> None:
+        """Have another migration that destroys, or one before it."""
+        (self.code.folder / APP / "migrations" / f"{DROPS}.py").unlink(missing_ok=True)
+        self.code.migration(APP, name, operations, code=code)
 
     def undo(self) -> None:
         code, said = self.estate.type("undo", self.estate.last().id, "--yes")
@@ -157,14 +166,18 @@ def flip(path: Path) -> None:
 
 @pytest.mark.timeout(300)
 def test_where_nobody_protected_a_file_of_others_gives_the_rows_back(site: Site) -> None:
-    """Every row and every content type is back under its id, and the next one is new; an undo takes the rows out."""
+    """Every row and content type is back under its id, also where only an operator knows what the way back left; undone."""
+    site.rewrite('migrations.AddField("page", "token", models.CharField(max_length=9, default=make)),', "0002_t", TOKEN)
+    site.migrate()
+    site.execute("UPDATE board_page SET token = 't' || id", database=site.code.environment["SITE_NAME"])
+    site.rewrite(f'{DROPPED}migrations.RemoveField("page", "token"),', "0003_drop")
     before = site.place.contents()
     dumped = site.dump(to=site.estate.folder / "board.sql")
     site.migrate()
     site.execute("DELETE FROM django_content_type WHERE id = 77", database=site.code.environment["SITE_NAME"])
     gone = site.place.contents()
 
-    code, said = site.recover(backup=str(dumped))
+    code, said = site.recover(backup=str(dumped), to="0002", left="board_page.token=made")
 
     assert code == 0, said
     assert site.place.contents() == before
@@ -237,8 +250,7 @@ def test_a_site_that_does_not_answer_is_refused(site: Site) -> None:
 def test_what_nobody_says_is_seen_on_a_copy_and_what_django_cannot_reverse_is_only_noted(site: Site) -> None:
     """What only the second opinion sees is agreed to and saved; the way back is refused, and with fake all comes back."""
     before = site.place.contents()
-    (site.code.folder / APP / "migrations" / f"{DROPS}.py").unlink()
-    site.code.migration(APP, DROPS, IRREVERSIBLE, code=SECRETLY)
+    site.rewrite(IRREVERSIBLE, code=SECRETLY)
     site.add("  shadow_variables: {SITE_NAME: database}\n")
     said = " ".join(site.protect(second_opinion="yes").split())
     assert "On a copy without rows it was otherwise: board_page.motto goes, and the operations do not say so" in said
