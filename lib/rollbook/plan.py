@@ -211,6 +211,11 @@ class Plan:
         yield b"]," + canonical(last)[1:]
 
     @property
+    def down_to(self) -> str:
+        """Say of an undo that goes back to a step only which one that is, behind what it takes back; else empty."""
+        return f" down to {self.undo_to}, which stays" if self.undo_to else ""
+
+    @property
     def writes(self) -> bool:
         """Tell whether carrying it out may write anything."""
         return any(step.writes for step in self.steps)

@@ -397,6 +397,32 @@ def test_the_report_holds_what_people_noted(own: Path) -> None:
     assert "is whole" in run(own, "verify-journal", "last").stdout
 
 
+def test_an_undo_in_part_is_told_as_one(own: Path) -> None:
+    """Nobody who looks at runs, status or report believes that all is back while changes stand."""
+    steps = "".join(
+        f"  - id: {name}\n    name: Write {name}.\n    file.present: {{path: {name}.txt, content: x}}\n"
+        for name in "abc"
+    )
+    (own / "runbooks/three.yml").write_text(
+        f"runbook: three\ntitle: Three\nowner: tests\nsummary: Three files.\nsteps:\n{steps}"
+    )
+    run(own, "run-runbook", "three", "--yes")
+    first = run(own, "runs").stdout.splitlines()[1].split()[0]
+
+    told = " ".join(run(own, "undo", "last", "--to", "b", "--yes").stdout.split())
+
+    assert f"run {first} is taken back down to b, which stays" in told
+    assert f"took back run {first} down to b, which stays." in told
+    assert [(own / f"{name}.txt").exists() for name in "abc"] == [True, True, False]
+    assert f"{first}  undone in part" in run(own, "runs").stdout
+    status = " ".join(run(own, "status", first).stdout.split())
+    assert "undone down to b, which stays" in status
+    assert "undo takes back 2 changes" in status
+    assert "then undone down to b, which stays" in run(own, "report", first).stdout
+    run(own, "undo", first, "--yes")
+    assert f"{first}  undone  " in run(own, "runs").stdout
+
+
 def test_a_note_is_kept_without_the_values_of_secrets(own: Path) -> None:
     """A password that somebody pastes with a line of a log comes into no journal and no report."""
     text = (own / "runbooks/slow.yml").read_text()

@@ -568,23 +568,6 @@ def test_fail_when_and_parse_judge_the_output(workshop: Workshop) -> None:
     assert (failed.status, "fail_when" in failed.steps[0].error) == ("failed", True)
 
 
-def test_what_is_read_while_planning_is_parsed_and_judged_too(workshop: Workshop) -> None:
-    """With `plan: true` a later step is planned on the parsed output, and `fail_when` and `until` see it at its turn."""
-    command = "    shell.run: {command: [echo, '{\"errors\": 2}'], effect: read, plan: true}\n    parse: json\n"
-    step = "  - id: s\n    name: Print.\n" + command
-    workshop.write("ok", "steps:\n" + step + write_step("note", "{{ steps.s.outputs.value.errors }} errors"))
-    for word, expression in (("fail_when", "outputs.value.errors > 0"), ("until", "outputs.value.errors == 0")):
-        workshop.write(word.replace("_", "-"), f"steps:\n{step}    {word}: {expression}\n")
-
-    planned = workshop.planner("ok").plan()
-    ended = [workshop.run(name) for name in ("ok", "fail-when", "until")]
-
-    assert planned.steps[1].verdict == "create"
-    assert [run.status for run in ended] == ["succeeded", "failed", "failed"]
-    assert (workshop.folder / "note.txt").read_text() == "2 errors"
-    assert ["fail_when" in ended[1].steps[0].error, "until" in ended[2].steps[0].error] == [True, True]
-
-
 def test_requires_stop_the_run_with_their_message(workshop: Workshop) -> None:
     """A requirement that does not hold is told in the runbook's words."""
     workshop.write("r", "steps:\n" + write_step("a", "x", "    requires: [{that: 1 == 2, message: Call the owner.}]\n"))

@@ -92,6 +92,22 @@ def test_an_unexpected_error_leaves_the_step_in_doubt(workshop: Workshop, monkey
     assert (workshop.folder / "count.txt").read_text() == "x\n"
 
 
+def test_nothing_is_taken_back_beside_a_command_that_outlived_its_run(workshop: Workshop) -> None:
+    """What it does after the undo would be there though the undo says that it took it back."""
+    remove = "[{id: gone, name: Remove., file.absent: {path: count.txt}}]"
+    run = killed_beside_its_command(workshop, remove)
+
+    with pytest.raises(RefusedError, match=r"still runs on local: process .* Nothing was taken back"):
+        workshop.undo(run)
+
+    assert (workshop.folder / "count.txt").exists()
+    while (workshop.folder / "count.txt").read_text() == "x\n":
+        time.sleep(0.05)
+    time.sleep(0.2)  # it ends
+    assert workshop.undo(run).status == "undone"
+    assert not (workshop.folder / "count.txt").exists()
+
+
 def test_an_approval_given_early_is_kept_until_its_question(workshop: Workshop) -> None:
     """An answer from the inbox survives resumes that end before its question."""
     workshop.write(
@@ -216,10 +232,10 @@ def test_an_answer_to_no_question_is_refused(workshop: Workshop) -> None:
         workshop.planner("q", answers={"chose": "x"}).plan()
 
 
-def test_a_command_that_outlived_its_run_is_waited_for(workshop: Workshop) -> None:
-    """After a kill the command may go on; until it has ended nothing is decided, and no second one is started."""
+def killed_beside_its_command(workshop: Workshop, undo: str) -> Run:
+    """Give a run that was killed while its command writes a file, which goes on for two seconds."""
     step = 'shell.run: {command: "echo x >> count.txt; sleep 2; echo done >> count.txt", effect: idempotent}'
-    workshop.write("o", f"steps:\n  - id: c\n    name: Count.\n    {step}\n    undo: {{leave: x}}\n")
+    workshop.write("o", f"steps:\n  - id: c\n    name: Count.\n    {step}\n    undo: {undo}\n")
     (workshop.folder / "inventory").mkdir()
     (workshop.folder / "inventory" / "bench.yml").write_text("environment: bench\n")
     main = "from rollbook.cli.program import main; main()"
@@ -228,6 +244,12 @@ def test_a_command_that_outlived_its_run_is_waited_for(workshop: Workshop) -> No
         while not (workshop.folder / "count.txt").exists():
             time.sleep(0.02)
         process.kill()
+    return workshop.runs.all()[-1].read()
+
+
+def test_a_command_that_outlived_its_run_is_waited_for(workshop: Workshop) -> None:
+    """After a kill the command may go on; until it has ended nothing is decided, and no second one is started."""
+    killed_beside_its_command(workshop, "{leave: x}")
 
     waiting = workshop.resume()
 

@@ -1,12 +1,15 @@
 """What a secret that stands in a plan by its value would do to whoever resumes or undoes the run."""
 
 import os
+from dataclasses import replace
 
 import pytest
 
 from rollbook.engine import Engine
 from rollbook.errors import PreflightError, RefusedError
+from rollbook.planner.secrecy import hide_used
 from rollbook.targets.base import TargetSpec
+from rollbook.values import Secret
 
 from .test_engine import write_step
 from .workshop import Workshop, nobody
@@ -135,3 +138,50 @@ def test_what_holds_a_value_is_not_replaced(hiding: Workshop, target: str) -> No
     assert ended.status == "failed"
     assert "lead finds, or would write, holds the value of ‹secret env:SAME_WORD›" in ended.steps[1].error
     assert str((hiding.folder / "link").readlink()) == VALUE
+
+
+@pytest.mark.parametrize("write", ["file.present: {path: new.env, content: %s}", "shell.run: {command: [touch, %s]}"])
+def test_a_placeholder_is_written_nowhere(hiding: Workshop, write: str) -> None:
+    """An output comes without values: what is made of it would hold the placeholder where the value is meant."""
+    (hiding.folder / "old.env").write_text(f"PASSWORD={VALUE}")
+    read = "  - id: read\n    name: Read.\n    shell.run: {command: [cat, old.env], effect: read}\n"
+    made = write % '"{{ steps.read.outputs.stdout }}"'
+    hiding.write("s", "steps:\n" + USE % "env:SAME_WORD" + read + f"  - id: made\n    name: Write.\n    {made}\n")
+
+    ended = hiding.run("s")
+
+    assert ended.status == "failed"
+    assert "holds the value of ‹secret env:SAME_WORD›" in ended.steps[2].error
+    assert sorted(path.name for path in hiding.folder.iterdir() if path.is_file()) == ["old.env"]
+
+
+@pytest.mark.parametrize(
+    "reference", ["env:ADDRESS", "command:printf postgresql://ops:hunter2-hunter2@db.example/shop"]
+)
+def test_a_password_within_an_address_is_hidden_where_nobody_connects(workshop: Workshop, reference: str) -> None:
+    """A run is given up, and its reason told, also while its database is down."""
+    workshop.environ = {**os.environ, "ADDRESS": "postgresql://ops:hunter2-hunter2@db.example/shop"}
+    workshop.targets = {"shop": TargetSpec("shop", "postgres", {"url": Secret(reference)})}
+    ask = "  - id: q\n    name: Ask.\n    human.input: {text: Say}\n"
+    look = '  - id: look\n    name: Look.\n    when: steps.q.outputs.value == "on"\n    postgres.query: {query: SELECT 1, server: shop}\n'
+    workshop.write("s", "targets: {shop: {}}\nsteps:\n" + ask + look)
+    planner = workshop.planner("s")
+    planned = replace(planner.plan(), steps=tuple(replace(step, targets=("shop",)) for step in planner.plan().steps))
+
+    missing = hide_used(planned, planner.pool)
+
+    assert missing == ()
+    assert (
+        planner.pool.redactor.text("hunter2-hunter2 leaked from shop") == f"‹password in {reference}› leaked from shop"
+    )
+
+
+def test_what_is_not_to_be_had_any_more_is_told(hiding: Workshop) -> None:
+    """Whoever writes a note hears which values could not be taken out of it."""
+    hiding.write("s", "steps:\n" + USE % "env:SAME_WORD")
+    plan = hiding.planner("s").plan()
+    hiding.environ = {}
+
+    (missing,) = hide_used(plan, hiding.planner("s").pool)
+
+    assert "SAME_WORD is not set" in missing

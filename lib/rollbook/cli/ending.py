@@ -93,7 +93,7 @@ def sentence(run: Run, holder: str = "") -> str:
         case "succeeded":
             return f"{name} succeeded: {count(len(run.steps), 'step')}, {_changed(run)}."
         case "undone":
-            return f"{name} took back run {run.plan.undo_of}."
+            return f"{name} took back run {run.plan.undo_of}{run.plan.down_to}."
         case "abandoned":
             return f"{name} was given up: {run.ended_because or run.abandoning or 'no reason was given'}."
         case "waiting":
@@ -242,7 +242,7 @@ def brief(run: Run, now: datetime, holder: str = "") -> str:
         down = "; the site is down" if run.downtimes and run.downtimes[-1].ended_at is None else ""
         return f"{head}: {_word(run)}{where}, {progress}{down}; it can be resumed."
     took = duration(((run.ended_at or now) - run.started_at).total_seconds())
-    how = f"took back run {run.plan.undo_of}" if run.status == "undone" else run.status
+    how = f"took back run {run.plan.undo_of}{run.plan.down_to}" if run.status == "undone" else run.status
     return f"{head}: {how} after {took}, {progress}."
 
 

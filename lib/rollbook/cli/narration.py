@@ -232,7 +232,8 @@ def _warning(_: Narrator, record: Record) -> tuple[str, str]:
 def _run_finished(narrator: Narrator, record: Record) -> tuple[str, str]:
     status = str(record.get("status", ""))
     mark = {"succeeded": "✓", "undone": "✓", "failed": "✕"}.get(status, "!")
-    words = {"undone": f"run {narrator.plan.undo_of} is taken back", "abandoned": "the run was given up"}
+    plan = narrator.plan
+    words = {"undone": f"run {plan.undo_of} is taken back{plan.down_to}", "abandoned": "the run was given up"}
     why = f": {record.get('reason')}" if record.get("reason") else ""
     return mark, words.get(status, f"the run {status}") + why
 

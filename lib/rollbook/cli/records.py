@@ -238,12 +238,13 @@ def _without_secrets(plan: "Plan", text: str) -> str:
     """Take the values of the secrets that a run with *plan* knows out of *text*, as far as they can be had now."""
     from ..errors import RollbookError
     from ..library import Library
-    from ..planner.secrecy import hide_secrets
+    from ..planner.secrecy import hide_used
     from .workspace import reopen_workplace
 
     try:
         with reopen_workplace(plan, Library()) as place:
-            hide_secrets(plan, place.planner.pool)
+            for missing in hide_used(plan, place.planner.pool):
+                write(f"Not taken out of the note, where it stands there: {missing}.")
             return place.planner.pool.redactor.text(text)
     except RollbookError as error:
         # A note may come long after: what the run was for may be gone by then.

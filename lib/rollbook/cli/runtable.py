@@ -52,7 +52,7 @@ def run_lines(runs: Runs, screen: Screen) -> Iterator[str]:
         yield from _shown(row, widths, room, screen)
 
 
-def _row(folder: RunFolder, undone: set[str]) -> _Row:
+def _row(folder: RunFolder, undone: Mapping[str, str]) -> _Row:
     try:
         run = folder.read()
     except JournalError as error:
@@ -68,9 +68,9 @@ def _row(folder: RunFolder, undone: set[str]) -> _Row:
     )
 
 
-def _status(run: Run, folder: RunFolder, undone: set[str]) -> str:
+def _status(run: Run, folder: RunFolder, undone: Mapping[str, str]) -> str:
     if run.id in undone:
-        return "undone"
+        return undone[run.id]
     if run.status == "undone":
         return "succeeded"
     return "cut off" if run.status == "running" and not holder_of(folder) else run.status

@@ -1,6 +1,7 @@
 """How runs stand: one of them step by step for people, each of them for machines."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -103,8 +104,19 @@ def status_json(run: Run, folder: RunFolder) -> str:
 
 def _stand(run: Run, folder: RunFolder) -> Plain:
     held = bool(holder_of(folder))
-    here = boundary(run, sites(runbook_from_sources(run.plan.sources)), held=held)
+    here = boundary(_still(run), sites(runbook_from_sources(run.plan.sources)), held=held)
     return {"site": here.site, "stopping": here.stopping(), "way_back": here.way_back()}
+
+
+def _still(run: Run) -> Run:
+    """Give the run as far as it still stands, where it was taken back in part."""
+    undo = undo_of(run)
+    if undo is None or undo.status != "undone" or not undo.plan.undo_to:
+        return run
+    back = {step.planned.undo_of for step in undo.steps}
+    return replace(
+        run, steps=tuple(replace(one, status="skipped") if one.address in back else one for one in run.steps)
+    )
 
 
 def status_lines(run: Run, folder: RunFolder, screen: Screen) -> Iterator[str]:
@@ -161,7 +173,7 @@ def _about(run: Run, folder: RunFolder, undone: str) -> Iterator[tuple[str, str]
         yield "undo", f"run {undo.id} takes it back and is not over ({undo.status}):"
         yield "", typed("resume", undo.id)
     elif undo is not None:
-        yield "undo", f"run {undo.id}: {undo.status}"
+        yield "undo", f"run {undo.id}: {undo.status}{undo.plan.down_to}"
     if run.reason:
         yield "reason", run.reason
     stand = _stand(run, folder)

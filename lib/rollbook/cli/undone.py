@@ -1,5 +1,6 @@
 """Which run took back which."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 
 from ..errors import JournalError, RefusedError
@@ -58,10 +59,10 @@ def _left(run: Run, undo: Run) -> bool:
     return any(step.changed and step.address not in back for step in run.steps)
 
 
-def taken_back(runs: Runs) -> set[str]:
-    """Give the ids of all runs that were taken back, and whose undo was not taken back in turn."""
-    found: set[str] = set()
+def taken_back(runs: Runs) -> Mapping[str, str]:
+    """Say of each run that was taken back, by an undo that was not taken back in turn, whether it was so as a whole."""
+    found: dict[str, str] = {}
     for _, run in runs.readable():  # the newest first, so an undo's own undo is seen before it
         if run.plan.undo_of and run.status == "undone" and run.id not in found:
-            found.add(run.plan.undo_of)
+            found.setdefault(run.plan.undo_of, "undone in part" if run.plan.undo_to else "undone")
     return found

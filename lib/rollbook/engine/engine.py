@@ -10,7 +10,7 @@ from ..folding import fold
 from ..journal import Journal, Record, utc_now
 from ..plan import Plan
 from ..planner.planner import Planner
-from ..planner.secrecy import hide_secrets
+from ..planner.secrecy import hide_secrets, hide_used
 from ..run import Run
 from ..runs import RunFolder
 from .locks import Locks, run_locks
@@ -79,7 +79,7 @@ class Engine:
         with Journal(self.folder.journal, clock=self.clock) as journal, self._session(journal, plan) as session:
             session.locks = locks
             content = {"run": self.folder.id, "plan": plan, "digest": plan.digest, "reason": reason}
-            with beginning(self.folder, plan, undone):
+            with beginning(self.folder, plan, self.planner.pool, undone):
                 first = session.record("run_started", operator=session.operator, version=__version__, **content)
             # A secret may have been taken out of what the journal tells.
             known = first if isinstance(first["plan"], Plan) else None
@@ -115,6 +115,7 @@ class Engine:
                 else:
                     walk.after_drift(run)
                     walk.after_overtaken(run)
+                    walk.after_kill()
                     walk.go()
         return self._ended(self.folder.read(run.first))
 
@@ -127,6 +128,7 @@ class Engine:
             require_open(self.folder, run)
             self._name_run(run.reason)
             with self._locked(run.plan), self._session(journal, run.plan) as session:
+                hide_used(run.plan, self.planner.pool)
                 text = f"given up: {reason}"
                 session.record("run_resumed", operator=session.operator, text=text, abandoning=reason)
                 self._walk(session, run.plan, run).end("abandoned", reason)

@@ -21,7 +21,7 @@ from ..errors import (
     UsageError,
 )
 from ..expressions import condition
-from ..ops import Command, Op, OpResult
+from ..ops import Op, OpResult
 from ..parse import parse_output
 from ..plan import PlannedStep, changed_fields
 from ..planner.progress import rest_of
@@ -35,7 +35,8 @@ from .approval import approve
 from .asking import Asking
 from .attempt import Attempt
 from .doubt import decide
-from .execution import LiveExecution, mark_of
+from .execution import LiveExecution
+from .outlived import still_running
 from .questions import Waiting, ask
 from .session import Session
 from .verify import carry_assertion, prove, verify_after, verify_steps
@@ -235,14 +236,10 @@ class Stepper:
     def _require_ended(attempt: Attempt, past: StepRun) -> None:
         """Wait for a command that outlived the process that started it: whatever a probe shows now may still change."""
         session, address = attempt.session, attempt.planned.address
-        mark = mark_of(session.folder, address)
-        for target in dict.fromkeys(op.target for op in map(decode_op, past.ops) if isinstance(op, Command)):
-            alive = session.planner.pool.running(target, mark)
-            if alive:
-                which = ", ".join(map(str, alive))
-                text = f"its command still runs on {target}: process {which}. Wait for it, or end it; then resume"
-                session.record("in_doubt", step=address, text=text)
-                raise Waiting
+        for target, alive in still_running(session.planner.pool, session.folder, address, past.ops):
+            text = f"its command still runs on {target}: process {alive}. Wait for it, or end it; then resume"
+            session.record("in_doubt", step=address, text=text)
+            raise Waiting
 
     def _again(self, attempt: Attempt, past: StepRun, ops: Sequence[Op], after: AnyState) -> None:
         attempt.start(build(attempt.action.state, past.before), after, ops)

@@ -8,8 +8,10 @@ from ..beside import write_beside
 from ..errors import RefusedError
 from ..journal import held_still
 from ..plan import Plan
+from ..planner.readers import Pool
 from ..run import Run
 from ..runs import RunFolder
+from .outlived import still_running
 
 UNDONE_BY: Final = "undone-by"
 BEING_UNDONE_BY: Final = "being-undone-by"
@@ -17,19 +19,21 @@ BEING_UNDONE_BY: Final = "being-undone-by"
 
 
 @contextmanager
-def beginning(folder: RunFolder, plan: Plan, undone: Run | None = None) -> Iterator[None]:
+def beginning(folder: RunFolder, plan: Plan, pool: Pool, undone: Run | None = None) -> Iterator[None]:
     """
     Begin the run in *folder* within this block; a run that *plan* takes back is not carried on from then on.
 
     Raises `LockHeld` when somebody carries that one out, and `RefusedError` when it went on since *plan* was
-    made of it as *undone*.
+    made of it as *undone*, or a command of it that outlived its process still does.
     """
     if not plan.undo_of:
         yield
         return
     place = folder.beside(plan.undo_of)
     with held_still(place.journal):
-        if undone is not None and _statuses(place.read()) != _statuses(undone):
+        run = place.read()
+        _require_ended(place, run, pool)
+        if undone is not None and _statuses(run) != _statuses(undone):
             raise RefusedError(
                 f"Run {undone.id} went on since its undo was planned; nothing was taken back.",
                 advice=f"Look how it stands (`status {undone.id}`), then plan its undo again.",
@@ -65,6 +69,18 @@ def require_open(folder: RunFolder, run: Run) -> None:
 
 def _undone(run: Run, by: str) -> RefusedError:
     return RefusedError(f"Run {run.id} is over: undone by {by}.", advice="Start a new run.")
+
+
+def _require_ended(folder: RunFolder, run: Run, pool: Pool) -> None:
+    """Refuse while what a killed process had started goes on: it would do after the undo what the undo took back."""
+    for step in run.steps:
+        if step.done or not step.ops or step.status == "undone":
+            continue
+        for target, alive in still_running(pool, folder, step.address, step.ops):
+            raise RefusedError(
+                f"The command of {step.address} still runs on {target}: process {alive}. Nothing was taken back.",
+                advice="Wait for it, or end it; then plan the undo again, on what it has done by then.",
+            )
 
 
 def _statuses(run: Run) -> Mapping[str, str]:

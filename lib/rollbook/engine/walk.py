@@ -116,6 +116,7 @@ class Walk:
         else:
             self._stepper.carry(planned)
             self._after_answer(planned)
+            self._after_read(planned)
 
     def _carry_group(self, members: tuple[PlannedStep, ...]) -> None:
         end = carry_group(self.session, self._stepper, members)
@@ -152,12 +153,30 @@ class Walk:
         if now is not None and now.verdict == "unknown":
             raise StepFailed(f"{planned.address} cannot be planned even now: {now.reason}.")
 
-    def _after_answer(self, planned: PlannedStep) -> None:
+    def _after_answer(self, planned: PlannedStep, *, quiet: bool = False) -> None:
         if not planned.assumed:
             return
         given = self.session.known[planned.address].outputs
         if given["value"] != planned.outputs["value"]:
-            self._replan(f"the answer to {planned.address} is not the one the plan was made on", planned)
+            self._replan(f"the answer to {planned.address} is not the one the plan was made on", planned, quiet=quiet)
+
+    def _after_read(self, planned: PlannedStep) -> None:
+        """Plan the rest anew where a command that was read while planning gives something else in its turn."""
+        over = self.session.known[planned.address]
+        if planned.verdict != "read" or self.plan.undo_of or not isinstance(planned.outputs, dict):
+            return
+        if action_type(planned.kind).family == "command" and over.outputs != encode(planned.outputs):
+            self._replan(f"{planned.address} does not give any more what the plan was made on", planned, quiet=True)
+
+    def after_kill(self) -> None:
+        """Plan the rest anew where a run was killed between a step and the planning that its outcome asks for."""
+        following = self._next()
+        at = self.plan.steps.index(following) if following else 0
+        over = self.plan.steps[at - 1]
+        known = self.session.known.get(over.address) if at else None
+        if known is not None and known.status != "skipped":
+            self._after_answer(over, quiet=True)
+            self._after_read(over)
 
     def after_drift(self, run: Run) -> None:
         """Plan the rest anew when the run stopped because the world was not as planned, or waits for agreement."""
@@ -185,7 +204,10 @@ class Walk:
             del self.session.known[address]
         self._replan(f"{', '.join(again)} must come again before {planned.address}", planned)
 
-    def _replan(self, why: str, at: PlannedStep, renewed: Mapping[str, Known] | None = None) -> None:
+    def _replan(
+        self, why: str, at: PlannedStep, renewed: Mapping[str, Known] | None = None, *, quiet: bool = False
+    ) -> None:
+        """Plan the rest anew and have new writes agreed to; *quiet*: it is no news where nothing comes of it."""
         session = self.session
         plan = self._way_back() if self.plan.undo_of else self._plan_rest(at, renewed or {})
         plan = replace(plan, until=self.plan.until)
@@ -199,6 +221,8 @@ class Walk:
                 step.address not in before or bind(before[step.address].binding(), known) != bind(step.binding(), known)
             )
         )
+        if quiet and not fresh:
+            return
         self._look_at(plan)
         # What is not known even now is agreed to when it is reached.
         if any(step.writes and step.verdict != "unknown" for step in fresh):

@@ -40,6 +40,9 @@ class Pool(Protocol):
     def prime(self, secrets: Iterable[Secret]) -> None:
         """Hide the values of those of *secrets* that are cheap to look up."""
 
+    def secrets_of(self, names: Iterable[str]) -> tuple[Secret, ...]:
+        """Give the secrets by which targets are reached."""
+
     @property
     def redactor(self) -> Redactor:
         """What takes this environment's secrets out of texts."""

@@ -7,7 +7,8 @@ No journal may tell it, so a resume or an undo would go by another plan than was
 from collections.abc import Iterator
 from typing import Final
 
-from ..errors import RefusedError
+from ..errors import RefusedError, SecretError
+from ..ops import ChatMessage, HttpCall, Mail
 from ..plan import Plan, canonical
 from ..run import StepRun
 from ..targets.redaction import Redactor
@@ -20,11 +21,31 @@ ADVICE: Final = (
     "as a word that stands there, set another one."
 )
 
+_TELLING: Final = frozenset(op.op for op in (HttpCall, Mail, ChatMessage))
+"""What may say that a secret stood in an output, for people read it."""
+
 
 def hide_secrets(plan: Plan, pool: Pool) -> None:
     """Have the secrets that steps of *plan* name hidden, those that are cheap to look up; what targets are is open."""
     pool.redactor.leave(name for who in plan.identities.values() for name in who.values())
     pool.prime(secret for step in plan.steps for secret in secrets_in(step.arguments))
+
+
+def hide_used(plan: Plan, pool: Pool) -> tuple[str, ...]:
+    """
+    Have every secret hidden that a run of *plan* may have used, whatever it takes to look it up.
+
+    Gives a sentence for each that is not to be had any more.
+    """
+    used = [secret for step in plan.steps for secret in secrets_in(step.arguments)]
+    used += pool.secrets_of(dict.fromkeys(name for step in plan.steps for name in step.targets))
+    missing = []
+    for secret in dict.fromkeys(used):
+        try:
+            pool.look_up(secret)
+        except SecretError as error:
+            missing.append(error.message)
+    return tuple(missing)
 
 
 def exposed(plan: Plan, redactor: Redactor) -> tuple[str, ...]:
@@ -55,9 +76,11 @@ def require_untold(begun: StepRun, redactor: Redactor) -> None:
     if redactor.empty:
         return
     before, after = (canonical(begun.planned.bound_fields(state)) for state in (begun.before, begun.after))
-    wanted = redactor.labels(after + canonical(list(begun.ops)))
-    # A host's answers come without values already: what is put back would not be what was there.
-    if labels := dict.fromkeys((*redactor.labels(before), *redactor.told(before), *wanted)):
+    ops = canonical(list(begun.ops))
+    # What a host answers comes without values already: neither what is put back nor what is written would be right.
+    written = canonical([op for op in begun.ops if op["op"] not in _TELLING])
+    labels = dict.fromkeys((*redactor.labels(before + after + ops), *redactor.told(before + written)))
+    if labels:
         raise RefusedError(
             f"What {begun.address} finds, or would write, holds the value of {', '.join(labels)}, "
             "which no journal may; nothing was written.",

@@ -31,7 +31,7 @@ from ..schema import build, encode, parse_duration
 from ..schema.fields import field_key
 from ..values import Plain, Unknown, unknowns
 from .projection import Projection
-from .scope import Use, unknown_outputs
+from .scope import Use, unknown_outputs, with_unknowns
 
 OWN_STEPS: Final = "by the runbook's own undo steps"
 _UNDO: Final[Mapping[type, UndoKind]] = {Reverse: "reverse", Leave: "leave", Refuse: "refuse"}
@@ -85,13 +85,26 @@ def _plan(
     absent = [name for name in targets if name not in desk.read]
     first = None if absent else next(unknowns(arguments), None)
     if not absent and (first is None or _accepts_unknown(first)):
-        return plan_action(planned, build(kind, arguments), targets, use, projection, desk)
+        return _judged(plan_action(planned, build(kind, arguments), targets, use, projection, desk), use, names)
     planned = replace(planned, arguments=encode(arguments), targets=targets)
     if absent:
         return replace(planned, verdict="skip", reason=f"the environment has no target {', '.join(absent)}")
     if kind.family in ("state", "artefact"):
         projection.blur(use.address, targets)
     return unknown(planned, use, f"an argument is {first}")
+
+
+def _judged(planned: PlannedStep, use: Use, names: Mapping[str, Plain]) -> PlannedStep:
+    """Leave unknown what a command gave that was read while planning, where its step would not take that yet."""
+    if planned.verdict != "read" or action_type(planned.kind).family != "command":
+        return planned
+    told = {**names, "outputs": with_unknowns(planned.outputs)}
+    for expression, wanted in ((use.step.fail_when, False), (use.step.until, True)):
+        if expression and condition(expression, told) is not wanted:
+            why = f"what it gives is not known yet: {'until' if wanted else 'fail_when'}: {expression}"
+            outputs = encode(unknown_outputs(use.step.id))
+            return replace(planned, outputs=outputs, details=(*planned.details, why))
+    return planned
 
 
 def _accepts_unknown(value: Unknown) -> bool:

@@ -63,9 +63,10 @@ def run_account(run: Run, undo: Run | None, again: Run | None = None) -> RunAcco
     """Tell a run's own facts; *undo* having taken it all back makes it undone, until *again* takes *undo* back."""
     plan = run.plan
     undone = undo is not None and undo.status in ("succeeded", "undone")
+    part = undo.plan.down_to if undo else ""
     words = RUN_WORDS[run.status]
     if undone:
-        words = f"{words.split(',', maxsplit=1)[0]}, then undone{', and that undone again' if again else ''}"
+        words = f"{words.split(',', maxsplit=1)[0]}, then undone{part}{', and that undone again' if again else ''}"
     return RunAccount(
         id=run.id,
         runbook=plan.runbook,
@@ -73,7 +74,7 @@ def run_account(run: Run, undo: Run | None, again: Run | None = None) -> RunAcco
         environment=plan.environment,
         status=run.status,
         words=words,
-        tone="calm" if undone else RUN_TONES[run.status],
+        tone="calm" if undone and not part else RUN_TONES[run.status],
         operators=run.operators or (run.operator,),
         began=run.started_at,
         last=last_moment(run),

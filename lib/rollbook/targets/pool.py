@@ -34,8 +34,7 @@ class TargetPool:
         self._lock = RLock()
         redactor.leave(name for spec in specs.values() for name in _open_names(spec))
         # A command may print a database's password before anything has connected with it.
-        for spec in specs.values():
-            secrets.prime(secrets_in(dict(spec.settings)) + secrets_in(dict(spec.reader or {})))
+        secrets.prime(self.secrets_of(specs))
 
     @property
     def redactor(self) -> Redactor:
@@ -97,6 +96,11 @@ class TargetPool:
     def prime(self, secrets: Iterable[Secret]) -> None:
         """Hide the values of those of *secrets* that are cheap to look up from now on, as far as they are there."""
         self._surroundings.secrets.prime(secrets)
+
+    def secrets_of(self, names: Iterable[str]) -> tuple[Secret, ...]:
+        """Give the secrets by which the targets of these names are reached; those that there are not have none."""
+        specs = [self._specs[name] for name in names if name in self._specs]
+        return tuple(secret for spec in specs for part in (spec.settings, spec.reader) for secret in secrets_in(part))
 
     def close(self) -> None:
         """Close everything that was opened; may be called twice."""

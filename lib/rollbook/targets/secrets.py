@@ -37,6 +37,7 @@ class SecretStore:
             if found is None:
                 found = self._look_up(secret)
                 self._redactor.add(secret, found)
+                self._hide_within(secret, found)
                 self._values[secret.reference] = found
             return found
 
@@ -57,6 +58,20 @@ class SecretStore:
                 self.value(secret)
             except SecretError:
                 continue
+
+    def _hide_within(self, secret: Secret, value: str) -> None:
+        """Hide the password in a secret that is an address, also where nobody connects by it."""
+        if "://" not in value or "@" not in value:
+            return
+        from urllib.parse import unquote, urlsplit
+
+        try:
+            parts = urlsplit(value)
+        except ValueError:  # no address after all
+            return
+        self._redactor.leave(unquote(name) for name in (parts.username, parts.hostname, parts.path.strip("/")) if name)
+        if parts.password:
+            self._redactor.add(f"password in {secret.reference}", unquote(parts.password))
 
     def _look_up(self, secret: Secret) -> str:
         scheme, _, name = secret.reference.partition(":")

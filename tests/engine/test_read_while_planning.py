@@ -1,0 +1,96 @@
+"""Commands of `plan: true`: what they give is planned on, and looked at again in their turn."""
+
+from contextlib import suppress
+
+import pytest
+
+from rollbook.testing.crash import CrashError, crashing
+
+from .test_engine import types, write_step
+from .workshop import Workshop, nobody
+
+
+def test_what_is_read_while_planning_is_parsed_and_judged_too(workshop: Workshop) -> None:
+    """With `plan: true` a later step is planned on the parsed output, and `fail_when` and `until` see it at its turn."""
+    command = "    shell.run: {command: [echo, '{\"errors\": 2}'], effect: read, plan: true}\n    parse: json\n"
+    step = "  - id: s\n    name: Print.\n" + command
+    workshop.write("ok", "steps:\n" + step + write_step("note", "{{ steps.s.outputs.value.errors }} errors"))
+    for word, expression in (("fail_when", "outputs.value.errors > 0"), ("until", "outputs.value.errors == 0")):
+        workshop.write(word.replace("_", "-"), f"steps:\n{step}    {word}: {expression}\n")
+
+    planned = workshop.planner("ok").plan()
+    ended = [workshop.run(name) for name in ("ok", "fail-when", "until")]
+
+    assert planned.steps[1].verdict == "create"
+    assert [run.status for run in ended] == ["succeeded", "failed", "failed"]
+    assert (workshop.folder / "note.txt").read_text() == "2 errors"
+    assert ["fail_when" in ended[1].steps[0].error, "until" in ended[2].steps[0].error] == [True, True]
+
+
+def test_what_is_not_as_wanted_yet_while_planning_is_known_in_its_turn(workshop: Workshop) -> None:
+    """With `until`, what a step gives before that holds is in no plan: later steps are planned when it does."""
+    (workshop.folder / "state").write_text("waiting")
+    read = (
+        "    shell.run: {command: [cat, state], effect: read, plan: true}\n    until: \"outputs.stdout == 'ready'\"\n"
+    )
+    workshop.write(
+        "u", f"steps:\n  - id: s\n    name: Read.\n{read}" + write_step("note", "{{ steps.s.outputs.stdout }}")
+    )
+    plan = workshop.planner("u").plan()
+    (workshop.folder / "state").write_text("ready")
+
+    ended = workshop.run("u", plan=plan)
+
+    assert [step.verdict for step in plan.steps] == ["read", "unknown"]
+    assert "what it gives is not known yet: until: outputs.stdout == 'ready'" in plan.steps[0].details
+    assert ended.status == "succeeded"
+    assert (workshop.folder / "note.txt").read_text() == "ready"
+
+
+def read_otherwise(workshop: Workshop) -> None:
+    """Leave a run that waits for an answer before a step whose command gives something else since it was planned on."""
+    (workshop.folder / "count").write_text("3")
+    ask = "  - id: q\n    name: Ask.\n    human.confirm: {text: Sure?}\n"
+    read = "  - id: s\n    name: Read.\n    shell.run: {command: [cat, count], effect: read, plan: true}\n    parse: json\n"
+    few = write_step("few", "x", "    when: steps.s.outputs.value < 5\n")
+    workshop.write("d", "steps:\n" + ask + read + write_step("note", "{{ steps.s.outputs.value }} is it") + few)
+    workshop.run("d")
+    (workshop.folder / "count").write_text("7")
+
+
+@pytest.mark.parametrize("agrees", [True, False])
+def test_what_is_read_otherwise_in_its_turn_is_planned_on_anew(workshop: Workshop, agrees: bool) -> None:
+    """What was read while planning may be old by its turn: later steps go by what it is then, and are agreed to anew."""
+    read_otherwise(workshop)
+
+    ended = workshop.resume(nobody({"q": "yes"}, agrees=agrees))
+
+    assert ended.status == ("succeeded" if agrees else "waiting")
+    assert (workshop.folder / "note.txt").exists() == agrees
+    assert not (workshop.folder / "few.txt").exists()
+
+
+@pytest.mark.parametrize("at", range(1, 16))
+def test_what_is_read_otherwise_is_planned_on_anew_after_a_crash(workshop: Workshop, at: int) -> None:
+    """Also where the process is killed between the reading and the planning: nothing is written by the old plan."""
+    read_otherwise(workshop)
+    asker = nobody({"q": "yes"})
+    with crashing(at) as points, suppress(CrashError):
+        workshop.resume(asker)
+
+    ended = workshop.resume(asker) if points.crashed and workshop.runs.all()[-1].read().resumable else None
+
+    assert ended is None or ended.status == "succeeded"
+    assert (workshop.folder / "note.txt").read_text() == "7 is it"
+    assert not (workshop.folder / "few.txt").exists()
+
+
+def test_what_is_read_otherwise_and_leads_to_the_same_is_no_news(workshop: Workshop) -> None:
+    """A time of day that no later step uses plans nothing anew."""
+    read = "  - id: s\n    name: Read.\n    shell.run: {command: [date, '+%s%N'], effect: read, plan: true}\n"
+    workshop.write("t", "steps:\n" + read + write_step("note", "x"))
+
+    ended = workshop.run("t")
+
+    assert ended.status == "succeeded"
+    assert "replanned" not in types(workshop)
