@@ -112,7 +112,10 @@ With PGHOST, PGUSER and PGPASSWORD set, and programs of the server's version:
         """Drop a scratch database; leave one that may have been live since."""
         if self.role == "scratch":
             return Reverse(change.before)
-        return Leave("it may have been live, with rows of its own; drop it by hand when nobody needs it")
+        return Leave(
+            f"{change.after.database}, whole or as far as it came, may have been live, with rows of its own; "
+            "drop it by hand when nobody needs it"
+        )
 
     def details(self, change: Change[RestoreState]) -> tuple[str, ...]:
         """Say what it is made from, how much room there is, and whether it can be compared."""
