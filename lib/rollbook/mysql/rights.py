@@ -48,6 +48,10 @@ class Grants:
         """Give the right that putting back takes."""
         return tuple(one for one in self.rights(schema) if "sql.recover" in one.kinds)
 
+    def sees(self, schema: str) -> bool:
+        """Say whether no table of *schema* is hidden; roles are taken to allow it."""
+        return self.roles or "SELECT" in self._held(schema)
+
     def _rights(self, schema: str) -> Iterator[Right]:
         beside = f"{schema}_rbsnap_"
         escaped = re.sub(r"([\\_%])", r"\\\1", beside)

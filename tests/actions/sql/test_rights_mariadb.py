@@ -13,6 +13,7 @@ from rollbook.errors import RefusedError, TargetError
 from rollbook.mysql.rights import Grants
 from rollbook.targets.base import Finding, TargetSpec
 
+from ..conftest import use
 from .snapshots import drop, load, save
 from .taken_mariadb import LIVE, TakenOnMariadb, open_taken
 
@@ -108,6 +109,24 @@ def test_a_recovery_without_the_rights_is_refused_before_anything_is_done(taken:
         f"GRANT INSERT, CREATE, DROP, ALTER, INDEX, REFERENCES, TRIGGER, UPDATE, DELETE, CREATE TEMPORARY TABLES ON `{LIVE}`.*"
         in str(caught.value)
     )
+
+
+def test_what_an_account_may_not_see_is_not_taken_for_gone(taken: TakenOnMariadb) -> None:
+    """A table or column that the server hides from it is refused with the grant; once it may see all, what is gone is told."""
+    taken.execute(f"REVOKE SELECT ON {LIVE}.* FROM {ACCOUNT}")
+    taken.execute(f"GRANT SELECT ON {LIVE}.users TO {ACCOUNT}")
+    wanted = use("sql.at_risk", tables=["posts", "nowhere"], columns=["users.nick"])
+
+    with pytest.raises(RefusedError, match=r"no posts, nowhere that keeper@% may see") as raised:
+        wanted.probe(taken.read)
+    seen = use("sql.at_risk", tables=["users"]).probe(taken.read)
+    taken.execute(f"GRANT SELECT ON {LIVE}.* TO {ACCOUNT}")
+    taken.pool.target("db").close()
+    told = wanted.probe(taken.read)
+
+    assert f"GRANT SELECT ON `{LIVE}`.*" in raised.value.advice
+    assert [one.rows for one in seen.tables] == [2]
+    assert told.missing == ("nowhere",)
 
 
 def test_only_runs_that_need_a_right_are_warned_of_it(taken: TakenOnMariadb, tmp_path: Path) -> None:

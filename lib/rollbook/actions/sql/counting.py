@@ -9,7 +9,7 @@ from ...migrations.operation import Narrowing
 from ...migrations.types import loss, parse_type
 from ...targets.base import SqlReader
 from ...values import Plain
-from .standing import Column, Table, quoted, read_tables, split
+from .standing import Column, Table, quoted, read_tables, require_sight, split
 
 # Families of types whose values can be compared with a constant; of the rest only NULL is told.
 _COMPARED: Final = ("text", "integer", "decimal", "float", "boolean", "date", "uuid")
@@ -80,6 +80,7 @@ def count_risks(server: SqlReader, wanted: Wanted) -> tuple[tuple[str, ...], tup
     tables = read_tables(server)
     missing = [name for name in wanted.tables if name not in tables]
     asked = [name for name in (*wanted.columns, *(one.column for one in wanted.narrowing)) if not _has(tables, name)]
+    require_sight(server, (*missing, *asked))
     passes = _passes(tables, wanted)
     found = tuple(risk for table, pass_ in passes.items() for risk in _count(server, tables[table], pass_, wanted))
     return tuple(dict.fromkeys((*missing, *asked))), found

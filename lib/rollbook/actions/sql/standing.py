@@ -1,11 +1,12 @@
 """Tables as they stand in a database: their columns, and about how many rows they have. PostgreSQL, MySQL, MariaDB."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...mysql import names as mysql
+from ...mysql.rights import Grants
 from ...postgres import names as postgres
 from ...targets.base import SqlReader
 
@@ -71,6 +72,20 @@ def read_tables(server: SqlReader) -> Mapping[str, Table]:
         sql = mysql.within(*parts) if is_mysql else postgres.Name(*parts).sql
         found[name] = Table(name, escaped(sql), int(row["rows"] or 0), given)
     return found
+
+
+def require_sight(server: SqlReader, absent: Collection[str]) -> None:
+    """Refuse to take for gone what the account may only not see: MySQL and MariaDB hide what it has no right to."""
+    if not absent or server.dialect != "mysql":
+        return
+    (told,) = server.rows("SELECT CURRENT_USER() AS account, DATABASE() AS live")
+    account, live = str(told["account"]), str(told["live"])
+    lines = [str(line) for row in server.rows("SHOW GRANTS") for line in row.values()]
+    if not Grants.read(account, lines).sees(live):
+        raise RefusedError(
+            f"{server.name} has no {', '.join(absent)} that {account} may see, which may not see all of {live}.",
+            advice=f"GRANT SELECT ON {mysql.quote(live)}.* to it, and plan again.",
+        )
 
 
 def quoted(server: SqlReader, name: str) -> str:
