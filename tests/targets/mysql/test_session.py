@@ -22,6 +22,21 @@ def hasty(mariadb_url: str) -> Iterator[sa.Engine]:
     engine.dispose()
 
 
+def test_a_password_is_sent_as_its_account_was_given_it(mariadb_url: str) -> None:
+    """One with letters that Latin-1 lacks opens a session, as it does elsewhere."""
+    engine = sa.create_engine(mariadb_url)
+    with engine.connect() as session:
+        session.exec_driver_sql("CREATE USER foreign_one@'%%' IDENTIFIED BY 'pä€ß'")
+        session.exec_driver_sql(f"GRANT SELECT ON {engine.url.database}.* TO foreign_one@'%%'")
+        account = sa.create_engine(engine.url.set(username="foreign_one", password="pä€ß"))
+
+        with closing(connect(account)) as found:
+            told = rows(found, "SELECT user()")
+
+        session.exec_driver_sql("DROP USER foreign_one@'%%'")
+    assert str(told[0][0]).startswith("foreign_one@")
+
+
 @pytest.mark.parametrize("reading", [True, False])
 def test_what_takes_long_is_not_ended_by_the_server(hasty: sa.Engine, reading: bool) -> None:
     """A limit that the whole server has on statements holds for others, and ends no saving and no recovery."""

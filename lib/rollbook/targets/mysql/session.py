@@ -51,6 +51,8 @@ def connect(engine: "Engine", *, label: str = "rollbook", reading: bool = False)
     arguments, options = engine.dialect.create_connect_args(engine.url)
     # Without what makes Python values of cells: some of them could not be given back as they were.
     given = {**options, "charset": "utf8mb4", "conv": dict(encoders), "program_name": label, "connect_timeout": 10}
+    if engine.url.password:
+        given["password"] = str(engine.url.password).encode()  # a text would be sent in Latin-1, and is kept in UTF-8
     try:
         opened = pymysql.connect(*arguments, **given)
     except pymysql.err.OperationalError as error:
