@@ -1,5 +1,6 @@
-"""Commands of `plan: true`: what they give is planned on, and looked at again in their turn."""
+"""What is known while planning: what commands of `plan: true` give, looked at again in their turn, and what is not."""
 
+import subprocess
 from contextlib import suppress
 
 import pytest
@@ -94,3 +95,19 @@ def test_what_is_read_otherwise_and_leads_to_the_same_is_no_news(workshop: Works
 
     assert ended.status == "succeeded"
     assert "replanned" not in types(workshop)
+
+
+def test_what_only_the_step_will_know_is_named_after_it(workshop: Workshop) -> None:
+    """A plan says after which step it goes on, also where the action could not tell."""
+    git = ["git", "-c", "user.name=ada", "-c", "user.email=ada@example.org", "-C", str(workshop.folder)]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "good", "--allow-empty"]):
+        subprocess.run([*git, *words], check=True)
+    (workshop.folder / "bad").touch()
+    for words in (["add", "bad"], ["commit", "-qm", "bad"]):
+        subprocess.run([*git, *words], check=True)
+    back = f"  - id: back\n    name: Take it back.\n    git.revert: {{repository: {workshop.folder}, deploy: HEAD}}\n"
+    workshop.write("g", f"targets: {{}}\nsteps:\n{back}" + write_step("note", "{{ steps.back.outputs.commit }}"))
+
+    plan = workshop.planner("g").plan()
+
+    assert plan.steps[1].reason == "an argument is ‹known after step back›"

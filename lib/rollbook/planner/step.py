@@ -315,7 +315,7 @@ def with_change(
     verdict = action.verdict(change)
     step_id = use.step.id if use else planned.id
     has_result = action.family == "command" and bool(change.ops)
-    outputs = encode(unknown_outputs(step_id)) if has_result else encode(read_outputs(action, change, use))
+    outputs = unknown_outputs(step_id) if has_result else _named_after(step_id, read_outputs(action, change, use))
     # Commands are shown as they are sent: behind a prefix, on another host.
     show = shown if any(isinstance(op, Command) for op in change.ops) else _render
     return replace(
@@ -326,7 +326,7 @@ def with_change(
         ops=tuple(encode_op(op) for op in change.ops),
         shown=tuple(line for op in change.ops for line in show(op)),
         details=(*action.details(change), *verify),
-        outputs=outputs,
+        outputs=encode(outputs),
         undo=undo,
         undo_reason=reason,
         **own,
@@ -339,6 +339,15 @@ def read_outputs(action: Action[Any], change: Change[Any], use: Use | None) -> d
     if use and use.step.parse is not None and action.family == "command" and action.verdict(change) == "read":
         outputs["value"] = parse_output(use.step.parse, str(outputs.get("stdout", "")))
     return outputs
+
+
+def _named_after(step_id: str, outputs: Mapping[str, Plain]) -> dict[str, Plain]:
+    """Say of each output that is not known yet after which step it is, which an action cannot tell."""
+    found = dict(with_unknowns(outputs))
+    for name, value in found.items():
+        if isinstance(value, Unknown) and not value.source.startswith("run."):
+            found[name] = Unknown(f"steps.{step_id}.outputs.{name}")
+    return found
 
 
 def _render(op: Op) -> tuple[str, ...]:
