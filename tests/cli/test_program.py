@@ -419,8 +419,15 @@ def test_an_undo_in_part_is_told_as_one(own: Path) -> None:
     assert "undone down to b, which stays" in status
     assert "undo takes back 2 changes" in status
     assert "then undone down to b, which stays" in run(own, "report", first).stdout
+    again = run(own, "undo", first, "--to", "b", "--yes")
+    assert "was taken back down to b already" in again.stderr
     run(own, "undo", first, "--yes")
     assert f"{first}  undone  " in run(own, "runs").stdout
+    run(own, "undo", "last", "--to", "undo/b", "--yes")
+    assert f"{first}  undone in part" in run(own, "runs").stdout
+    assert "took that undo back in turn down to undo/b, which stays" in " ".join(
+        run(own, "status", first).stdout.split()
+    )
 
 
 def test_a_note_is_kept_without_the_values_of_secrets(own: Path) -> None:

@@ -92,10 +92,13 @@ def test_an_unexpected_error_leaves_the_step_in_doubt(workshop: Workshop, monkey
     assert (workshop.folder / "count.txt").read_text() == "x\n"
 
 
-def test_nothing_is_taken_back_beside_a_command_that_outlived_its_run(workshop: Workshop) -> None:
-    """What it does after the undo would be there though the undo says that it took it back."""
+@pytest.mark.parametrize("settled", ["", "skip", "done"])
+def test_nothing_is_taken_back_beside_a_command_that_outlived_its_run(workshop: Workshop, settled: str) -> None:
+    """What it does after the undo would be there though the undo says that it took it back; whatever people said of it."""
     remove = "[{id: gone, name: Remove., file.absent: {path: count.txt}}]"
     run = killed_beside_its_command(workshop, remove)
+    if settled:
+        run = workshop.resume(**{settled: {"c": "a test"}})
 
     with pytest.raises(RefusedError, match=r"still runs on local: process .* Nothing was taken back"):
         workshop.undo(run)
@@ -105,7 +108,7 @@ def test_nothing_is_taken_back_beside_a_command_that_outlived_its_run(workshop: 
         time.sleep(0.05)
     time.sleep(0.2)  # it ends
     assert workshop.undo(run).status == "undone"
-    assert not (workshop.folder / "count.txt").exists()
+    assert (workshop.folder / "count.txt").exists() == bool(settled)
 
 
 def test_an_approval_given_early_is_kept_until_its_question(workshop: Workshop) -> None:

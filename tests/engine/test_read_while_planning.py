@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import pytest
 
+from rollbook.targets.base import TargetSpec
 from rollbook.testing.crash import CrashError, crashing
 
 from .test_engine import types, write_step
@@ -84,6 +85,38 @@ def test_what_is_read_otherwise_is_planned_on_anew_after_a_crash(workshop: Works
     assert ended is None or ended.status == "succeeded"
     assert (workshop.folder / "note.txt").read_text() == "7 is it"
     assert not (workshop.folder / "few.txt").exists()
+
+
+def test_what_a_group_reads_otherwise_is_planned_on_anew(workshop: Workshop) -> None:
+    """One member that gives something else is enough."""
+    workshop.targets = {name: TargetSpec(name, "command", {"prefix": ["env"]}) for name in ("one", "two")}
+    workshop.groups = {"fleet": ("one", "two")}
+    (workshop.folder / "count").write_text("3")
+    ask = "  - id: q\n    name: Ask.\n    human.confirm: {text: Sure?}\n"
+    read = "  - id: s\n    name: Read.\n    target: fleet\n    shell.run: {command: [cat, count], effect: read, plan: true}\n"
+    note = write_step("note", "{{ steps.s.outputs.members.two.stdout }} is it")
+    workshop.write("d", "targets: {fleet: {}}\nsteps:\n" + ask + read + note)
+    workshop.run("d")
+    (workshop.folder / "count").write_text("7")
+
+    ended = workshop.resume(nobody({"q": "yes"}))
+
+    assert ended.status == "succeeded"
+    assert (workshop.folder / "note.txt").read_text() == "7 is it"
+
+
+def test_what_nobody_goes_by_is_no_reason_to_look_again(workshop: Workshop) -> None:
+    """What an earlier step took away for a later one to put back is no drift because a time of day was read between."""
+    (workshop.folder / "page").write_text("y")
+    gone = "  - id: gone\n    name: Take it away.\n    shell.run: {command: [rm, page]}\n    undo: {leave: x}\n"
+    read = "  - id: s\n    name: Read.\n    shell.run: {command: [date, '+%s%N'], effect: read, plan: true}\n"
+    back = gone.replace("gone", "back").replace("[rm, page]", '"printf y > page"')
+    workshop.write("v", "steps:\n" + gone + read + back + write_step("page", "x").replace("page.txt", "page"))
+
+    ended = workshop.run("v")
+
+    assert ended.status == "succeeded"
+    assert (workshop.folder / "page").read_text() == "x"
 
 
 def test_what_is_read_otherwise_and_leads_to_the_same_is_no_news(workshop: Workshop) -> None:

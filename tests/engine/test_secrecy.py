@@ -7,7 +7,9 @@ import pytest
 
 from rollbook.engine import Engine
 from rollbook.errors import PreflightError, RefusedError
+from rollbook.planner import plan_undo
 from rollbook.planner.secrecy import hide_used
+from rollbook.targets import Redactor, SecretStore
 from rollbook.targets.base import TargetSpec
 from rollbook.values import Secret
 
@@ -141,11 +143,12 @@ def test_what_holds_a_value_is_not_replaced(hiding: Workshop, target: str) -> No
 
 
 @pytest.mark.parametrize("write", ["file.present: {path: new.env, content: %s}", "shell.run: {command: [touch, %s]}"])
-def test_a_placeholder_is_written_nowhere(hiding: Workshop, write: str) -> None:
-    """An output comes without values: what is made of it would hold the placeholder where the value is meant."""
+@pytest.mark.parametrize("part", ["", ".split()[0]", ".split()[1]", " | upper"])
+def test_a_placeholder_is_written_nowhere(hiding: Workshop, write: str, part: str) -> None:
+    """An output comes without values: what is made of it would hold the placeholder, or a part, where the value is meant."""
     (hiding.folder / "old.env").write_text(f"PASSWORD={VALUE}")
     read = "  - id: read\n    name: Read.\n    shell.run: {command: [cat, old.env], effect: read}\n"
-    made = write % '"{{ steps.read.outputs.stdout }}"'
+    made = write % f'"{{{{ steps.read.outputs.stdout{part} }}}}"'
     hiding.write("s", "steps:\n" + USE % "env:SAME_WORD" + read + f"  - id: made\n    name: Write.\n    {made}\n")
 
     ended = hiding.run("s")
@@ -185,3 +188,36 @@ def test_what_is_not_to_be_had_any_more_is_told(hiding: Workshop) -> None:
     (missing,) = hide_used(plan, hiding.planner("s").pool)
 
     assert "SAME_WORD is not set" in missing
+
+
+def test_a_secret_that_is_the_account_of_another_stays_hidden(workshop: Workshop) -> None:
+    """Names of a secret address do not stand in the open: a token may be its user or its path."""
+    token = "ghp-abcdef0123456789"
+    addresses = {"USER": f"https://{token}@git.example/r", "PATH_": f"https://app:x-password@hooks.example/{token}"}
+    workshop.environ = {**os.environ, "TOKEN": token, **addresses}
+    redactor = workshop_redactor(workshop, "TOKEN", *addresses)
+
+    assert redactor.text(f"{token}, x-password") == "‹secret env:TOKEN›, ‹password in env:PATH_›"
+    assert redactor.open == ()
+
+
+def workshop_redactor(workshop: Workshop, *names: str) -> Redactor:
+    redactor = Redactor()
+    store = SecretStore(workshop.environ, redactor)
+    for name in names:
+        store.value(Secret(f"env:{name}"))
+    return redactor
+
+
+def test_an_undo_hides_what_its_run_used(hiding: Workshop) -> None:
+    """It may have fewer steps, and tells what files and people say of the others."""
+    hiding.write("s", "steps:\n" + USE % "env:SAME_WORD" + write_step("a", "x"))
+    ended = hiding.run("s")
+    planner = hiding.planner("s")
+    plan = plan_undo(ended, planner, to="use")
+
+    folder = hiding.new_folder()
+    Engine(folder, planner, asker=nobody(), watcher=hiding.watcher).run(plan, reason=f"{VALUE} leaked")
+
+    assert VALUE.encode() not in folder.journal.read_bytes()
+    assert folder.read().reason == "‹secret env:SAME_WORD› leaked"

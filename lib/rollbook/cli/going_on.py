@@ -112,7 +112,7 @@ def undo(
 
     folder = Runs().find(run)
     past, here = folder.read(), screen()
-    check_undoable(past)
+    check_undoable(past, to)
     if not dry_run:
         require_free(folder)
     first = folder.first(past)

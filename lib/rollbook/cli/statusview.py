@@ -111,7 +111,7 @@ def _stand(run: Run, folder: RunFolder) -> Plain:
 def _still(run: Run) -> Run:
     """Give the run as far as it still stands, where it was taken back in part."""
     undo = undo_of(run)
-    if undo is None or undo.status != "undone" or not undo.plan.undo_to:
+    if undo is None or undo.status != "undone" or not undo.plan.undo_to or undo_of(undo) is not None:
         return run
     back = {step.planned.undo_of for step in undo.steps}
     return replace(
@@ -168,12 +168,15 @@ def _about(run: Run, folder: RunFolder, undone: str) -> Iterator[tuple[str, str]
         yield "before", sentence(run)
         again = undo_of(undo) if undo is not None and undo.id == undone else None
         if again is not None and again.status == "undone":
-            yield "since", f"run {again.id} took that undo back in turn"
+            yield "since", f"run {again.id} took that undo back in turn{again.plan.down_to}"
     elif undo is not None and undo.resumable:
         yield "undo", f"run {undo.id} takes it back and is not over ({undo.status}):"
         yield "", typed("resume", undo.id)
     elif undo is not None:
         yield "undo", f"run {undo.id}: {undo.status}{undo.plan.down_to}"
+        again = undo_of(undo) if undo.status == "undone" else None
+        if again is not None and again.status == "undone":
+            yield "since", f"run {again.id} took that undo back in turn{again.plan.down_to}"
     if run.reason:
         yield "reason", run.reason
     stand = _stand(run, folder)

@@ -2,22 +2,28 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import Final
 
 from ..errors import JournalError, RefusedError
 from ..run import Run
 from ..runs import RunFolder, Runs
 from .hints import typed
 
+UNDONE: Final = "undone"
+
 
 def undo_of(run: Run) -> Run | None:
-    """Find the newest run that took, or tries to take, *run* back."""
+    """Find the newest run that took, or tries to take, *run* back; one that was given up where there is no other."""
+    given_up: Run | None = None
     for folder, plan in Runs().begun():
-        if folder.id == run.id:
+        if folder.id == run.id or plan.get("undo_of") != run.id:
             continue
-        if plan.get("undo_of") == run.id:
-            with suppress(JournalError):
-                return folder.read()
-    return None
+        with suppress(JournalError):
+            undo = folder.read()
+            if undo.status != "abandoned":
+                return undo
+            given_up = given_up or undo
+    return given_up
 
 
 def undone_by(folder: RunFolder) -> str:
@@ -28,8 +34,8 @@ def undone_by(folder: RunFolder) -> str:
     return marker.read_text(encoding="utf-8").strip() if marker.exists() else ""
 
 
-def check_undoable(run: Run) -> None:
-    """Raise `RefusedError` when *run* was undone as a whole, or while an undo of it is not over."""
+def check_undoable(run: Run, to: str = "") -> None:
+    """Raise `RefusedError` when *run* was undone down to the step *to*, or while an undo of it is not over."""
     undo = undo_of(run)
     if undo is None:
         return
@@ -38,8 +44,10 @@ def check_undoable(run: Run) -> None:
             f"Run {run.id} is being undone by run {undo.id}, which is not over ({undo.status}).",
             advice=f"Go on with that one: {typed('resume', undo.id)}",
         )
+    again = undo_of(undo) if undo.status == "undone" else None
+    if to and undo.status == "undone" and (again is None or again.status != "undone"):
+        _require_further(run, undo, to)
     if undo.status == "undone" and not _left(run, undo):
-        again = undo_of(undo)
         if again is not None and again.status == "undone":
             raise RefusedError(
                 f"Run {run.id} was undone by run {undo.id}, and that by run {again.id}.",
@@ -48,6 +56,17 @@ def check_undoable(run: Run) -> None:
         raise RefusedError(
             f"Run {run.id} was undone already, by run {undo.id}.",
             advice=f"To bring its changes back, undo the undo: {typed('undo', undo.id)}",
+        )
+
+
+def _require_further(run: Run, undo: Run, to: str) -> None:
+    """Refuse to go back to a step that an undo went back to, or past, already."""
+    places = {name: at for at, step in enumerate(run.steps) for name in (step.address, step.planned.id)}
+    before = places.get(undo.plan.undo_to)
+    if before is not None and places.get(to, -1) >= before:
+        raise RefusedError(
+            f"Run {run.id} was taken back down to {undo.plan.undo_to} already, by run {undo.id}.",
+            advice=f"Name a step before that, or leave --to out: {typed('undo', run.id)}",
         )
 
 
@@ -63,6 +82,7 @@ def taken_back(runs: Runs) -> Mapping[str, str]:
     """Say of each run that was taken back, by an undo that was not taken back in turn, whether it was so as a whole."""
     found: dict[str, str] = {}
     for _, run in runs.readable():  # the newest first, so an undo's own undo is seen before it
-        if run.plan.undo_of and run.status == "undone" and run.id not in found:
-            found.setdefault(run.plan.undo_of, "undone in part" if run.plan.undo_to else "undone")
+        if run.plan.undo_of and run.status == "undone" and found.get(run.id) != UNDONE:
+            part = run.plan.undo_to or run.id in found
+            found.setdefault(run.plan.undo_of, f"{UNDONE} in part" if part else UNDONE)
     return found

@@ -180,6 +180,8 @@ class Engine:
             protects=plan.protects,
         )
         hide_secrets(plan, self.planner.pool)
+        if plan.undo_of:  # which tells of that run, and may have fewer steps
+            hide_used(self.folder.beside(plan.undo_of).read().plan, self.planner.pool)
         with stopping_on_signals(session):
             try:
                 yield session

@@ -33,6 +33,8 @@ def beginning(folder: RunFolder, plan: Plan, pool: Pool, undone: Run | None = No
     with held_still(place.journal):
         run = place.read()
         _require_ended(place, run, pool)
+        if (before := _begun(place, _marked(place, BEING_UNDONE_BY))) is not None:
+            _require_ended(place.beside(before.id), before, pool)
         if undone is not None and _statuses(run) != _statuses(undone):
             raise RefusedError(
                 f"Run {undone.id} went on since its undo was planned; nothing was taken back.",
@@ -74,7 +76,8 @@ def _undone(run: Run, by: str) -> RefusedError:
 def _require_ended(folder: RunFolder, run: Run, pool: Pool) -> None:
     """Refuse while what a killed process had started goes on: it would do after the undo what the undo took back."""
     for step in run.steps:
-        if step.done or not step.ops or step.status == "undone":
+        # Somebody may have gone past it, or said that it is done, while it still runs.
+        if not step.ops or step.status == "undone" or (step.done and step.settled_at is None):
             continue
         for target, alive in still_running(pool, folder, step.address, step.ops):
             raise RefusedError(

@@ -1,6 +1,7 @@
 """The walk through a plan: step after step, planned anew where it was not known, to the run's end."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ..errors import (
@@ -113,10 +114,11 @@ class Walk:
             self._plan_reached(planned)
         elif members:
             self._carry_group(members)
+            self._after_reads(members)
         else:
             self._stepper.carry(planned)
             self._after_answer(planned)
-            self._after_read(planned)
+            self._after_reads((planned,))
 
     def _carry_group(self, members: tuple[PlannedStep, ...]) -> None:
         end = carry_group(self.session, self._stepper, members)
@@ -160,13 +162,23 @@ class Walk:
         if given["value"] != planned.outputs["value"]:
             self._replan(f"the answer to {planned.address} is not the one the plan was made on", planned, quiet=quiet)
 
-    def _after_read(self, planned: PlannedStep) -> None:
-        """Plan the rest anew where a command that was read while planning gives something else in its turn."""
-        over = self.session.known[planned.address]
-        if planned.verdict != "read" or self.plan.undo_of or not isinstance(planned.outputs, dict):
+    def _after_reads(self, over: Sequence[PlannedStep]) -> None:
+        """Plan the rest anew where a command that was read while planning gives what others go by otherwise."""
+        if self.plan.undo_of:
             return
-        if action_type(planned.kind).family == "command" and over.outputs != encode(planned.outputs):
-            self._replan(f"{planned.address} does not give any more what the plan was made on", planned, quiet=True)
+        other = next((step for step in over if self._reads_otherwise(step)), None)
+        if other is not None:
+            self._replan(f"{other.address} does not give any more what the plan was made on", other, quiet=True)
+
+    def _reads_otherwise(self, planned: PlannedStep) -> bool:
+        if planned.verdict != "read" or not isinstance(planned.outputs, dict):
+            return False
+        known = self.session.known[planned.address]
+        if action_type(planned.kind).family != "command" or known.outputs == encode(planned.outputs):
+            return False
+        # A time of day that nobody goes by is no reason to look at everything that is left.
+        mentioned = re.compile(rf"\bsteps(\.|\[\s*['\"]){re.escape(planned.id)}(?![\w-])")
+        return any(mentioned.search(text) for text in self.plan.sources.values())
 
     def after_kill(self) -> None:
         """Plan the rest anew where a run was killed between a step and the planning that its outcome asks for."""
@@ -176,7 +188,9 @@ class Walk:
         known = self.session.known.get(over.address) if at else None
         if known is not None and known.status != "skipped":
             self._after_answer(over, quiet=True)
-            self._after_read(over)
+            self._after_reads(
+                [step for step in self.plan.steps[:at] if step.group == over.group] if over.group else [over]
+            )
 
     def after_drift(self, run: Run) -> None:
         """Plan the rest anew when the run stopped because the world was not as planned, or waits for agreement."""

@@ -43,12 +43,21 @@ def report_of(
     steps = step_accounts(run, undo, gaps)
     answers = _answers(run, steps) + (_answers(undo, steps) if undo else ())
     stakes = stakes_of(run, steps)
+    in_turn = f"{again.id}{again.plan.down_to}" if again else ""
     told, untold = run_account(run, undo, again), run_account(undo, again) if undo else None
     return Report(
         run=told,
         undo=untold,
         zone=local_zone,
-        summary=summary_of(told, untold, steps, impact, answers, again=again.id if again else "", stakes=stakes),
+        summary=summary_of(
+            told,
+            untold,
+            steps,
+            impact,
+            answers,
+            again=in_turn,
+            stakes=stakes,
+        ),
         impact=impact,
         steps=steps,
         moments=chronology(run, undo, steps, answers, impact),
@@ -66,7 +75,8 @@ def run_account(run: Run, undo: Run | None, again: Run | None = None) -> RunAcco
     part = undo.plan.down_to if undo else ""
     words = RUN_WORDS[run.status]
     if undone:
-        words = f"{words.split(',', maxsplit=1)[0]}, then undone{part}{', and that undone again' if again else ''}"
+        in_turn = f", and that undone again{again.plan.down_to}" if again else ""
+        words = f"{words.split(',', maxsplit=1)[0]}, then undone{part}{in_turn}"
     return RunAccount(
         id=run.id,
         runbook=plan.runbook,

@@ -153,4 +153,4 @@ def _undo(run: RunAccount, undo: RunAccount | None, steps: Sequence[StepAccount]
 
 def _again(run: str) -> Iterator[Sentence]:
     if run:
-        yield Sentence(f"That undo was taken back in turn by run {run}: what it took back is there again.", "warn")
+        yield Sentence(f"That undo was taken back in turn by run {run}: what that took back is there again.", "warn")

@@ -14,6 +14,7 @@ from ..values import Plain, Secret
 SHORTEST: Final = 6
 _LINE_BREAK: Final = b"(?:\r?\n)?"
 _LONGEST_HOLD: Final = 1 << 18
+_TAIL: Final = 6  # bytes of a label by which its end is known; the last mark has three
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +137,10 @@ class Redactor:
         return tuple(dict.fromkeys(label.decode() for _, _, label in self._spans(content)))
 
     def told(self, content: bytes) -> tuple[str, ...]:
-        """Name the secrets that *content* tells already: their values were taken out of it before."""
-        return tuple(dict.fromkeys(found[0].decode() for found in self._labels.finditer(content)))
+        """Name the secrets that *content* tells already, if only in part: their values were taken out of it before."""
+        lower = content.lower()
+        told = (one.label for one in self._known if any(part in lower for part in _parts(one.label.lower())))
+        return tuple(dict.fromkeys(label.decode() for label in told))
 
     def plain(self, value: Plain) -> Plain:
         """Return JSON *value* with every text in it redacted, keys too."""
@@ -201,6 +204,11 @@ class Redactor:
                 if kept := _begun(squeezed, form):
                     held = max(held, _with_breaks(content, kept))
         return len(content) - held
+
+
+def _parts(label: bytes) -> tuple[bytes, bytes]:
+    """Give its beginning and its end, either of which is left of it where a text was cut at its space."""
+    return label.split()[0], label[-_TAIL:]
 
 
 def _begun(content: bytes, form: bytes) -> int:

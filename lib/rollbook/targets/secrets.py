@@ -69,9 +69,10 @@ class SecretStore:
             parts = urlsplit(value)
         except ValueError:  # no address after all
             return
-        self._redactor.leave(unquote(name) for name in (parts.username, parts.hostname, parts.path.strip("/")) if name)
-        if parts.password:
-            self._redactor.add(f"password in {secret.reference}", unquote(parts.password))
+        # Where it is the account's name too, whoever connects by it learns which of its names stand in the open.
+        password, names = unquote(parts.password or ""), unquote(f"{parts.username}\n{parts.path}")
+        if password and password not in names:
+            self._redactor.add(f"password in {secret.reference}", password)
 
     def _look_up(self, secret: Secret) -> str:
         scheme, _, name = secret.reference.partition(":")
