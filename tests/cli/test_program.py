@@ -419,6 +419,7 @@ def test_an_undo_in_part_is_told_as_one(own: Path) -> None:
     assert "undone down to b, which stays" in status
     assert "undo takes back 2 changes" in status
     assert "then undone down to b, which stays" in run(own, "report", first).stdout
+    assert "took it back down to b, which stays." in run(own, "status", first, "--brief").stdout
     again = run(own, "undo", first, "--to", "b", "--yes")
     assert "was taken back down to b already" in again.stderr
     run(own, "undo", first, "--yes")

@@ -94,17 +94,14 @@ def status(run: str = _LAST, *, brief: bool = False, json: bool = False) -> int:
     one of pending, running, ok, changed, skipped, failed, unreachable,
     waiting, in_doubt, recovered, undone.
     """
-    from ..journal import utc_now
     from ..report.wording import visible
     from ..runs import Runs
-    from .ending import brief as brief_sentence
-    from .holder import holder_of
-    from .statusview import status_json, status_lines
+    from .statusview import status_json, status_lines, told_briefly
 
     folder = Runs().find(run)
     found = folder.read()
     if brief:
-        write(visible(brief_sentence(found, utc_now(), holder_of(folder))))
+        write(visible(told_briefly(found, folder)))
     elif json:
         write(status_json(found, folder))
     else:

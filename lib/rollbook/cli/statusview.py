@@ -95,7 +95,7 @@ def status_json(run: Run, folder: RunFolder) -> str:
     ]
     whole = {
         **_facts(run, folder),
-        "brief": brief(run, utc_now(), holder_of(folder)),
+        "brief": told_briefly(run, folder),
         "stands": encode(_stand(run, folder)),
         "step_list": steps,
     }
@@ -106,6 +106,16 @@ def _stand(run: Run, folder: RunFolder) -> Plain:
     held = bool(holder_of(folder))
     here = boundary(_still(run), sites(runbook_from_sources(run.plan.sources)), held=held)
     return {"site": here.site, "stopping": here.stopping(), "way_back": here.way_back()}
+
+
+def told_briefly(run: Run, folder: RunFolder) -> str:
+    """Say in one sentence how the run stands, in others what was taken back of it since."""
+    told, taken = [brief(run, utc_now(), holder_of(folder))], run
+    while (undo := undo_of(taken)) is not None and undo.status == "undone":
+        what = "it" if taken is run else "that"
+        told.append(f"Run {undo.id} took {what} back{undo.plan.down_to}.")
+        taken = undo
+    return " ".join(told)
 
 
 def _still(run: Run) -> Run:
