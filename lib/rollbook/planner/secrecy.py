@@ -82,8 +82,8 @@ def require_untold(begun: StepRun, redactor: Redactor) -> None:
     labels = dict.fromkeys((*redactor.labels(before + after + ops), *redactor.told(before + written)))
     if labels:
         raise RefusedError(
-            f"What {begun.address} finds, or would write, holds the value of {', '.join(labels)}, or what stands for it: "
-            "no journal may hold the one, and the other is not what is meant; nothing was written.",
+            f"What {begun.address} finds, or would write, holds the value of {', '.join(labels)}, or what stands "
+            "for it: no journal may hold the one, and the other is not what is meant; nothing was written.",
             advice=ADVICE,
         )
 
