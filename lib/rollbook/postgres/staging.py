@@ -174,7 +174,8 @@ class Stage:
 
     def settle(self) -> tuple[str, ...]:
         """Take from the stage what is so already."""
-        same = f"ROW({listed(self.columns, 't')})::text = ROW({listed(self.columns, 's')})::text"
+        # As they lie there: a value that is stored in two ways is merely written once more.
+        same = f"pg_catalog.record_image_eq(ROW({listed(self.columns, 't')}), ROW({listed(self.columns, 's')}))"
         absent = f"NOT EXISTS (SELECT FROM {self.table.relation} t WHERE {equal(self.key, 't', 's')})"
         return (
             f"DELETE FROM {self.name} s USING {self.table.relation} t WHERE {self._there()} AND s.{THERE} AND {same}",

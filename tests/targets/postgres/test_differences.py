@@ -1,10 +1,13 @@
 """Differences between two databases, on a real server."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from rollbook.postgres.digest import in_chunks
 from rollbook.postgres.names import Name
@@ -13,7 +16,24 @@ from rollbook.targets.postgres.catalog import read_catalog
 from rollbook.targets.postgres.differences import Difference, Side, differences
 from rollbook.targets.postgres.session import connect
 
+if TYPE_CHECKING:
+    from rollbook.targets.postgres.session import Connection
+
 pytestmark = pytest.mark.server
+
+FAR = 1_000_000_000
+DEEDS = {
+    "insert": "INSERT INTO public.t VALUES ({0}, 'new') ON CONFLICT DO NOTHING",
+    "update": "UPDATE public.t SET a = a || '.' WHERE id = {0}",
+    "empty": "UPDATE public.t SET a = NULL WHERE id = {0}",
+    "delete": "DELETE FROM public.t WHERE id = {0}",
+    "move": "UPDATE public.t SET id = 2000 + {0} WHERE id = {0} AND id < 700"
+    " AND NOT EXISTS (SELECT FROM public.t o WHERE o.id = 2000 + {0})",
+    "again": "WITH gone AS (DELETE FROM public.t WHERE id = {0} RETURNING *) SELECT * FROM gone",
+    "back": "UPDATE public.t SET a = a || '.' WHERE id = {0}; UPDATE public.t SET a = left(a, -1) WHERE id = {0}",
+    "swap": "UPDATE public.t SET a = (SELECT o.a FROM public.t o WHERE o.id = 2 * {0} + 1 - t.id)"
+    " WHERE id IN ({0}, {0} + 1)",
+}
 
 
 def compare(trio: Any, before: Sequence[str], after: Sequence[str], table: str = "t") -> list[Difference]:
@@ -138,3 +158,49 @@ def test_scattered_changes_are_looked_up_range_by_range(trio: Any) -> None:
     assert plan is not None
     assert "Join Filter" not in str(plan[0])
     assert "Index Cond" in str(plan[0])
+
+
+@pytest.fixture
+def pair(trio: Any) -> Iterator[tuple["Connection", "Connection"]]:
+    """Give sessions in base and live, with a table of 700 rows in each."""
+    with closing(connect(trio.base)) as base, closing(connect(trio.live)) as live:
+        for connection in (base, live):
+            connection.execute("CREATE TABLE public.t (id bigint PRIMARY KEY, a text)")
+            connection.execute("INSERT INTO public.t SELECT g, 'row ' || g FROM generate_series(1, 700) g")
+            connection.commit()
+        yield base, live
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    deeds=st.lists(st.tuples(st.sampled_from(sorted(DEEDS)), st.integers(1, 900) | st.just(FAR)), max_size=30),
+    estimate=st.sampled_from([-1, 0, 700, 10**9]),
+)
+def test_exactly_the_rows_differ_that_do_when_all_are_read(
+    pair: tuple["Connection", "Connection"], deeds: list[tuple[str, int]], estimate: int
+) -> None:
+    """Whatever was written, and however wrong the server's estimate is, it finds what comparing every row finds."""
+    base, live = pair
+    live.rollback()
+    for deed, key in deeds:
+        found = live.execute(DEEDS[deed].format(key).encode())
+        if deed == "again" and (row := found.fetchone()):
+            live.execute("INSERT INTO public.t VALUES (%s, %s)", row)
+    old, new = (read_catalog(one).tables[Name("public", "t")] for one in pair)
+    old, new = replace(old, rows=estimate), replace(new, rows=estimate)
+    sides = Side(base, old, old.relation), Side(live, new, new.relation)
+
+    found_rows = sorted(differences(shape(old, new, old, decided=True), *sides))
+
+    before, after = _rows(base), _rows(live)
+    naive = sorted(key for key in before.keys() | after.keys() if before.get(key, 0) != after.get(key, 0))
+    assert sorted(int(one.key[0]) for one in found_rows) == naive
+    assert all((one.base is None, one.live is None) == _missing(one, before, after) for one in found_rows)
+
+
+def _rows(connection: "Connection") -> dict[int, str | None]:
+    return {key: text for key, text in connection.execute("SELECT id, a FROM public.t")}  # noqa: C416  # typed so
+
+
+def _missing(one: Difference, *sides: dict[int, str | None]) -> tuple[bool, ...]:
+    return tuple(int(one.key[0]) not in side for side in sides)

@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
@@ -41,6 +41,20 @@ class Difference(NamedTuple):
     key: Cells  # the whole row where the table has no key
     base: Cells | None
     live: Cells | None
+
+
+class _Marks(NamedTuple):
+    """The keys of a chunk's rows and their hashes, in the same order, as the server puts them together."""
+
+    keys: bytes
+    hashes: bytes
+
+    def by_key(self) -> Mapping[bytes, bytes]:
+        """Take them apart."""
+        return dict(zip(self.keys.split(b","), self.hashes.split(b","), strict=True)) if self.keys else {}
+
+
+_NONE: Final = _Marks(b"", b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,23 +152,30 @@ def _changed_rows(found: Survey, base: Side, live: Side) -> Iterator[Difference]
     digest, chunks = found.digest, iter(chunk for chunk in found.chunks if chunk not in found.added)
     while some := list(islice(chunks, _CHUNKS_AT_ONCE)):
         old, new = _at_once(partial(_marks, base, digest, some), partial(_marks, live, digest, some))
-        differing = {key for key, _ in old.items() ^ new.items()}
-        keys = iter(sorted(differing, key=int))
+        apart = (_apart(old.get(chunk, _NONE), new.get(chunk, _NONE)) for chunk in old.keys() | new.keys())
+        keys = iter(sorted(chain.from_iterable(apart), key=int))
         while part := list(islice(keys, _ROWS_AT_ONCE)):
             before, after = _at_once(partial(_keyed, base, digest, part), partial(_keyed, live, digest, part))
             for key in part:
                 yield Difference((key,), before.get(key), after.get(key))
 
 
-def _marks(side: Side, digest: Digest, chunks: Sequence[int]) -> Mapping[bytes, bytes]:
-    """Give the hashes of the rows in some chunks, by their keys."""
-    found: dict[bytes, bytes] = {}
+def _marks(side: Side, digest: Digest, chunks: Sequence[int]) -> Mapping[bytes, _Marks]:
+    """Give the hashes of the rows in some chunks, by the chunk."""
     statement = digest.marks(side.relation, chunks)
     with hashed(side.connection), side.connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
-        for read in copy:
-            _, keys, marks = bytes(read)[:-1].split(b"\t")
-            found.update(zip(keys.split(b","), marks.split(b","), strict=True))
-    return found
+        parts = (bytes(read)[:-1].split(b"\t") for read in copy)
+        return {chunk: _Marks(keys, hashes) for chunk, keys, hashes in parts}
+
+
+def _apart(old: _Marks, new: _Marks) -> Iterator[bytes]:
+    """Give the keys, in any order, under which a chunk differs; nearly all rows of most chunks are alike."""
+    if old.keys == new.keys:
+        rows = zip(new.keys.split(b","), old.hashes.split(b","), new.hashes.split(b","), strict=True)
+        yield from (key for key, before, after in rows if before != after)
+    else:
+        before, after = old.by_key(), new.by_key()
+        yield from (key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
 
 
 def _keyed(side: Side, digest: Digest, keys: Sequence[bytes]) -> Mapping[bytes, Cells]:
@@ -171,15 +192,8 @@ def new_lines(side: Side, digest: Digest, chunks: AbstractSet[int]) -> Iterator[
 
 
 def _digest(shape: Shape, base: Side, live: Side) -> Digest:
-    rows, dense = 0, False
-    if integer_key(live.table, shape.key):
-        name = quote(shape.key[0])
-        query = f"SELECT count(*), min(t.{name}), max(t.{name}) FROM {live.relation} AS t"
-        rows, lowest, highest = live.connection.execute(query).fetchone() or (0, 0, 0)
-        dense = is_dense(rows, lowest or 0, highest or 0)
-    else:
-        counted = live.connection.execute(f"SELECT count(*) FROM {live.relation} AS t").fetchone()
-        rows = counted[0] if counted else 0
+    dense = integer_key(live.table, shape.key) and integer_key(base.table, shape.key) and _is_dense(live, shape.key[0])
+    rows = 0 if dense else _count(live)  # how many there are matters only where chunks are no ranges
     majors = {side.connection.info.server_version // 10_000 for side in (base, live)}
     return make_digest(
         base.table,
@@ -191,6 +205,19 @@ def _digest(shape: Shape, base: Side, live: Side) -> Digest:
         same_major=len(majors) == 1,
         folded=bool(shape.key) and min(majors) >= _BIT_XOR,
     )
+
+
+def _is_dense(side: Side, key: str) -> bool:
+    """Look at the ends of an integer key, which its index tells at once; rows are counted where too few are known."""
+    query = f"SELECT min(t.{quote(key)}), max(t.{quote(key)}) FROM {side.relation} AS t"
+    lowest, highest = side.connection.execute(query.encode()).fetchone() or (None, None)
+    ends = lowest or 0, highest or 0
+    return is_dense(max(0, side.table.rows), *ends) or is_dense(_count(side), *ends)
+
+
+def _count(side: Side) -> int:
+    (rows,) = side.connection.execute(f"SELECT count(*) FROM {side.relation} AS t".encode()).fetchone() or (0,)
+    return int(rows)
 
 
 def _sums(side: Side, digest: Digest) -> Mapping[int, bytes]:
