@@ -35,5 +35,5 @@ def filled(live: Table, key: Sequence[str], columns: Sequence[Column]) -> str:
 def _holds(column: Column) -> str:
     cell = f"t.{quote(column.name)}"
     if column.default is None or not _LITERAL.fullmatch(column.default):
-        return f"{cell} IS NOT NULL"
-    return f"({cell} IS NOT NULL AND {cell}::text <> ({column.default})::text)"
+        return f"{cell} IS DISTINCT FROM NULL"
+    return f"({cell} IS DISTINCT FROM NULL AND {cell}::text <> ({column.default})::text)"

@@ -167,7 +167,8 @@ class Filler:
 
 
 def _any_filled(names: Sequence[str]) -> str:
-    return " OR ".join(f"{quote(name)} IS NOT NULL" for name in names)
+    # IS NOT NULL would say no of a composite value of which a part is null.
+    return " OR ".join(f"{quote(name)} IS DISTINCT FROM NULL" for name in names)
 
 
 def _left(one: ColumnDefinition) -> str:
