@@ -201,6 +201,13 @@ def test_a_secret_that_is_the_account_of_another_stays_hidden(workshop: Workshop
     assert redactor.open == ()
 
 
+def test_texts_that_only_look_like_placeholders_are_written(hiding: Workshop) -> None:
+    """Quotation marks that a placeholder has too, around words of its end, are a text like any other."""
+    hiding.write("s", "steps:\n" + USE % "env:SAME_WORD" + write_step("a", "Press ‹Enter word›, and keep the secret"))
+
+    assert hiding.run("s").status == "succeeded"
+
+
 def workshop_redactor(workshop: Workshop, *names: str) -> Redactor:
     redactor = Redactor()
     store = SecretStore(workshop.environ, redactor)

@@ -121,7 +121,8 @@ def told_briefly(run: Run, folder: RunFolder) -> str:
 def _still(run: Run) -> Run:
     """Give the run as far as it still stands, where it was taken back in part."""
     undo = undo_of(run)
-    if undo is None or undo.status != "undone" or not undo.plan.undo_to or undo_of(undo) is not None:
+    again = None if undo is None else undo_of(undo)
+    if undo is None or undo.status != "undone" or not undo.plan.undo_to or (again and again.status == "undone"):
         return run
     back = {step.planned.undo_of for step in undo.steps}
     return replace(

@@ -180,8 +180,10 @@ class Engine:
             protects=plan.protects,
         )
         hide_secrets(plan, self.planner.pool)
-        if plan.undo_of:  # which tells of that run, and may have fewer steps
-            hide_used(self.folder.beside(plan.undo_of).read().plan, self.planner.pool)
+        past = plan  # an undo tells of its run, and may have fewer steps; that run may be gone
+        while past.undo_of and (folder := self.folder.beside(past.undo_of)).journal.exists():
+            past = folder.read().plan
+            hide_used(past, self.planner.pool)
         with stopping_on_signals(session):
             try:
                 yield session

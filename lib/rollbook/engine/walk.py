@@ -173,11 +173,13 @@ class Walk:
     def _reads_otherwise(self, planned: PlannedStep) -> bool:
         if planned.verdict != "read" or not isinstance(planned.outputs, dict):
             return False
-        known = self.session.known[planned.address]
-        if action_type(planned.kind).family != "command" or known.outputs == encode(planned.outputs):
+        known = self.session.known.get(planned.address)
+        if known is None or action_type(planned.kind).family != "command" or known.status == "skipped":
+            return False
+        if known.outputs == encode(planned.outputs):
             return False
         # A time of day that nobody goes by is no reason to look at everything that is left.
-        mentioned = re.compile(rf"\bsteps(\.|\[\s*['\"]){re.escape(planned.id)}(?![\w-])")
+        mentioned = re.compile(rf"\bsteps\s*(\.\s*|\[[\s\\'\"]*){re.escape(planned.id)}(?![\w-])")
         return any(mentioned.search(text) for text in self.plan.sources.values())
 
     def after_kill(self) -> None:

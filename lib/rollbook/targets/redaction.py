@@ -14,7 +14,6 @@ from ..values import Plain, Secret
 SHORTEST: Final = 6
 _LINE_BREAK: Final = b"(?:\r?\n)?"
 _LONGEST_HOLD: Final = 1 << 18
-_TAIL: Final = 6  # bytes of a label by which its end is known; the last mark has three
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +207,8 @@ class Redactor:
 
 def _parts(label: bytes) -> tuple[bytes, bytes]:
     """Give its beginning and its end, either of which is left of it where a text was cut at its space."""
-    return label.split()[0], label[-_TAIL:]
+    first, _, rest = label.partition(b" ")
+    return first, rest
 
 
 def _begun(content: bytes, form: bytes) -> int:

@@ -70,7 +70,8 @@ class SecretStore:
         except ValueError:  # no address after all
             return
         # Where it is the account's name too, whoever connects by it learns which of its names stand in the open.
-        password, names = unquote(parts.password or ""), unquote(f"{parts.username}\n{parts.path}")
+        password = unquote(parts.password or "")
+        names = (unquote(parts.username or ""), unquote(parts.path.strip("/")))
         if password and password not in names:
             self._redactor.add(f"password in {secret.reference}", password)
 
