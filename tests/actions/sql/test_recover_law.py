@@ -128,7 +128,7 @@ def _exact(
     return [taken.rows(f'SELECT r::text COLLATE "C" FROM {table} r ORDER BY 1', database) for table in tables]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(world=worlds())
 def test_what_was_there_is_there_again(both: Taken, world: World) -> None:
     """A table and columns that were dropped come back bit for bit, as they were made; the undo takes out all."""
@@ -147,7 +147,7 @@ def test_what_was_there_is_there_again(both: Taken, world: World) -> None:
     assert (both.reader.objects(LIVE), _exact(both, tables=("part",))) == (objects, rows)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(world=worlds())
 @example(world=(["mood"], ["pair"], [("ok", "(1,)"), ("", "(,)"), ("it's", None)]))
 def test_what_was_emptied_is_filled_again(both: Taken, world: World) -> None:
