@@ -1,6 +1,8 @@
 """Deploys taken back in real repositories."""
 
 import os
+import re
+import shlex
 import signal
 import subprocess
 import time
@@ -263,6 +265,43 @@ def test_a_checkout_killed_at_any_instant_is_finished(host: Bound, tmp_path: Pat
         host.undo(action, Change(RevertState("refs/heads/main", deploy), action.probe(host.read)))
         assert repo("rev-parse", "HEAD") == deploy
     assert whole < 8, "no switch was killed before its end"
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_locks_that_a_killed_write_left_are_removed(host: Bound, tmp_path: Path, at: int) -> None:
+    """Making the branch and checking it out are done over, whichever of their locks a kill left behind."""
+    repo, commits = bad_deploy(tmp_path / "r")
+    ops = _bound_ops(host, _revert(repo, commits["deploy"]))
+    host.carry_out(*ops[:at])
+    script = ops[at].argv[0]
+    locks = re.search(r"for lock in (.*); do", script)
+    name = re.search(r"echo (.*) >", script)
+    assert locks
+    assert name
+    (repo.path / ".git/rollbook-move").write_text(f"{shlex.split(name[1])[0]}\n")
+    for lock in shlex.split(locks[1]):
+        (repo.path / ".git" / lock).parent.mkdir(parents=True, exist_ok=True)
+        (repo.path / ".git" / lock).touch()
+
+    host.carry_out(*ops[at:])
+
+    assert repo("symbolic-ref", "--short", "HEAD") == "rollback"
+    assert not list(repo.path.glob(".git/**/*.lock"))
+    assert not (repo.path / ".git/rollbook-move").exists()
+
+
+def test_a_lock_of_somebody_else_stays(host: Bound, tmp_path: Path) -> None:
+    """Without a mark of its own, a step fails by a lock that is there, and does not touch it."""
+    repo, commits = bad_deploy(tmp_path / "r")
+    make, move = _bound_ops(host, _revert(repo, commits["deploy"]))
+    host.carry_out(make)
+    (repo.path / ".git/index.lock").touch()
+
+    with pytest.raises(TargetError, match=r"index\.lock"):
+        host.carry_out(move)
+
+    assert (repo.path / ".git/index.lock").exists()
+    assert not (repo.path / ".git/rollbook-move").exists()
 
 
 def test_changes_of_somebody_are_not_taken_for_what_a_killed_switch_left(host: Bound, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The commands that move a work tree, each of which may be cut off and carried out again."""
+"""The commands that write into a repository, each of which may be cut off and carried out again."""
 
 import shlex
 from typing import Final
@@ -6,36 +6,44 @@ from typing import Final
 from ...ops import Command
 from .repository import MOVE_MARK
 
-# A move leaves a mark with its name until it has ended. Where the mark is there already, the move before was killed:
-# what it wrote is then written over, and its lock, which is no older than the mark, removed.
+# A write leaves a mark with its name until it has ended. Where the mark is there already, the write before was killed:
+# what it did is then done over, and the locks that it left, which are no older than the mark, removed. Two seconds
+# first, for one that somebody else's git holds goes away by itself.
 _SCRIPT: Final = """\
 set -e
 export GIT_TERMINAL_PROMPT=0
-mark=$(git rev-parse --git-path {mark}) lock=$(git rev-parse --git-path index.lock)
+mark=$(git rev-parse --git-path {mark}) force=
 if [ "$(cat "$mark" 2>/dev/null)" = {name} ]; then
-  if [ -e "$lock" ] && ! [ "$mark" -nt "$lock" ]; then rm -f "$lock"; fi
-  {again}
+  force=--force
+  for lock in {locks}; do
+    lock=$(git rev-parse --git-path "$lock") tries=20
+    while [ -e "$lock" ] && [ $tries -gt 0 ]; do sleep 0.1; tries=$((tries - 1)); done
+    if [ -e "$lock" ] && ! [ "$mark" -nt "$lock" ]; then rm -f "$lock"; fi
+  done
 else
   echo {name} >"$mark"
-  {first} || {{ status=$?; rm -f "$mark"; exit "$status"; }}
+  trap 'rm -f "$mark"' EXIT
 fi
+{line}
 rm -f "$mark"
 """
 _GIT: Final = "git -c core.hooksPath=/dev/null"
+_HEAD_LOCKS: Final = ("index.lock", "HEAD.lock", "ORIG_HEAD.lock")
+_PACKED_LOCKS: Final = ("packed-refs.lock", "packed-refs.new")
 
 
 def switch(target: str, repository: str, old: str, on: str) -> Command:
     """Check out a branch (`refs/heads/…`) or a commit; no hook of the repository runs."""
     branch = on.removeprefix("refs/heads/")
     to = "--no-guess" if branch != on else "--detach"
-    words = f"{to} {shlex.quote(branch)}"
-    return _move(target, repository, move_mark(old, on), f"{_GIT} switch {words}", f"{_GIT} switch --force {words}")
+    line = f"{_GIT} switch $force {to} {shlex.quote(branch)}"
+    return _written(target, repository, move_mark(old, on), _HEAD_LOCKS, line)
 
 
-def reset(target: str, repository: str, old: str, commit: str) -> Command:
-    """Move the branch that is checked out to *commit*, with index and work tree; no hook runs."""
-    line = f"{_GIT} reset --hard {commit}"
-    return _move(target, repository, move_mark(old, commit), line, line)
+def reset(target: str, repository: str, old: str, commit: str, on: str) -> Command:
+    """Move *on*, which is checked out and at *old*, to *commit*, with index and work tree; no hook runs."""
+    locks = (*_HEAD_LOCKS, f"{on}.lock") if on.startswith("refs/") else _HEAD_LOCKS
+    return _written(target, repository, move_mark(old, commit), locks, f"{_GIT} reset --hard {commit}")
 
 
 def move_mark(old: str, new: str) -> str:
@@ -43,17 +51,22 @@ def move_mark(old: str, new: str) -> str:
     return f"{old} to {new}"
 
 
+def make_ref(target: str, repository: str, ref: str, commit: str) -> Command:
+    """Make a ref at *commit*, as long as it is not there."""
+    return write_ref(target, repository, ref, f"{_GIT} update-ref {shlex.quote(ref)} {commit} ''")
+
+
 def remove_ref(target: str, repository: str, ref: str, commit: str) -> Command:
     """Remove a ref, as long as it still is at *commit*."""
-    return Command(
-        target,
-        ("git", "-c", "core.hooksPath=/dev/null", "update-ref", "-d", ref, commit),
-        directory=repository,
-        environment={"GIT_TERMINAL_PROMPT": "0"},
-    )
+    return write_ref(target, repository, ref, f"{_GIT} update-ref -d {shlex.quote(ref)} {commit}")
 
 
-def _move(target: str, repository: str, name: str, first: str, again: str) -> Command:
+def write_ref(target: str, repository: str, ref: str, line: str) -> Command:
+    """Carry out a *line* of the shell, or several, that makes or removes a ref."""
+    return _written(target, repository, ref, (f"{ref}.lock", *_PACKED_LOCKS), line)
+
+
+def _written(target: str, repository: str, name: str, locks: tuple[str, ...], line: str) -> Command:
     # Each value in it is quoted.
-    script = _SCRIPT.format(mark=MOVE_MARK, name=shlex.quote(name), first=first, again=again)
+    script = _SCRIPT.format(mark=MOVE_MARK, name=shlex.quote(name), locks=shlex.join(locks), line=line)
     return Command(target, (script,), shell=True, directory=repository)  # noqa: S604  # as above

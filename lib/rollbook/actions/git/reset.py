@@ -6,10 +6,10 @@ from typing import ClassVar, Final
 
 from ...action import Action, Change, Readers, Ref, Reverse, Subject, Undo, evidence
 from ...dataclass import dataclass
-from ...ops import Command, Op
+from ...ops import Op
 from ...targets.base import HostReader
 from ...values import RUN_ID, Plain
-from .moving import move_mark, remove_ref, reset
+from .moving import make_ref, move_mark, remove_ref, reset
 from .names import check_branch, check_revision, short_branch
 from .repository import Repository
 
@@ -89,17 +89,12 @@ In `<repository>`, with a clean work tree: note `git rev-parse HEAD`, then `git 
         """Keep the old head, then move; in an undo move back, then forget it."""
         name, ops = self.target.name, list[Op]()
         if new.kept is not None and old.kept != new.kept:
-            ops.append(self._keep(new.kept))
+            ops.append(make_ref(name, self.repository, self.keep, new.kept))
         if old.head != new.head:
-            ops.append(reset(name, self.repository, old.head, new.head))
+            ops.append(reset(name, self.repository, old.head, new.head, old.on))
         if new.kept is None and old.kept is not None:
             ops.append(remove_ref(name, self.repository, self.keep, old.kept))
         return tuple(ops)
-
-    def _keep(self, commit: str) -> Command:
-        argv = ("git", "-c", "core.hooksPath=/dev/null", "update-ref", self.keep, commit, "")
-        environment = {"GIT_TERMINAL_PROMPT": "0"}
-        return Command(self.target.name, argv, directory=self.repository, environment=environment)
 
     def undo(self, change: Change[ResetState]) -> Undo[ResetState]:
         """Go back to the head that was kept."""

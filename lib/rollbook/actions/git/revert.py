@@ -14,7 +14,7 @@ from ...targets.base import HostReader
 from ...values import NOW, RUN_ID, Plain, Unknown
 from .author import AUTHOR, check_author, identity_of
 from .deploy import check_deploy, find_deploy
-from .moving import move_mark, remove_ref, switch
+from .moving import move_mark, remove_ref, switch, write_ref
 from .names import check_branch, check_revision, short_branch
 from .repository import Expected, Repository, listed
 
@@ -24,7 +24,6 @@ _SHOWN: Final = 20
 _KEPT: Final = 500
 # The tree was computed while planning; it is computed again here, for planning left nothing behind.
 _MAKE: Final = """\
-set -e
 export {identity}
 base=$(git commit-tree -m base {of}^{{tree}})
 ours=$(git commit-tree -m ours -p "$base" {head}^{{tree}})
@@ -34,8 +33,7 @@ if ! tree=$(git merge-tree --write-tree --name-only --no-messages "$ours" "$thei
 fi
 if [ "$tree" != {tree} ]; then echo "it gives $tree, not {tree} as planned" >&2; exit 1; fi
 commit=$(git commit-tree -m {message} -p {head} "$tree")
-git -c core.hooksPath=/dev/null update-ref -m {note} {ref} "$commit" {none}
-"""
+git -c core.hooksPath=/dev/null update-ref -m {note} {ref} "$commit" {none}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +189,7 @@ merge only: the number of the parent that was deployed before, see `git show --n
             ref=shlex.quote(self._ref),
             none=_NO_REF,
         )
-        # Each value in it is quoted.
-        return Command(self.target.name, (script,), shell=True, directory=self.repository)  # noqa: S604  # as above
+        return write_ref(self.target.name, self.repository, self._ref, script)
 
     def undo(self, change: Change[RevertState]) -> Undo[RevertState]:
         """Go back to what was checked out."""
