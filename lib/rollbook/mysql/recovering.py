@@ -95,7 +95,7 @@ class MysqlRecovery:
 
     def away(self, place: Place, missing: Collection[str], unfilled: Collection[str]) -> Iterator[Op]:
         """Give what takes all of it out again, as far as it is there: *missing* and *unfilled* name what is not."""
-        if self.fill and not unfilled:
+        if {*self.fill} - {*unfilled}:
             yield RefillOut(place.target, place.source, self.row_refills, self.cell_refills, place.folder)
         looked = (
             tuple(one.name for one in (*self.tables, *self.built)),

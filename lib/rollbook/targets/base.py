@@ -213,6 +213,9 @@ class RecoveryReader(SqlReader, Protocol):
         Raises `Unreachable`, `TargetError`, or `RefusedError` where nothing tells what to fill.
         """
 
+    def put_in(self, folder: str, parts: tuple[str, ...]) -> tuple[str, ...]:
+        """Name those of *parts*, tables and columns, into which a recovery put something; *folder* has its keys."""
+
 
 @runtime_checkable
 class MysqlReader(SqlReader, Protocol):

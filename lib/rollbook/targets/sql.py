@@ -380,6 +380,12 @@ class SqlProbe(BaseProbe, SnapshotReader):
         """The name of the target's database, MySQL's schema: the live one."""
         return self._live()
 
+    def put_in(self, folder: str, parts: tuple[str, ...]) -> tuple[str, ...]:
+        """Name what a recovery put something into."""
+        from .postgres.put_in import still_in
+
+        return still_in(folder, parts)
+
     def recovery(self, wanted: "Asked") -> "Recovery | MysqlRecovery":
         """Read what a source has and live lacks."""
         from ..postgres.rights import missing

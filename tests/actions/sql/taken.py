@@ -80,7 +80,7 @@ class Beside(ABC):
     def undo(self, action: Any, change: Change[Any]) -> Any:
         """Take it back; gives the state that this was to lead to."""
         goal = action.undo(change).goal
-        self.carry_out(*action.ops(action.probe(self.read), goal))
+        self.carry_out(*action.ops(action.probe_for(self.read, goal), goal))
         return goal
 
     def told(self, name: str) -> list[dict[str, str]]:

@@ -245,6 +245,33 @@ def test_the_undo_loses_nothing_that_was_written_since(taken: Taken, written: st
     assert taken.rows("SELECT count(*) FROM boards") == [(30,)]
 
 
+def test_the_undo_heeds_no_cell_that_is_empty_again(taken: Taken) -> None:
+    """What it would empty may be empty already, as where the parent that a cell named was deleted: nothing is lost."""
+    _back(taken)
+    before = taken.contents(EVERYTHING, "taken_live")
+    action = _fill(taken)
+    change = taken.do(action)
+    taken.execute("UPDATE users SET nick = NULL WHERE id = 4")
+
+    taken.undo(action, change)
+
+    assert taken.contents(EVERYTHING, "taken_live") == before
+
+
+def test_the_undo_takes_the_rest_out_where_a_row_was_deleted_since(taken: Taken) -> None:
+    """A row that somebody deleted again is no reason to leave the others in."""
+    _back(taken)
+    before = taken.contents(EVERYTHING, "taken_live")
+    action = _fill(taken)
+    change = taken.do(action)
+    taken.execute("DELETE FROM posts WHERE id = 27")
+    assert action.probe(taken.read).fill == ("posts",)
+
+    taken.undo(action, change)
+
+    assert taken.contents(EVERYTHING, "taken_live") == before
+
+
 def test_what_it_writes_down_is_for_its_owner(taken: Taken) -> None:
     """Keys and rows are people's data."""
     _back(taken, "INSERT INTO boards (id, title, owner) VALUES (3, 'mine', 1);")

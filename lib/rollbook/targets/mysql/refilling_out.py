@@ -5,13 +5,13 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from ...errors import ConflictError
-from ...mysql.comparing import same
 from ...mysql.names import equal, paired, quote, within
 from ...mysql.refilling import CellRefill, RefillOut, RowRefill
 from ...ops import Execution, Op, OpResult
 from ..postgres.put_in import PutIn
 from .patience import patiently
 from .put_in import read_keys
+from .refillable import differs, untouched
 from .session import number, run
 from .settling import kept_still
 from .unrecovery import Look
@@ -64,7 +64,8 @@ class _Out:
             )
             if isinstance(one, CellRefill):
                 what, column = "cells", table.column(one.name)
-                other = f"NOT ({same(column, f's.{quote(one.name)}', f't.{quote(one.name)}')})"
+                # A cell that is empty again has nothing to lose: its parent went, say.
+                other = f"{differs(column)} AND NOT ({untouched(column, one.left)})"
             else:
                 what, other = "rows", self._look.unlike(one.table)
             if found := number(self._live, f"SELECT COUNT(*) FROM {joined} WHERE {other}"):

@@ -1,12 +1,17 @@
 """Writes down which rows and cells a recovery put into tables that were there, so that its undo takes out no others."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ...beside import make_folder
 from ...errors import TargetError
+
+
+def still_in(folder: str, parts: Iterable[str]) -> tuple[str, ...]:
+    """Name those of *parts* into which something was put that nobody took out again."""
+    return tuple(part for part in parts if next(PutIn(folder, part).lines(), None) is not None)
 
 
 class PutIn:

@@ -184,6 +184,11 @@ def with_cells(table: Table, one: CellRefill, cells: str) -> str:
     return f"SELECT {', '.join(parts)} FROM {table.relation} t JOIN {cells} c ON {equal(one.key, 't', 'c')}"
 
 
+def untouched(one: CellRefill) -> str:
+    """Say that a cell of `t` is as it was left; by its text, for not every type can be compared."""
+    return f"t.{quote(one.name)}::text IS NOT DISTINCT FROM ({one.left})::text"
+
+
 def cell_guards(table: Table, catalog: Catalog, one: CellRefill, staged: str) -> Iterator[str]:
     """Give the queries of keys of *staged* rows whose cell has no place: a unique value is taken, a parent gone."""
     yield from clashes(table, one, (one.name,), staged)

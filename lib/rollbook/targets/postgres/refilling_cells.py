@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING
 
 from ...ops import Execution, Op, OpResult
 from ...postgres.definition import ColumnDefinition
-from ...postgres.names import quote
 from ...postgres.refilling import CellRefill, CellsRefilled
 from .put_in import PutIn
 from .recovery import told
-from .refillable import cell_guards, with_cells
+from .refillable import cell_guards, untouched, with_cells
 from .settling import Filler
 from .wording import worded
 
@@ -26,8 +25,7 @@ def refill_cells(target: "PostgresTarget", op: Op, execution: Execution) -> OpRe
         filler = Filler(live, source, op.folder, execution)
         for one in op.columns:
             table = filler.ours.tables[one.table]
-            untouched = f"t.{quote(one.name)}::text IS NOT DISTINCT FROM ({one.left})::text"
-            staged = f"({with_cells(table, one, 'cells')} WHERE {untouched})"
+            staged = f"({with_cells(table, one, 'cells')} WHERE {untouched(one)})"
             guards = tuple(cell_guards(table, filler.ours, one, staged))
             filler.fill(one.table, (_as_added(one),), guards=guards, put_in=PutIn(op.folder, str(one)))
     return told(filler.outputs(), filler.files)

@@ -13,6 +13,7 @@ from ...postgres.refilling import CellRefill, RefillOut, RowRefill, circular
 from .catalog import read_catalog
 from .put_in import PutIn
 from .recovery import lock, run
+from .refillable import untouched
 from .settling import quiet
 from .unrecovery import Look, Parents
 from .wording import worded
@@ -77,6 +78,9 @@ class _Out:
                         copy.write(line(found.key))
             same = equal(one.key, "k", "c")
             counted = f"SELECT count(DISTINCT c.*) FROM {self._keys[str(one)]} k JOIN changed_{at} c ON {same}"
+            if isinstance(one, CellRefill):  # a cell that is empty again has nothing to lose: its parent went, say
+                table = self._ours.tables[one.table].relation
+                counted += f" JOIN {table} t ON {equal(one.key, 't', 'c')} WHERE NOT ({untouched(one)})"
             if number := self._number(counted):
                 yield f"{number} {'rows' if column is None else 'cells'} of {one}"
 

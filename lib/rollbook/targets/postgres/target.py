@@ -231,6 +231,12 @@ class PostgresProbe(SqlProbe, PostgresReader):
         with doing, closing(self._connect_to(self.database)) as live, closing(self._connect_to(against)) as backup:
             return database_losses(live, backup, depth=depth)
 
+    def put_in(self, folder: str, parts: tuple[str, ...]) -> tuple[str, ...]:
+        """Name what a recovery put something into."""
+        from .put_in import still_in
+
+        return still_in(folder, parts)
+
     def recovery(self, wanted: Asked) -> Recovery:
         """Read what a source has and live lacks."""
         from .recoverable import read_recovery
