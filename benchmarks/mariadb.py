@@ -1,8 +1,5 @@
 """What saving a table or a column on MariaDB and bringing it back costs beside dumpdata and loaddata."""
 
-import shutil
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -10,7 +7,8 @@ from pathlib import Path
 
 import fixtures
 import pymysql
-from rounds import NotMeasuredError, measure
+from rounds import measure
+from server import served
 from site_rows import Site
 from snapshotting import contenders
 from workspace import write_databases
@@ -105,18 +103,5 @@ def answer(folder: Path, *, quick: bool = False) -> Iterator[str]:
 
 @contextmanager
 def _started() -> Iterator[MariadbServer]:
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-    from tests.servers import Unavailable, start_mariadb
-
-    place = Path(tempfile.mkdtemp(prefix="rollbook-benchmark-"))
-    place.chmod(0o755)
-    try:
-        found = start_mariadb(place / "mariadb", "innodb-buffer-pool-size=512M")
-        try:
-            yield MariadbServer(found.url, int(found.url.rstrip("/").rpartition(":")[2]))
-        finally:
-            found.stop()
-    except Unavailable as error:
-        raise NotMeasuredError(str(error)) from error
-    finally:
-        shutil.rmtree(place)
+    with served("start_mariadb", "innodb-buffer-pool-size=512M") as url:
+        yield MariadbServer(url, int(url.rstrip("/").rpartition(":")[2]))

@@ -69,19 +69,26 @@ class Server:
 @contextmanager
 def started() -> Iterator[Server]:
     """Start a server with the settings that it has by itself. Raises `NotMeasuredError`."""
+    with served("start_postgres", "fsync=on") as url:
+        yield Server(url.replace("+psycopg", ""))
+
+
+@contextmanager
+def served(start: str, *settings: str) -> Iterator[str]:
+    """Start what the tests' function *start* does, with *settings*; gives its address. Raises `NotMeasuredError`."""
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    from tests.servers import Unavailable, start_postgres
+    from tests import servers
 
     # Below the home folder the server's own account could not enter.
     place = Path(tempfile.mkdtemp(prefix="rollbook-benchmark-"))
     place.chmod(0o755)
     try:
-        found = start_postgres(place / "postgres", "fsync=on")
+        found = getattr(servers, start)(place / "server", *settings)
         try:
-            yield Server(found.url.replace("+psycopg", ""))
+            yield found.url
         finally:
             found.stop()
-    except Unavailable as error:
+    except servers.Unavailable as error:
         raise NotMeasuredError(str(error)) from error
     finally:
         shutil.rmtree(place)

@@ -49,15 +49,27 @@ def test_what_is_not_as_wanted_yet_while_planning_is_known_in_its_turn(workshop:
     assert (workshop.folder / "note.txt").read_text() == "ready"
 
 
-def read_otherwise(workshop: Workshop) -> None:
+def read_otherwise(workshop: Workshop, told: str = "steps.s.outputs.value") -> None:
     """Leave a run that waits for an answer before a step whose command gives something else since it was planned on."""
     (workshop.folder / "count").write_text("3")
     ask = "  - id: q\n    name: Ask.\n    human.confirm: {text: Sure?}\n"
     read = "  - id: s\n    name: Read.\n    shell.run: {command: [cat, count], effect: read, plan: true}\n    parse: json\n"
     few = write_step("few", "x", "    when: steps.s.outputs.value < 5\n")
-    workshop.write("d", "steps:\n" + ask + read + write_step("note", "{{ steps.s.outputs.value }} is it") + few)
+    workshop.write("d", "steps:\n" + ask + read + write_step("note", f"{{{{ {told} }}}} is it") + few)
     workshop.run("d")
     (workshop.folder / "count").write_text("7")
+
+
+@pytest.mark.parametrize(
+    "told", ["steps['s'].outputs.value", "steps[ 's' ].outputs.value", "steps['S' | lower].outputs.value"]
+)
+def test_however_it_is_referred_to(workshop: Workshop, told: str) -> None:
+    """Quoted, spaced or computed: who goes by it is told by the expressions, not by how they are written."""
+    read_otherwise(workshop, told)
+
+    workshop.resume(nobody({"q": "yes"}))
+
+    assert (workshop.folder / "note.txt").read_text() == "7 is it"
 
 
 @pytest.mark.parametrize("agrees", [True, False])
@@ -111,7 +123,9 @@ def test_what_nobody_goes_by_is_no_reason_to_look_again(workshop: Workshop) -> N
     gone = "  - id: gone\n    name: Take it away.\n    shell.run: {command: [rm, page]}\n    undo: {leave: x}\n"
     read = "  - id: s\n    name: Read.\n    shell.run: {command: [date, '+%s%N'], effect: read, plan: true}\n"
     back = gone.replace("gone", "back").replace("[rm, page]", '"printf y > page"')
-    workshop.write("v", "steps:\n" + gone + read + back + write_step("page", "x").replace("page.txt", "page"))
+    workshop.write(
+        "v", "# as steps.s tells\nsteps:\n" + gone + read + back + write_step("page", "x").replace("page.txt", "page")
+    )
 
     ended = workshop.run("v")
 

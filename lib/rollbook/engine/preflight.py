@@ -10,10 +10,9 @@ from ..errors import PreflightError, RollbookError
 from ..ops import Sql
 from ..plan import Plan
 from ..planner.planner import OUTWARD, Planner
-from ..planner.secrecy import ADVICE, exposed
+from ..planner.secrecy import ADVICE, exposed, named_secrets
 from ..planner.step import decode_op
 from ..targets.base import Finding
-from ..targets.surroundings import secrets_in
 
 _ROOM: Final = 50 * 1024 * 1024
 
@@ -75,8 +74,7 @@ def warnings(findings: Iterable[Finding]) -> tuple[str, ...]:
 
 def _secrets(plan: Plan, planner: Planner) -> Iterator[Finding]:
     """Look every secret up that a step names; from then on their values are known to the redactor."""
-    named = {secret for step in plan.steps for secret in secrets_in(step.arguments)}
-    for secret in sorted(named, key=str):
+    for secret in sorted(named_secrets(plan), key=str):
         try:
             planner.pool.look_up(secret)
         except RollbookError as error:

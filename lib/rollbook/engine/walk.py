@@ -1,6 +1,5 @@
 """The walk through a plan: step after step, planned anew where it was not known, to the run's end."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -18,6 +17,7 @@ from ..errors import (
 )
 from ..plan import Plan, PlannedStep
 from ..planner import plan_undo
+from ..planner.references import refers
 from ..planner.scope import Known
 from ..registry import action_type
 from ..run import Run, RunStatus, StepRun
@@ -179,8 +179,8 @@ class Walk:
         if known.outputs == encode(planned.outputs):
             return False
         # A time of day that nobody goes by is no reason to look at everything that is left.
-        mentioned = re.compile(rf"\bsteps\s*(\.\s*|\[[\s\\'\"]*){re.escape(planned.id)}(?![\w-])")
-        return any(mentioned.search(text) for text in self.plan.sources.values())
+        use = self.session.planner.uses[planned.address]
+        return refers((*use.scope.runbook.steps, *use.scope.runbook.finally_), use.step.id)
 
     def after_kill(self) -> None:
         """Plan the rest anew where a run was killed between a step and the planning that its outcome asks for."""

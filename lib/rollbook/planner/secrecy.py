@@ -13,7 +13,7 @@ from ..plan import Plan, canonical
 from ..run import StepRun
 from ..targets.redaction import Redactor
 from ..targets.surroundings import secrets_in
-from ..values import Plain
+from ..values import Plain, Secret
 from .readers import Pool
 
 ADVICE: Final = (
@@ -25,10 +25,15 @@ _TELLING: Final = frozenset(op.op for op in (HttpCall, Mail, ChatMessage))
 """What may say that a secret stood in an output, for people read it."""
 
 
+def named_secrets(plan: Plan) -> tuple[Secret, ...]:
+    """Give the secrets that the steps of *plan* name, each once."""
+    return tuple(dict.fromkeys(secret for step in plan.steps for secret in secrets_in(step.arguments)))
+
+
 def hide_secrets(plan: Plan, pool: Pool) -> None:
     """Have the secrets that steps of *plan* name hidden, those that are cheap to look up; what targets are is open."""
     pool.redactor.leave(name for who in plan.identities.values() for name in who.values())
-    pool.prime(secret for step in plan.steps for secret in secrets_in(step.arguments))
+    pool.prime(named_secrets(plan))
 
 
 def hide_used(plan: Plan, pool: Pool) -> tuple[str, ...]:
@@ -37,10 +42,9 @@ def hide_used(plan: Plan, pool: Pool) -> tuple[str, ...]:
 
     Gives a sentence for each that is not to be had any more.
     """
-    used = [secret for step in plan.steps for secret in secrets_in(step.arguments)]
-    used += pool.secrets_of(dict.fromkeys(name for step in plan.steps for name in step.targets))
+    targets = dict.fromkeys(name for step in plan.steps for name in step.targets)
     missing = []
-    for secret in dict.fromkeys(used):
+    for secret in dict.fromkeys((*named_secrets(plan), *pool.secrets_of(targets))):
         try:
             pool.look_up(secret)
         except SecretError as error:

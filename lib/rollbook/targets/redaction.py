@@ -104,7 +104,9 @@ class Redactor:
     def leave(self, names: Iterable[str]) -> None:
         """Learn names that stand in the open, such as a database's and an account's. May be called again."""
         with self._lock:
-            fresh = "".join(f"{name}\n" for name in dict.fromkeys(names) if len(name) >= SHORTEST)
+            fresh = "".join(
+                f"{name}\n" for name in dict.fromkeys(names) if len(name) >= SHORTEST and name not in self._names
+            )
             self._names += fresh
             if any(value in fresh for _, value in self._values):
                 self._hide(tuple(_known(label, value) for label, value in self._values if value not in self._names))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from .conftest import BACKUP, LIVE, Taken
 from .taken import open_pool
+from .worlds import World, definitions, worlds
 
 pytestmark = pytest.mark.server
 
@@ -73,17 +74,6 @@ CREATE TYPE mood AS ENUM ('ok', 'it''s', ''); CREATE DOMAIN short AS varchar(9) 
 CREATE TYPE pair AS (a integer, b text);
 CREATE COLLATION ignoring (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 """
-World = tuple[list[str], list[str], list[tuple[Any, ...]]]
-
-
-@st.composite
-def worlds(draw: st.DrawFn) -> World:
-    """Draw the types of a table's key and of its other columns, and rows."""
-    keys = draw(st.lists(st.sampled_from(sorted(KEYS)), min_size=1, max_size=2))
-    types = draw(st.lists(st.sampled_from(sorted(TYPES)), min_size=1, max_size=6))
-    cells = [*(KEYS[one] for one in keys), *(st.none() | TYPES[one] for one in types)]
-    rows = draw(st.lists(st.tuples(*cells), max_size=25, unique_by=lambda row: str(row[: len(keys)]).lower()))
-    return keys, types, rows
 
 
 @pytest.fixture(scope="module")
@@ -98,12 +88,10 @@ def both(taken_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
 
 def _build(taken: Taken, world: World) -> None:
     keys, types, rows = world
-    names = [f"k{at}" for at in range(len(keys))]
-    columns = [f"{name} {kind} NOT NULL" for name, kind in zip(names, keys, strict=True)]
-    columns += [f'"c {at}" {kind}' for at, kind in enumerate(types)]
+    made = definitions(world, '"')
     taken.both("DROP TABLE IF EXISTS whole, part")
     for table in ("whole", "part"):
-        taken.both(f"CREATE TABLE {table} ({', '.join(columns)}, PRIMARY KEY ({', '.join(names)}))")
+        taken.both(f"CREATE TABLE {table} {made}")
     casts = ", ".join(f"%s::{kind}" for kind in (*keys, *types))
     with psycopg.connect(f"{taken.url}{BACKUP}", autocommit=True) as connection, connection.cursor() as cursor:
         cursor.executemany(f"INSERT INTO whole VALUES ({casts}) ON CONFLICT DO NOTHING".encode(), rows)
@@ -129,7 +117,7 @@ def _exact(
 
 
 @settings(max_examples=15, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
-@given(world=worlds())
+@given(world=worlds(KEYS, TYPES))
 def test_what_was_there_is_there_again(both: Taken, world: World) -> None:
     """A table and columns that were dropped come back bit for bit, as they were made; the undo takes out all."""
     _build(both, world)
@@ -148,7 +136,7 @@ def test_what_was_there_is_there_again(both: Taken, world: World) -> None:
 
 
 @settings(max_examples=15, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
-@given(world=worlds())
+@given(world=worlds(KEYS, TYPES))
 @example(world=(["mood"], ["pair"], [("ok", "(1,)"), ("", "(,)"), ("it's", None)]))
 def test_what_was_emptied_is_filled_again(both: Taken, world: World) -> None:
     """Rows of an emptied table, and cells of emptied columns, come back bit for bit; the undo empties them again."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from servers import SqlServer
 
 from .taken_mariadb import BACKUP, LIVE, TakenOnMariadb, open_taken
+from .worlds import World, definitions, worlds
 
 pytestmark = pytest.mark.server
 
@@ -53,17 +54,6 @@ KEYS: dict[str, st.SearchStrategy[Any]] = {
     "datetime(6)": MOMENT,
     "decimal(20,4)": st.decimals(-(10**9), 10**9, places=4).map(str),
 }
-World = tuple[list[str], list[str], list[tuple[Any, ...]]]
-
-
-@st.composite
-def worlds(draw: st.DrawFn) -> World:
-    """Draw the types of a table's key and of its other columns, and rows."""
-    keys = draw(st.lists(st.sampled_from(sorted(KEYS)), min_size=1, max_size=2))
-    types = draw(st.lists(st.sampled_from(sorted(TYPES)), min_size=1, max_size=6))
-    cells = [*(KEYS[one] for one in keys), *(st.none() | TYPES[one] for one in types)]
-    rows = draw(st.lists(st.tuples(*cells), max_size=25, unique_by=lambda row: row[: len(keys)]))
-    return keys, types, rows
 
 
 @pytest.fixture(scope="module")
@@ -76,12 +66,9 @@ def both(mariadb_server: SqlServer, tmp_path_factory: pytest.TempPathFactory) ->
 
 def _build(taken: TakenOnMariadb, world: World) -> None:
     keys, types, rows = world
-    names = [f"k{at}" for at in range(len(keys))]
-    columns = [f"{name} {kind} NOT NULL" for name, kind in zip(names, keys, strict=True)]
-    columns += [f"`c {at}` {kind}" for at, kind in enumerate(types)]
     taken.both("SET foreign_key_checks = 0;\nDROP TABLE IF EXISTS whole, part")
     for table in ("whole", "part"):
-        taken.both(f"CREATE TABLE {table} ({', '.join(columns)}, PRIMARY KEY ({', '.join(names)}))")
+        taken.both(f"CREATE TABLE {table} {definitions(world, '`')}")
     with closing(taken.connect(BACKUP)) as connection, connection.cursor() as cursor:
         if rows:
             cursor.executemany(f"INSERT INTO whole VALUES ({', '.join(['%s'] * (len(keys) + len(types)))})", rows)
@@ -91,7 +78,7 @@ def _build(taken: TakenOnMariadb, world: World) -> None:
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
-@given(world=worlds())
+@given(world=worlds(KEYS, TYPES))
 def test_what_was_there_is_there_again(both: TakenOnMariadb, world: World) -> None:
     """A table that is dropped, or emptied, and columns that are dropped, or emptied, come back bit for bit; the undo takes out all."""
     _build(both, world)
@@ -110,7 +97,7 @@ def test_what_was_there_is_there_again(both: TakenOnMariadb, world: World) -> No
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
-@given(world=worlds())
+@given(world=worlds(KEYS, TYPES))
 def test_what_was_emptied_is_filled_again(both: TakenOnMariadb, world: World) -> None:
     """Rows of an emptied table, and cells of emptied columns, come back bit for bit; the undo empties them again."""
     _build(both, world)

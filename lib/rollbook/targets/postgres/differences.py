@@ -192,8 +192,8 @@ def new_lines(side: Side, digest: Digest, chunks: AbstractSet[int]) -> Iterator[
 
 
 def _digest(shape: Shape, base: Side, live: Side) -> Digest:
-    dense = integer_key(live.table, shape.key) and integer_key(base.table, shape.key) and _is_dense(live, shape.key[0])
-    rows = 0 if dense else _count(live)  # how many there are matters only where chunks are no ranges
+    ranged = integer_key(live.table, shape.key) and integer_key(base.table, shape.key)
+    dense, rows = _density(live, shape.key[0]) if ranged else (False, _count(live))
     majors = {side.connection.info.server_version // 10_000 for side in (base, live)}
     return make_digest(
         base.table,
@@ -207,12 +207,19 @@ def _digest(shape: Shape, base: Side, live: Side) -> Digest:
     )
 
 
-def _is_dense(side: Side, key: str) -> bool:
-    """Look at the ends of an integer key, which its index tells at once; rows are counted where too few are known."""
+def _density(side: Side, key: str) -> tuple[bool, int]:
+    """
+    Say whether chunks are ranges of an integer *key*, by its ends, which its index tells at once; and how many rows.
+
+    Rows are counted only where the catalog's estimate does not settle it; else 0, for nobody asks then.
+    """
     query = f"SELECT min(t.{quote(key)}), max(t.{quote(key)}) FROM {side.relation} AS t"
     lowest, highest = side.connection.execute(query.encode()).fetchone() or (None, None)
     ends = lowest or 0, highest or 0
-    return is_dense(max(0, side.table.rows), *ends) or is_dense(_count(side), *ends)
+    if is_dense(max(0, side.table.rows), *ends):
+        return True, 0
+    rows = _count(side)
+    return is_dense(rows, *ends), rows
 
 
 def _count(side: Side) -> int:
