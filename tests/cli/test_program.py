@@ -397,8 +397,8 @@ def test_the_report_holds_what_people_noted(own: Path) -> None:
     assert "is whole" in run(own, "verify-journal", "last").stdout
 
 
-def test_an_undo_in_part_is_told_as_one(own: Path) -> None:
-    """Nobody who looks at runs, status or report believes that all is back while changes stand."""
+def _three_files(own: Path) -> str:
+    """Run a runbook that writes a.txt, b.txt and c.txt; gives its run."""
     steps = "".join(
         f"  - id: {name}\n    name: Write {name}.\n    file.present: {{path: {name}.txt, content: x}}\n"
         for name in "abc"
@@ -407,7 +407,12 @@ def test_an_undo_in_part_is_told_as_one(own: Path) -> None:
         f"runbook: three\ntitle: Three\nowner: tests\nsummary: Three files.\nsteps:\n{steps}"
     )
     run(own, "run-runbook", "three", "--yes")
-    first = run(own, "runs").stdout.splitlines()[1].split()[0]
+    return run(own, "runs").stdout.splitlines()[1].split()[0]
+
+
+def test_an_undo_in_part_is_told_as_one(own: Path) -> None:
+    """Nobody who looks at runs, status or report believes that all is back while changes stand."""
+    first = _three_files(own)
 
     told = " ".join(run(own, "undo", "last", "--to", "b", "--yes").stdout.split())
 
@@ -429,6 +434,25 @@ def test_an_undo_in_part_is_told_as_one(own: Path) -> None:
     assert "took that undo back in turn down to undo/b, which stays" in " ".join(
         run(own, "status", first).stdout.split()
     )
+
+
+def test_undos_in_part_add_up(own: Path) -> None:
+    """What several undos took back is gone from what status says can be taken back, until one of them is undone."""
+    first = _three_files(own)
+    run(own, "undo", first, "--to", "b", "--yes")
+
+    run(own, "undo", first, "--to", "a", "--yes")
+
+    assert [(own / f"{name}.txt").exists() for name in "abc"] == [True, False, False]
+    assert "undo takes back 1 change" in " ".join(run(own, "status", first).stdout.split())
+    (told,) = [one for one in json.loads(run(own, "runs", "--json").stdout) if one["run"] == first]
+    assert (told["status"], told["taken_back"]) == ("succeeded", "undone in part")
+    run(own, "undo", "last", "--yes")
+    assert [(own / f"{name}.txt").exists() for name in "abc"] == [True, True, False]
+    assert "undo takes back 2 changes" in " ".join(run(own, "status", first).stdout.split())
+    assert run(own, "undo", first, "--yes").returncode == 0
+    assert not list(own.glob("?.txt"))
+    assert json.loads(run(own, "status", first, "--json").stdout)["taken_back"] == "undone"
 
 
 def test_a_note_is_kept_without_the_values_of_secrets(own: Path) -> None:

@@ -35,11 +35,11 @@ def runs(*, json: bool = False, purge: str = "", yes: bool = False) -> int:
     a run that is not over, or an undo, may still need stays as well.
 
     --json prints a list of {run, runbook, environment, status, held_by, exit,
-    undo_of, undone_by, abandoning, operator, reason, started_at, ended_at,
-    at_step, waiting_for, steps, done, digest, head, journal}; status is one of
-    running, waiting, stopped, failed, succeeded, undone, abandoned; times are
-    ISO 8601, what is not there is null. One whose journal cannot be read is
-    {run, error}.
+    undo_of, undone_by, taken_back, abandoning, operator, reason, started_at,
+    ended_at, at_step, waiting_for, steps, done, digest, head, journal}; status
+    is one of running, waiting, stopped, failed, succeeded, undone, abandoned;
+    taken_back is "undone" or "undone in part"; times are ISO 8601, what is not
+    there is null. One whose journal cannot be read is {run, error}.
     """
     from ..runs import Runs
     from .runtable import run_lines

@@ -30,7 +30,7 @@ from .ending import boundary, brief, current, going_on, run_code, sentence
 from .hints import typed
 from .holder import holder_of
 from .screen import Screen
-from .undone import undo_of, undone_by
+from .undone import steps_taken_back, taken_back, undo_of, undone_by
 from .words import clock, count, instant, one_line
 
 _STYLES: Final[Mapping[Tone, str]] = {"good": "green", "calm": "dim", "warn": "yellow", "bad": "red"}
@@ -40,15 +40,16 @@ _NEXT: Final = 5
 def runs_json(runs: Runs) -> str:
     """Give the table as JSON; a run whose journal cannot be read has an `error`."""
     rows: list[dict[str, Plain]] = []
+    back = taken_back(runs)
     for folder in reversed(runs.all()):
         try:
-            rows.append(_facts(folder.read(), folder))
+            rows.append(_facts(folder.read(), folder, back))
         except JournalError as error:
             rows.append({"run": folder.id, "error": error.message})
     return json_text(rows)
 
 
-def _facts(run: Run, folder: RunFolder) -> dict[str, Plain]:
+def _facts(run: Run, folder: RunFolder, back: Mapping[str, str]) -> dict[str, Plain]:
     step = current(run) if run.resumable else None
     return {
         "run": run.id,
@@ -59,6 +60,7 @@ def _facts(run: Run, folder: RunFolder) -> dict[str, Plain]:
         "exit": run_code(run),
         "undo_of": run.plan.undo_of or None,
         "undone_by": undone_by(folder) or None,
+        "taken_back": back.get(run.id),
         "abandoning": run.abandoning or None,
         "operator": run.operator,
         "reason": run.reason,
@@ -94,7 +96,7 @@ def status_json(run: Run, folder: RunFolder) -> str:
         for step in run.steps
     ]
     whole = {
-        **_facts(run, folder),
+        **_facts(run, folder, taken_back(Runs())),
         "brief": told_briefly(run, folder),
         "stands": encode(_stand(run, folder)),
         "step_list": steps,
@@ -119,12 +121,8 @@ def told_briefly(run: Run, folder: RunFolder) -> str:
 
 
 def _still(run: Run) -> Run:
-    """Give the run as far as it still stands, where it was taken back in part."""
-    undo = undo_of(run)
-    again = None if undo is None else undo_of(undo)
-    if undo is None or undo.status != "undone" or not undo.plan.undo_to or (again and again.status == "undone"):
-        return run
-    back = {step.planned.undo_of for step in undo.steps}
+    """Give the run as far as it still stands, where it was taken back."""
+    back = steps_taken_back(run)
     return replace(
         run, steps=tuple(replace(one, status="skipped") if one.address in back else one for one in run.steps)
     )
