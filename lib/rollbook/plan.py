@@ -3,6 +3,7 @@
 import hashlib
 import json
 import stat
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import field, replace
 from pathlib import Path
@@ -353,7 +354,8 @@ def _compare(path: str, planned: Plain, found: Plain) -> Iterator[str]:
                 f"{path}: {key}" if ":" not in path else f"{path}.{key}", planned.get(key), found.get(key)
             )
         return
-    yield f"{path}: planned {shown(planned)}, now {shown(found)}"
+    was, now = shown_apart(planned, found)
+    yield f"{path}: planned {was}, now {now}"
 
 
 def completes(planned: Plain, found: Plain) -> bool:
@@ -377,9 +379,9 @@ def completes(planned: Plain, found: Plain) -> bool:
 def changed_fields(planned: Plain, found: Plain) -> tuple[str, ...]:
     """Name the fields in which two states differ, as `name: planned -> found`."""
     if not (isinstance(planned, dict) and isinstance(found, dict)):
-        return () if completes(planned, found) else (f"{shown(planned)} -> {shown(found)}",)
+        return () if completes(planned, found) else (" -> ".join(shown_apart(planned, found)),)
     return tuple(
-        f"{name}: {shown(planned.get(name))} -> {shown(found.get(name))}"
+        f"{name}: {' -> '.join(shown_apart(planned.get(name), found.get(name)))}"
         for name in planned
         if not completes(planned.get(name), found.get(name))
     )
@@ -402,4 +404,18 @@ def shown(value: Plain, *, limit: int = 160) -> str:
             text = ", ".join(map(str, value)) or "none"
         case _:
             text = json.dumps(value, ensure_ascii=False, default=str)
+    return _shortened(text, limit)
+
+
+def shown_apart(first: Plain, second: Plain, *, limit: int = 160) -> tuple[str, str]:
+    """Print two plain values so that their first difference is seen, however far into long ones it lies."""
+    texts = shown(first, limit=sys.maxsize), shown(second, limit=sys.maxsize)
+    pairs = enumerate(zip(*texts, strict=False))
+    same = next((at for at, (one, other) in pairs if one != other), min(map(len, texts)))
+    begin = 0 if same < limit // 2 else same - limit // 4
+    was, now = (_shortened(f"…{text[begin:]}" if begin else text, limit) for text in texts)
+    return was, now
+
+
+def _shortened(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

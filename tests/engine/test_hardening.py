@@ -275,6 +275,22 @@ def test_every_item_of_a_loop_is_carried_out(workshop: Workshop) -> None:
     assert (workshop.folder / "all.txt").read_text() == "2\ndb one\ndb two\ndb one\n"
 
 
+def test_where_long_values_differ_is_shown(workshop: Workshop) -> None:
+    """A difference far into a long command is in the refusal, not only what both begin with."""
+    long = "echo " + " ".join(f"word{number}" for number in range(200))
+    workshop.write("l", f"steps:\n  - id: a\n    name: Say.\n    shell.run: {{command: {long} here}}\n")
+    made = workshop.planner("l").plan()
+    workshop.write("l", f"steps:\n  - id: a\n    name: Say.\n    shell.run: {{command: {long} there}}\n")
+
+    told = [one for one in plans.differences(made, workshop.planner("l").plan()) if "command" in one]
+
+    assert told
+    for one in told:
+        assert one.endswith("word199 there")
+        assert "word199 here, now" in one
+        assert len(one) < 400
+
+
 def test_a_plan_with_its_steps_in_another_order_is_another_plan(workshop: Workshop) -> None:
     """Order, section and protection bind: a saved plan in which they were changed is refused with each named."""
     workshop.write("o", "steps:\n" + write_step("a", "x") + write_step("b", "y"))

@@ -179,6 +179,22 @@ def test_a_password_within_an_address_is_hidden_where_nobody_connects(workshop: 
     )
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://db.example/shop?user=ops&password=hunter2-hunter2",
+        "redis://:other-word@a.example/0,redis://:hunter2-hunter2@b.example/0",
+        "sentinel://a.example:1;sentinel://ops:hunter2-hunter2@b.example:2",
+    ],
+)
+def test_a_password_is_found_wherever_it_stands_in_addresses(workshop: Workshop, address: str) -> None:
+    """It may be in the query, and in any of a list."""
+    workshop.environ = {**os.environ, "ADDRESS": address}
+    redactor = workshop_redactor(workshop, "ADDRESS")
+
+    assert redactor.text("hunter2-hunter2 leaked") == "‹password in env:ADDRESS› leaked"
+
+
 def test_what_is_not_to_be_had_any_more_is_told(hiding: Workshop) -> None:
     """Whoever writes a note hears which values could not be taken out of it."""
     hiding.write("s", "steps:\n" + USE % "env:SAME_WORD")
