@@ -455,6 +455,24 @@ def test_undos_in_part_add_up(own: Path) -> None:
     assert json.loads(run(own, "status", first, "--json").stdout)["taken_back"] == "undone"
 
 
+def test_an_answer_with_a_password_in_it_is_not_given(own: Path) -> None:
+    """What somebody pastes by mistake lies in no file until the run takes the answer in."""
+    use = (
+        '  - id: use\n    name: Use it.\n    shell.run: {command: [uname], environment: {P: {secret: "env:PASTED"}}}\n'
+    )
+    ask = "  - id: q\n    name: Ask.\n    human.input: {text: Say}\n"
+    (own / "runbooks/ask.yml").write_text(f"runbook: ask\ntitle: A\nowner: tests\nsummary: A.\nsteps:\n{ask}{use}")
+    asked = run(own, "run-runbook", "ask", "--yes", PASTED="hunter2-hunter2")
+    assert asked.returncode == 3, asked.stderr
+
+    refused = run(own, "approve", "last", "q", "--answer", "with hunter2-hunter2", PASTED="hunter2-hunter2")
+
+    assert refused.returncode != 0
+    assert "holds the value of ‹secret env:PASTED›; nothing was answered" in " ".join(refused.stderr.split())
+    files = [path for path in (own / ".rollbook").rglob("*") if path.is_file()]
+    assert not [path for path in files if b"hunter2" in path.read_bytes()]
+
+
 def test_a_note_is_kept_without_the_values_of_secrets(own: Path) -> None:
     """A password that somebody pastes with a line of a log comes into no journal and no report."""
     text = (own / "runbooks/slow.yml").read_text()

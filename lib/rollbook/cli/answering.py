@@ -5,8 +5,10 @@ from ..dataclass import dataclass
 from ..engine.approval import approval_of
 from ..engine.asking import question_at_work
 from ..engine.questions import barred
-from ..errors import RefusedError, UsageError
-from ..plan import SYMBOLS
+from ..errors import RefusedError, RollbookError, UsageError
+from ..library import Library
+from ..plan import SYMBOLS, Plan
+from ..planner.secrecy import ADVICE, hide_secrets
 from ..registry import action_type
 from ..report.wording import visible
 from ..run import Run, StepRun
@@ -17,6 +19,7 @@ from .hints import typed
 from .keyboard import Keyboard
 from .questionview import default_lead, how, is_long, question_lines
 from .screen import Screen, write
+from .workspace import reopen_workplace
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,25 @@ def _problem(question: Question | None, text: str) -> str:
     except ValueError as error:
         return str(error)
     return ""
+
+
+def require_harmless(plan: Plan, *texts: str) -> None:
+    """
+    Raise `RefusedError` where one of *texts* holds the value of a secret of *plan* that is cheap to look up here.
+
+    Whoever carries the run on looks for all of them; until then what is answered lies in a file.
+    """
+    try:
+        with reopen_workplace(plan, Library()) as place:
+            hide_secrets(plan, place.planner.pool)
+            labels = [label for text in texts for label in place.planner.pool.redactor.labels(text.encode())]
+    except RollbookError:  # who answers may have neither the inventory nor the secrets
+        return
+    if labels:
+        raise RefusedError(
+            f"The answer holds the value of {', '.join(dict.fromkeys(labels))}; nothing was answered.",
+            advice=ADVICE,
+        )
 
 
 def fate(run: Run, step: StepRun, question: Question | None) -> str:

@@ -220,7 +220,7 @@ def approve(run: str, step: str, *, answer: str = "", reason: str = "") -> int:
     """
     from ..engine import put_answer
     from ..runs import Runs, operator
-    from .answering import asking, fate, question_of, reply, show_question
+    from .answering import asking, fate, question_of, reply, require_harmless, show_question
 
     folder, here, by = Runs().find(run), screen(), operator()
     past = folder.read()
@@ -233,6 +233,7 @@ def approve(run: str, step: str, *, answer: str = "", reason: str = "") -> int:
     if given is None:
         write("Nothing was answered.")
         return OK
+    require_harmless(past.plan, given.text, reason or given.reason)
     put_answer(folder, found.address, given.text, by, reason or given.reason)
     write(f"{by} answers {found.address} of run {past.id}: {given.text or 'the default'}")
     for line in here.wrap(fate(past, found, question)):
