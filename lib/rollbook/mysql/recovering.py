@@ -103,14 +103,14 @@ class MysqlRecovery:
         )
         for table in dict.fromkeys(one.table for one in self.columns):
             mine = [one for one in self.columns if one.table == table]
-            if not any(str(one) in missing for one in mine):
+            if {*map(str, mine)} - {*missing}:
                 keys = tuple(dict.fromkeys(key for one in mine for key in one.references))
                 parts = dict.fromkeys(part for one in mine for part in one.additions)
                 checks = tuple(part.name for part in parts if part.is_check)
                 # The server lets no column go of which a unique index over others as well is in the way.
                 indexes = tuple(part.name for part in parts if part.is_unique)
                 yield RecoveryOut(place.target, place.source, *looked, keys, checks, indexes, table)
-        if looked[0] and not any(name in missing for name in looked[0]):
+        if {*looked[0]} - {*missing}:
             staying = tuple(one for one in self.references if one.child not in looked[0])
             yield RecoveryOut(place.target, place.source, *looked, staying, (), (), "")
 

@@ -165,6 +165,19 @@ def test_the_undo_takes_out_exactly_what_came(taken: TakenOnMariadb) -> None:
     assert (found.tables, found.columns, found.begun) == (goal.tables, goal.columns, goal.begun)
 
 
+def test_tables_of_which_some_are_gone_are_taken_out(taken: TakenOnMariadb) -> None:
+    """DROP TABLE of many is not atomic: where the server went down in it, or somebody dropped one, the rest goes too."""
+    _broken(taken)
+    before = taken.objects(LIVE)
+    action = taken.recover()
+    change = taken.do(action)
+    taken.execute("DROP TABLE badges")
+
+    taken.undo(action, change)
+
+    assert taken.objects(LIVE) == before
+
+
 @pytest.mark.parametrize(
     "written",
     [
