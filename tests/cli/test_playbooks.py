@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .test_program import run
+from .program import run
 
 NOTE = """\
 runbook: write-note

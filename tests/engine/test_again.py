@@ -8,8 +8,7 @@ from rollbook.errors import PlanDrift, UsageError
 from rollbook.planner import plan_undo
 from rollbook.run import Run
 
-from .test_engine import write_step
-from .workshop import Workshop, nobody
+from .workshop import Workshop, nobody, write_step
 
 LOGS = """\
   - id: {name}

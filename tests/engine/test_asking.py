@@ -18,8 +18,7 @@ from rollbook.run import Run
 from rollbook.targets import TargetPool
 from rollbook.testing.crash import CrashError
 
-from .test_engine import write_step
-from .workshop import Helpful, Workshop, nobody, through_a_crash
+from .workshop import Helpful, Workshop, nobody, through_a_crash, write_step
 
 QUESTION = {"text": "Which one stays?", "from": ["left", "right"], "each": ["one", "two"]}
 Told = list[Mapping[str, str]]

@@ -26,8 +26,7 @@ from rollbook.run import Run
 from rollbook.runs import RunFolder
 from rollbook.targets.base import TargetSpec
 
-from .test_engine import write_step
-from .workshop import Workshop, nobody
+from .workshop import Workshop, nobody, write_step
 
 COUNT = 'shell.run: {command: "echo x >> count.txt; sleep 5"}\n    undo: {leave: a count stays}\n'
 

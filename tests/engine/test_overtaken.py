@@ -11,8 +11,7 @@ from rollbook.ops import Execution, FileWrite, Op, OpResult
 from rollbook.run import Run
 from rollbook.targets import TargetPool
 
-from .test_engine import write_step
-from .workshop import Workshop, nobody, through_a_crash
+from .workshop import Workshop, nobody, through_a_crash, write_step
 
 STEPS = write_step("a", "x") + write_step("b", "y") + write_step("c", "z")
 Take = Callable[[int], list[str]]

@@ -8,8 +8,7 @@ import pytest
 from rollbook.targets.base import TargetSpec
 from rollbook.testing.crash import CrashError, crashing
 
-from .test_engine import types, write_step
-from .workshop import Workshop, nobody
+from .workshop import Workshop, nobody, types, write_step
 
 
 def test_what_is_read_while_planning_is_parsed_and_judged_too(workshop: Workshop) -> None:

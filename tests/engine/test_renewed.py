@@ -8,8 +8,7 @@ from rollbook.actions.core.value_set import ValueSet
 from rollbook.errors import PlanDrift, RefusedError, RollbookError, Unreachable
 from rollbook.journal import replay
 
-from .test_engine import write_step
-from .workshop import Workshop, nobody
+from .workshop import Workshop, nobody, write_step
 
 STEPS = "steps:\n  - {id: read, name: Read., value.set: {values: {at: one}}}\n" + write_step("a", "x")
 LATER = "  - {id: later, name: Read later., value.set: {values: {at: two}}}\n"

@@ -13,8 +13,7 @@ from rollbook.targets import Redactor, SecretStore
 from rollbook.targets.base import TargetSpec
 from rollbook.values import Secret
 
-from .test_engine import write_step
-from .workshop import Workshop, nobody
+from .workshop import Workshop, nobody, write_step
 
 VALUE = "edxapp-like"
 USE = '  - id: use\n    name: Use it.\n    shell.run: {command: ["true"], environment: {P: {secret: "%s"}}}\n    undo: {leave: x}\n'

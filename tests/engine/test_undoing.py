@@ -8,8 +8,7 @@ from rollbook.journal import Journal
 from rollbook.planner import plan_undo
 from rollbook.run import Run
 
-from .test_engine import write_step
-from .workshop import Workshop, nobody
+from .workshop import Workshop, nobody, write_step
 
 FAILS = '  - id: fails\n    name: Fail.\n    shell.run: {command: ["test", "-e", "mended"], effect: idempotent}\n    undo: {leave: x}\n'
 ASKS = "    undo:\n      - id: sure\n        name: Ask.\n        human.confirm: {text: Sure?}\n"

@@ -10,7 +10,7 @@ from rollbook.engine import Engine, Nobody, Silent
 from rollbook.engine.ports import Asker, Decision, OnDoubt
 from rollbook.errors import JournalError, RefusedError
 from rollbook.inventory import Inventory
-from rollbook.journal import Record, utc_now
+from rollbook.journal import Record, replay, utc_now
 from rollbook.library import Library
 from rollbook.plan import Plan, PlannedStep
 from rollbook.planner import Planner, plan_undo
@@ -173,3 +173,13 @@ def _with_answers(asker: Asker | None, plan: Plan) -> Asker:
     """Let somebody without a terminal give the answers that the plan was made with, as the command line does."""
     asks = asker or nobody()
     return replace(asks, answers={**plan.answers, **asks.answers}) if isinstance(asks, Helpful) else asks
+
+
+def write_step(name: str, content: str, extra: str = "") -> str:
+    """Give a step that writes a file."""
+    return f'  - id: {name}\n    name: Write {name}.\n    file.present: {{path: {name}.txt, content: "{content}"}}\n{extra}'
+
+
+def types(workshop: Workshop) -> list[str]:
+    """Name the records of the newest run."""
+    return [record.type for record in replay(workshop.runs.all()[-1].journal)]

@@ -1,0 +1,195 @@
+"""The command line where runs fail, drift, are given up or change their plans."""
+
+import json
+import re
+from pathlib import Path
+
+from .program import SLOW, run, slow_run, wait_until
+
+FAILING = """\
+runbook: failing
+title: Fail after a change, and take it back
+steps:
+  - id: first
+    name: Write something down
+    file.present: {path: "{{ inputs.folder }}/first.txt", content: "one"}
+  - id: fails
+    name: Fail
+    on_failure: undo
+    shell.run: {command: "false", effect: read}
+inputs: {folder: path}
+targets: {local: local}
+"""
+
+
+def test_a_run_that_was_undone_for_its_failure_has_failed(own: Path) -> None:
+    """Exit 1 and the screen says so; status tells which run undid it, and a second undo is refused with that."""
+    (own / "runbooks/failing.yml").write_text(FAILING)
+
+    ended = run(own, "run-runbook", "failing", "--set", f"folder={own}", "--yes")
+
+    assert ended.returncode == 1, ended.stdout
+    assert ended.stdout.rstrip().endswith("exit     1")
+    assert not (own / "first.txt").exists()
+    undo, failed = json.loads(run(own, "runs", "--json").stdout)
+    told = run(own, "status", failed["run"]).stdout
+    assert f"was undone by run {undo['run']}" in told
+    assert " resume " not in told
+    again = run(own, "undo", failed["run"], "--yes")
+    assert again.returncode == 4
+    assert f"undone already, by run {undo['run']}" in again.stderr
+
+
+def test_status_tells_who_went_past_a_failure_and_what_it_took_itself(own: Path) -> None:
+    """A failed step that is skipped has worked until it failed; who went past it, when and why is told instead."""
+    (own / "runbooks/failing.yml").write_text(FAILING.replace("on_failure: undo", "on_failure: stop"))
+    run(own, "run-runbook", "failing", "--set", f"folder={own}", "--yes")
+    failed = json.loads(run(own, "status", "last", "--json").stdout)["step_list"][1]
+
+    resumed = run(own, "resume", "last", "--skip", "fails", "--reason", "not today", "--yes")
+    skipped = json.loads(run(own, "status", "last", "--json").stdout)["step_list"][1]
+    told = run(own, "status", "last").stdout
+
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert (skipped["status"], skipped["seconds"]) == ("skipped", failed["seconds"])
+    assert (skipped["reason"], failed["skipped_at"]) == ("not today", None)
+    assert f"skipped by {skipped['by']}, at {skipped['skipped_at'][11:19]}Z" in " ".join(told.split())
+    assert "not today" in told
+
+
+def test_a_protected_name_is_handed_on_to_the_undo(own: Path) -> None:
+    """Without a terminal, the environment's name given once also carries the undo that a failure asks for."""
+    (own / "runbooks/failing.yml").write_text(FAILING)
+    inventory = own / "inventory/here.yml"
+    inventory.write_text(inventory.read_text().replace("protected: false", "protected: true"))
+
+    ended = run(
+        own,
+        *("run-runbook", "failing", "--env", "here", "--set", f"folder={own}"),
+        *("--confirm-environment", "here", "--reason", "drill"),
+    )
+
+    assert ended.returncode == 1, ended.stderr
+    assert not (own / "first.txt").exists()
+
+
+CLOSING = """\
+runbook: closing
+title: Ask at the start and at the end
+steps:
+  - id: first
+    name: Ask at the start
+    human.confirm: {text: "Begin?"}
+finally:
+  - id: thaw
+    name: Ask whether the course is open again
+    human.task: {text: "Open the course again."}
+targets: {local: local}
+"""
+
+
+def test_a_run_that_is_given_up_can_be_answered(own: Path) -> None:
+    """`abandon` takes answers; without one it waits, says so, and `resume` goes on giving the run up."""
+    (own / "runbooks/closing.yml").write_text(CLOSING)
+    assert run(own, "run-runbook", "closing", "--yes").returncode == 3
+
+    waiting = run(own, "abandon", "last", "--reason", "not needed")
+
+    assert waiting.returncode == 3, waiting.stdout + waiting.stderr
+    assert "is being given up (not needed)" in " ".join(waiting.stdout.split())
+    assert "--answer thaw=done" in waiting.stdout
+    assert " abandon " not in waiting.stdout
+    ended = run(own, "resume", "last", "--answer", "thaw=done")
+    assert ended.returncode == 0, ended.stderr
+    assert "was given up: not needed" in " ".join(ended.stdout.split())
+    assert run(own, "run-runbook", "closing", "--yes").returncode == 3
+    assert run(own, "abandon", "last", "--reason", "no", "--answer", "thaw=done").returncode == 0
+
+
+def test_newly_planned_steps_are_printed_and_agreed_to_with_yes(own: Path) -> None:
+    """Without a terminal the new plan is on the screen before the run waits, and the hint is to agree, not to answer."""
+    waiting = run(own, "run-runbook", "asking", "--set", f"folder={own}", "--yes")
+    assert waiting.returncode == 3
+
+    changed = run(own, "resume", "last", "--answer", "sure=yes")
+
+    assert changed.returncode == 3, changed.stdout + changed.stderr
+    assert "The plan has changed" in changed.stdout
+    assert "+ written" in changed.stdout
+    assert re.search(r"agree +rollbook resume \S+ --yes\n", changed.stdout)
+    assert "--answer sure" not in changed.stdout
+
+
+def test_drift_ends_as_the_screen_says(own: Path) -> None:
+    """The process and the last line of its screen give one exit code."""
+    with slow_run(own) as (process, output):
+        wait_until("wait | waiting", output)
+        (own / "last.txt").write_text("somebody else's")
+
+        rest = output.read()
+
+        assert process.wait(timeout=30) == 4
+    assert rest.rstrip().endswith("exit     4")
+    assert "not as planned" in rest
+
+
+def test_a_run_that_never_began_leaves_nothing(own: Path) -> None:
+    """A folder without a first record is no run: it is neither listed nor the last."""
+    (own / ".rollbook/runs/20990101T000000.000Z-aaaaaa").mkdir(parents=True)
+    (own / ".rollbook/runs/20990101T000000.000Z-aaaaaa/journal.jsonl").touch()
+
+    assert json.loads(run(own, "runs", "--json").stdout) == []
+    assert run(own, "status", "last").returncode == 64
+
+
+PICKING = """\
+runbook: picking
+title: Pick a version and write it
+steps:
+  - id: choice
+    name: Choose a version
+    human.choose: {text: "Which?", from: [v1, v2, v3], default: v1}
+  - id: written
+    name: Write it
+    file.present: {path: "{{ inputs.folder }}/picked.txt", content: "{{ steps.choice.outputs.value }}"}
+inputs: {folder: path}
+targets: {local: local}
+"""
+
+
+def test_a_changed_choice_is_agreed_to_and_not_asked_again(own: Path) -> None:
+    """The hint is --yes; with it the run goes on with what was chosen, told as who chose it did."""
+    (own / "runbooks/picking.yml").write_text(PICKING)
+    assert run(own, "run-runbook", "picking", "--set", f"folder={own}", "--yes").returncode == 3
+    waiting = run(own, "resume", "last", "--answer", "choice=v3")
+    assert waiting.returncode == 3, waiting.stdout
+
+    ended = run(own, "resume", "last", "--yes")
+
+    assert "--answer" not in waiting.stdout.partition("exit")[0].partition("agree ")[2]
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert (own / "picked.txt").read_text() == "v3"
+
+
+def test_an_option_that_is_none_is_told_as_every_misuse(own: Path) -> None:
+    """What stands before a command's name and is not known exits 64 with Rollbook's own words."""
+    told = run(own, "--nonsense")
+
+    assert told.returncode == 64
+    assert told.stderr.startswith("Not understood: No idea what '--nonsense' is!")
+
+
+def test_a_report_that_cannot_be_written_does_not_hide_how_the_run_ended(own: Path) -> None:
+    """The run's end and what may be typed next are told, with why there is no report and how to have it later."""
+    text = SLOW.replace("runbook: slow", "runbook: blocked").replace(
+        "echo waiting; sleep 1.5", "mkdir {{ run.folder }}/report.md"
+    )
+    (own / "runbooks/blocked.yml").write_text(text)
+
+    ended = run(own, "run-runbook", "blocked", "--set", f"folder={own}", "--yes")
+
+    assert ended.returncode == 0, ended.stderr
+    assert "No report was written" in ended.stderr
+    assert "rollbook report" in ended.stderr
+    assert "succeeded" in ended.stdout
+    assert "rollbook undo" in ended.stdout
