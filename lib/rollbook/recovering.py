@@ -65,6 +65,26 @@ class Asked:
         return any(fnmatchcase(name, pattern) for pattern in self.only)
 
 
+def check_said(said: Iterable[str]) -> None:
+    """Raise ValueError for what is not table.column=value."""
+    wrong = [one for one in said if "." not in one.partition("=")[0] or "=" not in one]
+    if wrong:
+        raise ValueError(f"said: expected table.column=value, not {', '.join(wrong)}")
+
+
+def left_told(left: Mapping[str, str | int | float | None], said: Iterable[str]) -> Mapping[str, str | None]:
+    """Give what cells hold as a server reads it, truth as 1 or 0; what is *said*, as table.column=value, goes first."""
+    plain = {name: int(value) if isinstance(value, bool) else value for name, value in left.items()}
+    spoken = {name: value for name, _, value in (one.partition("=") for one in said)}
+    return {**{name: None if value is None else str(value) for name, value in plain.items()}, **spoken}
+
+
+def look_at(columns: Iterable[str]) -> tuple[str, ...]:
+    """Give the queries that show a person what cells of columns hold, given as table.column."""
+    parts = (one.rpartition(".") for one in columns)
+    return tuple(f"SELECT DISTINCT {column} FROM {table}" for table, _, column in parts)  # noqa: S608  # shown, not sent
+
+
 def refill_out_lines(
     source: str, folder: str, cells: Iterable[tuple[str, str, str]], tables: Iterable[str]
 ) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Final
 
 from ..report.wording import duration, visible
 from ..run import DONE, Run, StepRun
+from ..scratch import scratch_of
 from .boundary import Boundary, Site, as_happened, boundaries
 from .command import FAILED, INTERRUPTED, OK, REFUSED, WAITING
 from .hints import typed
@@ -177,6 +178,8 @@ def _rows(run: Run, reports: Mapping[str, Path], sites: Mapping[str, Site]) -> I
     here = boundary(run, sites)
     if run.status not in ("succeeded", "undone") or not here.calm:
         yield "here", str(here)
+    for one in scratch_of(run):
+        yield "kept", f"{one.database} (made by {one.made_by}): {one.goes}"
     for index, path in enumerate(reports.values()):
         yield ("" if index else "report"), str(path)
     yield "journal", f"{count(run.records, 'record')}, head {run.head}"

@@ -59,6 +59,7 @@ class MysqlRecovery:
     keyless: tuple[str, ...]
     row_refills: tuple[RowRefill, ...]
     cell_refills: tuple[CellRefill, ...]
+    untold: tuple[str, ...] = ()  # columns to be filled, of which nothing tells what their cells hold
     lacking: tuple[str, ...] = ()  # rights of the account
     account: str = ""
 

@@ -44,6 +44,7 @@ class Recovery:
     keyless: tuple[str, ...]  # tables and columns that are to be filled, where no key tells the rows apart
     row_refills: tuple[RowRefill, ...] = ()
     cell_refills: tuple[CellRefill, ...] = ()
+    untold: tuple[str, ...] = ()  # columns to be filled, of which nothing tells what their cells hold
     lacking: tuple[str, ...] = ()  # rights of the account
     account: str = ""
 

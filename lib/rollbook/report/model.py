@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 
 from ..plan import PlannedStep, shown
 from ..run import GivenAnswer, Note, Run
+from ..scratch import scratch_of
 from ..values import RUN_ID, Plain, bind
 from .account import AnswerAccount, NoteAccount, Report, RunAccount, Span, StepAccount, WrittenSection
 from .chronology import chronology
@@ -57,6 +58,7 @@ def report_of(
             answers,
             again=in_turn,
             stakes=stakes,
+            scratch=() if undo else scratch_of(run),
         ),
         impact=impact,
         steps=steps,

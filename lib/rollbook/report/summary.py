@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..run import RunStatus
+from ..scratch import Scratch
 from .account import AnswerAccount, Impact, RunAccount, Sentence, StakeAccount, StepAccount
 from .stakes import stake_sentences
 from .wording import BY_HAND, RUN_TONES, counted, duration, listed, times, utc
@@ -16,11 +17,12 @@ def summary_of(
     answers: Sequence[AnswerAccount],
     again: str = "",
     stakes: Sequence[StakeAccount] = (),
+    scratch: Sequence[Scratch] = (),
 ) -> tuple[Sentence, ...]:
     """
     Tell the run in a few sentences, the worst first among what is still open.
 
-    *again* names the run that took *undo* back in turn.
+    *again* names the run that took *undo* back in turn, *scratch* are databases that the run still keeps.
     """
     own = [step for step in steps if step.run == run.id]
     return (
@@ -32,6 +34,7 @@ def summary_of(
         *_by_hand(own),
         *_time(impact, [answer for answer in answers if answer.run == run.id]),
         *_trouble(own, impact),
+        *_kept(scratch),
         *_undo(run, undo, own),
         *_again(again),
     )
@@ -132,6 +135,15 @@ def _trouble(steps: Sequence[StepAccount], impact: Impact) -> Iterator[Sentence]
         # While it waited for an answer it did not stand still, also where nobody carried it out.
         still = f" after standing still for {duration(impact.stopped)}" if impact.stopped else ""
         yield Sentence(f"The run was taken up again {times(len(impact.gaps))}{still}.", "warn")
+
+
+def _kept(scratch: Sequence[Scratch]) -> Iterator[Sentence]:
+    for one in scratch:
+        yield Sentence(
+            f"{one.database}, which step {one.made_by} made beside the live database of {one.environment}, is still"
+            f" there: it {one.goes}.",
+            "warn",
+        )
 
 
 def _undo(run: RunAccount, undo: RunAccount | None, steps: Sequence[StepAccount]) -> Iterator[Sentence]:

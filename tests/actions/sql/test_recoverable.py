@@ -47,7 +47,9 @@ def test_what_it_can_give_is_told(beside: Beside) -> None:
 
     state = action.probe(beside.read)
 
-    assert action.outputs(state, ()) == {"rows": {"notes": 0, "posts": 3}, "columns": ["users.nick"]}
+    assert action.outputs(state, ()) == {
+        "rows": {"notes": 0, "posts": 3}, "columns": ["users.nick"], "untold": [], "look": []
+    }  # fmt: skip
     told = action.details(Change(state, state, ()))
     assert [line.split() for line in told][1][:2] == ["posts", "3"]
     assert [line.split()[0] for line in told] == ["notes", "posts", "users.nick"]
@@ -60,7 +62,7 @@ def test_what_live_has_too_is_said_to_be_there(beside: Beside) -> None:
 
     state = action.probe(beside.read)
 
-    assert action.outputs(state, ()) == {"rows": {}, "columns": []}
+    assert action.outputs(state, ()) == {"rows": {}, "columns": [], "untold": [], "look": []}
     assert "live has it too" in action.details(Change(state, state, ()))[0]
 
 

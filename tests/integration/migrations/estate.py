@@ -30,6 +30,11 @@ migrations.RemoveField("page", "motto"),
 migrations.RemoveField("page", "rank"),
 """
 TABLES = ("board_note", "board_page")
+TOKEN = """
+def make():
+    return "made"
+"""
+TOKENED = 'migrations.AddField("page", "token", models.CharField(max_length=9, default=make)),'
 _INVENTORY = """\
 environment: {name}
 vars:
@@ -62,6 +67,10 @@ class Place:
     def rows(self, query: str) -> list[tuple[object, ...]]:
         with self._engine() as engine, engine.connect() as session:
             return [tuple(row) for row in session.execute(sa.text(query))]
+
+    def execute(self, statement: str) -> None:
+        with self._engine() as engine, engine.begin() as session:
+            session.execute(sa.text(statement))
 
     def contents(self) -> dict[str, list[tuple[object, ...]] | None]:
         """Give every row of both tables; None for one that is gone."""

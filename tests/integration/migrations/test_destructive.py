@@ -14,7 +14,7 @@ from rollbook.targets import Redactor, SecretStore, TargetPool
 from rollbook.targets.base import TargetSpec
 
 from .board import database
-from .estate import APP, DROPPED, DROPS, FIRST, MADE, Estate, Place, pages
+from .estate import APP, DROPPED, DROPS, FIRST, MADE, TOKEN, TOKENED, Estate, Place, pages
 
 pytestmark = pytest.mark.server
 
@@ -105,14 +105,27 @@ def test_one_table_comes_first_and_one_environment_will_do(estate: Estate) -> No
     assert [estate.places[name].contents()["board_note"] is None for name in NAMES] == [False, False, True]
 
 
+def with_tokens(estate: Estate) -> str:
+    """Have a column more, which may not be NULL and whose default code makes, and drop that too; gives the migration."""
+    (estate.folder / "code" / APP / "migrations" / f"{DROPS}.py").unlink()
+    code = Evolving(estate.folder / "code", {}, Machine(None))  # type: ignore[arg-type]  # it only migrates
+    code.migration(APP, "0002_token", TOKENED, code=TOKEN)
+    for place in estate.places.values():
+        Evolving(code.folder, environment_of(place.url), code.machine).migrate("-v", "0")
+        place.execute("UPDATE board_page SET token = concat('t', id)")
+    code.migration(APP, "0003_drop", f'{DROPPED}migrations.RemoveField("page", "token"),')
+    return "0003_drop"
+
+
 @pytest.mark.parametrize("estate", ["postgres", pytest.param("mariadb", marks=pytest.mark.torture)], indirect=True)
 def test_where_it_goes_wrong_every_environment_gets_its_rows_back(estate: Estate) -> None:
-    """No further environment is begun; those that had the migration go back, and have every row as before."""
+    """No further environment is begun; those that had the migration go back, with every row, and cells nothing tells of."""
+    drops = with_tokens(estate)
     before = {name: place.contents() for name, place in estate.places.items()}
 
     code, said = estate.run(
-        "playbook", "destructive-migration", "test", app=APP, migration=DROPS, back_to="0001",
-        environments=",".join(NAMES), watch_for="1s",
+        "playbook", "destructive-migration", "test", app=APP, migration=drops, back_to="0002",
+        environments=",".join(NAMES), watch_for="1s", left="board_page.token=made",
     )  # fmt: skip
 
     ends = {step.address: step.status for step in estate.last().steps}

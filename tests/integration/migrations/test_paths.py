@@ -16,7 +16,7 @@ from actions.django.evolving import Evolving, environment_of
 from servers import SqlServer, _program
 
 from .board import database
-from .estate import APP, DROPPED, DROPS, FIRST, MADE, Estate, Place
+from .estate import APP, DROPPED, DROPS, FIRST, MADE, TOKEN, TOKENED, Estate, Place
 
 pytestmark = pytest.mark.server
 
@@ -26,10 +26,6 @@ IRREVERSIBLE = """\
 migrations.DeleteModel("Note"),
 migrations.RunPython(forth),
 migrations.RemoveField("page", "rank"),
-"""
-TOKEN = """
-def make():
-    return "made"
 """
 SECRETLY = """
 def forth(apps, editor):
@@ -85,6 +81,12 @@ class Site:
     def everything(self) -> object:
         """Give what must not change where something is refused."""
         return self.place.contents(), self.place.rows("SELECT app, name FROM django_migrations ORDER BY id")
+
+    def beside(self) -> list[object]:
+        """Name the databases that runs made."""
+        return [
+            name for (name,) in self.place.rows("SELECT datname FROM pg_database WHERE datname LIKE '%\\_rb%\\_20%'")
+        ]
 
     def snapshot(self) -> Path:
         (found,) = (self.estate.folder / "snapshots").iterdir()
@@ -166,8 +168,8 @@ def flip(path: Path) -> None:
 
 @pytest.mark.timeout(300)
 def test_where_nobody_protected_a_file_of_others_gives_the_rows_back(site: Site) -> None:
-    """Every row and content type is back under its id, also where only an operator knows what the way back left; undone."""
-    site.rewrite('migrations.AddField("page", "token", models.CharField(max_length=9, default=make)),', "0002_t", TOKEN)
+    """Every row and content type is back under its id, where only an operator knows what the way back left: asked; undone."""
+    site.rewrite(TOKENED, "0002_t", TOKEN)
     site.migrate()
     site.execute("UPDATE board_page SET token = 't' || id", database=site.code.environment["SITE_NAME"])
     site.rewrite(f'{DROPPED}migrations.RemoveField("page", "token"),', "0003_drop")
@@ -177,9 +179,17 @@ def test_where_nobody_protected_a_file_of_others_gives_the_rows_back(site: Site)
     site.execute("DELETE FROM django_content_type WHERE id = 77", database=site.code.environment["SITE_NAME"])
     gone = site.place.contents()
 
-    code, said = site.recover(backup=str(dumped), to="0002", left="board_page.token=made")
+    code, asked = site.recover(backup=str(dumped), to="0002")
+    (scratch,) = site.beside()
+    report = (site.estate.folder / ".rollbook" / "runs" / site.estate.last().id / "report.md").read_text()
+    ended, said = site.estate.type("resume", "last", "--answer=told=board_page.token=made", "--yes")
 
-    assert code == 0, said
+    assert code == 3, asked
+    assert "SELECT DISTINCT token FROM board_page" in " ".join(asked.split())
+    assert re.search(rf"kept +{scratch} \(made by restore\)", asked)
+    assert f"{scratch}, which step restore made beside the live database of test, is still there" in report
+    assert ended == 0, said
+    assert site.beside() == []
     assert site.place.contents() == before
     told = site.place.rows("SELECT pg_get_serial_sequence('board_note', 'id'), nextval('board_note_id_seq')")
     assert told == [("public.board_note_id_seq", 51)]

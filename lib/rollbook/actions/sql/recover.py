@@ -12,7 +12,7 @@ from ...ops import Op, OpResult
 from ...postgres.recovering import Recovery
 from ...postgres.rights import require
 from ...postgres.scratch import subject_names
-from ...recovering import Asked, Existing, ParentsGone, Place
+from ...recovering import Asked, Existing, ParentsGone, Place, check_said, left_told, look_at
 from ...targets.base import RecoveryReader, SqlReader
 from ...values import RUN_ID, Plain, Unknown
 from .servers import require_source
@@ -100,9 +100,7 @@ class Recover(Action[RecoverState]):
             raise ValueError("source: expected the name of a database")
         if self.existing == "fill" and not self.only:
             raise ValueError("only: expected the tables and columns to fill; rows that users deleted would come back")
-        wrong = [one for one in self.said if "." not in one.partition("=")[0] or "=" not in one]
-        if wrong:
-            raise ValueError(f"said: expected table.column=value, not {', '.join(wrong)}")
+        check_said(self.said)
 
     def subjects(self) -> frozenset[Subject]:
         """Name the live database's tables, and the source."""
@@ -116,11 +114,18 @@ class Recover(Action[RecoverState]):
         if self.source == server.database:
             raise RefusedError("the source is the live database itself.", advice="Name the restored one in source:.")
         require_source(server, self.source)
-        found = server.recovery(Asked(self.source, self.only, self.existing, self._left(), self.parents_gone))
+        left = left_told(self.left, self.said)
+        found = server.recovery(Asked(self.source, self.only, self.existing, left, self.parents_gone))
         if found.keyless:
             raise RefusedError(
                 f"no key tells the rows of these tables apart: {', '.join(found.keyless)}.",
                 advice="Name what else to recover in only:, and bring these back by hand.",
+            )
+        if found.untold:
+            raise RefusedError(
+                f"nothing tells which cells of {', '.join(found.untold)} the reverse migration left: NULL is not"
+                " allowed there, and there is no default.",
+                advice=f"See {'; '.join(look_at(found.untold))}, and say in left: what that put there.",
             )
         return RecoverState(
             lacking=found.lacking,
@@ -145,12 +150,6 @@ class Recover(Action[RecoverState]):
             return replace(goal, tables=(), columns=(), begun=(), fill=())
         there = server.put_in(self.folder, goal.fill)
         return replace(self.probe(read), fill=tuple(part for part in goal.fill if part not in there))
-
-    def _left(self) -> Mapping[str, str | None]:
-        """Give what cells hold as a server reads it: truth as 1 or 0."""
-        told = {name: int(value) if isinstance(value, bool) else value for name, value in self.left.items()}
-        said = {name: value for name, _, value in (one.partition("=") for one in self.said)}
-        return {**{name: None if value is None else str(value) for name, value in told.items()}, **said}
 
     def desired(self, before: RecoverState) -> RecoverState:
         """Want all of it back, and settled."""

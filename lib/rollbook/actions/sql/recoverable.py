@@ -9,7 +9,7 @@ from ...dataclass import dataclass
 from ...migrations.table import aligned
 from ...ops import OpResult
 from ...postgres.scratch import subject_names
-from ...recovering import Asked
+from ...recovering import Asked, Existing, check_said, left_told, look_at
 from ...targets.base import RecoveryReader
 from ...values import Plain
 from .servers import require_source
@@ -17,11 +17,16 @@ from .servers import require_source
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """The source, and of what it has the tables (with its rows) and columns that live lacks just now."""
+    """
+    The source, and of what it has the tables (with its rows) and columns that live lacks just now.
+
+    *untold* are columns of live of which nothing tells what their cells hold that nobody wrote.
+    """
 
     source: str = identity()
     rows: Mapping[str, int] = evidence()
     columns: tuple[str, ...] = evidence(default=())
+    untold: tuple[str, ...] = evidence(default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,8 @@ class SqlRecoverable(Fact[SourceState]):
 
     Before a way back is gone: a backup from after the migration, or of another site, has nothing to give, and that is
     to be known while everything is still as it is. A source that lacks what `only` calls by its whole name is refused.
+    After it, with `existing: fill`, the output `untold` names columns that `sql.recover` would refuse to fill before
+    somebody says what the way back put there; `look` has the queries that show it.
     """
 
     kind: ClassVar[str] = "sql.recoverable"
@@ -42,15 +49,23 @@ class SqlRecoverable(Fact[SourceState]):
 - PostgreSQL: `psql -d <source> -c '\\d TABLE'` for each table of `<only>`; MySQL, MariaDB: `SHOW CREATE TABLE
   <source>.TABLE`
 """
-    output_names: ClassVar[tuple[str, ...] | None] = ("rows", "columns")
+    output_names: ClassVar[tuple[str, ...] | None] = ("rows", "columns", "untold", "look")
 
     source: str = field(metadata={"help": "a database of the server: restored, a clone, or a loaded snapshot"})
     only: tuple[str, ...] = field(default=(), metadata={"help": "tables, or table.column, or patterns of them"})
+    existing: Existing = field(default="leave", metadata={"help": "fill: of tables and columns that are there, too"})
+    left: Mapping[str, str | int | float | None] = field(
+        default_factory=dict, metadata={"help": "what a column's cells hold that nobody wrote, by table.column"}
+    )
+    said: tuple[str, ...] = field(
+        default=(), metadata={"help": "the same as table.column=value, from somebody who looked; goes before left"}
+    )
     server: Ref[RecoveryReader] = Ref("db")
 
     def __post_init__(self) -> None:
         if not self.source:
             raise ValueError("source: expected the name of a database")
+        check_said(self.said)
 
     def subjects(self) -> frozenset[Subject]:
         """Name the source, which an earlier step may make, and the live database."""
@@ -62,16 +77,18 @@ class SqlRecoverable(Fact[SourceState]):
         """Compare it with live."""
         server = read[self.server]
         require_source(server, self.source)
-        found = server.recovery(Asked(self.source, self.only))
-        return SourceState(self.source, found.rows, tuple(str(one) for one in found.columns))
+        found = server.recovery(Asked(self.source, self.only, self.existing, left_told(self.left, self.said)))
+        return SourceState(self.source, found.rows, tuple(str(one) for one in found.columns), found.untold)
 
     def details(self, change: Change[SourceState]) -> tuple[str, ...]:
-        """Show what of it live lacks."""
+        """Show what of it live lacks, and what nothing tells."""
         found = change.after
         lines = [(name, f"{rows:,} rows in {found.source}, and is not in live") for name, rows in found.rows.items()]
         lines += [(name, f"in {found.source}, and is not in live") for name in found.columns]
+        lines += [(name, "in live, and nothing tells what the way back put there") for name in found.untold]
         return tuple(aligned(lines)) or (f"{found.source} has all of it, and live has it too, with or without rows",)
 
     def outputs(self, after: SourceState, results: Sequence[OpResult]) -> Mapping[str, Plain]:  # noqa: ARG002  # it only reads
-        """Give the rows of tables, and the columns, that live lacks."""
-        return {"rows": dict(after.rows), "columns": list(after.columns)}
+        """Give the rows of tables, and the columns, that live lacks, and columns of which nothing tells what is in."""
+        untold, look = list(after.untold), list(look_at(after.untold))
+        return {"rows": dict(after.rows), "columns": list(after.columns), "untold": untold, "look": look}

@@ -10,7 +10,7 @@ from ...mysql.names import within
 from ...mysql.recovering import MysqlRecovery, marked_by, working_name
 from ...recovering import Asked
 from .catalog import read_catalog
-from .refillable import Filling, find_filling, read_refills
+from .refillable import Filling, Refills, find_filling, read_refills
 from .session import number
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def read_recovery(connection: "Connection", live: str, asked: Asked) -> MysqlRec
     wanted = (missing.lacking, missing.begun_columns)
     keyless = tuple(_keyless(ours, theirs, (*wanted, filling.columns), filling.tables))
     _check_triggers(ours, filling, wanted)
-    rows, cells = ((), ()) if keyless else read_refills(connection, ours, theirs, filling, asked)
+    refills = Refills() if keyless else read_refills(connection, ours, theirs, filling, asked)
     # Of all that will be there: whether a table stayed or came back cannot be told once it is settled.
     children = [name for name in theirs.tables if name in ours.tables or name in missing.returning]
     counted = (*missing.gone, *filling.tables)
@@ -75,8 +75,9 @@ def read_recovery(connection: "Connection", live: str, asked: Asked) -> MysqlRec
         rows={name: number(connection, f"SELECT count(*) FROM {within(asked.source, name)}") for name in counted},
         beside=(*_beside(ours, theirs, asked), *unwhole),
         keyless=keyless,
-        row_refills=rows,
-        cell_refills=cells,
+        row_refills=refills.rows,
+        cell_refills=refills.cells,
+        untold=refills.untold,
     )
 
 

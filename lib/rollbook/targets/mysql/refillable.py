@@ -1,10 +1,9 @@
 """Reads which rows and cells of tables that are there can be put back from a schema that still has them."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...dataclass import dataclass
-from ...errors import RefusedError
 from ...mysql.catalog import Catalog, Column, Table, common_key
 from ...mysql.comparing import parentless, same, taken, there, told, uniques_over
 from ...mysql.names import equal, quote, within
@@ -34,6 +33,14 @@ class Filling:
         )
 
 
+class Refills(NamedTuple):
+    """What can be put back now, and the columns of which nothing tells what their cells hold that nobody wrote."""
+
+    rows: tuple[RowRefill, ...] = ()
+    cells: tuple[CellRefill, ...] = ()
+    untold: tuple[str, ...] = ()
+
+
 def find_filling(ours: Catalog, theirs: Catalog, asked: Asked, standing: Mapping[str, str], stand_in: str) -> Filling:
     """Give what of the tables that both sides have is to be filled; those that are *standing* are not whole there."""
     both = [name for name in theirs.tables if name in ours.tables]
@@ -59,16 +66,14 @@ def shared(ours: Table, theirs: Table) -> tuple[str, ...]:
     return (*key, *(one.name for one in theirs.written if one.name in mine and one.name not in key))
 
 
-def read_refills(
-    connection: "Connection", ours: Catalog, theirs: Catalog, filling: Filling, asked: Asked
-) -> tuple[tuple[RowRefill, ...], tuple[CellRefill, ...]]:
+def read_refills(connection: "Connection", ours: Catalog, theirs: Catalog, filling: Filling, asked: Asked) -> Refills:
     """
     Give the tables with rows, and the columns with cells, that can be put back now; tables in order, parents first.
 
     What cannot be put back, for its place is taken or its parent gone, does not count.
     """
     look = _Look(connection, ours, theirs, filling, asked)
-    return tuple(look.tables()), tuple(look.columns())
+    return Refills(tuple(look.tables()), tuple(look.columns()), tuple(look.untold))
 
 
 class _Look:
@@ -80,6 +85,7 @@ class _Look:
         self._connection, self._ours, self._theirs = connection, ours, theirs
         self._wanted, self._asked = filling, asked
         self._filling: set[str] = set()  # tables of which rows will come
+        self.untold: list[str] = []
 
     def tables(self) -> Iterator[RowRefill]:
         """Look at tables, parents first."""
@@ -104,7 +110,7 @@ class _Look:
                 one = CellRefill(name, column, key, left or "")
                 joined = f"{name}"
                 if left is None and self._some(joined, (differs(table.column(column)),), key):
-                    raise _untold(one)
+                    self.untold.append(str(one))
                 if left is not None and self._some(joined, cell_conditions(self._ours, one), key):
                     yield one
 
@@ -179,10 +185,3 @@ def cell_conditions(ours: Catalog, one: CellRefill) -> tuple[str, ...]:
                     gone = gone.replace(f"s.{quote(name)}", f"t.{quote(name)}")
             conditions.append(f"NOT ({gone})")
     return tuple(conditions)
-
-
-def _untold(one: CellRefill) -> RefusedError:
-    return RefusedError(
-        f"nothing tells which cells of {one} the reverse migration left: it may not be NULL, and has no default.",
-        advice=f"See SELECT DISTINCT {one.name} FROM {one.table}, and say in left: what that put there.",
-    )

@@ -14,7 +14,7 @@ from .catalog import read_catalog
 from .definition_parts import read_columns
 from .definitions import owners_elsewhere, read_definitions, read_references, read_types
 from .objects import read_objects
-from .refillable import Connect, Filling, find_filling, read_refills
+from .refillable import Connect, Filling, Refills, find_filling, read_refills
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -50,7 +50,7 @@ def read_recovery(live: "Connection", source: "Connection", asked: Asked, connec
     tables = tuple(name for name in filling.tables if name not in standing and name not in begun_tables)
     filling = Filling(tables, _apart(_unlike(filling.columns, standing), begun_columns))
     keyless = tuple(_keyless(ours, theirs, (lacking, begun_columns, filling.columns), filling.tables))
-    rows, cells = ((), ()) if keyless else read_refills(ours, theirs, filling, asked, connect, live.info.dbname)
+    refills = Refills() if keyless else read_refills(ours, theirs, filling, asked, connect, live.info.dbname)
     owners = owners_elsewhere(source, live) if returning else {}
     staying = [name for name in theirs.tables if name in ours.tables and name not in returning]
     unwhole = (f"table {name}, not whole there" for name in lost if name in standing)
@@ -64,8 +64,9 @@ def read_recovery(live: "Connection", source: "Connection", asked: Asked, connec
         rows={str(name): _count(source, theirs.tables[name].relation) for name in (*gone, *tables)},
         beside=(*_beside(live, source, asked), *unwhole),
         keyless=keyless,
-        row_refills=rows,
-        cell_refills=cells,
+        row_refills=refills.rows,
+        cell_refills=refills.cells,
+        untold=refills.untold,
     )
 
 

@@ -4,10 +4,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ...dataclass import dataclass
-from ...errors import RefusedError
 from ...postgres.catalog import Catalog, Table
 from ...postgres.copytext import Cells, value
 from ...postgres.names import Name, equal, listed, quote
@@ -34,6 +33,14 @@ class Filling:
     columns: Mapping[Name, Sequence[str]]
 
 
+class Refills(NamedTuple):
+    """What can be put back now, and the columns of which nothing tells what their cells hold that nobody wrote."""
+
+    rows: tuple[RowRefill, ...] = ()
+    cells: tuple[CellRefill, ...] = ()
+    untold: tuple[str, ...] = ()
+
+
 def find_filling(ours: Catalog, theirs: Catalog, asked: Asked) -> Filling:
     """Give what of the tables that both sides have is to be filled."""
     both = [name for name in sorted(theirs.tables) if name in ours.tables]
@@ -50,7 +57,7 @@ def find_filling(ours: Catalog, theirs: Catalog, asked: Asked) -> Filling:
 
 def read_refills(
     ours: Catalog, theirs: Catalog, filling: Filling, asked: Asked, connect: Connect, live: str
-) -> tuple[tuple[RowRefill, ...], tuple[CellRefill, ...]]:
+) -> Refills:
     """
     Give the tables with rows, and the columns with cells, that can be put back now; tables in order, parents first.
 
@@ -58,7 +65,7 @@ def read_refills(
     or its parent gone, does not count.
     """
     look = _Look(ours, theirs, filling, asked, connect, live)
-    return tuple(look.tables()), tuple(look.columns())
+    return Refills(tuple(look.tables()), tuple(look.columns()), tuple(look.untold))
 
 
 class _Look:
@@ -70,6 +77,7 @@ class _Look:
         self._ours, self._theirs, self._wanted, self._asked = ours, theirs, filling, asked
         self._connect, self._live, self._source = connect, live, asked.source
         self._filling: set[Name] = set()  # tables of which rows will come
+        self.untold: list[str] = []
 
     def tables(self) -> Iterator[RowRefill]:
         """Look at tables, parents first."""
@@ -139,7 +147,7 @@ class _Look:
             both = (d for d in found if d.base and d.live)
             if not one.left:
                 if next(both, None) is not None:
-                    raise _untold(one)
+                    self.untold.append(str(one))
                 return False
             keys = (d.base[:-1] for d in both if d.base and d.live and value(d.live[-1]) == left)
             return any(
@@ -169,13 +177,6 @@ class _Look:
         arrays = [list(map(value, cells)) for cells in zip(*keys, strict=True)]
         row = source.execute(query.encode(), arrays).fetchone()
         return str(row[0]) if row and row[0] else "[]"
-
-
-def _untold(one: CellRefill) -> RefusedError:
-    return RefusedError(
-        f"nothing tells which cells of {one} the reverse migration left: it may not be NULL, and has no default.",
-        advice=f"See SELECT DISTINCT {one.name} FROM {one.table}, and say in left: what that put there.",
-    )
 
 
 def with_cells(table: Table, one: CellRefill, cells: str) -> str:

@@ -1,0 +1,45 @@
+"""The databases that a run made beside live ones to work with, and keeps while it is not over."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from .dataclass import dataclass
+from .run import Run, StepRun
+
+_DROPS: Final = ("sql.drop_scratch", "postgres.drop_scratch")
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """A database that is still there; *made_by* is the address of the step, *goes* says when it will go."""
+
+    database: str
+    made_by: str
+    environment: str
+    goes: str
+
+
+def scratch_of(run: Run) -> tuple[Scratch, ...]:
+    """Give those that a run which did not come to its end has not dropped, in the order in which they were made."""
+    found: dict[tuple[str, str], Scratch] = {}
+    goes = f"goes when the run is {'resumed to its end, or ' if run.resumable else ''}undone"
+    for step in run.steps if run.status not in ("succeeded", "undone") else ():
+        where = step.planned.environment or run.plan.environment
+        for name in _dropped(step):
+            found.pop((where, name), None)
+        for name in _made(step):
+            found[where, name] = Scratch(name, step.address, where, goes)
+    return tuple(found.values())
+
+
+def _made(step: StepRun) -> Iterator[str]:
+    outputs, after = step.outputs, step.after
+    gone = isinstance(after, dict) and after.get("exists") is False
+    if step.done and not gone and isinstance(outputs, dict) and outputs.get("role") == "scratch":
+        yield str(outputs["database"])
+
+
+def _dropped(step: StepRun) -> Iterator[str]:
+    given = step.arguments if step.arguments is not None else step.planned.arguments
+    if step.done and step.planned.kind in _DROPS and isinstance(given, dict) and step.status != "skipped":
+        yield str(given.get("database"))
