@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rollbook.errors import JournalError
 from rollbook.run import Run
 
 from ..typed import Typed
@@ -49,7 +50,10 @@ class Errand:
     @property
     def over(self) -> bool:
         """Tell whether the run has come to its end."""
-        return self._began and self.desk.last().status in ("succeeded", "undone")
+        try:
+            return self._began and self.desk.last().status in ("succeeded", "undone")
+        except JournalError:  # killed before its first record was there
+            return False
 
     @property
     def _began(self) -> bool:
