@@ -1,7 +1,7 @@
 """The rights that saving and putting back tables take on MySQL and MariaDB, each with the GRANT where it is missing."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from ..dataclass import dataclass
@@ -9,6 +9,9 @@ from ..postgres.rights import Right
 from .names import quote
 
 _GRANT: Final = re.compile(r"GRANT (?P<rights>.+?) ON (?:TABLE )?(?P<schema>`(?:[^`]|``)*`|\*)\.\* TO ", re.IGNORECASE)
+_ON_TABLE: Final = re.compile(
+    r"GRANT (?P<rights>.+?) ON (?:TABLE )?(?P<schema>`(?:[^`]|``)*`)\.(?P<table>`(?:[^`]|``)*`) TO ", re.IGNORECASE
+)
 _SAVE: Final = ("SELECT", "TRIGGER")  # without the latter the server hides triggers
 _MAKE: Final = ("SELECT", "INSERT", "CREATE", "DROP", "ALTER", "INDEX", "REFERENCES", "TRIGGER")
 _PUT_BACK: Final = (*_MAKE, "UPDATE", "DELETE", "CREATE TEMPORARY TABLES")
@@ -21,7 +24,7 @@ class Grants:
     """
     What an account may do in schemas whose name is like a pattern. *roles* says that roles may allow it more.
 
-    *definers* names other accounts that the triggers of the live schema act for.
+    *definers* names other accounts that the triggers of the live schema act for, *tables* are rights on single tables.
     """
 
     account: str
@@ -29,6 +32,7 @@ class Grants:
     roles: bool
     definers: tuple[str, ...] = ()
     mariadb: bool = True
+    tables: tuple[tuple[str, str, frozenset[str]], ...] = ()
 
     @classmethod
     def read(
@@ -36,9 +40,12 @@ class Grants:
     ) -> "Grants":
         """Read what SHOW GRANTS tells of *account*, name@host."""
         found = [match for line in lines if (match := _GRANT.match(line))]
-        given = ((match["schema"].strip("`").replace("``", "`"), _names(match["rights"])) for match in found)
+        given = ((_plain(match["schema"]), _names(match["rights"])) for match in found)
+        single = [match for line in lines if (match := _ON_TABLE.match(line))]
+        tables = ((_plain(match["schema"]), _plain(match["table"]), _names(match["rights"])) for match in single)
         roles = any(" ON " not in line for line in lines)
-        return cls(account, tuple(given), roles, tuple(one for one in definers if one != account), mariadb)
+        others = tuple(one for one in definers if one != account)
+        return cls(account, tuple(given), roles, others, mariadb, tuple(tables))
 
     def rights(self, schema: str) -> tuple[Right, ...]:
         """Give the rights that the kinds need of a live schema and beside it; nothing where roles may give some."""
@@ -51,6 +58,24 @@ class Grants:
     def sees(self, schema: str) -> bool:
         """Say whether no table of *schema* is hidden; roles are taken to allow it."""
         return self.roles or "SELECT" in self._held(schema)
+
+    def hidden(self, schema: str, tables: Iterable[str]) -> Iterator[str]:
+        """
+        Say that triggers of *tables* would not be saved, for the server hides them: it gives none, and no error.
+
+        MariaDB lists what an account's role may with the account's own rights; of MySQL's roles nothing is known here.
+        """
+        if "TRIGGER" in self._held(schema) or (self.roles and not self.mariadb):
+            return
+        single = {
+            table for place, table, names in self.tables if place == schema and names & {"TRIGGER", "ALL PRIVILEGES"}
+        }
+        names = [name for name in tables if name not in single]
+        if names:
+            yield (
+                f"{self.account} may not see the triggers of {', '.join(names)}, so that they would be missing:"
+                f" GRANT TRIGGER ON {quote(schema)}.* TO {self._quoted()};"
+            )
 
     def _rights(self, schema: str) -> Iterator[Right]:
         beside = f"{schema}_rbsnap_"
@@ -78,6 +103,10 @@ class Grants:
         held = [rights for pattern, rights in self.given if _like(schema, pattern)]
         found = frozenset().union(*held)
         return found | {*_PUT_BACK} if "ALL PRIVILEGES" in found or "ALL" in found else found
+
+
+def _plain(name: str) -> str:
+    return name.strip("`").replace("``", "`")
 
 
 def _names(text: str) -> frozenset[str]:

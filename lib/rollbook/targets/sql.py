@@ -414,7 +414,12 @@ class SqlProbe(BaseProbe, SnapshotReader):
         from .mysql.wording import asked
 
         with asked(self._name, "looking at its tables"), closing(self._connect_mysql()) as connection:
-            return read_doomed(connection, self.database, tables, columns).choice
+            found = read_doomed(connection, self.database, tables, columns).choice
+        held = self._grants()
+        if held is None:
+            return found
+        whole = (one.name for one in found.tables if one.whole and not one.beside)
+        return replace(found, refused=(*found.refused, *held.hidden(self.database, whole)))
 
     def scratch_state(self, name: str) -> str | None:
         """Read the mark on a database of the server."""

@@ -73,6 +73,35 @@ def test_what_is_missing_is_told_with_its_grant_and_that_is_enough(taken: Any, t
     assert taken.rows("SHOW TABLES") == [("users",)]
 
 
+def test_a_table_whose_triggers_are_hidden_is_not_saved_without_them(taken: TakenOnMariadb, tmp_path: Path) -> None:
+    """It is refused with the grant, whose right a role or a table may give as well; columns alone take none."""
+    wanted = use("sql.snapshot", tables=["posts"], columns=["users.nick"], into=str(tmp_path), run="20260101T000000Z-a")
+    parts = use("sql.snapshot", columns=["users.nick"], into=str(tmp_path), run="20260101T000000Z-a")
+
+    def probed() -> tuple[str, ...]:
+        taken.pool.target("db").close()
+        return tuple(one.name for one in wanted.probe(taken.read).choice.tables)
+
+    with pytest.raises(
+        RefusedError, match="may not see the triggers of posts, so that they would be missing"
+    ) as raised:
+        probed()
+    seen = [one.name for one in parts.probe(taken.read).choice.tables]
+    taken.execute(f"GRANT TRIGGER ON {LIVE}.posts TO {ACCOUNT}")
+    by_table = probed()
+    taken.execute(f"REVOKE TRIGGER ON {LIVE}.posts FROM {ACCOUNT}")
+    taken.execute(f"CREATE ROLE keepers;\nGRANT TRIGGER ON {LIVE}.* TO keepers;\nGRANT keepers TO {ACCOUNT}")
+    with pytest.raises(RefusedError, match="may not see the triggers of posts"):
+        probed()
+    taken.execute(f"SET DEFAULT ROLE keepers FOR {ACCOUNT}")
+    by_role = probed()
+    taken.execute("DROP ROLE keepers")
+
+    assert f"GRANT TRIGGER ON `{LIVE}`.* TO `keeper`@`%`;" in raised.value.message
+    assert seen == ["users"]
+    assert by_table == by_role == ("posts", "users")
+
+
 def test_triggers_that_act_for_others_take_a_right_of_their_own(taken: TakenOnMariadb, tmp_path: Path) -> None:
     """It is told where there are some, with its grant, without which they cannot be loaded and with which they are."""
     taken.execute(
@@ -136,7 +165,7 @@ def test_only_runs_that_need_a_right_are_warned_of_it(taken: TakenOnMariadb, tmp
     )
     head = "targets: {db: {help: the database}}\nsteps:\n  - id: one\n    name: Do it\n    "
     workshop.write("count", f"{head}sql.at_risk: {{tables: [posts]}}\n")
-    workshop.write("save", f"{head}sql.snapshot: {{tables: [posts], into: {tmp_path}/snapshots}}\n")
+    workshop.write("save", f"{head}sql.snapshot: {{columns: [users.nick], into: {tmp_path}/snapshots}}\n")
     planners = {name: workshop.planner(name) for name in ("count", "save")}
 
     told = {name: preflight(planner.plan(), planner, tmp_path) for name, planner in planners.items()}
