@@ -8,6 +8,7 @@ import pytest
 from rollbook.errors import ConflictError, RefusedError, SchemaError, StepFailed
 from rollbook.registry import action_type
 from rollbook.schema import build
+from rollbook.targets.postgres.refilling import _Refill
 from rollbook.values import Unknown
 
 from .conftest import BACKUP, Taken
@@ -281,3 +282,23 @@ def test_what_it_writes_down_is_for_its_owner(taken: Taken) -> None:
     modes = {path.name: path.stat().st_mode & 0o777 for path in (taken.folder, *Path(taken.folder).iterdir())}
     assert modes.pop("recovered") == 0o700
     assert set(modes.values()) == {0o600}
+
+
+def test_a_parent_that_goes_meanwhile_does_not_stop_it(taken: Taken, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deleted after all was looked at, it is done anew: what pointed at it is settled, and told."""
+    _back(taken)
+    action = _fill(taken, parents_gone="settle")
+    adopt, going = _Refill.adopt, iter(("DELETE FROM users WHERE id = 7",))
+
+    def adopted(self: _Refill) -> None:
+        adopt(self)
+        taken.execute(next(going, ""))
+
+    monkeypatch.setattr(_Refill, "adopt", adopted)
+
+    given = carry_out(taken, action)
+
+    assert taken.rows("SELECT count(*) FROM boards WHERE owner = 7 OR helper = 7") == [(0,)]
+    assert taken.rows("SELECT id FROM boards WHERE helper IS NULL") == [(6,)]
+    assert taken.rows("SELECT id FROM boards WHERE id = 7") == []
+    assert any("boards_owner" in path for path in given["files"])

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .target import PostgresTarget
 
 _EVERY: Final = 10_000
+_AGAIN: Final = 3
 _SEQUENCES: Final = "SELECT pg_catalog.pg_get_serial_sequence(%s, %s)"
 _AHEAD: Final = """
     SELECT pg_catalog.setval(%s::regclass, greatest(m.most, s.last_value), CASE WHEN m.most >= s.last_value THEN true
@@ -35,17 +36,31 @@ def refill_rows(target: "PostgresTarget", op: Op, execution: Execution) -> OpRes
     """Carry out a `RowsRefilled`: all of it, or nothing. Raises `StepFailed` for rows whose parent is gone."""
     if not isinstance(op, RowsRefilled):
         raise target.misplaced(op)
-    doing = worded(f"putting rows of {op.source} back", into="live")
-    with doing, closing(target.connect(op.source, reading=True)) as source, closing(target.connect()) as live:
+    with worded(f"putting rows of {op.source} back", into="live"):
+        work = _refilled(target, op, execution)
+    outputs = {"rows": sum(work.rows.values()), "conflicts": work.conflicts, "tally": tallied("recovered", work.rows)}
+    return told(outputs, work.files)
+
+
+def _refilled(target: "PostgresTarget", op: RowsRefilled, execution: Execution, again: int = _AGAIN) -> "_Refill":
+    """Do it, and anew where somebody deleted a parent, or took a unique value, after that was looked at."""
+    import psycopg
+
+    with closing(target.connect(op.source, reading=True)) as source, closing(target.connect()) as live:
         work = _Refill(live, source, op)
         for one in op.tables:
             work.stage(one, execution)
         work.adopt()
-        work.insert()
-        advance_sequences(live, work.ours, read_catalog(source))
-        live.commit()
-    outputs = {"rows": sum(work.rows.values()), "conflicts": work.conflicts, "tally": tallied("recovered", work.rows)}
-    return told(outputs, work.files)
+        try:
+            work.insert()
+            advance_sequences(live, work.ours, read_catalog(source))
+            live.commit()
+        except psycopg.IntegrityError:
+            if not again:
+                raise
+        else:
+            return work
+    return _refilled(target, op, execution, again - 1)
 
 
 class _Refill:
