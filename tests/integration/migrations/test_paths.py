@@ -276,3 +276,28 @@ def test_what_nobody_says_is_seen_on_a_copy_and_what_django_cannot_reverse_is_on
 
     assert code == 0, said
     assert site.place.contents() == before
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("way", ["backup", "source"])
+def test_where_nobody_saved_ones_own_backup_and_a_clone_give_the_rows_back(site: Site, way: str) -> None:
+    """Every row and value is as before, the clone is not touched, and an undo takes out what came."""
+    before, clone = site.place.contents(), Place("clone", site.place.url.removesuffix("_site"))
+    given = BOARD
+    if way == "backup":
+        site.protect(whole_backup="yes")
+        shutil.rmtree(site.estate.folder / "snapshots")
+        (whole,) = (site.estate.folder / "backups").iterdir()
+        given = str(whole)
+    site.migrate()
+    gone = site.place.contents()
+
+    code, said = site.recover(**{way: given})
+    recovered = site.place.contents()
+    site.undo()
+
+    assert code == 0, said
+    assert recovered == before
+    assert site.place.contents() == gone
+    assert clone.contents() == before
+    assert site.beside() == []
