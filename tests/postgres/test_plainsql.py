@@ -50,6 +50,54 @@ def test_a_dump_is_told_as_it_is(size: int) -> None:
     assert [lines[number - 1] for number in script.dropped[1:]] == [b"BEGIN;", b"COMMIT;", b"\\unrestrict a1B2"]
 
 
+ITSELF = (
+    b"DROP DATABASE shop;",
+    b"CREATE DATABASE shop WITH TEMPLATE = template0 ENCODING = 'UTF8';",
+    b"ALTER DATABASE shop OWNER TO shop;",
+    b"\\unrestrict a1B2",
+    b"\\connect shop",
+    b"\\encoding SQL_ASCII",
+    b"\\restrict a1B2",
+    b"COMMENT ON DATABASE shop IS 'two;",
+    b"lines';",
+    b"ALTER DATABASE shop SET work_mem TO '9MB';",
+    b"ALTER ROLE shop IN DATABASE shop SET work_mem TO '8MB';",
+    b"\\connect shop",
+    b"GRANT CONNECT ON DATABASE shop TO reader;",
+)
+
+
+def test_what_is_of_the_database_itself_is_left_out() -> None:
+    """Of a dump made with -C psql gets nothing that reaches the live database, which has that name."""
+    script = scanned(HEAD + b"\n\n".join(ITSELF) + b"\n" + BODY + TAIL)
+
+    lines = (HEAD + b"\n\n".join(ITSELF) + b"\n" + BODY + TAIL).split(b"\n")
+    assert script.problems == ()
+    assert script.database == "shop"
+    assert [line for number in script.dropped[1:] if (line := lines[number - 1])] == [
+        *ITSELF,
+        b"BEGIN;",
+        b"COMMIT;",
+        b"\\unrestrict a1B2",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD + b"\\connect shop\n" + BODY + b"\\connect other\n" + TAIL,
+        HEAD + BODY + b"\\connect other\n" + TAIL,
+        HEAD + b"\\connect shop\n\\connect other\n" + BODY + TAIL,
+        HEAD + b"SELECT 1; DROP DATABASE shop;\n" + BODY + TAIL,
+        HEAD + b"DROP DATABASE shop; SELECT 1;\n" + BODY + TAIL,
+        b"GRANT CONNECT ON DATABASE shop TO reader;\n",
+    ],
+)
+def test_what_cannot_be_left_out_is_named(text: bytes) -> None:
+    """A second database, and what does not stand in lines of its own or was not written by pg_dump, is a problem."""
+    assert len(scanned(text).problems) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -16,20 +16,28 @@ _CLUSTER: Final = b"-- PostgreSQL database cluster dump"
 _COMPLETE: Final = b"-- PostgreSQL database dump complete"
 _FROM: Final = re.compile(rb"-- Dumped from database version (\d+)")
 _COPY: Final = re.compile(rb"\s*COPY\b.*\bFROM\s+(STDIN|PROGRAM)\b", re.IGNORECASE | re.DOTALL)
-_ALLOWED: Final = re.compile(rb"\\(un)?restrict [0-9A-Za-z]+\s*")
+_ALLOWED: Final = re.compile(rb"\\((un)?restrict|encoding) '?[0-9A-Za-z_]+'?\s*")
 _TABLE: Final = re.compile(rb"\s*CREATE\s+(UNLOGGED\s+)?TABLE\b", re.IGNORECASE)
 _ATOMIC: Final = re.compile(rb"\s*CREATE\b.*\b(FUNCTION|PROCEDURE)\b.*\bBEGIN\s+ATOMIC\b", re.IGNORECASE | re.DOTALL)
 _BEGINS: Final = re.compile(rb"\b(?:BEGIN|CASE)\b", re.IGNORECASE)
 _ENDS: Final = re.compile(rb"\bEND\b", re.IGNORECASE)
 _AROUND: Final = (b"BEGIN", b"COMMIT")  # what pg_dump puts around large objects, each on a line
+# What pg_dump -C has of the database itself. It names the live one, which stays as it is, comment and grants too.
+_ITSELF: Final = re.compile(
+    rb"\s*((CREATE|DROP|ALTER|COMMENT\s+ON)\s+DATABASE\b|ALTER\s+ROLE\b.*\bIN\s+DATABASE\b"
+    rb"|(GRANT|REVOKE|SECURITY\s+LABEL)\b.*\bON\s+DATABASE\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+_CONNECT: Final = re.compile(rb'\\connect (?:(?P<plain>[\w$]+)|"(?P<quoted>(?:[^"]|"")+)"|-reuse-previous=on .+)\s*')
+_OF_SERVER: Final = (
+    "it is of a whole server (pg_dumpall); take the part of this database only: sed -n"
+    """ '/^-- Database "NAME" dump$/,/^-- PostgreSQL database dump complete$/p'"""
+)
 _LONGEST: Final = 1 << 20  # bytes of a statement that are kept to tell what it is
 _SHOWN: Final = 60
 _MOST: Final = 5  # problems
 _REFUSED: Final = (
-    (
-        re.compile(rb"\s*(CREATE|DROP|ALTER)\s+DATABASE\b", re.IGNORECASE),
-        "makes, alters or drops a database itself (pg_dump -C); dump it without -C, or take that and \\connect out",
-    ),
+    (_ITSELF, "makes, alters or drops a database itself, or says who may use it; take that out"),
     (
         re.compile(rb"\s*(CREATE|DROP|ALTER)\s+(ROLE|USER|TABLESPACE)\b(?!\s+MAPPING)", re.IGNORECASE),
         "changes roles or tablespaces of the whole server (pg_dumpall); take the part of this database only",
@@ -54,8 +62,9 @@ class Script:
     r"""
     What a plain dump says of itself; *problems* are reasons not to run it, *major* 0 where it tells none.
 
-    *dropped* are the numbers of lines that psql is not to get: \restrict and \unrestrict, and the BEGIN and COMMIT
-    around large objects, which would commit what is restored as one transaction. *dump*: pg_dump wrote it.
+    *dropped* are the numbers of lines that psql is not to get: \restrict and \unrestrict, \encoding (which SET
+    client_encoding repeats), the BEGIN and COMMIT around large objects, which would commit what is restored as one
+    transaction, and with what pg_dump -C makes and goes to the *database* first. *dump*: pg_dump wrote it.
     """
 
     dump: bool
@@ -64,6 +73,7 @@ class Script:
     tables: int
     dropped: tuple[int, ...]
     problems: tuple[str, ...]
+    database: str = ""
 
 
 class ScriptScan:
@@ -74,6 +84,9 @@ class ScriptScan:
         self._number = 0
         self._quoting = Quoting()
         self._statement = bytearray()
+        self._begun = 0  # the line in which it begins; 0 where that has something before it
+        self._connected = b""  # the command that went to the database
+        self._database = ""
         self._copying = False
         self._dump = self._complete = False
         self._major = self._tables = 0
@@ -99,7 +112,13 @@ class ScriptScan:
         elif self._dump and not self._complete:
             self._problem("it lacks the line with which pg_dump ends, so it was cut off")
         return Script(
-            self._dump, self._complete, self._major, self._tables, tuple(self._dropped), tuple(self._problems)
+            self._dump,
+            self._complete,
+            self._major,
+            self._tables,
+            tuple(self._dropped),
+            tuple(self._problems),
+            self._database,
         )
 
     def _problem(self, text: str) -> None:
@@ -111,11 +130,13 @@ class ScriptScan:
         if not self._quoting.inside and line.startswith(b"--"):
             self._read_comment(line)
             return
+        if not self._statement.strip():
+            self._begun = self._number
         for begin, end in self._quoting.follow(line):
             self._keep(line[begin:end])
             match line[end : end + 1]:
                 case b";":
-                    self._ended(line)
+                    self._ended(line, end)
                 case b"\\":
                     self._command(line, end)
         self._keep(b"\n")
@@ -127,7 +148,7 @@ class ScriptScan:
         elif plain == _COMPLETE:
             self._complete = True
         elif plain == _CLUSTER:
-            self._problem("it is of a whole server (pg_dumpall); take the part of this database only")
+            self._problem(_OF_SERVER)
         elif (version := _FROM.match(line)) and not self._major:
             self._major = int(version[1])
 
@@ -135,16 +156,18 @@ class ScriptScan:
         if len(self._statement) < _LONGEST:
             self._statement += text[:_LONGEST]
 
-    def _ended(self, line: bytes) -> None:
+    def _ended(self, line: bytes, at: int) -> None:
         statement = bytes(self._statement)
         if _ATOMIC.match(statement) and len(_BEGINS.findall(statement)) > len(_ENDS.findall(statement)):
             self._keep(b";")  # one within the body of a function
             return
+        begun, self._begun = self._begun, 0
         self._statement.clear()
         if not statement.strip():
             return
-        if line.rstrip(b"\r") == statement.strip() + b";" and statement.strip() in _AROUND:
-            self._dropped.append(self._number)
+        alone = begun > 0 and not line[at + 1 :].strip()
+        if alone and (statement.strip() in _AROUND or (self._dump and _ITSELF.match(statement))):
+            self._dropped += range(begun, self._number + 1)
             return
         self._tables += _TABLE.match(statement) is not None
         for pattern, why in _REFUSED:
@@ -156,12 +179,21 @@ class ScriptScan:
     def _command(self, line: bytes, at: int) -> None:
         if at == 0 and not self._statement.strip() and _ALLOWED.fullmatch(line):
             self._dropped.append(self._number)
+        elif self._may_connect(line, at) and (found := _CONNECT.fullmatch(line)):
+            self._connected = line
+            self._database = (found["plain"] or (found["quoted"] or b"").replace(b'""', b'"')).decode(errors="replace")
+            self._dropped.append(self._number)
         elif line.startswith((b"\\connect", b"\\c "), at):
             self._problem(f"line {self._number} goes to another database by itself: {_shown(line[at:])}")
         else:
             self._problem(
                 f"line {self._number} has a command for psql, which no dump of a database has: {_shown(line[at:])}"
             )
+
+    def _may_connect(self, line: bytes, at: int) -> bool:
+        """Say whether pg_dump -C may go to the database here: always the same, before anything is made in it."""
+        begins = self._dump and not self._tables and at == 0 and not self._statement.strip()
+        return begins and self._connected in (b"", line)
 
 
 def _shown(text: bytes) -> str:

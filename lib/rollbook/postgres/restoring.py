@@ -63,7 +63,8 @@ class RestoreDatabase(Op):
     def command(self, key: str) -> tuple[str, ...]:
         """Give the command line that fills it; *key* is one that no dump can know."""
         if self.source.kind != "plain":
-            how = (f"--jobs={self.jobs}", "--exit-on-error", "--no-password", conninfo(self.workshop))
+            jobs = 1 if self.source.kind == "tar" else self.jobs  # pg_restore reads a tar from its beginning only
+            how = (f"--jobs={jobs}", "--exit-on-error", "--no-password", conninfo(self.workshop))
             return self.programs.argv("pg_restore", *how, self.source.archive)
         restriction = ("-c", f"\\restrict {key}") if self.restricted else ()
         given = ("-X", "-q", "-v", "ON_ERROR_STOP=1", "--single-transaction", "--no-password", "--output=/dev/null")

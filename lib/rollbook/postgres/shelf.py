@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from ..dataclass import dataclass
 from .manifest import FILE
-from .source import BackupKind
+from .source import ARCHIVES, BackupKind
 
 # Of each entry: what it is, its size in KiB, when it was last written to, its first bytes, and its name.
 LISTING: Final = """\
@@ -29,7 +29,6 @@ for name in * .*.partial; do
 done
 """
 ABSENT: Final = 44
-_ARCHIVE: Final = "5047444d50"  # PGDMP
 _PLAIN: Final = (".sql", ".sql.gz", ".sql.zst")
 _ARCHIVES: Final = (".dump", ".pgdump", ".backup")
 
@@ -86,8 +85,8 @@ def _kind(sort: str, head: str, name: str) -> BackupKind | None:
             return sort
         case "partial":
             return "rollbook"
-    if head == _ARCHIVE:
-        return "custom"
+    if head in ARCHIVES:
+        return ARCHIVES[head]
     return "plain" if name.endswith(_PLAIN) else None
 
 

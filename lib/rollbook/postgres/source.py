@@ -1,12 +1,15 @@
 """A backup as something to restore from, whoever made it."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Final, Literal
 
 from ..dataclass import dataclass
 
-BackupKind = Literal["rollbook", "directory", "custom", "plain"]
+BackupKind = Literal["rollbook", "directory", "custom", "tar", "plain"]
 Packing = Literal["", "gz", "zst"]
 
+ARCHIVES: Final[Mapping[str, BackupKind]] = {"5047444d50": "custom", "746f632e64": "tar"}
+"""What kind of archive a file is, by its first five bytes: PGDMP, and toc.d, which is what a tar begins with."""
 UNPACK = {"": "cat", "gz": "gzip -dc", "zst": "zstd -dcq"}
 
 

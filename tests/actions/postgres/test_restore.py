@@ -20,7 +20,7 @@ from .shops import PASSWORD, RUN, Shop, killed
 
 pytestmark = pytest.mark.server
 PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/usr/bin"), key=lambda path: path.parent.name)
-KINDS = ("rollbook", "directory", "custom", "plain", "plain.gz", "plain.zst")
+KINDS = ("rollbook", "directory", "custom", "tar", "plain", "plain.create", "plain.gz", "plain.zst")
 
 
 def dumped(shop: Shop, path: Path, *arguments: str, database: str | None = None) -> Path:
@@ -41,6 +41,10 @@ def made(shop: Shop, desk: Machine, folder: Path, kind: str) -> Path:
             return dumped(shop, folder / "directory", "--format=directory")
         case ["custom"]:
             return dumped(shop, folder / "custom.dump", "--format=custom")
+        case ["tar"]:
+            return dumped(shop, folder / "dump.tar", "--format=tar")
+        case ["plain", "create"]:
+            return dumped(shop, folder / "plain.sql", "--create", "--clean", "--if-exists")
         case ["plain"]:
             return dumped(shop, folder / "plain.sql")
         case ["plain", "gz"]:
@@ -166,8 +170,8 @@ def test_a_database_gets_a_given_name_when_it_is_complete(shop: Shop, desk: Mach
 HOSTILE = [
     ("\\! touch {witness}\n", "a command for psql"),
     ("SELECT 1 \\! touch {witness}\n", "a command for psql"),
-    ("\\connect postgres\n", "another database"),
-    ("CREATE DATABASE evil;\n", "makes, alters or drops"),
+    ("\\connect shop\n\\connect postgres\n", "another database"),
+    ("SELECT 1; CREATE DATABASE evil;\n", "makes, alters or drops"),
     ("SELECT 1; COMMIT;\n", "transaction"),
     ("CREATE ROLE evil;\n", "roles"),
 ]

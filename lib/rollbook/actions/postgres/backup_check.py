@@ -117,7 +117,7 @@ def _belongs(backup: Backup, wanted: str, major: int) -> Iterator[str]:
 def _files(host: HostReader, backup: Backup) -> Mapping[str, tuple[int, str]]:
     """Give size and SHA-256 of every file by its path inside of the backup."""
     path = backup.source.path
-    if backup.source.kind in ("custom", "plain"):
+    if backup.source.kind in ("custom", "tar", "plain"):
         real = host.run(("readlink", "-f", "--", path)).stdout.strip() or path
         there = host.stat(real)
         return {"": (there.size if there else 0, host.sha256(real) or "")}

@@ -133,7 +133,7 @@ def _told(host: HostReader, one: Listed, programs: Programs) -> Listed:
     try:
         if one.kind == "rollbook" and one.complete:
             return _by_manifest(one, host.read_file(f"{one.path}/{FILE}", limit=LIMIT))
-        if one.kind in ("directory", "custom"):
+        if one.kind in ("directory", "custom", "tar"):
             printed = host.run(programs.argv("pg_restore", "--list", one.path), timeout=_SECONDS).stdout
             return replace(one, database=read_listing(printed).database)
     except (SchemaError, ValueError):

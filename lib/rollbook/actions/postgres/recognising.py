@@ -10,13 +10,12 @@ from ...postgres import archive
 from ...postgres.manifest import DUMP, FILE, LIMIT, Manifest, read_manifest
 from ...postgres.plainsql import Script, ScriptScan
 from ...postgres.programs import Programs
-from ...postgres.source import UNPACK, Packing, Source
+from ...postgres.source import ARCHIVES, UNPACK, Packing, Source
 from ...targets.base import HostReader
 
 _SECONDS: Final = 86_400.0
 _HEAD: Final = ("od", "-A", "n", "-t", "x1", "-N", "5", "--")
 _PACKINGS: Final[dict[str, Packing]] = {"1f8b": "gz", "28b52ffd": "zst"}
-_ARCHIVE: Final = "5047444d50"  # PGDMP
 _UNPACKED: Final = '$1 < "$2"'
 
 
@@ -51,8 +50,8 @@ def recognise(host: HostReader, path: str, programs: Programs) -> Backup:
     if there.kind == "folder":
         return _folder(host, path, programs)
     head = host.run((*_HEAD, path)).stdout.replace(" ", "").strip()
-    if head == _ARCHIVE:
-        return _archived(host, Source("custom", path, path), programs)
+    if head in ARCHIVES:
+        return _archived(host, Source(ARCHIVES[head], path, path), programs)
     packed = [name for magic, name in _PACKINGS.items() if head.startswith(magic)]
     return _plain(host, Source("plain", path, path, packed[0] if packed else ""))
 
@@ -128,7 +127,7 @@ def _plain(host: HostReader, source: Source) -> Backup:
 def _scanned(source: Source, script: Script, problems: tuple[str, ...]) -> Backup:
     return Backup(
         replace(source, dropped=script.dropped),
-        "",
+        script.database,
         script.major,
         "",
         script.tables,
