@@ -1,7 +1,7 @@
 """How a table, or a column, that is gone is made again: the statements, as its old database has it."""
 
 from ..dataclass import dataclass
-from .names import Name, quote
+from .names import Name, listed, quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,24 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class TypeDefinition:
-    """An enum or a domain, and what makes it."""
+    """An enum or a domain, what makes it, and whom it belongs to."""
 
     name: Name
     statement: str
+    owner: str = ""
+
+    @property
+    def statements(self) -> tuple[str, ...]:
+        """Give what makes it and hands it over."""
+        return (self.statement, *([f"ALTER TYPE {self.name.sql} OWNER TO {quote(self.owner)}"] if self.owner else []))
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaDefinition:
+    """A schema, and what makes it with its comment and who may use it."""
+
+    name: str
+    statements: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +68,12 @@ class Definition:
     sequences: tuple[Name, ...]
     partitioned: bool = False
     comment: str | None = None
+
+    @property
+    def loading(self) -> str:
+        """Give the COPY that its rows are loaded with."""
+        columns = f" ({listed(self.columns)})" if self.columns else ""  # a table may have none
+        return f"COPY {self.name.sql}{columns} FROM STDIN"
 
 
 @dataclass(frozen=True, slots=True)

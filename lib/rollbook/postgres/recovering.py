@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 from ..dataclass import dataclass
 from ..ops import Op
 from ..recovering import ParentsGone, Place
-from .definition import ColumnDefinition, Definition, Reference, TypeDefinition
+from .definition import ColumnDefinition, Definition, Reference, SchemaDefinition, TypeDefinition
 from .names import Name, literal, quote
 from .refilling import CellRefill, CellsRefilled, RefillOut, RowRefill, RowsRefilled
 
@@ -47,6 +47,7 @@ class Recovery:
     untold: tuple[str, ...] = ()  # columns to be filled, of which nothing tells what their cells hold
     lacking: tuple[str, ...] = ()  # rights of the account
     account: str = ""
+    schemas: tuple[SchemaDefinition, ...] = ()
 
     @property
     def altered(self) -> frozenset[str]:
@@ -69,7 +70,8 @@ class Recovery:
         """Give what brings all of it back."""
         name, source = place.target, place.source
         if self.tables:
-            yield TablesBack(name, source, self.types, self.tables, place.parents_gone, place.folder, place.run)
+            gone, folder = place.parents_gone, place.folder
+            yield TablesBack(name, source, self.types, self.tables, gone, folder, place.run, self.schemas)
         for table in dict.fromkeys(one.table for one in self.columns):
             yield ColumnsBack(name, tuple(one for one in self.columns if one.table == table), place.run)
         if self.row_refills:
@@ -92,6 +94,7 @@ class Recovery:
                 columns=tuple((one.table, one.name) for one in self.columns),
                 references=self.references,
                 types=tuple(one.name for one in self.types),
+                schemas=tuple(one.name for one in self.schemas),
             )
 
 
@@ -107,18 +110,21 @@ class TablesBack(Op):
     parents_gone: ParentsGone
     folder: str
     run: str
+    schemas: tuple[SchemaDefinition, ...] = ()
 
     def render(self) -> tuple[str, ...]:
         """Give the transaction as it will be sent."""
         return ("BEGIN", *self._lines(), "COMMIT")
 
     def _lines(self) -> Iterator[str]:
-        yield from (one.statement for one in self.types)
+        for schema in self.schemas:
+            yield from schema.statements
+        for made in self.types:
+            yield from made.statements
         for one in self.tables:
             yield from one.before
         for one in self.tables:
-            columns = ", ".join(map(quote, one.columns))
-            yield f"COPY {one.name.sql} ({columns}) FROM STDIN  -- the rows of {self.source}"
+            yield f"{one.loading}  -- the rows of {self.source}"
             yield from (f"SELECT setval('{name.sql}', …)  -- as in {self.source}" for name in one.sequences)
         for one in self.tables:
             yield from one.after
@@ -218,6 +224,7 @@ class RecoveryOut(Op):
     columns: tuple[tuple[Name, str], ...]
     references: tuple[Reference, ...]
     types: tuple[Name, ...]
+    schemas: tuple[str, ...] = ()
 
     def render(self) -> tuple[str, ...]:
         """Give the transaction as it will be sent."""
@@ -232,4 +239,5 @@ class RecoveryOut(Op):
             *(f"ALTER TABLE {table.sql} DROP COLUMN {quote(name)}" for table, name in self.columns),
             *([f"DROP TABLE {names}"] if self.tables else []),
             *(f"DROP TYPE {one.sql}" for one in reversed(self.types)),
+            *(f"DROP SCHEMA {quote(name)}" for name in self.schemas),
         )

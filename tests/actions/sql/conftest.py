@@ -65,6 +65,6 @@ def taken_url(postgres_server: SqlServer) -> Iterator[str]:
 def taken(taken_url: str, tmp_path: Path) -> Iterator[Taken]:
     """Give both databases, empty."""
     found = Taken(taken_url, open_pool("postgres", f"{taken_url}{LIVE}"), tmp_path / "recovered")
-    found.both("DROP SCHEMA IF EXISTS public, other CASCADE; CREATE SCHEMA public")
+    found.both('DROP SCHEMA IF EXISTS public, other, "lo""st" CASCADE; CREATE SCHEMA public')
     yield found
     found.pool.close()

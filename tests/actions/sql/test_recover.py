@@ -80,6 +80,52 @@ def site_role(taken: Taken) -> Iterator[str]:
         connection.execute("DROP OWNED BY taken_site CASCADE; DROP ROLE taken_site")
 
 
+LOST = """
+    CREATE SCHEMA "lo""st"; COMMENT ON SCHEMA "lo""st" IS 'it''s';
+    GRANT USAGE, CREATE ON SCHEMA "lo""st" TO taken_site;
+    CREATE TYPE "lo""st".sort AS ENUM ('a', 'b'); ALTER TYPE "lo""st".sort OWNER TO taken_site;
+    CREATE FUNCTION seen() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+    CREATE TABLE "lo""st".t (id serial PRIMARY KEY, "a b" text, sort "lo""st".sort);
+    INSERT INTO "lo""st".t ("a b") VALUES ('x'), ('y');
+    CREATE TABLE "lo""st".bare (); INSERT INTO "lo""st".bare DEFAULT VALUES; INSERT INTO "lo""st".bare DEFAULT VALUES;
+    CREATE TRIGGER off BEFORE INSERT ON "lo""st".t FOR EACH ROW EXECUTE FUNCTION seen();
+    ALTER TABLE "lo""st".t DISABLE TRIGGER off; COMMENT ON TRIGGER off ON "lo""st".t IS 'off';
+    CREATE POLICY mine ON "lo""st".t AS RESTRICTIVE FOR UPDATE TO taken_site, taken_owner
+        USING ("a b" <> 'z') WITH CHECK (id > 0);
+    CREATE RULE kept AS ON DELETE TO "lo""st".t DO INSTEAD NOTHING;
+    CREATE STATISTICS "lo""st".st ON id, "a b" FROM "lo""st".t; COMMENT ON CONSTRAINT t_pkey ON "lo""st".t IS 'key';
+    ALTER TABLE "lo""st".t REPLICA IDENTITY FULL; ALTER TABLE "lo""st".t CLUSTER ON t_pkey;
+    ALTER TABLE "lo""st".t ALTER "a b" SET STATISTICS 77, ALTER "a b" SET STORAGE EXTERNAL;
+    GRANT UPDATE ("a b") ON "lo""st".t TO PUBLIC; GRANT USAGE ON SEQUENCE "lo""st".t_id_seq TO PUBLIC;
+    ALTER TABLE "lo""st".t OWNER TO taken_site;
+"""
+SETTINGS = """
+    SELECT 'rel', relreplident::text, ''::text FROM pg_class WHERE oid = '"lo""st".t'::regclass
+    UNION ALL SELECT attname, attstorage::text, attstattarget::text FROM pg_attribute WHERE attrelid = '"lo""st".t'::regclass
+    UNION ALL SELECT stxname, pg_get_statisticsobjdef(oid), pg_get_userbyid(stxowner) FROM pg_statistic_ext
+    UNION ALL SELECT 'told', obj_description(oid), '' FROM pg_trigger WHERE tgname = 'off'
+    UNION ALL SELECT 'clustered', indisclustered::text, obj_description(o.oid) FROM pg_index
+        JOIN pg_constraint o ON conindid = indexrelid WHERE conrelid = '"lo""st".t'::regclass
+"""
+
+
+def test_a_schema_that_went_with_its_tables_comes_back(taken: Taken, site_role: str) -> None:
+    """So do policies, rules, statistics, settings and grants, each with its owner; an undo takes the schema out too."""
+    taken.both(LOST)
+    taken.execute("GRANT CREATE ON SCHEMA public TO taken_site", BACKUP)  # as in live
+    taken.execute('DROP SCHEMA "lo""st" CASCADE')
+    action = taken.recover()
+
+    change = taken.do(action)
+    found = taken.differences(), taken.rows(SETTINGS), taken.rows('SELECT count(*) FROM "lo""st".bare')
+    wanted = taken.rows(SETTINGS, BACKUP)
+    taken.undo(action, change)
+    taken.execute("DROP OWNED BY taken_site CASCADE", BACKUP)
+
+    assert found == ((), wanted, [(2,)])
+    assert taken.rows("SELECT FROM pg_namespace WHERE nspname = 'lo\"st'") == []
+
+
 def test_a_source_restored_without_owners_gives_tables_to_the_site(taken: Taken, site_role: str) -> None:
     """What comes back belongs to whom the source's other tables belong in live, not to whoever restored the source."""
     _broken(taken, f"ALTER TABLE users OWNER TO {site_role}; ALTER TABLE settings OWNER TO {site_role}")

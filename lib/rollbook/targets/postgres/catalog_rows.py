@@ -74,16 +74,77 @@ _INDEXES: Final = """
     ORDER BY 1"""
 
 _EXTRAS: Final = """
-    SELECT pg_catalog.pg_get_triggerdef(t.oid) FROM pg_catalog.pg_trigger t
-    WHERE t.tgrelid = %(oid)s AND NOT t.tgisinternal
-    UNION ALL SELECT format('COMMENT ON COLUMN %%s.%%I IS %%L', %(oid)s::oid::regclass, a.attname, description)
-    FROM pg_catalog.pg_description JOIN pg_catalog.pg_attribute a ON a.attrelid = objoid AND a.attnum = objsubid
-    WHERE objoid = %(oid)s AND objsubid > 0 AND classoid = 'pg_catalog.pg_class'::regclass
-    UNION ALL SELECT format('GRANT %%s ON %%s TO %%s%%s', privilege_type, %(oid)s::oid::regclass,
-        CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_catalog.pg_get_userbyid(grantee)) END,
-        CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
-    FROM pg_catalog.pg_class c CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl)
-    WHERE c.oid = %(oid)s AND grantee <> c.relowner"""
+    WITH of_index AS (  -- those that are made by their names, and not with the table that this is a part of
+        SELECT i.* FROM pg_catalog.pg_index i WHERE indrelid = %(oid)s
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhrelid = indexrelid)
+    ), granted AS (
+        SELECT format('%%s', c.oid::regclass) AS what, '' AS columns, c.relacl AS acl, c.relowner
+        FROM pg_catalog.pg_class c WHERE c.oid = %(oid)s
+        UNION ALL SELECT format('%%s', c.oid::regclass), format(' (%%I)', a.attname), a.attacl, c.relowner
+        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
+        WHERE c.oid = %(oid)s
+        UNION ALL SELECT format('SEQUENCE %%s', c.oid::regclass), '', c.relacl, c.relowner
+        FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind = 'S'
+        WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refobjid = %(oid)s AND d.deptype IN ('a', 'i')
+    ), told AS (
+        SELECT 'CONSTRAINT' AS kind, conname AS name, description FROM pg_catalog.pg_constraint o
+        JOIN pg_catalog.pg_description d ON d.objoid = o.oid AND d.classoid = 'pg_catalog.pg_constraint'::regclass
+        WHERE conrelid = %(oid)s AND conparentid = 0 AND contype <> 'f'
+        UNION ALL SELECT 'TRIGGER', tgname, description FROM pg_catalog.pg_trigger t
+        JOIN pg_catalog.pg_description d ON d.objoid = t.oid AND d.classoid = 'pg_catalog.pg_trigger'::regclass
+        WHERE tgrelid = %(oid)s AND NOT tgisinternal
+        UNION ALL SELECT 'POLICY', polname, description FROM pg_catalog.pg_policy p
+        JOIN pg_catalog.pg_description d ON d.objoid = p.oid AND d.classoid = 'pg_catalog.pg_policy'::regclass
+        WHERE polrelid = %(oid)s
+    ), made(at, statement) AS (
+        SELECT 1, pg_catalog.pg_get_triggerdef(t.oid) FROM pg_catalog.pg_trigger t
+        WHERE t.tgrelid = %(oid)s AND NOT t.tgisinternal
+        UNION ALL SELECT 2, format('ALTER TABLE %%s %%s TRIGGER %%I', %(oid)s::oid::regclass,
+            CASE tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, tgname)
+        FROM pg_catalog.pg_trigger WHERE tgrelid = %(oid)s AND NOT tgisinternal AND tgenabled <> 'O'
+        UNION ALL SELECT 3, format('CREATE POLICY %%I ON %%s AS %%s FOR %%s TO %%s%%s%%s', polname, polrelid::regclass,
+            CASE WHEN polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
+            CASE polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE'
+                ELSE 'ALL' END,
+            (SELECT string_agg(CASE role WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_catalog.pg_get_userbyid(role)) END,
+                               ', ') FROM unnest(polroles) role),
+            ' USING (' || pg_catalog.pg_get_expr(polqual, polrelid) || ')',
+            ' WITH CHECK (' || pg_catalog.pg_get_expr(polwithcheck, polrelid) || ')')
+        FROM pg_catalog.pg_policy WHERE polrelid = %(oid)s
+        UNION ALL SELECT 4, pg_catalog.pg_get_ruledef(oid) FROM pg_catalog.pg_rewrite
+        WHERE ev_class = %(oid)s AND rulename <> '_RETURN'
+        UNION ALL SELECT 5, pg_catalog.pg_get_statisticsobjdef(oid) FROM pg_catalog.pg_statistic_ext
+        WHERE stxrelid = %(oid)s
+        UNION ALL SELECT 6, format('ALTER STATISTICS %%s.%%I OWNER TO %%I', stxnamespace::regnamespace, stxname,
+            CASE stxowner WHEN relowner THEN %(owner)s ELSE pg_catalog.pg_get_userbyid(stxowner) END)
+        FROM pg_catalog.pg_statistic_ext JOIN pg_catalog.pg_class c ON c.oid = stxrelid WHERE stxrelid = %(oid)s
+        UNION ALL SELECT 6, format('COMMENT ON COLUMN %%s.%%I IS %%L', %(oid)s::oid::regclass, a.attname, description)
+        FROM pg_catalog.pg_description JOIN pg_catalog.pg_attribute a ON a.attrelid = objoid AND a.attnum = objsubid
+        WHERE objoid = %(oid)s AND objsubid > 0 AND classoid = 'pg_catalog.pg_class'::regclass
+        UNION ALL SELECT 6, format('COMMENT ON %%s %%I ON %%s IS %%L', kind, name, %(oid)s::oid::regclass, description)
+        FROM told
+        UNION ALL SELECT 6, format('COMMENT ON INDEX %%s IS %%L', indexrelid::regclass, description) FROM of_index
+        JOIN pg_catalog.pg_description ON objoid = indexrelid AND classoid = 'pg_catalog.pg_class'::regclass
+        UNION ALL SELECT 7, format('ALTER TABLE %%s CLUSTER ON %%I', indrelid::regclass, c.relname)
+        FROM of_index JOIN pg_catalog.pg_class c ON c.oid = indexrelid WHERE indisclustered
+        UNION ALL SELECT 7, format('ALTER TABLE %%s REPLICA IDENTITY %%s', oid::regclass,
+            CASE relreplident WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING' ELSE
+                (SELECT format('USING INDEX %%I', c.relname) FROM of_index
+                 JOIN pg_catalog.pg_class c ON c.oid = indexrelid WHERE indisreplident) END)
+        FROM pg_catalog.pg_class WHERE oid = %(oid)s AND relreplident <> 'd'
+        UNION ALL SELECT 7, format('ALTER TABLE %%s ALTER COLUMN %%I SET STATISTICS %%s', attrelid::regclass, attname,
+            attstattarget)
+        FROM pg_catalog.pg_attribute
+        WHERE attrelid = %(oid)s AND attnum > 0 AND NOT attisdropped AND coalesce(attstattarget, -1) >= 0
+        UNION ALL SELECT 7, format('ALTER TABLE %%s ALTER COLUMN %%I SET STORAGE %%s', attrelid::regclass, attname,
+            CASE attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END)
+        FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = atttypid
+        WHERE attrelid = %(oid)s AND attnum > 0 AND NOT attisdropped AND attstorage <> typstorage
+        UNION ALL SELECT 8, format('GRANT %%s%%s ON %%s TO %%s%%s', privilege_type, columns, what,
+            CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_catalog.pg_get_userbyid(grantee)) END,
+            CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+        FROM granted CROSS JOIN LATERAL pg_catalog.aclexplode(acl) WHERE grantee <> relowner
+    ) SELECT statement FROM made WHERE statement IS NOT NULL ORDER BY at, statement"""
 
 
 class Head(NamedTuple):
@@ -226,5 +287,5 @@ def sequences_of(connection: "Connection", head: Head) -> list[TableSequence]:
 
 
 def extras_of(connection: "Connection", head: Head) -> list[str]:
-    """Give what makes its triggers, comments on columns and grants."""
-    return [row[0] for row in connection.execute(_EXTRAS, {"oid": head.oid})]
+    """Give what makes its triggers, policies, rules and statistics, its comments, settings and grants."""
+    return [row[0] for row in connection.execute(_EXTRAS, {"oid": head.oid, "owner": head.owner})]

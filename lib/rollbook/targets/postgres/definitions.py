@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from ...postgres.definition import Definition, Reference, TypeDefinition
-from ...postgres.names import Name, quote
+from ...postgres.definition import Definition, Reference, SchemaDefinition, TypeDefinition
+from ...postgres.names import Name, literal, quote
 from .catalog_rows import (
     Column,
     Head,
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from .session import Connection
 
 _OWNERS: Final = "SELECT schemaname, tablename, tableowner FROM pg_catalog.pg_tables"
+_SCHEMAS: Final = """
+    SELECT nspname, pg_catalog.pg_get_userbyid(nspowner), pg_catalog.obj_description(oid, 'pg_namespace'),
+        (SELECT array_agg(format('GRANT %s ON SCHEMA %I TO %s%s', privilege_type, nspname,
+             CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_catalog.pg_get_userbyid(grantee)) END,
+             CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END) ORDER BY grantee, privilege_type)
+         FROM pg_catalog.aclexplode(nspacl) WHERE grantee <> nspowner)
+    FROM pg_catalog.pg_namespace
+    WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'rollbook') ORDER BY 1"""
 _TYPES: Final = """
     SELECT n.nspname, t.typname, CASE t.typtype
         WHEN 'e' THEN format('CREATE TYPE %I.%I AS ENUM (%s)', n.nspname, t.typname,
@@ -31,7 +39,8 @@ _TYPES: Final = """
                 pg_catalog.format_type(t.typbasetype, t.typtypmod)), ' DEFAULT ' || t.typdefault,
             CASE WHEN t.typnotnull THEN ' NOT NULL' END,
             (SELECT string_agg(format(' CONSTRAINT %I %s', conname, pg_catalog.pg_get_constraintdef(o.oid)), '')
-             FROM pg_catalog.pg_constraint o WHERE contypid = t.oid AND contype = 'c')) END
+             FROM pg_catalog.pg_constraint o WHERE contypid = t.oid AND contype = 'c')) END,
+        pg_catalog.pg_get_userbyid(t.typowner)
     FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
     WHERE t.typtype IN ('e', 'd') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend WHERE classid = 'pg_catalog.pg_type'::regclass AND objid = t.oid
@@ -65,9 +74,31 @@ def owners_elsewhere(source: "Connection", live: "Connection") -> Mapping[str, s
     return {owner: others.pop() for owner, others in found.items() if len(others) == 1}
 
 
-def read_types(connection: "Connection") -> tuple[TypeDefinition, ...]:
-    """Give what makes each enum and each domain, the enums first: a domain may be one of them."""
-    return tuple(TypeDefinition(Name(schema, name), made) for schema, name, made in connection.execute(_TYPES))
+def read_types(connection: "Connection", owners: Mapping[str, str] | None = None) -> tuple[TypeDefinition, ...]:
+    """
+    Give what makes each enum and each domain, the enums first: a domain may be one of them.
+
+    *owners* gives other owners by the ones that they have there.
+    """
+    return tuple(
+        TypeDefinition(Name(schema, name), made, (owners or {}).get(owner, owner))
+        for schema, name, made, owner in connection.execute(_TYPES)
+    )
+
+
+def read_schemas(connection: "Connection", owners: Mapping[str, str]) -> tuple[SchemaDefinition, ...]:
+    """Give what makes each schema; *owners* gives other owners by the ones that they have there."""
+    return tuple(
+        SchemaDefinition(
+            name,
+            (
+                f"CREATE SCHEMA {quote(name)} AUTHORIZATION {quote(owners.get(owner, owner))}",
+                *([f"COMMENT ON SCHEMA {quote(name)} IS {literal(comment)}"] if comment else []),
+                *(grants or ()),
+            ),
+        )
+        for name, owner, comment, grants in connection.execute(_SCHEMAS.encode())
+    )
 
 
 def read_references(connection: "Connection", parents: Collection[Name], children: Collection[Name]) -> list[Reference]:
@@ -112,8 +143,9 @@ def makings(head: Head, columns: Sequence[Column], owned: Sequence[TableSequence
     return (
         *(f"CREATE SEQUENCE {one.title.sql} {one.options}" for one in owned),
         _created(head, columns),
-        f"ALTER TABLE {table.sql} OWNER TO {quote(head.owner)}",
+        # While both belong to whoever makes them; the table's sequences then change their owner with it.
         *(f"ALTER SEQUENCE {one.title.sql} OWNED BY {table.sql}.{quote(one.column)}" for one in owned),
+        f"ALTER TABLE {table.sql} OWNER TO {quote(head.owner)}",
     )
 
 

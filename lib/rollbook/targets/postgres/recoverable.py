@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from ...postgres.catalog import Catalog
-from ...postgres.names import Name
+from ...postgres.definition import Definition, SchemaDefinition, TypeDefinition
+from ...postgres.names import Name, quote
 from ...postgres.objects import unlike
 from ...postgres.recovering import Recovery, is_mark
 from ...postgres.shape import shape
@@ -12,7 +13,7 @@ from ...postgres.standing import PART, STAND_IN
 from ...recovering import Asked
 from .catalog import read_catalog
 from .definition_parts import read_columns
-from .definitions import owners_elsewhere, read_definitions, read_references, read_types
+from .definitions import owners_elsewhere, read_definitions, read_references, read_schemas, read_types
 from .objects import read_objects
 from .refillable import Connect, Filling, Refills, find_filling, read_refills
 
@@ -28,7 +29,7 @@ _MARKED: Final = """
 
 # Of what live lacks, these come back with their table or column.
 _OF_TABLES: Final = frozenset(
-    {"table", "column", "constraint", "index", "sequence", "trigger", "comment", "privileges", "policy", "type"}
+    {"table", "column", "constraint", "index", "sequence", "trigger", "comment", "privileges", "policy", "rule", "type"}
 )
 
 Columns = dict[Name, list[str]]
@@ -51,23 +52,39 @@ def read_recovery(live: "Connection", source: "Connection", asked: Asked, connec
     filling = Filling(tables, _apart(_unlike(filling.columns, standing), begun_columns))
     keyless = tuple(_keyless(ours, theirs, (lacking, begun_columns, filling.columns), filling.tables))
     refills = Refills() if keyless else read_refills(ours, theirs, filling, asked, connect, live.info.dbname)
-    owners = owners_elsewhere(source, live) if returning else {}
+    owners = owners_elsewhere(source, live) if returning or lacking else {}
     staying = [name for name in theirs.tables if name in ours.tables and name not in returning]
     unwhole = (f"table {name}, not whole there" for name in lost if name in standing)
+    types = tuple(one for one in read_types(source, owners) if one.name not in known) if gone or lacking else ()
+    tables_back = tuple(read_definitions(source, gone, owners))
+    schemas = _schemas(live, read_schemas(source, owners), types, tables_back)
     return Recovery(
-        types=tuple(one for one in read_types(source) if one.name not in known) if gone or lacking else (),
-        tables=tuple(read_definitions(source, gone, owners)),
+        types=types,
+        tables=tables_back,
         columns=tuple(read_columns(source, lacking)),
         begun_tables=tuple(read_definitions(source, begun_tables, owners)),
         begun_columns=tuple(read_columns(source, begun_columns)),
         references=tuple(read_references(source, returning, staying)),
         rows={str(name): _count(source, theirs.tables[name].relation) for name in (*gone, *tables)},
-        beside=(*_beside(live, source, asked), *unwhole),
+        beside=(*_beside(live, source, asked, schemas), *unwhole),
         keyless=keyless,
         row_refills=refills.rows,
         cell_refills=refills.cells,
         untold=refills.untold,
+        schemas=schemas,
     )
+
+
+def _schemas(
+    live: "Connection",
+    known: Collection[SchemaDefinition],
+    types: Collection[TypeDefinition],
+    tables: Collection[Definition],
+) -> tuple[SchemaDefinition, ...]:
+    """Give those of the *known* schemas that went with their tables and types."""
+    names = (*(one.name for one in types), *(name for one in tables for name in (one.name, *one.sequences)))
+    wanted = {name.schema for name in names} - {one.name for one in read_schemas(live, {})}
+    return tuple(one for one in known if one.name in wanted)
 
 
 def _unlike(columns: Mapping[Name, Sequence[str]], standing: Mapping[Name, str]) -> dict[Name, Sequence[str]]:
@@ -129,11 +146,16 @@ def _key(ours: Catalog, theirs: Catalog, name: Name) -> tuple[str, ...]:
     return shape(old, new, old, decided=True).key
 
 
-def _beside(live: "Connection", source: "Connection", asked: Asked) -> Iterator[str]:
+def _beside(
+    live: "Connection", source: "Connection", asked: Asked, schemas: Collection[SchemaDefinition]
+) -> Iterator[str]:
     """Name what live lacks and does not come back by itself; with *only*, nobody asked for the rest."""
-    if not asked.only:
-        lacks = unlike(read_objects(source), read_objects(live)).lacks
-        yield from (str(thing) for thing in lacks if thing.kind not in _OF_TABLES)
+    if asked.only:
+        return
+    back = {quote(one.name) for one in schemas} | {one.name for one in schemas}
+    for thing in unlike(read_objects(source), read_objects(live)).lacks:
+        if thing.kind not in _OF_TABLES and not (thing.kind == "schema" and thing.name in back):
+            yield str(thing)
 
 
 def _count(connection: "Connection", relation: str) -> int:

@@ -45,7 +45,8 @@ def tables_back(target: "PostgresTarget", op: Op, execution: Execution) -> OpRes
     doing = asked(f"bringing tables back from {op.source}")
     with doing, closing(target.connect(op.source, reading=True)) as source, closing(target.connect()) as live:
         live.execute("SET LOCAL lock_timeout = '5s'")
-        run(live, [one.statement for one in op.types])
+        run(live, [statement for one in op.schemas for statement in one.statements])
+        run(live, [statement for one in op.types for statement in one.statements])
         run(live, [statement for one in op.tables for statement in one.before])
         rows = {str(one.name): _load(live, source, one, execution) for one in op.tables}
         run(live, [statement for one in op.tables for statement in one.after])
@@ -68,14 +69,13 @@ def run(live: "Connection", statements: Sequence[str]) -> None:
 
 
 def _load(live: "Connection", source: "Connection", one: Definition, execution: Execution) -> int:
-    names = listed(one.columns)
     rows = 0
     # A partitioned table has no rows of its own; those of its parts are loaded into the parts.
     if not one.partitioned:
-        given = f"COPY (SELECT {names} FROM ONLY {one.name.sql}) TO STDOUT"
+        given = f"COPY (SELECT {listed(one.columns)} FROM ONLY {one.name.sql}) TO STDOUT"
         with ExitStack() as stack:
             read = stack.enter_context(source.cursor().copy(given.encode()))
-            write = stack.enter_context(live.cursor().copy(f"COPY {one.name.sql} ({names}) FROM STDIN".encode()))
+            write = stack.enter_context(live.cursor().copy(one.loading.encode()))
             for row in read:
                 write.write(row)
                 rows += 1

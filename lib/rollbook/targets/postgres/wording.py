@@ -21,15 +21,21 @@ def worded(what: str = "the pass", *, into: str = "restored") -> Iterator[None]:
             advice="Rows of tables without a key, and exclusion constraints, are not looked up before: settle them"
             " by hand, then do this again.",
         ) from error
+    except psycopg.errors.ObjectNotInPrerequisiteState as error:  # to the driver an OperationalError, as a lost line is
+        raise _refused(f"a statement of {what}", error) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise Unreachable(
             f"PostgreSQL ended {what}: {error}".strip(), advice="Resume: what is there is looked at first."
         ) from error
     except psycopg.Error as error:
-        raise TargetError(
-            f"PostgreSQL refused a statement of {what}: {error}".strip(),
-            advice="Nothing of its transaction was kept. `doctor` tells which rights the account lacks.",
-        ) from error
+        raise _refused(f"a statement of {what}", error) from error
+
+
+def _refused(what: str, error: Exception) -> TargetError:
+    return TargetError(
+        f"PostgreSQL refused {what}: {error}".strip(),
+        advice="Nothing of its transaction was kept. `doctor` tells which rights the account lacks.",
+    )
 
 
 @contextmanager
@@ -39,6 +45,8 @@ def asked(doing: str) -> Iterator[None]:
 
     try:
         yield
+    except psycopg.errors.ObjectNotInPrerequisiteState as error:
+        raise _refused(f"a statement while {doing}", error) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise Unreachable(f"PostgreSQL went away while {doing}: {error}".strip(), advice="Try again.") from error
     except psycopg.errors.InsufficientPrivilege as error:
