@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from servers import SqlServer, _program
 
+from rollbook.action import Change
 from rollbook.errors import TargetError
 from rollbook.planner.readers import LiveReaders
 from rollbook.registry import action_type
@@ -170,6 +171,19 @@ def test_losses_are_told_before_anything_is_done(forum: Forum) -> None:
     given = loss.outputs(state, ())
     assert (given["gone"], given["added"], given["differing"]) == (["posts", "users.joined"], 1, ["posts", "users"])
     assert state.gone == ("posts", "users.joined")
+
+
+def test_large_objects_are_named_as_not_compared(forum: Forum) -> None:
+    """No table's rows hold them, so counting rows says nothing of them."""
+    forum.execute(USERS + "SELECT lo_from_bytea(0, 'a')")
+    forum.execute(USERS, OTHER)
+    loss = forum.action("postgres.data_loss", against=OTHER)
+
+    state = loss.probe(forum.read)
+    details = loss.details(Change(state, state))
+    forum.execute("SELECT lo_unlink(oid) FROM pg_largeobject_metadata")
+
+    assert "NOT compared, and not carried by going back: 1 large objects of live" in details
 
 
 def test_an_export_is_for_its_owner_only(forum: Forum, tmp_path: Path) -> None:

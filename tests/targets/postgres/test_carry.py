@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from rollbook.postgres.conflict import Policy
 from rollbook.postgres.names import Name
 from rollbook.postgres.passes import Differing
 from rollbook.targets.postgres.carry import ConflictsFound, Errand, Sources, carry
+from rollbook.targets.postgres.exporting import Exports
 from rollbook.targets.postgres.ledger import last_pass, read_conflicts, read_exported
 from rollbook.targets.postgres.session import connect
 
@@ -46,6 +48,20 @@ def test_rows_without_a_key_are_carried_once(trio: Any) -> None:
 
     found = script(trio.restored, 'SELECT a, b FROM log ORDER BY a COLLATE "C", b')
     assert found == [("n\tl", 4), ("x", 1), ("y", None), ("y", None), ("y", None), ("z", 3)]
+
+
+def test_tables_without_a_column_in_common_stay_as_in_the_backup(trio: Any, tmp_path: Path) -> None:
+    """Nothing of their rows can be carried: what only live has a column for is exported."""
+    good = ("CREATE TABLE bare ()", "INSERT INTO bare DEFAULT VALUES", "CREATE TABLE one (a text)")
+    users = ("INSERT INTO bare DEFAULT VALUES", "INSERT INTO one VALUES ('new')")
+    sources = site(trio, good, ("ALTER TABLE one RENAME a TO b",), users)
+
+    carry(sources, final=False)
+    done = carry(sources, final=True, errand=Errand(exports=Exports(tmp_path)))
+
+    assert script(trio.restored, "SELECT (SELECT count(*) FROM bare), (SELECT count(*) FROM one)") == [(1, 0)]
+    (exported,) = (one for one in done.told.exported if one.what == "rows of one")
+    assert Path(exported.path).read_text().split() == ["b", "new"]
 
 
 def test_the_last_pass_stops_at_a_conflict_and_keeps_nothing(trio: Any) -> None:

@@ -15,7 +15,7 @@ from ...postgres.scratch import subject_names
 from ...schema import encode
 from ...targets.base import HostReader, PostgresReader
 from ...values import Plain
-from .reading import find_programs, server_version
+from .reading import count_large_objects, find_programs, server_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class LossState:
 
     gone: tuple[str, ...] = identity()
     tables: tuple[TableLoss, ...] = evidence()
+    large_objects: int = evidence(default=0, help="those of live, which are not compared")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ leave no date.
         """Compare live with the backup."""
         server = read[self.server]
         found = server.losses(self.against, depth=self.depth) if self.against else self._since_dump(read)
-        return LossState(tuple(_gone(found)), found)
+        return LossState(tuple(_gone(found)), found, count_large_objects(server, server.database))
 
     def _since_dump(self, read: Readers) -> tuple[TableLoss, ...]:
         server, host = read[self.server], read[self.runs_on]
@@ -111,7 +112,9 @@ leave no date.
         lines = (f"{one.table:<{width}}  {_told(one)}" for one in differing)
         same = len(tables) - len(differing)
         tail = f"{same} tables are as in the backup" if same else "no table is as in the backup"
-        return (head, *lines, tail, "what the migration changed or deleted itself is counted in")
+        objects = change.before.large_objects
+        more = (f"NOT compared, and not carried by going back: {objects} large objects of live",) if objects else ()
+        return (head, *lines, tail, "what the migration changed or deleted itself is counted in", *more)
 
 
 def _gone(found: Sequence[TableLoss]) -> Iterator[str]:

@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import field
+from typing import Final
 
 from ...dataclass import dataclass
-from ...postgres.catalog import Catalog
 from ...postgres.names import Name
 from ...postgres.passes import Told
 from ...postgres.rules import Rule, rules_with
 from ...postgres.shape import shape
 from ...targets.base import PostgresReader
+from .reading import count_large_objects
+
+_MATERIALIZED: Final = """
+    SELECT schemaname AS schema, matviewname AS name FROM pg_catalog.pg_matviews ORDER BY 1, 2"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +23,13 @@ class Outlook:
     merged: tuple[str, ...] = ()
     counted: tuple[str, ...] = ()  # without a key
     ruled: Mapping[str, Rule] = field(default_factory=dict)
+    apart: tuple[str, ...] = ()  # without a column that both have
     only_live: tuple[str, ...] = ()
     only_backup: tuple[str, ...] = ()
     without_place: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # columns that only live has
     estimated: int = 0
+    large_objects: tuple[int, int] = (0, 0)  # of live, and of the backup
+    materialized: tuple[str, ...] = ()  # views that hold what they held in the backup
 
     def lines(self, before: Told | None) -> Iterator[str]:
         """Say it in lines, with what the pass before found."""
@@ -32,11 +39,21 @@ class Outlook:
             yield f"rows that differed in the pass before: {', '.join(found) or 'none'}"
         if self.counted:
             yield f"without a key, rows are counted, in the final pass only: {', '.join(self.counted)}"
+        if self.apart:
+            yield f"live and the backup share no column, rows stay as in the backup: {', '.join(self.apart)}"
         yield from (f"{name}: {_RULED[rule]}" for name, rule in self.ruled.items())
         if self.only_live:
             yield f"only in live, exported by the final pass: {', '.join(self.only_live)}"
         if self.only_backup:
             yield f"only in the backup, left as they are: {', '.join(self.only_backup)}"
+        if any(self.large_objects):
+            live, backup = self.large_objects
+            yield (
+                f"large objects stay as in the backup, which has {backup}; live has {live}: what users wrote since into"
+                " them is to be brought over by hand (lo_export, lo_import)"
+            )
+        if self.materialized:
+            yield f"hold what they held in the backup until they are refreshed: {', '.join(self.materialized)}"
         for name, columns in self.without_place.items():
             yield f"{name}: what users wrote into {', '.join(columns)} has no column and is exported"
 
@@ -56,24 +73,23 @@ def read_outlook(server: PostgresReader, restored: str, tables: Mapping[str, Rul
     rules = rules_with(tables)
     both = [name for name in ours.tables if name in theirs.tables]
     ruled = {str(name): rules.of(name) for name in both if rules.of(name) != "merge"}
-    keyed, shapes = _shapes(ours, theirs, both)
+    shapes = {name: shape(ours.tables[name], theirs.tables[name], theirs.tables[name], decided=True) for name in both}
+    keyed = [name for name, lined in shapes.items() if lined.key]
     merged = [name for name in keyed if rules.of(name) not in ("leave", "referenced")]
+    rest = {name: lined for name, lined in shapes.items() if not lined.key and rules.of(name) != "leave"}
     return Outlook(
         merged=tuple(map(str, merged)),
-        counted=tuple(str(name) for name in both if name not in keyed and rules.of(name) != "leave"),
+        counted=tuple(str(name) for name, lined in rest.items() if lined.carried),
         ruled=ruled,
+        apart=tuple(str(name) for name, lined in rest.items() if not lined.carried),
         only_live=tuple(str(name) for name in theirs.tables if name not in ours.tables),
         only_backup=tuple(str(name) for name in ours.tables if name not in theirs.tables),
-        without_place={str(name): columns for name, columns in shapes.items() if columns and rules.of(name) != "leave"},
+        without_place={
+            str(name): lined.only_live
+            for name, lined in shapes.items()
+            if lined.only_live and rules.of(name) != "leave"
+        },
         estimated=sum(max(0, theirs.tables[name].rows) for name in merged),
+        large_objects=(count_large_objects(server, server.database), count_large_objects(server, restored)),
+        materialized=tuple(str(Name(row["schema"], row["name"])) for row in server.rows_in(restored, _MATERIALIZED)),
     )
-
-
-def _shapes(ours: Catalog, theirs: Catalog, both: list[Name]) -> tuple[list[Name], dict[Name, tuple[str, ...]]]:
-    keyed, without = [], {}
-    for name in both:
-        lined = shape(ours.tables[name], theirs.tables[name], theirs.tables[name], decided=True)
-        if lined.key:
-            keyed.append(name)
-        without[name] = lined.only_live
-    return keyed, without

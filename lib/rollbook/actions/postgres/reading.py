@@ -7,6 +7,7 @@ from ...schema import build
 from ...targets.base import HostReader, PostgresReader
 
 _VERSION = "SELECT current_setting('server_version_num')::int AS version"
+_LARGE_OBJECTS = "SELECT count(*) AS many FROM pg_catalog.pg_largeobject_metadata"
 _SIZE = "SELECT pg_catalog.pg_database_size(CAST(:database AS name)) AS size"
 _FOLDER = "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory'"
 _FREE = 'df -Pk -- "$1" 2>/dev/null || df -Pk -- "${1%/*}"'
@@ -20,6 +21,11 @@ def server_version(server: PostgresReader) -> int:
 def database_size(server: PostgresReader, name: str) -> int:
     """Give a database's size in bytes."""
     return int(next(server.rows(_SIZE, {"database": name}))["size"])
+
+
+def count_large_objects(server: PostgresReader, database: str) -> int:
+    """Count the large objects of a database, which no table's rows hold."""
+    return int(next(server.rows_in(database, _LARGE_OBJECTS))["many"])
 
 
 def read_properties(server: PostgresReader, name: str) -> Properties:

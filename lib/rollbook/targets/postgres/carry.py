@@ -190,10 +190,7 @@ def _read_live(
             differing += tuple((name, merger.count(name)) for name in merger.without_key)
         merger.bring_referenced()
         work.recall()
-        only = (
-            name for name in merger.theirs.tables if name not in work.catalog.tables or name not in merger.old.tables
-        )
-        only_live = tuple(sorted(only))
+        only_live = tuple(sorted(name for name in merger.theirs.tables if not merger.has_place(name)))
         if final and errand.exports is not None:
             _export_tables(live, merger.theirs, only_live, errand.exports)
             _export_columns(live, merger, errand.exports)

@@ -61,10 +61,17 @@ class Merger:
             return False
         if self.terms.rules.of(name) == "leave":
             return False
-        if not self._shape(name).key:
+        lined = self._shape(name)
+        if not lined.key and lined.carried:
             self.without_key.append(name)
+        return bool(lined.key)
+
+    def has_place(self, name: Name) -> bool:
+        """Say whether a table of live is on both sides, with some column that is, too."""
+        if name not in self.work.catalog.tables or name not in self.old.tables:
             return False
-        return True
+        lined = self._shape(name)
+        return bool(lined.carried) or not lined.only_live
 
     def translate(self) -> None:
         """Find the ids of rows that are known by natural keys; to be done first."""
