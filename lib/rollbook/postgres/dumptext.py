@@ -152,7 +152,8 @@ p=$1; restore=$2; shift 2
 if [ -d "$p/dump" ]; then p=$p/dump; fi
 if [ -d "$p" ]; then exec "$restore" --data-only --file=- "$@" "$p"; fi
 case $(head -c 5 -- "$p" | od -An -tx1 | tr -d ' \\n') in
-  5047444d50|746f632e64) exec "$restore" --data-only --file=- "$@" "$p" ;;
+  746f632e64) tar -tf - <"$p" >/dev/null || exit; exec "$restore" --data-only --file=- "$@" "$p" ;;
+  5047444d50) exec "$restore" --data-only --file=- "$@" "$p" ;;
   1f8b*) exec gzip -dc -- "$p" ;;
   28b52ffd*) exec zstd -dc -- "$p" ;;
   fd377a585a) exec xz -dc -- "$p" ;;

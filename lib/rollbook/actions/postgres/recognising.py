@@ -16,6 +16,7 @@ from ...targets.base import HostReader
 _SECONDS: Final = 86_400.0
 _HEAD: Final = ("od", "-A", "n", "-t", "x1", "-N", "5", "--")
 _PACKINGS: Final[dict[str, Packing]] = {"1f8b": "gz", "28b52ffd": "zst"}
+_LISTED: Final = 'tar -tf - < "$1" > /dev/null'
 _UNPACKED: Final = '$1 < "$2"'
 
 
@@ -51,9 +52,21 @@ def recognise(host: HostReader, path: str, programs: Programs) -> Backup:
         return _folder(host, path, programs)
     head = host.run((*_HEAD, path)).stdout.replace(" ", "").strip()
     if head in ARCHIVES:
+        if ARCHIVES[head] == "tar":
+            _require_whole(host, path)
         return _archived(host, Source(ARCHIVES[head], path, path), programs)
     packed = [name for magic, name in _PACKINGS.items() if head.startswith(magic)]
     return _plain(host, Source("plain", path, path, packed[0] if packed else ""))
+
+
+def _require_whole(host: HostReader, path: str) -> None:
+    """Have tar read a tar to its end, for pg_restore would look for ever for the end of one that was cut off."""
+    read = host.run(("sh", "-c", _LISTED, "sh", path), timeout=_SECONDS)
+    if read.exited:
+        raise RefusedError(
+            f"{path} on {host.name} cannot be read to its end: {read.stderr.strip()[-300:]}",
+            advice="It was cut off or damaged: take another copy or backup.",
+        )
 
 
 def _folder(host: HostReader, path: str, programs: Programs) -> Backup:
