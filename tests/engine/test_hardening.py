@@ -234,12 +234,15 @@ def test_an_answer_to_no_question_is_refused(workshop: Workshop) -> None:
         workshop.planner("q", answers={"chose": "x"}).plan()
 
 
-def killed_beside_its_command(workshop: Workshop, undo: str) -> Run:
+def killed_beside_its_command(workshop: Workshop, undo: str, target: str = "local") -> Run:
     """Give a run that was killed while its command writes a file, which goes on for two seconds."""
-    step = 'shell.run: {command: "echo x >> count.txt; sleep 2; echo done >> count.txt", effect: idempotent}'
-    workshop.write("o", f"steps:\n  - id: c\n    name: Count.\n    {step}\n    undo: {undo}\n")
+    command = '"echo x >> count.txt; sleep 2; echo done >> count.txt"'
+    step = f"shell.run: {{command: {command}, effect: idempotent, target: {target}}}"
+    workshop.write("o", f"targets: {{pre: {{}}}}\nsteps:\n  - id: c\n    name: Count.\n    {step}\n    undo: {undo}\n")
+    workshop.targets = {"pre": TargetSpec("pre", "command", {"prefix": ["env", "FOO=1"]})}
     (workshop.folder / "inventory").mkdir()
-    (workshop.folder / "inventory" / "bench.yml").write_text("environment: bench\n")
+    pre = "pre: {kind: command, on: local, prefix: [env, FOO=1]}"
+    (workshop.folder / "inventory" / "bench.yml").write_text(f"environment: bench\ntargets: {{{pre}}}\n")
     main = "from rollbook.cli.program import main; main()"
     argv = [sys.executable, "-c", main, "run-runbook", "o", "--env", "bench", "--yes"]
     with subprocess.Popen(argv, cwd=workshop.folder, stdout=subprocess.DEVNULL) as process:
@@ -249,14 +252,15 @@ def killed_beside_its_command(workshop: Workshop, undo: str) -> Run:
     return workshop.runs.all()[-1].read()
 
 
-def test_a_command_that_outlived_its_run_is_waited_for(workshop: Workshop) -> None:
+@pytest.mark.parametrize("target", ["local", "pre"])
+def test_a_command_that_outlived_its_run_is_waited_for(workshop: Workshop, target: str) -> None:
     """After a kill the command may go on; until it has ended nothing is decided, and no second one is started."""
-    killed_beside_its_command(workshop, "{leave: x}")
+    killed_beside_its_command(workshop, "{leave: x}", target)
 
     waiting = workshop.resume()
 
     assert (waiting.status, waiting.steps[0].status) == ("waiting", "in_doubt")
-    assert any("still runs on local" in event.text for event in waiting.events)
+    assert any(f"still runs on {target}" in event.text for event in waiting.events)
     assert (workshop.folder / "count.txt").read_text() == "x\n"
 
 

@@ -49,6 +49,40 @@ def test_a_run_that_is_being_taken_back_is_not_gone_on_with(workshop: Workshop) 
     assert Engine(folder, planner, asker=nobody(), watcher=workshop.watcher).resume().status == "succeeded"
 
 
+def test_a_run_that_was_taken_back_in_part_does_not_go_on(workshop: Workshop) -> None:
+    """It would end as succeeded, without what went back: that comes again first, or all of it goes back."""
+    end = "finally:\n" + write_step("end", "{{ run.status }}")
+    workshop.write("r", "steps:\n" + write_step("a", "x") + write_step("b", "x") + FAILS + end)
+    run = workshop.run("r")
+    folder, planner = workshop.runs.find(run.id), workshop.planner("r")
+    undo = workshop.undo(run, to="a")
+    (workshop.folder / "mended").touch()
+
+    for go in (Engine.resume, lambda engine: engine.adopt("fails", "why")):
+        with pytest.raises(RefusedError, match=f"was taken back down to a, which stays by run {undo.id}"):
+            go(Engine(folder, planner, asker=nobody(), watcher=workshop.watcher))
+
+    assert not (workshop.folder / "end.txt").exists(), "the run has not come to its end by that"
+    workshop.undo(undo)
+    resumed = Engine(folder, workshop.planner("r"), asker=nobody(), watcher=workshop.watcher).resume()
+    assert resumed.status == "succeeded"
+    assert (workshop.folder / "b.txt").exists()
+    assert (workshop.folder / "end.txt").read_text() == "succeeded"
+
+
+def test_a_run_that_was_taken_back_in_part_may_be_given_up(workshop: Workshop) -> None:
+    """What went back stays so, and the run comes to its end."""
+    end = "finally:\n" + write_step("end", "{{ run.status }}")
+    workshop.write("r", "steps:\n" + write_step("a", "x") + write_step("b", "x") + FAILS + end)
+    run = workshop.run("r")
+    workshop.undo(run, to="a")
+
+    engine = Engine(workshop.runs.find(run.id), workshop.planner("r"), asker=nobody(), watcher=workshop.watcher)
+
+    assert engine.abandon("why").status == "abandoned"
+    assert [(workshop.folder / f"{name}.txt").exists() for name in ("a", "b", "end")] == [True, False, True]
+
+
 def test_what_own_steps_make_is_there_for_the_steps_after_them(workshop: Workshop) -> None:
     """What an undo step makes again, a later step of the same undo takes away again."""
     made = "    file.present: {path: a.txt, content: x}\n"

@@ -81,6 +81,9 @@ def boundary(run: Run, sites: Mapping[str, Site], *, held: bool = False) -> Boun
     if down is not None:
         here = replace(here, site="down", where=down.environment)
     begun = [step.address for step in run.steps if step.status in ("running", "in_doubt") and step.planned.writes]
+    final = [step.address for step in run.steps if step.address in begun and step.planned.undo == "refuse"]
+    if final:
+        here = replace(here, reversible=0, refused_by=final[-1])
     return replace(here, begun=", ".join(begun), held=held)
 
 

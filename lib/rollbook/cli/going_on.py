@@ -55,7 +55,7 @@ def resume(
     folder = Runs().find(run)
     require_free(folder)
     past = folder.read()
-    require_open(folder, past)
+    require_open(folder, past, giving_up=bool(past.abandoning))
     answers, decisions = pairs("answer", answer), doubts(doubt)
     # A failure may lead to an undo, which is not planned yet and whose steps have addresses of their own.
     asked = tuple(name for name in answers if not name.startswith("undo/"))

@@ -24,13 +24,14 @@ from ..report.wording import (
 from ..run import Run, StepRun
 from ..runs import RunFolder, Runs
 from ..schema import encode
+from ..undos import steps_taken_back
 from ..values import Plain
 from .boundary import sites
 from .ending import boundary, brief, current, going_on, run_code, sentence
 from .hints import typed
 from .holder import holder_of
 from .screen import Screen
-from .undone import steps_taken_back, taken_back, undo_of, undone_by
+from .undone import taken_back, undo_of, undone_by
 from .words import clock, count, instant, one_line
 
 _STYLES: Final[Mapping[Tone, str]] = {"good": "green", "calm": "dim", "warn": "yellow", "bad": "red"}
@@ -122,7 +123,7 @@ def told_briefly(run: Run, folder: RunFolder) -> str:
 
 def _still(run: Run) -> Run:
     """Give the run as far as it still stands, where it was taken back."""
-    back = steps_taken_back(run)
+    back = steps_taken_back(Runs(), run)
     return replace(
         run, steps=tuple(replace(one, status="skipped") if one.address in back else one for one in run.steps)
     )

@@ -1,12 +1,12 @@
 """Which run took back which."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from typing import Final
 
-from ..errors import JournalError, RefusedError
+from ..errors import RefusedError
 from ..run import Run
 from ..runs import RunFolder, Runs
+from ..undos import steps_taken_back, undos_of
 from .hints import typed
 
 UNDONE: Final = "undone"
@@ -15,29 +15,11 @@ UNDONE: Final = "undone"
 def undo_of(run: Run) -> Run | None:
     """Find the newest run that took, or tries to take, *run* back; one that was given up where there is no other."""
     given_up: Run | None = None
-    for undo in _undos(run):
+    for undo in undos_of(Runs(), run):
         if undo.status != "abandoned":
             return undo
         given_up = given_up or undo
     return given_up
-
-
-def steps_taken_back(run: Run) -> frozenset[str]:
-    """Name the steps of *run* that its undos took back, without those that an undo of such an undo brought again."""
-    back: set[str] = set()
-    for undo in _undos(run):
-        if undo.status == "undone":
-            again = steps_taken_back(undo)
-            back |= {step.planned.undo_of for step in undo.steps if step.address not in again}
-    return frozenset(back)
-
-
-def _undos(run: Run) -> Iterator[Run]:
-    """Yield the runs that take *run* back and can be read, the newest first."""
-    for folder, plan in Runs().begun():
-        if folder.id != run.id and plan.get("undo_of") == run.id:
-            with suppress(JournalError):
-                yield folder.read()
 
 
 def undone_by(folder: RunFolder) -> str:
@@ -88,7 +70,7 @@ def _left(run: Run, undo: Run) -> bool:
     """Tell whether *undo* went back to a step only (`--to`), so that changes before it are still there."""
     if not undo.plan.undo_to:
         return False
-    back = steps_taken_back(run)
+    back = steps_taken_back(Runs(), run)
     return any(step.changed and step.address not in back for step in run.steps)
 
 

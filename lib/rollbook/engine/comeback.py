@@ -1,5 +1,6 @@
 """Which finished steps come again: those that drift made out of date, and those whose effect is gone."""
 
+from collections.abc import Collection
 from typing import Any
 
 from ..action import Action, Subject
@@ -19,17 +20,24 @@ def outdated(session: Session, plan: Plan, at: PlannedStep) -> tuple[str, ...]:
     What the run itself has changed since it was read or saved stays as it was known then: that the run went on from it.
     """
     later: set[Subject] = set()
-    found = []
+    found: list[str] = []
     for planned in reversed(plan.steps):
         over = session.known.get(planned.address)
         if over is None or planned.verdict in ("skip", "unknown"):
             continue
         action = _action(session, over)
-        if _concerns(over, at) and _is_to_renew(over, action) and later.isdisjoint(action.subjects()):
+        if _concerns(over, at) and _is_to_renew(over, action) and not _went_on_from(action, planned, later):
             found.append(planned.address)
         if over.status in ("changed", "recovered"):
             later |= action.subjects()
     return tuple(reversed(found))
+
+
+def _went_on_from(action: Action[Any], planned: PlannedStep, later: Collection[Subject]) -> bool:
+    """Tell whether what the run changed *later* is what *action* read, or is on the system that it saved."""
+    own = action.subjects()
+    saved = {*planned.targets} - {one.target for one in own} if action.family == "artefact" else set[str]()
+    return not own.isdisjoint(later) or any(one.target in saved for one in later)
 
 
 def _concerns(over: Known, at: PlannedStep) -> bool:
@@ -41,6 +49,33 @@ def _concerns(over: Known, at: PlannedStep) -> bool:
 def _is_to_renew(over: Known, action: Action[Any]) -> bool:
     approval = isinstance(over.planned.prompt, dict) and over.planned.prompt.get("kind") == "approve"
     return action.family in ("fact", "artefact") or approval
+
+
+def moved_by_others(session: Session, plan: Plan) -> PlannedStep | None:
+    """Find the first write ahead that *plan*, made anew, has as before, but on something else than was found then."""
+    known = session.moment().known()
+    for step in plan.steps:
+        old = session.planned.get(step.address)
+        if old is None or not old.writes or step.address in session.known or None in (old.before, step.before):
+            continue
+        found = bind(step.bound_fields(step.before), known)
+        if bind(step.arguments, known) == bind(old.arguments, known) and all(
+            changed_fields(bind(old.bound_fields(state), known), found) for state in (old.before, old.after)
+        ):
+            return old
+    return None
+
+
+def stays_known(session: Session, over: Known, now: PlannedStep) -> bool:
+    """Tell whether a finished step that drift put in question, planned anew as *now*, holds as it is known."""
+    match action_type(now.kind).family:
+        case "fact":
+            return now == over.planned
+        case "artefact":
+            known = session.moment().known()
+            same = bind(now.arguments, known) == bind(over.planned.arguments, known)
+            return now.verdict == "noop" and same
+    return False
 
 
 def overtaken(session: Session, planned: PlannedStep, error: Overtaken) -> tuple[str, ...]:

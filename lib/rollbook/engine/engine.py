@@ -99,7 +99,7 @@ class Engine:
         """
         with Journal(self.folder.journal, clock=self.clock) as journal:
             run = fold(journal.records)
-            require_open(self.folder, run)
+            require_open(self.folder, run, giving_up=bool(run.abandoning))
             self._name_run(run.reason)
             with self._locked(run.plan) as locks, self._session(journal, run.plan) as session:
                 require(preflight(run.plan, self.planner, self.folder.path))
@@ -125,7 +125,7 @@ class Engine:
             raise UsageError("Abandoning a run needs a reason.", advice='Give --reason "…"; the report shows it.')
         with Journal(self.folder.journal, clock=self.clock) as journal:
             run = fold(journal.records)
-            require_open(self.folder, run)
+            require_open(self.folder, run, giving_up=True)
             self._name_run(run.reason)
             with self._locked(run.plan), self._session(journal, run.plan) as session:
                 hide_used(run.plan, self.planner.pool)

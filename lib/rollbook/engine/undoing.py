@@ -10,7 +10,8 @@ from ..journal import held_still
 from ..plan import Plan
 from ..planner.readers import Pool
 from ..run import Run
-from ..runs import RunFolder
+from ..runs import RunFolder, Runs
+from ..undos import standing_undo
 from .outlived import still_running
 
 UNDONE_BY: Final = "undone-by"
@@ -50,8 +51,12 @@ def mark_undone(folder: RunFolder, run: Run) -> None:
         _mark(folder.beside(run.plan.undo_of), UNDONE_BY, folder)
 
 
-def require_open(folder: RunFolder, run: Run) -> None:
-    """Raise `RefusedError` when nobody may go on with *run*: it is over, was taken back, or is being taken back."""
+def require_open(folder: RunFolder, run: Run, *, giving_up: bool = False) -> None:
+    """
+    Raise `RefusedError` when nobody may go on with *run*: it is over, was taken back, or is being taken back.
+
+    One that was taken back in part may be given up, but does not go on: what is gone would be missing at its end.
+    """
     if by := _marked(folder, UNDONE_BY):
         raise _undone(run, by)
     if not run.resumable:
@@ -66,6 +71,12 @@ def require_open(folder: RunFolder, run: Run) -> None:
         raise RefusedError(
             f"Run {run.id} is being taken back by run {undo.id}, which is not over.",
             advice=f"Go on with that one: `resume {undo.id}`; or give it up first: `abandon {undo.id}`.",
+        )
+    part = None if giving_up else standing_undo(Runs(folder.path.parent.parent), run)
+    if part is not None:
+        raise RefusedError(
+            f"Run {run.id} was taken back{part.plan.down_to} by run {part.id}: what went back would be missing.",
+            advice=f"To go on, bring it again first: `undo {part.id}`. Or take the rest back as well: `undo {run.id}`.",
         )
 
 

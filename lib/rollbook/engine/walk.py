@@ -27,7 +27,7 @@ from ..targets.pool import redact
 from ..values import bind
 from . import inbox
 from .asking import as_question
-from .comeback import is_gone, outdated, overtaken
+from .comeback import is_gone, moved_by_others, outdated, overtaken, stays_known
 from .group import carry_group
 from .ports import Decision
 from .preflight import preflight, require
@@ -196,15 +196,17 @@ class Walk:
 
     def after_drift(self, run: Run) -> None:
         """Plan the rest anew when the run stopped because the world was not as planned, or waits for agreement."""
-        if run.agreement_due and run.waiting_for in self.session.planned:
-            self._replan("it waited for that", self.session.planned[run.waiting_for])
-            return
         last = next((event for event in reversed(run.events[:-1]) if event.type in ("drift", "replanned")), None)
         if last is None or last.type != "drift" or last.address in self.session.known:
+            if run.agreement_due and run.waiting_for in self.session.planned:
+                self._replan("it waited for that", self.session.planned[run.waiting_for])
             return
-        known, at = self.session.known, self.session.planned[last.address]
-        renewed = {address: known.pop(address) for address in outdated(self.session, self.plan, at)}
-        self._replan(f"{last.address} was not as planned: {last.text}", at, renewed)
+        at = self.session.planned[last.address]
+        self._replan(f"{last.address} was not as planned: {last.text}", at, self._in_question(at))
+
+    def _in_question(self, at: PlannedStep) -> Mapping[str, Known]:
+        """Know no more, but give, what was read, saved or approved before the step *at* was found not as planned."""
+        return {address: self.session.known.pop(address) for address in outdated(self.session, self.plan, at)}
 
     def after_overtaken(self, run: Run) -> None:
         """Have steps come again before the one that failed because what they had brought about was gone."""
@@ -226,6 +228,11 @@ class Walk:
         """Plan the rest anew and have new writes agreed to; *quiet*: it is no news where nothing comes of it."""
         session = self.session
         plan = self._way_back() if self.plan.undo_of else self._plan_rest(at, renewed or {})
+        moved = None if self.plan.undo_of or renewed is not None else moved_by_others(session, plan)
+        if moved is not None:
+            # Whoever carried it out would find the step not as planned: what went before holds no more than then.
+            renewed = self._in_question(moved)
+            plan = self._plan_rest(at, renewed)
         plan = replace(plan, until=self.plan.until)
         before, known = session.planned, session.moment().known()
         # What stood for the run's id while it was planned is no news.
@@ -237,7 +244,8 @@ class Walk:
                 step.address not in before or bind(before[step.address].binding(), known) != bind(step.binding(), known)
             )
         )
-        if quiet and not fresh:
+        again = [address for address in renewed or () if address not in session.known]
+        if quiet and not fresh and not again:
             return
         self._look_at(plan)
         # What is not known even now is agreed to when it is reached.
@@ -251,17 +259,27 @@ class Walk:
             if not agreed:
                 raise Interrupted("the newly planned steps were not agreed to")
         session.record(
-            "replanned", plan=encode(plan), digest=plan.digest, text=why, fresh=[one.address for one in fresh]
+            "replanned",
+            plan=encode(plan),
+            digest=plan.digest,
+            text=why,
+            fresh=[one.address for one in fresh],
+            again=again,
         )
+        self._stepper.forget(again)
         self._take(plan)
 
     def _plan_rest(self, at: PlannedStep, renewed: Mapping[str, Known]) -> Plan:
-        """Plan what is left, before the step *at*; what reads as before, or cannot be read, stays as it is known."""
+        """
+        Plan what is left, before the step *at*.
+
+        What reads as before, or cannot be read, stays as it is known, and what was saved and needs no saving anew.
+        """
         session = self.session
         plan = session.planner.plan(session.known, base=self.plan, at=at.address, renewed=renewed)
         for step in plan.steps:
             over = renewed.get(step.address)
-            if over is not None and step == over.planned and action_type(step.kind).family == "fact":
+            if over is not None and stays_known(session, over, step):
                 session.known[step.address] = over
                 session.planner.learn(step.address, over.outputs, over.status)
         return plan

@@ -158,7 +158,7 @@ def _status(status: StepStatus) -> StepFold:
 
 
 def _waits(step: StepRun, record: Record) -> StepRun:
-    if record.get("agreement") and step.starts and not step.done:
+    if record.get("agreement") and (step.starts or step.done):
         return step  # agreement is to what comes; how far the step itself got is what a resume must know
     at, asks = moment(record.at), record.get("question")
     ended = at if asks else step.ended_at  # what it had done of its work is over, and nothing of it was kept

@@ -126,6 +126,9 @@ def _replanned(run: Run, steps: dict[str, StepRun], record: Record) -> Run:
     steps.clear()
     for step in plan.steps:
         steps[step.address] = replace(known[step.address], planned=step) if step.address in known else StepRun(step)
+    for address in record.get("again", ()):
+        if address in steps:  # it comes again; what it made before is in the journal
+            steps[address] = replace(steps[address], status="pending")
     return replace(_event(run, record), plan=plan, digest=record["digest"], agreement_due=False)
 
 

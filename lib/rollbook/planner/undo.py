@@ -41,7 +41,7 @@ def plan_back(run: Run, planner: Planner, *, to: str = "") -> Plan:
     return replace(
         run.plan,
         title=f"Undo of {run.plan.title or run.plan.runbook}",
-        steps=(*steps, *_finally_left(run)),
+        steps=(*steps, *(() if to else _finally_left(run))),
         undo_of=run.id,
         undo_to=to,
         again="",

@@ -135,7 +135,9 @@ _STATES: Mapping[str, UndoState] = {"reverse": "reversible", "leave": "left", "r
 def _undoing(undo: Run | None) -> Mapping[str, list[StepRun]]:
     found: dict[str, list[StepRun]] = {}
     for step in undo.steps if undo else ():
-        found.setdefault(step.planned.undo_of or step.address, []).append(step)
+        # Of a run that brings again what an undo took back the steps are the first run's own.
+        of = step.planned.undo_of or (step.address if undo and undo.plan.again else "")
+        found.setdefault(of, []).append(step)
     return found
 
 

@@ -100,7 +100,8 @@ class CommandTarget(HostTarget[CommandSettings]):
             return self.host.launch(end, Silent()) == 0
 
         ending = Ending(launch, stopping, send)
-        exited = self._through(Launch((*self.settings.prefix, *wrapped.argv), stdin=wrapped.stdin), started, ending)
+        below = Launch((*self.settings.prefix, *wrapped.argv), stdin=wrapped.stdin, mark=launch.mark)
+        exited = self._through(below, started, ending)
         started.end()
         if ending.error is not None:
             raise ending.error
@@ -111,6 +112,10 @@ class CommandTarget(HostTarget[CommandSettings]):
                 " `true` behind it by hand; docker exec and kubectl exec need -i for a step with stdin or secrets.",
             )
         return exited
+
+    def running(self, mark: str) -> tuple[int, ...]:
+        """Name what runs on the host below: the prefix itself bears the mark, and so does what it starts there."""
+        return self.host.running(mark)
 
     def _through(self, launch: Launch, started: Started, ending: Ending) -> int:
         """Run it on the host below; -1 where that gave up waiting because what runs behind the prefix was ended."""
