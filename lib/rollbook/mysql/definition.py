@@ -59,12 +59,23 @@ class Definition:
     triggers: tuple[Made, ...]
     comment: str
 
+    @property
+    def indexes(self) -> tuple[str, ...]:
+        """Give the indexes that can be made once its rows are there: an AUTO_INCREMENT column needs its own before."""
+        counted = {name for line in self.body if "AUTO_INCREMENT" in words(line) for name in names(line)[:1]}
+        return tuple(line for line in self.body if line.startswith("KEY ") and not {*names(line)[1:]} & counted)
+
     def create(self, name: str, comment: str) -> str:
-        """Give what makes it under a name, with a comment."""
+        """Give what makes it under a name, with a comment, without `indexes`: they are made faster afterwards."""
         first, *rest = self.options.split("\n")
-        body = ",\n  ".join(self.body)
+        body = ",\n  ".join(line for line in self.body if line not in self.indexes)
         tail = "\n".join([f"{first} COMMENT={literal(comment)}", *rest])
         return f"CREATE TABLE {quote(name)} (\n  {body}\n) {tail}"
+
+    def finish(self, name: str, comment: str) -> str:
+        """Give what makes `indexes` under a name, and its comment."""
+        parts = (*(f"ADD {one}" for one in self.indexes), f"COMMENT = {literal(comment)}")
+        return f"ALTER TABLE {quote(name)} {', '.join(parts)}"
 
 
 @dataclass(frozen=True, slots=True)

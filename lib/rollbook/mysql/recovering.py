@@ -134,7 +134,7 @@ class TableBuilt(Op):
             f"DROP TABLE IF EXISTS {quote(work)}",
             self.table.create(work, mark(self.run, "loading")),
             f"INSERT INTO {quote(work)} ({names}) SELECT … FROM {within(self.source, self.table.name)}  -- in batches",
-            f"ALTER TABLE {quote(work)} COMMENT = {literal(mark(self.run))}",
+            self.table.finish(work, mark(self.run)),
         )
 
 

@@ -44,7 +44,7 @@ def table_built(target: "SqlTarget", op: Op, execution: Execution) -> OpResult:
             loaded = run(live, f"INSERT INTO {quote(work)} ({names}) {rows}")
             live.commit()
             pace.rest(loaded, f"while the rows of {table.name} were loaded")
-        altered(live, work, f"ALTER TABLE {quote(work)} COMMENT = {literal(mark(op.run))}")
+        altered(live, work, table.finish(work, mark(op.run)))
     return OpResult({"rows": pace.done, "tally": tallied("recovered", {table.name: pace.done})})
 
 
