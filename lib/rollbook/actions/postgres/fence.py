@@ -13,7 +13,7 @@ from ...postgres.rights import Account, missing
 from ...targets.base import PostgresReader
 from ...values import RUN_ID, Plain
 from .databases import list_databases
-from .surroundings import Sessions, Writer, read_account, read_obstacles, read_sessions, read_writers
+from .surroundings import Sessions, Writer, read_account, read_obstacles, read_sessions, read_writers, unruled
 
 How = Literal["limit", "roles"]
 
@@ -112,9 +112,7 @@ pg_backend_pid();` until none is left.
             elif one.others and one.superuser and one.role not in self.leave:
                 yield f"{one.others} sessions of the superuser {one.role}, whom a fence cannot shut out: end them first"
         if not account.superuser:
-            shut = [one for one in writers if one.may_log_in and one.role not in (*own, *self.leave)]
-            unruled = [one.role for one in shut if account.version >= 160000 and not one.administered]
-            yield from missing(account.shut_out(unruled))
+            yield from missing(account.shut_out(unruled(account, writers, (*own, *self.leave))))
 
     def desired(self, before: FenceState) -> FenceState:
         """Want nobody in, or everybody who was."""

@@ -1,12 +1,13 @@
 """What stands around a live database that is to be fenced or swapped: sessions, roles, slots, rights."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...postgres.rights import ACCOUNT, Account
 from ...targets.base import PostgresReader
 
+_ADMINISTERED = 160_000  # the first version in which CREATEROLE alone alters no other role
 _OBSTACLES = """
     SELECT 'the transaction ' || gid || ' is prepared since ' || prepared::timestamp(0) || ': COMMIT PREPARED or'
            || ' ROLLBACK PREPARED ' || quote_literal(gid) AS text
@@ -54,6 +55,18 @@ class Writer:
     may_log_in: bool
     superuser: bool
     administered: bool
+
+
+def unruled(account: Account, writers: Iterable[Writer], spared: Container[str]) -> tuple[str, ...]:
+    """
+    Name the roles that a fence is to keep from logging in and that the account may not alter, which 16 began to ask.
+
+    Superusers are not among them: nobody keeps them out, so their sessions are looked for instead.
+    """
+    if account.version < _ADMINISTERED:
+        return ()
+    shut = (one for one in writers if one.may_log_in and not one.superuser and one.role not in spared)
+    return tuple(one.role for one in shut if not one.administered)
 
 
 def read_obstacles(server: PostgresReader) -> tuple[str, ...]:
