@@ -184,10 +184,15 @@ def test_a_password_within_an_address_is_hidden_where_nobody_connects(workshop: 
         "postgresql://db.example/shop?user=ops&password=hunter2-hunter2",
         "redis://:other-word@a.example/0,redis://:hunter2-hunter2@b.example/0",
         "sentinel://a.example:1;sentinel://ops:hunter2-hunter2@b.example:2",
+        "host=db.example password=hunter2-hunter2 dbname=shop",
+        "host=db.example password='hunter2\\-hunter2'",
+        "Server=db.example;Pwd=hunter2-hunter2;Database=shop",
+        '{"database": {"user": "ops", "password": "hunter2-hunter2"}}',
+        '{"passwords": ["other-word", "hunter2-hunter2"]}',
     ],
 )
 def test_a_password_is_found_wherever_it_stands_in_addresses(workshop: Workshop, address: str) -> None:
-    """It may be in the query, and in any of a list."""
+    """It may be in the query, in any of a list, in a connection string and in JSON."""
     workshop.environ = {**os.environ, "ADDRESS": address}
     redactor = workshop_redactor(workshop, "ADDRESS")
 

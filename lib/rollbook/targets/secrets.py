@@ -1,10 +1,9 @@
 """Looks up secrets at use, keeps them in this process only, and tells the redactor each value."""
 
 import os
-import re
 import shlex
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from threading import RLock
 from typing import Final
@@ -15,7 +14,6 @@ from .redaction import SHORTEST, Redactor
 
 _LARGEST: Final = 1 << 16
 _SECONDS: Final = 30.0
-_TELLS_PASSWORD: Final = re.compile("pass|pwd|secret|token", re.IGNORECASE)
 
 
 class SecretStore:
@@ -62,14 +60,13 @@ class SecretStore:
                 continue
 
     def _hide_within(self, secret: Secret, value: str) -> None:
-        """Hide the passwords in a secret that is an address, or a list of some, also where nobody connects by it."""
-        if "://" not in value:
+        """Hide the passwords in a secret that is more than one, also where nobody connects by it."""
+        if not any(sign in value for sign in ("://", "=", ":")):
             return
-        for address in re.split(r"[\s,;]+(?=[\w+.-]+://)", value):
-            # Where it is the account's name too, whoever connects by it learns which of its names stand in the open.
-            for password, names in _passwords(address):
-                if password and password not in names:
-                    self._redactor.add(f"password in {secret.reference}", password)
+        from .passwords import passwords_in  # only for such secrets
+
+        for password in passwords_in(value):
+            self._redactor.add(f"password in {secret.reference}", password)
 
     def _look_up(self, secret: Secret) -> str:
         scheme, _, name = secret.reference.partition(":")
@@ -188,16 +185,3 @@ def _one_value(reference: str, content: bytes) -> str:
     except UnicodeDecodeError:
         raise SecretError(f"secret {reference}: not UTF-8 text", advice="Store it as text.") from None
     return text.removesuffix("\n").removesuffix("\r")
-
-
-def _passwords(address: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield each password of an address, with the names in it that are none."""
-    from urllib.parse import parse_qsl, unquote, urlsplit
-
-    try:
-        parts = urlsplit(address)
-    except ValueError:  # no address after all
-        return
-    names = (unquote(parts.username or ""), unquote(parts.path.strip("/")))
-    yield unquote(parts.password or ""), names
-    yield from ((given, names) for name, given in parse_qsl(parts.query) if _TELLS_PASSWORD.search(name))
