@@ -193,3 +193,15 @@ def test_a_report_that_cannot_be_written_does_not_hide_how_the_run_ended(own: Pa
     assert "rollbook report" in ended.stderr
     assert "succeeded" in ended.stdout
     assert "rollbook undo" in ended.stdout
+
+
+def test_a_failure_that_a_person_settled_is_told_as_settled(own: Path) -> None:
+    """Whoever looks at the run sees that its step was done by hand since, and that it can go on."""
+    steps = "  - {id: broken, name: Break., shell.run: {command: [test, -e, mended], effect: idempotent}, undo: {leave: x}}\n"
+    (own / "runbooks/broken.yml").write_text(f"runbook: broken\ntitle: B\nowner: tests\nsummary: B.\nsteps:\n{steps}")
+    run(own, "run-runbook", "broken", "--yes")
+    assert run(own, "adopt", "last", "broken", "--reason", "done by hand").returncode == 0
+
+    told = " ".join(run(own, "status", "last").stdout.split())
+
+    assert "a person settled that since, so it can be resumed" in told

@@ -108,7 +108,8 @@ def sentence(run: Run, holder: str = "") -> str:
             return f"{name} was {'paused' if paused(run) else 'stopped'}{where}; it can be resumed."
         case "failed":
             error = step.error if step and step.error else _last_error(run)
-            return f"{name} failed{where}: {one_line(error, 300)}"
+            settled = _settled(run) if step is None else ""
+            return f"{name} failed{where}: {one_line(error, 300)}{settled}"
     if holder:
         asks = _asked_now(run, step, holder)
         at = f" and waits for a person{where.replace(' before ', ' at ', 1)}" if asks else where
@@ -153,6 +154,14 @@ def _last_error(run: Run) -> str:
     if not failures:
         return "see the report"
     return f"{failures[-1].address}: {failures[-1].text}"
+
+
+def _settled(run: Run) -> str:
+    """Say that the step which failed was settled by a person since, where that is so."""
+    failed = next((event.address for event in reversed(run.events) if event.type in ("step_failed", "unreachable")), "")
+    step = run.step(failed) if failed else None
+    by_hand = step is not None and (step.adopted_at or step.skipped_at)
+    return "; a person settled that since, so it can be resumed" if by_hand else ""
 
 
 def ending_lines(

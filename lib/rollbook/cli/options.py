@@ -55,7 +55,8 @@ def known(option: str, names: Iterable[str], steps: Iterable["PlannedStep"]) -> 
             close = difflib.get_close_matches(name, {*addresses, *addresses.values()}, n=3, cutoff=0.5)
             near = [address for address, id_ in addresses.items() if address in close or id_ in close]
             advice = f"Did you mean {' or '.join(near[:3])}?" if near else f"The steps are: {', '.join(addresses)}."
-            raise UsageError(f"--{option} names {name!r}, which is no step of this run.", advice=advice)
+            what = "STEP" if option == "step" else f"--{option}"  # the one is an argument, the others are options
+            raise UsageError(f"{what} names {name!r}, which is no step of this run.", advice=advice)
 
 
 def check_out(path: Path) -> None:

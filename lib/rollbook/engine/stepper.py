@@ -347,7 +347,7 @@ class Stepper:
         missing = changed_fields(planned.bound_fields(wanted), planned.bound_fields(state))
         if missing and action.family != "command":
             raise RefusedError(
-                f"{planned.address} is not done: {'; '.join(missing)}.",
+                f"{planned.address} is not done: {'; '.join(missing)} (wanted -> found).",
                 advice="Finish it by hand and adopt it again, or let `resume` do it.",
             )
         return {"after": state, "outputs": encode(action.outputs(found, ()))}
