@@ -12,6 +12,19 @@ from ...postgres.shape import shape
 from ...targets.base import PostgresReader
 from .reading import count_large_objects
 
+_GRANTS: Final = """
+    WITH things(what, acl, owner) AS (
+        SELECT format('SCHEMA %I', nspname), nspacl, nspowner FROM pg_catalog.pg_namespace
+        UNION ALL SELECT CASE relkind WHEN 'S' THEN 'SEQUENCE ' ELSE '' END || format('%I.%I', nspname, relname),
+            relacl, relowner
+        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace
+        WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+    )
+    SELECT what, privilege_type AS privilege,
+        CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_catalog.pg_get_userbyid(grantee)) END AS grantee
+    FROM things LEFT JOIN LATERAL pg_catalog.aclexplode(acl) ON grantee <> owner
+    WHERE what !~ '(^|SCHEMA |SEQUENCE )"?(pg_|information_schema|rollbook)' ORDER BY 1, 2, 3"""
+_SHOWN: Final = 5
 _MATERIALIZED: Final = """
     SELECT schemaname AS schema, matviewname AS name FROM pg_catalog.pg_matviews ORDER BY 1, 2"""
 
@@ -29,6 +42,7 @@ class Outlook:
     without_place: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # columns that only live has
     estimated: int = 0
     large_objects: tuple[int, int] = (0, 0)  # of live, and of the backup
+    grants: tuple[str, ...] = ()  # those that live has, and the backup lacks on what it has
     materialized: tuple[str, ...] = ()  # views that hold what they held in the backup
 
     def lines(self, before: Told | None) -> Iterator[str]:
@@ -52,6 +66,10 @@ class Outlook:
                 f"large objects stay as in the backup, which has {backup}; live has {live}: what users wrote since into"
                 " them is to be brought over by hand (lo_export, lo_import)"
             )
+        if self.grants:
+            more = f"; and {len(self.grants) - _SHOWN} more" if len(self.grants) > _SHOWN else ""
+            some = "; ".join(self.grants[:_SHOWN])
+            yield f"the backup lacks grants of live, which are to be given again: {some}{more}"
         if self.materialized:
             yield f"hold what they held in the backup until they are refreshed: {', '.join(self.materialized)}"
         for name, columns in self.without_place.items():
@@ -91,5 +109,15 @@ def read_outlook(server: PostgresReader, restored: str, tables: Mapping[str, Rul
         },
         estimated=sum(max(0, theirs.tables[name].rows) for name in merged),
         large_objects=(count_large_objects(server, server.database), count_large_objects(server, restored)),
+        grants=tuple(_grants_lacking(server, restored)),
         materialized=tuple(str(Name(row["schema"], row["name"])) for row in server.rows_in(restored, _MATERIALIZED)),
     )
+
+
+def _grants_lacking(server: PostgresReader, restored: str) -> Iterator[str]:
+    """Say what a backup that was made or restored without privileges does not bring."""
+    ours = {tuple(row.values()) for row in server.rows_in(restored, _GRANTS)}
+    things = {what for what, _, _ in ours}
+    for row in server.rows_in(server.database, _GRANTS):
+        if row["privilege"] and row["what"] in things and tuple(row.values()) not in ours:
+            yield f"GRANT {row['privilege']} ON {row['what']} TO {row['grantee']}"

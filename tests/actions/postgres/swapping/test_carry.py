@@ -215,13 +215,17 @@ def test_what_has_no_column_or_table_to_go_back_to_is_exported(site: Site, tmp_p
 
 
 def test_what_no_table_holds_is_named(site: Site, tmp_path: Path) -> None:
-    """Large objects and materialized views stay as in the backup, and the plan of each pass says so."""
+    """Large objects, materialized views and grants stay as in the backup, and the plan of each pass says so."""
     _, restored, _ = site.names
     script(site.url(), "SELECT lo_from_bytea(0, 'a')", "SELECT lo_from_bytea(0, 'b')")
+    script(site.url(), "GRANT SELECT ON book TO PUBLIC")
     script(site.url(restored), "CREATE MATERIALIZED VIEW books AS SELECT count(*) FROM book")
     action = carry(site, tmp_path)
 
     details = "\n".join(action.details(site.machine().plan(action)))
 
     assert "large objects stay as in the backup, which has 0; live has 2" in details
+    assert (
+        "the backup lacks grants of live, which are to be given again: GRANT SELECT ON public.book TO PUBLIC" in details
+    )
     assert "hold what they held in the backup until they are refreshed: books" in details
