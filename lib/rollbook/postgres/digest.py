@@ -63,6 +63,10 @@ class Digest:
         all_of_them = f"{'bit_xor' if self.folded else 'sum'}({self.mark})"
         return f"COPY (SELECT {self.chunk} AS c, count(*), {all_of_them} FROM {relation} AS t GROUP BY 1) TO STDOUT"
 
+    def counts(self, relation: str, where: str) -> str:
+        """Give each chunk of those rows of *relation* for which *where* holds, in any order, with how many they are."""
+        return f"COPY (SELECT {self.chunk} AS c, count(*) FROM {relation} AS t WHERE {where} GROUP BY 1) TO STDOUT"
+
     def marks(self, relation: str, chunks: Sequence[int]) -> str:
         """Give each of some chunks, in any order, with the keys and the hashes of its rows; only where *ranged*."""
         key = f"t.{quote(self.key[0])}"
@@ -92,6 +96,11 @@ class Digest:
             f"COPY (SELECT {listed(self.columns, 't')} FROM {self._choice(relation, chunks, most=False)}"
             f" ORDER BY t.{quote(self.key[0])}) TO STDOUT"
         )
+
+    def beyond(self, relation: str, bound: int) -> str:
+        """Give the rows of *relation* whose keys are greater than *bound*, in their order; only where *ranged*."""
+        columns, key = listed(self.columns, "t"), f"t.{quote(self.key[0])}"
+        return f"COPY (SELECT {columns} FROM {relation} AS t WHERE {key} > {bound} ORDER BY {key}) TO STDOUT"
 
     def _choice(self, relation: str, chunks: Sequence[int], *, most: bool) -> str:
         if not self.ranged:
@@ -153,6 +162,11 @@ def chunk_of(key: int) -> int:
     return key >> _CHUNK_BITS
 
 
+def end_of(chunk: int) -> int:
+    """Give the last key of a chunk, where chunks are ranges of it."""
+    return ((chunk + 1) << _CHUNK_BITS) - 1
+
+
 def is_dense(rows: int, lowest: int, highest: int) -> bool:
     """Say whether chunks by ranges of an integer key would hold enough rows each."""
     return (highest - lowest) >> _CHUNK_BITS <= max(1_000, rows >> 3)
@@ -163,7 +177,7 @@ def ranges(chunks: Iterable[int]) -> list[Range]:
     found: list[Range] = []
     for chunk in chunks:
         low = chunk << _CHUNK_BITS
-        high = low + (1 << _CHUNK_BITS) - 1
+        high = end_of(chunk)
         if found and found[-1][1] + 1 == low:
             found[-1] = (found[-1][0], high)
         else:

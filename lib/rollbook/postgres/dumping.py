@@ -81,6 +81,7 @@ class SnapshotDump(Op):
         lines = (
             f"mkdir {self.partial}",
             f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {SNAPSHOT}",
+            "SELECT pg_current_snapshot(); then 24 transactions that write nothing, by which it is known again",
             f"(umask 077 && {shlex.join(self.dump('‹snapshot›'))})",
             told,
             f"sha256sum of each file, to {FILE}",

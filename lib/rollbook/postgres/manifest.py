@@ -9,6 +9,7 @@ from ..schema import build, encode
 from ..values import Plain
 from .catalog import Table
 from .digest import Digest
+from .horizon import Horizon
 from .names import Name, quote
 from .properties import Properties
 
@@ -104,7 +105,8 @@ class Manifest:
     A backup made by Rollbook. Its being there says that the backup is complete.
 
     *started* is the instant of the snapshot by the server's clock, ISO 8601 UTC. *settings* are those under which
-    rows were hashed; hashes are the server's own, which only servers of one byte order share.
+    rows were hashed; hashes are the server's own, which only servers of one byte order share. *horizon* is where the
+    snapshot stood among the server's transactions; manifests of before lack it.
     """
 
     run: str
@@ -118,6 +120,7 @@ class Manifest:
     files: tuple[FileEntry, ...]
     settings: Mapping[str, str]
     large_objects: int = 0
+    horizon: Horizon | None = None
     hash: str = "sum of hash_record_extended, of some columns as text, or of hashtextextended"
     format: int = FORMAT
 

@@ -93,6 +93,7 @@ class RestoreDatabase(Op):
             shown,
             "ANALYZE",
             *verify,
+            "note in its schema rollbook which transactions its rows, and those of the backup, are older than",
             *self.properties.furnish(self.workshop),
             *self.finishing(),
         )

@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from carry_horizons import note_backup, note_restored
 from databases import script
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
@@ -103,15 +104,19 @@ class Expected:
     policy=st.sampled_from((KEEP_LIVE, KEEP_BACKUP)),
     back=st.sampled_from((KEEP_LIVE, KEEP_BACKUP)),
     based=st.sampled_from((True, True, False)),
+    noted=st.booleans(),
 )
 def test_the_way_back_takes_what_users_wrote_since_and_nothing_else(
-    trio: Any, rng: Random, policy: Policy, back: Policy, based: bool
+    trio: Any, rng: Random, policy: Policy, back: Policy, based: bool, noted: bool
 ) -> None:
     """Run, write, undo, perhaps twice, write, undo that: every cell and every conflict is as computed separately."""
     trio.clear()
     backup, migration = deeds(rng, 12, gone=True), deeds(rng, 6, gone=False)
     for url in (trio.live, trio.base, trio.restored):
         script(url, f"{SCHEMA}; {backup}")
+    if noted:
+        note_backup(trio.live, trio.restored)
+        note_restored(trio.base)
     script(trio.live, deeds(rng, 4, gone=True))
     for url in (trio.live, trio.base):
         script(url, f"{MIGRATED}; {migration}")

@@ -179,6 +179,7 @@ every foreign key up with a `LEFT JOIN`.
                 yield "where rows do not fit and nobody has decided, it keeps nothing and asks who wins"
         if change.after.told is not None:
             yield from _counted(change.after.told.differing)
+            yield from _compared(change.after.told.whole)
 
     def outputs(self, after: CarryState, results: Sequence[OpResult]) -> Mapping[str, Plain]:  # noqa: ARG002  # the probe tells them
         """Give how many rows differed, per table too, the conflicts, and the files with what has no place."""
@@ -223,6 +224,12 @@ def _with(state: CarryState, told: Told) -> CarryState:
         before=None,
         outlook=None,
     )
+
+
+def _compared(whole: Mapping[str, str]) -> Iterator[str]:
+    """Say of which tables every row was compared, and why; of all others only those written since were."""
+    for why in sorted(set(whole.values())):
+        yield f"every row was compared of {', '.join(sorted(name for name in whole if whole[name] == why))}: {why}"
 
 
 def _counted(differing: Mapping[str, Differing]) -> Iterator[str]:

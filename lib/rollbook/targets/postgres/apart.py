@@ -2,8 +2,8 @@
 Notes, before the first pass, which rows the migration left otherwise than the backup has them.
 
 In all others live and restored can differ only by a conflict, which is listed. So the swap need not compare the two to
-know how a row stood then that the kept database has otherwise. This takes a sum over base and restored, while the site
-still runs.
+know how a row stood then that the kept database has otherwise. Where it was noted which rows base had before it was
+migrated, only those written since are looked at; else this takes a sum over base and restored. The site still runs.
 """
 
 from collections.abc import Iterator
@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING, Final
 
 from ...postgres.catalog import Catalog, Table
 from ...postgres.copytext import line
+from ...postgres.horizon import Since
 from ...postgres.names import listed
 from ...postgres.rules import Rules
 from ...postgres.shape import Shape, shape
 from .carry import Sources
 from .catalog import read_catalog
 from .differences import Difference, Side, differences
+from .horizons import since_restored
 from .ledger import last_pass, open_ledger
 from .loading import load
+from .newer import Newer, look_newer
 from .session import connect
 from .wording import worded
 
@@ -44,21 +47,27 @@ def note_apart(sources: Sources, rules: Rules) -> None:
             closing(connect(sources.base or sources.restored, reading=True)) as base,
             closing(connect(sources.restored, reading=True)) as restored,
         ):
-            catalog, old = read_catalog(restored), read_catalog(base)
+            catalog, old, since = read_catalog(restored), read_catalog(base), since_restored(base).since
             for table in catalog.tables.values():
                 there = old.tables.get(table.name)
                 # Columns that the deploy added are nothing that the two could differ in.
                 lined = None if there is None else replace(shape(table, there, there, decided=True), only_live=())
                 if there is None or lined is None or not lined.key or rules.of(table.name) in ("leave", "referenced"):
                     continue
-                alike = sources.base is None
                 sides = (
                     Side(base, there, there.relation, sources.summed),
                     Side(restored, table, table.relation),
                 )
-                found = iter(()) if alike else differences(lined, *sides)
+                found = iter(()) if sources.base is None else _found(since, lined, *sides)
                 _note(ours, table, lined, found, touched=_is_renamed(catalog, table, there, rules))
         ours.commit()
+
+
+def _found(since: Since | None, lined: Shape, base: Side, restored: Side) -> Iterator[Difference]:
+    newer = None if since is None else look_newer(since, lined, restored, restored, base)
+    if not isinstance(newer, Newer):
+        return differences(lined, base, restored)
+    return newer.rows(restored, base, beyond=True)
 
 
 def _is_renamed(catalog: Catalog, table: Table, there: Table, rules: Rules) -> bool:

@@ -28,6 +28,7 @@ from .applying import apply
 from .catalog import read_catalog
 from .counting import settle_counted
 from .exporting import COLUMNS_OF, Exports, export_conflicts, export_left_behind, export_query, export_table
+from .horizons import since_backup
 from .ledger import (
     close_ledger,
     count_conflicts,
@@ -113,7 +114,7 @@ def carry(
     every conflict, StepFailed where a constraint refuses what could not be looked up, and Unreachable; nothing of the
     pass is kept then.
     """
-    terms = Terms(policy, rules, untouched, sources.base is None)
+    terms = Terms(policy, rules, untouched, sources.base is None, final)
     with worded(), closing(connect(sources.restored)) as restored:
         open_ledger(restored)
         _settings(restored)
@@ -168,6 +169,7 @@ class _Read:
     only_live: tuple[Name, ...]
     without_key: tuple[Name, ...]
     writes: Mapping[str, str]
+    whole: Mapping[Name, str]
 
 
 def _read_live(
@@ -183,7 +185,8 @@ def _read_live(
         closing(connect(sources.base or sources.restored, reading=True)) as base,
     ):
         sides = live, read_catalog(live), base, read_catalog(base)
-        merger = Merger(work, *sides, terms, errand.watch, sources.summed, troubled=whole)
+        known = since_backup(work.connection, live)
+        merger = Merger(work, *sides, terms, errand.watch, sources.summed, known, troubled=whole)
         merger.translate()
         differing = tuple((name, merger.merge(name)) for name in sorted(work.catalog.tables) if merger.takes(name))
         if final:
@@ -194,7 +197,9 @@ def _read_live(
         if final and errand.exports is not None:
             _export_tables(live, merger.theirs, only_live, errand.exports)
             _export_columns(live, merger, errand.exports)
-        return _Read(merger.theirs, differing, merger.counted, only_live, tuple(merger.without_key), writes)
+        return _Read(
+            merger.theirs, differing, merger.counted, only_live, tuple(merger.without_key), writes, merger.whole
+        )
 
 
 def _export_tables(live: "Connection", theirs: Catalog, names: Sequence[Name], exports: Exports) -> None:
@@ -239,6 +244,7 @@ def _told(read: _Read, counts: Mapping[str, int], moved: Sequence[Moved], export
         without_key=tuple(map(str, read.without_key)),
         sequences={str(one.name): one.next for one in moved},
         writes=read.writes,
+        whole={str(name): why for name, why in read.whole.items()},
     )
 
 

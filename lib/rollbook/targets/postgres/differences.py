@@ -7,7 +7,7 @@ sides, and the hashes or rows of some chunks at a time.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .session import Connection
 
 R = TypeVar("R")
+S = TypeVar("S")
 Chunk = tuple[int, list[Cells]]
 
 _CHUNKS_AT_ONCE: Final = 512
@@ -109,8 +110,8 @@ class Survey(NamedTuple):
 
 def survey(shape: Shape, base: Side, live: Side) -> Survey:
     """Compare the sums of both sides' chunks."""
-    digest = _digest(shape, base, live)
-    old, new = _at_once(lambda: _sums(base, digest), lambda: _sums(live, digest))
+    digest = choose_digest(shape, base, live)
+    old, new = at_once(lambda: _sums(base, digest), lambda: _sums(live, digest))
     bad = {chunk for chunk, found in new.items() if old.get(chunk) != found} | (old.keys() - new.keys())
     rows = sum(map(rows_in, old.values()))
     return Survey(digest, sorted(bad), len(old.keys() | new.keys()), new, new.keys() - old.keys(), rows)
@@ -120,12 +121,12 @@ def survey_again(digest: Digest, before: Mapping[int, bytes], base: Side, live: 
     """Compare the sums of live's chunks with those that it had *before*, by the same digest."""
     new = _sums(live, digest)
     moved = {chunk for chunk in new.keys() | before.keys() if new.get(chunk) != before.get(chunk)}
-    last = chunk_of(_last(base, digest)) if digest.ranged else None
+    last = chunk_of(last_key(base, digest)) if digest.ranged else None
     added = frozenset(chunk for chunk in moved & new.keys() if last is not None and chunk > last)
     return Survey(digest, sorted(moved), len(new.keys() | before.keys()), new, added)
 
 
-def _last(side: Side, digest: Digest) -> int:
+def last_key(side: Side, digest: Digest) -> int:
     """Give the last key of a side; 0 where it has none."""
     query = f"SELECT coalesce(max(t.{quote(digest.key[0])}), 0) FROM {side.relation} AS t"
     (last,) = side.connection.execute(query.encode()).fetchone() or (0,)
@@ -135,7 +136,7 @@ def _last(side: Side, digest: Digest) -> int:
 def rows_of(found: Survey, shape: Shape, base: Side, live: Side) -> Iterator[Difference]:
     """Stream the rows that differ between base and live in the chunks of a survey."""
     if found.digest.ranged:
-        yield from _changed_rows(found, base, live)
+        yield from changed_rows(found.digest, [one for one in found.chunks if one not in found.added], base, live)
         yield from map(added, new_lines(live, found.digest, found.added))
     elif found.chunks:
         digest, most = found.digest, len(found.chunks) * 2 > found.total
@@ -148,14 +149,15 @@ def rows_of(found: Survey, shape: Shape, base: Side, live: Side) -> Iterator[Dif
                 yield from _counted(one, other) if not shape.key else _by_key(one, other, len(shape.key))
 
 
-def _changed_rows(found: Survey, base: Side, live: Side) -> Iterator[Difference]:
-    digest, chunks = found.digest, iter(chunk for chunk in found.chunks if chunk not in found.added)
-    while some := list(islice(chunks, _CHUNKS_AT_ONCE)):
-        old, new = _at_once(partial(_marks, base, digest, some), partial(_marks, live, digest, some))
+def changed_rows(digest: Digest, chunks: Iterable[int], base: Side, live: Side) -> Iterator[Difference]:
+    """Stream the rows that differ in some chunks, by the hashes of all rows in them; only where these are ranges."""
+    left = iter(chunks)
+    while some := list(islice(left, _CHUNKS_AT_ONCE)):
+        old, new = at_once(partial(_marks, base, digest, some), partial(_marks, live, digest, some))
         apart = (_apart(old.get(chunk, _NONE), new.get(chunk, _NONE)) for chunk in old.keys() | new.keys())
         keys = iter(sorted(chain.from_iterable(apart), key=int))
         while part := list(islice(keys, _ROWS_AT_ONCE)):
-            before, after = _at_once(partial(_keyed, base, digest, part), partial(_keyed, live, digest, part))
+            before, after = at_once(partial(keyed, base, digest, part), partial(keyed, live, digest, part))
             for key in part:
                 yield Difference((key,), before.get(key), after.get(key))
 
@@ -178,7 +180,8 @@ def _apart(old: _Marks, new: _Marks) -> Iterator[bytes]:
         yield from (key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
 
 
-def _keyed(side: Side, digest: Digest, keys: Sequence[bytes]) -> Mapping[bytes, Cells]:
+def keyed(side: Side, digest: Digest, keys: Sequence[bytes]) -> Mapping[bytes, Cells]:
+    """Give the rows under some keys, by the key; only where chunks are ranges of it."""
     with side.connection.cursor() as cursor, cursor.copy(digest.keyed(side.relation, keys).encode()) as copy:
         return {row[0]: row for row in map(cells, copy)}
 
@@ -191,9 +194,10 @@ def new_lines(side: Side, digest: Digest, chunks: AbstractSet[int]) -> Iterator[
             yield from map(bytes, copy)
 
 
-def _digest(shape: Shape, base: Side, live: Side) -> Digest:
+def choose_digest(shape: Shape, base: Side, live: Side) -> Digest:
+    """Choose how a table is compared between two databases."""
     ranged = integer_key(live.table, shape.key) and integer_key(base.table, shape.key)
-    dense, rows = _density(live, shape.key[0]) if ranged else (False, _count(live))
+    dense, rows = _density(live, shape.key[0]) if ranged else (False, count(live))
     majors = {side.connection.info.server_version // 10_000 for side in (base, live)}
     return make_digest(
         base.table,
@@ -218,12 +222,14 @@ def _density(side: Side, key: str) -> tuple[bool, int]:
     ends = lowest or 0, highest or 0
     if is_dense(max(0, side.table.rows), *ends):
         return True, 0
-    rows = _count(side)
+    rows = count(side)
     return is_dense(rows, *ends), rows
 
 
-def _count(side: Side) -> int:
-    (rows,) = side.connection.execute(f"SELECT count(*) FROM {side.relation} AS t".encode()).fetchone() or (0,)
+def count(side: Side, where: str = "true") -> int:
+    """Count the rows `t` of a side for which *where* holds."""
+    query = f"SELECT count(*) FROM {side.relation} AS t WHERE {where}"
+    (rows,) = side.connection.execute(query.encode()).fetchone() or (0,)
     return int(rows)
 
 
@@ -237,14 +243,15 @@ def _both(base: Side, live: Side, old: str, new: str) -> Iterator[tuple[Iterator
     """Open both streams at once, so that the two servers sort at the same time."""
     with base.connection.cursor() as one, live.connection.cursor() as other:
         first, second = one.copy(old), other.copy(new)
-        copies = _at_once(first.__enter__, second.__enter__)
+        copies = at_once(first.__enter__, second.__enter__)
         with ExitStack() as stack:
             stack.push(first)
             stack.push(second)
             yield _chunks(map(cells, copies[0])), _chunks(map(cells, copies[1]))
 
 
-def _at_once(one: Callable[[], R], other: Callable[[], R]) -> tuple[R, R]:
+def at_once(one: Callable[[], R], other: Callable[[], S]) -> tuple[R, S]:
+    """Do two things of two connections at the same time."""
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(one)
         second = other()

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from ...errors import Interrupted, TargetError
 from ...ops import Execution, OpResult, WrittenFile
 from ...postgres.dumping import COMPLETE, FILES, PREPARE, PRIVATELY, SNAPSHOT, SnapshotDump
+from ...postgres.horizon import Horizon
 from ...postgres.manifest import DUMP, FILE, SUMS, FileEntry, Manifest
 from .contents import Contents, read_contents
+from .horizons import leave_witness, read_horizon
 from .programs import Host, claim, end_earlier, every, host_of, run_program, run_script
 from .session import SETTINGS
 
@@ -28,6 +30,7 @@ def snapshot_dump(target: "PostgresTarget", op: SnapshotDump, execution: Executi
     end_earlier(target, host, execution)
     run_script(host, PREPARE, op.folder, op.partial)
     with _snapshot(target, op.database, execution) as (connection, snapshot, started):
+        horizon = _horizon(target, op.database, connection)
         contents = _dumped(target, host, op, execution, connection, snapshot)
         finished = instant(connection, "clock_timestamp()")
         version = connection.info.server_version
@@ -45,6 +48,7 @@ def snapshot_dump(target: "PostgresTarget", op: SnapshotDump, execution: Executi
         files=_files(host, op.partial),
         settings=SETTINGS,
         large_objects=contents.large_objects,
+        horizon=horizon,
     )
     text = manifest.text().encode()
     host.files.write(f"{op.partial}/{FILE}", text, "0600")
@@ -71,6 +75,15 @@ def _snapshot(target: "PostgresTarget", database: str, execution: Execution) -> 
                 f"{target.name}: the backup of {database} failed: {target.safe(error)}",
                 advice="The account must be able to read every table; through a pooler no snapshot holds.",
             ) from error
+
+
+def _horizon(target: "PostgresTarget", database: str, snapshot: "Connection") -> Horizon | None:
+    """Read where the snapshot stands; its witness begins after it, so that no other history can have both."""
+    found = read_horizon(snapshot)
+    if found is None:
+        return None
+    with closing(target.connect(database)) as beside:
+        return found.sealed(leave_witness(beside))
 
 
 def instant(connection: "Connection", function: str) -> str:

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Final
 from ...errors import TargetError
 from ...postgres.catalog import Catalog, Table
 from ...postgres.dumptext import Block, blocks
+from ...postgres.horizon import Since
 from ...postgres.loss import Depth, Lining, TableLoss, lining
 from ...postgres.names import Name, listed
 from ...postgres.shape import Shape, shape
 from .catalog import read_catalog
 from .differences import Side, rows_of, survey
+from .horizons import since_backup
+from .newer import Newer, look_newer
 from .spill import Spill, Tally, by_key, by_row
 from .sums import rows_in
 
@@ -166,16 +169,23 @@ def database_losses(live: "Connection", backup: "Connection", *, depth: Depth) -
     """
     Compare *live* with a database that the backup was restored into, both opened for reading.
 
-    By hashes of chunks first, so that what is equal is not read. In the order of their names.
+    Where it is known of rows that they were not written since the backup, they are not looked at; else hashes of chunks
+    are compared first, so that what is equal is not read. In the order of their names.
     """
-    theirs, old = read_catalog(live).tables, read_catalog(backup).tables
+    theirs, old, since = read_catalog(live).tables, read_catalog(backup).tables, since_backup(backup, live).since
     return tuple(
-        _losses(name, live, theirs.get(name), backup, old.get(name), depth) for name in sorted({*theirs, *old})
+        _losses(name, live, theirs.get(name), backup, old.get(name), depth, since) for name in sorted({*theirs, *old})
     )
 
 
 def _losses(
-    name: Name, live: "Connection", ours: Table | None, backup: "Connection", old: Table | None, depth: Depth
+    name: Name,
+    live: "Connection",
+    ours: Table | None,
+    backup: "Connection",
+    old: Table | None,
+    depth: Depth,
+    since: Since | None,
 ) -> TableLoss:
     if ours is None or old is None:
         return TableLoss(
@@ -185,17 +195,22 @@ def _losses(
     lined = shape(old, ours, old, decided=True)
     if depth == "counts":
         return _with_columns(TableLoss(str(name), counted(backup, old), counted(live, ours)), lined, ours)
-    sides = Side(backup, old, old.relation), Side(live, ours, ours.relation)
-    surveyed = survey(lined, *sides)
-    rows, new = (sum(rows_in(surveyed.sums[one]) for one in some) for some in (surveyed.sums, surveyed.added))
-    # Rows of chunks that the backup has nothing in are counted already, and not read.
-    found = Counter(
-        "added" if one.base is None else "deleted" if one.live is None else "changed"
-        for one in rows_of(surveyed.without(surveyed.added), lined, *sides)
-    )
-    plain = _with_columns(TableLoss(str(name), surveyed.rows, rows), lined, ours)
-    tally = Tally(new + found["added"], found["changed"], found["deleted"])
-    return tallied(plain, tally, rows, keyed=bool(lined.key), depth=depth)
+    there, here, tally = _tally(since, lined, Side(backup, old, old.relation), Side(live, ours, ours.relation))
+    plain = _with_columns(TableLoss(str(name), there, here), lined, ours)
+    return tallied(plain, tally, here, keyed=bool(lined.key), depth=depth)
+
+
+def _tally(since: Since | None, lined: Shape, old: Side, live: Side) -> tuple[int, int, Tally]:
+    """Count the rows of both sides, and what differs; new rows beyond all keys of the backup's are not read."""
+    newer = None if since is None else look_newer(since, lined, old, old, live)
+    if isinstance(newer, Newer):
+        there, here, new, found = newer.there, newer.here, newer.beyond, newer.rows(old, live, beyond=False)
+    else:
+        surveyed = survey(lined, old, live)
+        here, new = (sum(rows_in(surveyed.sums[one]) for one in some) for some in (surveyed.sums, surveyed.added))
+        there, found = surveyed.rows, rows_of(surveyed.without(surveyed.added), lined, old, live)
+    sorts = Counter("added" if one.base is None else "deleted" if one.live is None else "changed" for one in found)
+    return there, here, Tally(new + sorts["added"], sorts["changed"], sorts["deleted"])
 
 
 def _with_columns(plain: TableLoss, lined: Shape, ours: Table) -> TableLoss:

@@ -17,12 +17,14 @@ from ...postgres.shape import Shape, shape
 from ...postgres.staging import STATE, THERE, Stage
 from .counting import count_table
 from .differences import Difference, Side, Survey, differences, new_lines, rows_of, survey
+from .horizons import Known
 from .ledger import read_last
 from .merging import Desk, Watch, merge_table
 from .naming import Moves, Reading, read_natural, renamed, rows_with
+from .newer import Newer, look_newer
 from .resolving import Stages
-from .sums import Summed
-from .surveys import look_again, save_survey
+from .sums import Summed, read_sums
+from .surveys import forget_survey, look_again, save_survey
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -36,11 +38,16 @@ class Terms:
     rules: Rules
     untouched: Collection[Name]
     baseless: bool
+    final: bool = True
 
 
 @dataclass(slots=True)
 class Merger:
-    """One pass over the tables; *live* and *base* are snapshots that end before the stages are applied."""
+    """
+    One pass over the tables; *live* and *base* are snapshots that end before the stages are applied.
+
+    *known* is what is known of live since the backup; *whole* says of tables why every row was compared.
+    """
 
     work: Stages
     live: "Connection"
@@ -50,6 +57,8 @@ class Merger:
     terms: Terms
     watch: Watch
     summed: Summed
+    known: Known
+    whole: dict[Name, str] = field(default_factory=dict)
     without_key: list[Name] = field(default_factory=list)
     troubled: Collection[Name] = ()
     counted: list[Counted] = field(default_factory=list)
@@ -99,20 +108,42 @@ class Merger:
         if name not in self.troubled and not self._is_mapped(name):
             again = look_again(self.work.connection, stage, way, base, live)
         if again is None:
+            newer = self._newer(stage, lined, base, live)
+            if isinstance(newer, Newer):
+                self._save_sums(stage, way, newer, live)
+                plain = self._are_plain(stage, lined)
+                rest = newer.rows(base, live, beyond=not plain)
+                return self._stage(stage, lined, rest, new=newer.new_lines(live) if plain else ())
+            self.whole[name] = newer
             found, kept = survey(lined, base, live), Differing()
         else:
             found, kept = again.found, again.kept
             stage = self.work.made[name] = again.stage
         save_survey(self.work.connection, stage, way, found)
-        new = self._new(stage, lined, found)
+        new = found.beyond(stage.last) if stage.last is not None and self._are_plain(stage, lined) else frozenset()
         lines, rest = new_lines(live, found.digest, new), rows_of(found.without(new), lined, base, live)
         return kept + self._stage(stage, lined, rest, new=lines)
 
-    def _new(self, stage: Stage, lined: Shape, found: Survey) -> frozenset[int]:
-        """Give the chunks whose rows are staged as they are: there is nothing to merge with, and nothing to be told."""
-        if stage.last is None or lined.needed or lined.only_live or self._moves(lined):
-            return frozenset()
-        return found.beyond(stage.last)
+    def _newer(self, stage: Stage, lined: Shape, base: Side, live: Side) -> Newer | str:
+        """Find the rows that were written since the backup, or say why they cannot be told."""
+        if self.known.since is None:
+            return self.known.why
+        if self._is_mapped(lined.table):
+            return "its rows name others by ids that mean something else here"
+        pristine = stage.table.relation if stage.fresh else self._pristine(stage.table, self.work.connection)
+        return look_newer(self.known.since, lined, Side(self.work.connection, stage.table, pristine), base, live)
+
+    def _save_sums(self, stage: Stage, way: str, newer: Newer, live: Side) -> None:
+        """Note for the next pass, where there will be one, what live's chunks sum up to."""
+        if self.terms.final:
+            forget_survey(self.work.connection, stage)
+            return
+        sums = read_sums(live.connection, newer.digest, live.relation)
+        save_survey(self.work.connection, stage, way, Survey(newer.digest, [], len(sums), sums))
+
+    def _are_plain(self, stage: Stage, lined: Shape) -> bool:
+        """Say whether new rows beyond the last key are staged as they are: nothing is to be merged, or to be told."""
+        return stage.last is not None and not (lined.needed or lined.only_live or self._moves(lined))
 
     def unseen(self) -> Iterator[tuple[Name, Shape, tuple[Column, ...]]]:
         """Give the tables with columns that only live has, where no difference to the base tells what is in them."""

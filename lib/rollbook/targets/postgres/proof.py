@@ -86,8 +86,8 @@ def prove(server: "Connection", live: "Connection", incoming: "Connection", op: 
     if last is not None:
         keep_stood(incoming, live)
         Proof(wanted).note(server, op.incoming, comment)
-        drop_ledger(incoming)
-        incoming.commit()
+    drop_ledger(incoming)
+    incoming.commit()
     proof = Proof(wanted, closed(server, (op.live_oid, op.incoming_oid or 0)), read_writes(incoming))
     if wanted:
         proof.note(server, op.incoming, comment)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from ...errors import ConflictError, Interrupted, TargetError
 from ...ops import Execution, OpResult
-from ...postgres.manifest import LIMIT, read_manifest
+from ...postgres.manifest import LIMIT, Manifest, read_manifest
 from ...postgres.names import quote
 from ...postgres.properties import Properties
 from ...postgres.restoring import RestoreDatabase
 from ...postgres.scratch import Mark
 from .contents import differing
+from .horizons import keep_horizon, read_horizon
 from .programs import Host, claim, end_earlier, every, host_of, run_program
 
 if TYPE_CHECKING:
@@ -100,19 +101,27 @@ def _finish_contents(target: "PostgresTarget", host: Host, op: RestoreDatabase, 
             connection.execute("ANALYZE")
             connection.autocommit = False
             connection.isolation_level = IsolationLevel.REPEATABLE_READ
-            return _compare(connection, host, op, execution) if op.manifest else 0
+            manifest = _manifest(host, op) if op.manifest else None
+            rows = 0 if manifest is None else _compare(connection, manifest, op, execution)
+            keep_horizon(connection, "backup", None if manifest is None else manifest.horizon)
+            keep_horizon(connection, "restored", read_horizon(connection))
+            connection.commit()
         except Error as error:
             raise TargetError(
                 f"{target.name}: what was restored could not be looked at: {target.safe(error)}",
                 advice="The account must be able to read every table.",
             ) from error
+    return rows
 
 
-def _compare(connection: "Connection", host: Host, op: RestoreDatabase, execution: Execution) -> int:
+def _manifest(host: Host, op: RestoreDatabase) -> Manifest:
     content = host.files.read(op.manifest, LIMIT)
     if content is None:
         raise TargetError(f"{op.manifest} is gone", advice="Is somebody clearing backups away?")
-    manifest = read_manifest(content.decode())
+    return read_manifest(content.decode())
+
+
+def _compare(connection: "Connection", manifest: Manifest, op: RestoreDatabase, execution: Execution) -> int:
     if manifest.depth == "none":
         return 0
     problems = differing(connection, manifest.tables, _teller(manifest.rows, execution))

@@ -47,6 +47,11 @@ def save_survey(restored: "Connection", stage: Stage, way: str, found: Survey) -
     )
 
 
+def forget_survey(restored: "Connection", stage: Stage) -> None:
+    """Forget the survey of a table, so that the next pass looks at all of it."""
+    restored.execute("DELETE FROM rollbook.surveys WHERE relation = %s", (stage.table.oid,))
+
+
 def look_again(restored: "Connection", stage: Stage, way: str, base: Side, live: Side) -> Again | None:
     """Compare live with what the pass before noted of it; None where all of the table is to be looked at."""
     oid = stage.table.oid
