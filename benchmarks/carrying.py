@@ -1,30 +1,41 @@
 """What carrying users' rows into a restored database costs beside Django's dumpdata and loaddata."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import fixtures
-from rounds import Contender, measure
+from rounds import Contender, measure, python, run_once
 from server import Server, started
-from site_rows import Site
+from site_rows import MIGRATED, Site
 from table import Aim, seconds, table
 from workspace import forget_runs, rollbook, write_databases, write_steps
 
 _ROUNDS = 3
+_MIGRATE = """
+import os, sys, psycopg
+with psycopg.connect(os.environ["SITE"]) as connection:
+    connection.execute(sys.argv[1])
+"""
 
 
 def answer(folder: Path, *, quick: bool = False) -> Iterator[str | Aim]:
     """Yield the table and the aims."""
     site = Site(4_000, 20_000) if quick else Site(80_000, 200_000)
     with started() as server:
-        site.build(server, "site")
+        for name in ("site", "still"):
+            _save(folder, server, site, name)
+        site.write(server, "site_live")
         yield f"{server.told('site_backup')}, {site.written} rows written since"
-        write_databases(folder, db=server.url("site_live"), still=server.url("site_base"))
+        # A copy of the live database bears no note of the backup: every row is compared, as with others' backups.
+        server.copy("site_live", "other_live")
+        targets = {"db": "site_live", "still": "still_live", "other": "other_live"}
+        write_databases(folder, **{target: server.url(database) for target, database in targets.items()})
         server.copy("site_backup", "site_loaded")
         contenders = {
             **fixtures.moved(folder, server, site, "site_live", "site_loaded"),
-            "rollbook": _carry(folder, server, "carry", "db"),
-            "rollbook, nothing to carry": _carry(folder, server, "carry-nothing", "still"),
+            "rollbook": _carry(folder, server, "site", "db"),
+            "rollbook, nothing to carry": _carry(folder, server, "still", "still"),
+            "rollbook, another's backup": _carry(folder, server, "site", "other"),
         }
         samples = measure(contenders, folder, _ROUNDS, warm=False)
     theirs = fixtures.scaled(samples, site.written)
@@ -39,11 +50,28 @@ def answer(folder: Path, *, quick: bool = False) -> Iterator[str | Aim]:
     yield Aim("carry, without the comparison, against dumpdata and loaddata", alone / theirs, 0.01)
 
 
+def _save(folder: Path, server: Server, site: Site, name: str) -> None:
+    """Make `NAME_live`, and of its backup `NAME_backup` and `NAME_base`, the latter migrated as live is then."""
+    site.begin(server, f"{name}_live")
+    write_databases(folder, db=server.url(f"{name}_live"))
+    migrate = (*python("-c", _MIGRATE, MIGRATED),)
+    steps: tuple[Mapping[str, object], ...] = (
+        {"postgres.backup": {"folder": str(folder / name)}},
+        {"postgres.restore": {"backup": "{{ steps.s1.outputs.path }}", "into": f"{name}_backup"}},
+        {"postgres.base": {"backup": "{{ steps.s1.outputs.path }}", "command": migrate, "url_variable": "SITE"}},
+    )
+    run_once("save", rollbook(folder, "run-runbook", *write_steps(folder, "save", *steps, db="postgres")), folder)
+    server.drop(f"{name}_base")
+    (base,) = (one for one in server.databases() if one.startswith(f"{name}_live_rbbase"))
+    server.run("postgres", f'ALTER DATABASE "{base}" RENAME TO {name}_base')
+    server.run(f"{name}_live", MIGRATED)
+
+
 def _carry(folder: Path, server: Server, name: str, live: str) -> Contender:
     step = {
         "server": live,
-        "restored": "site_restored",
-        "base": "site_base",
+        "restored": f"{name}_restored",
+        "base": f"{name}_base",
         "folder": str(folder / "carry"),
         "final": True,
         "conflicts": "keep_live",
@@ -51,7 +79,7 @@ def _carry(folder: Path, server: Server, name: str, live: str) -> Contender:
 
     def renew() -> None:
         forget_runs(folder)
-        server.copy("site_backup", "site_restored")
+        server.copy(f"{name}_backup", f"{name}_restored")
 
-    words = write_steps(folder, name, {"postgres.carry": step}, db="postgres", still="postgres")
+    words = write_steps(folder, f"carry-{live}", {"postgres.carry": step}, **{live: "postgres"})
     return Contender(rollbook(folder, "run-runbook", *words).argv, renew)

@@ -48,7 +48,7 @@ def answer(folder: Path, *, quick: bool = False) -> Iterator[str | Aim]:
     with started() as server:
         targets = {case: server.url(f"{case}_{rows}") for case in _CASES}
         _build(folder, server, rows)
-        yield f"{server.told(f'old_{rows}')}, {rows} rows, of which {rows // 100} came or every 833rd was changed"
+        yield f"{server.told(f'new_old_{rows}')}, {rows} rows, of which {rows // 100} came or every 833rd was changed"
         write_databases(folder, **targets)
         for case, told in _CASES.items():
             samples = measure(_contenders(folder, server, case, rows), folder, _ROUNDS, warm=False)
@@ -60,31 +60,39 @@ def answer(folder: Path, *, quick: bool = False) -> Iterator[str | Aim]:
 
 
 def _build(folder: Path, server: Server, rows: int) -> None:
-    """Make a backup's database, dumps of it, and one for each case."""
-    old = f"old_{rows}"
-    server.drop(old)
-    server.run("postgres", f"CREATE DATABASE {old} TEMPLATE template0")
-    server.run(old, _MADE, _ROWS.format(first=1, last=rows), "VACUUM ANALYZE")
+    """Make for each case a database, dumps of it, one that was restored from a dump, and what was written since."""
     writes = {
         "new": _ROWS.format(first=rows + 1, last=rows + rows // 100),
         "spread": "UPDATE entry SET amount = -1 WHERE id % 833 = 0",
     }
     for case, statement in writes.items():
-        server.copy(old, f"{case}_{rows}")
-        server.run(f"{case}_{rows}", statement, "VACUUM ANALYZE")
-    write_databases(folder, new=server.url(old))
-    for manifest in ("none", "full"):
-        step = {"server": "new", "folder": str(folder / f"{manifest}-{rows}"), "manifest": manifest, "compress": 1}
-        words = write_steps(folder, f"backup-{manifest}", {"postgres.backup": step}, new="postgres")
-        run_once(f"backup-{manifest}", rollbook(folder, "run-runbook", *words), folder)
+        live, old = f"{case}_{rows}", f"{case}_old_{rows}"
+        server.drop(live, old)
+        server.run("postgres", f"CREATE DATABASE {live} TEMPLATE template0")
+        server.run(live, _MADE, _ROWS.format(first=1, last=rows), "VACUUM ANALYZE")
+        write_databases(folder, db=server.url(live))
+        steps: list[Mapping[str, object]] = [
+            {"postgres.backup": {"folder": str(_dumps(folder, case, manifest, rows)), "manifest": manifest}}
+            for manifest in ("none", "full")
+        ]
+        steps.append({"postgres.restore": {"backup": "{{ steps.s2.outputs.path }}", "into": old}})
+        run_once("save", rollbook(folder, "run-runbook", *write_steps(folder, "save", *steps, db="postgres")), folder)
+        server.run(old, "VACUUM ANALYZE")
+        server.run(live, statement, "VACUUM ANALYZE")
+
+
+def _dumps(folder: Path, case: str, manifest: str, rows: int) -> Path:
+    """Name the folder of a case's backup."""
+    return folder / f"{case}-{manifest}-{rows}"
 
 
 def _contenders(folder: Path, server: Server, case: str, rows: int) -> Mapping[str, Contender]:
-    found = {"on a client": Contender(python("-c", _CLIENT, server.url(f"old_{rows}"), server.url(f"{case}_{rows}")))}
+    old = f"{case}_old_{rows}"
+    found = {"on a client": Contender(python("-c", _CLIENT, server.url(old), server.url(f"{case}_{rows}")))}
     ways = {
-        "against a database": {"against": f"old_{rows}"},
-        "against a dump": {"backup": str(next((folder / f"none-{rows}").iterdir()))},
-        "against a dump with a manifest": {"backup": str(next((folder / f"full-{rows}").iterdir()))},
+        "against a database": {"against": old},
+        "against a dump": {"backup": str(next(_dumps(folder, case, "none", rows).iterdir()))},
+        "against a dump with a manifest": {"backup": str(next(_dumps(folder, case, "full", rows).iterdir()))},
     }
     steps: dict[str, Mapping[str, object]] = {
         "a plan that compares nothing": {"postgres.query": {"server": case, "query": "SELECT 1 AS one"}},
@@ -111,7 +119,7 @@ def _table(told: str, samples: Mapping[str, Sample]) -> str:
 def _memory(folder: Path, server: Server, sizes: tuple[int, ...]) -> Iterator[str | Aim]:
     peaks: dict[str, list[float]] = {}
     for rows in sizes:
-        if not (folder / f"none-{rows}").exists():
+        if not _dumps(folder, "new", "none", rows).exists():
             _build(folder, server, rows)
         write_databases(folder, new=server.url(f"new_{rows}"))
         for name, one in measure(_contenders(folder, server, "new", rows), folder, 1, warm=False).items():

@@ -26,6 +26,7 @@ _TABLES = """
 _INDEXES = """
     CREATE INDEX ON forum_post (author_id); CREATE INDEX ON forum_post (created);
     CREATE INDEX ON forum_comment (post_id); CREATE INDEX ON forum_comment (author_id)"""
+MIGRATED = "DROP TABLE forum_channel"
 # Comments come after their posts, and these after their authors, so that the first of each belong together.
 _ROWS = """
     INSERT INTO forum_user SELECT {users} + g, 'user' || {users} + g, 'user' || {users} + g || '@example.org',
@@ -59,15 +60,24 @@ class Site:
 
         The base lacks a table, which a migration dropped; live lacks it too.
         """
-        server.drop(f"{name}_backup", f"{name}_base", f"{name}_live")
-        server.run("postgres", f"CREATE DATABASE {name}_backup TEMPLATE template0")
-        server.run(f"{name}_backup", _TABLES, self._rows(0, self.users, 5, "2024-01-01"), _INDEXES, "VACUUM ANALYZE")
+        server.drop(f"{name}_base", f"{name}_live")
+        self.begin(server, f"{name}_backup")
         server.copy(f"{name}_backup", f"{name}_base")
-        server.run(f"{name}_base", "DROP TABLE forum_channel")
+        server.run(f"{name}_base", MIGRATED)
         server.copy(f"{name}_base", f"{name}_live")
+        self.write(server, f"{name}_live")
+
+    def begin(self, server: Server, database: str) -> None:
+        """Make *database* as it is at the backup."""
+        server.drop(database)
+        server.run("postgres", f"CREATE DATABASE {database} TEMPLATE template0")
+        server.run(database, _TABLES, self._rows(0, self.users, 5, "2024-01-01"), _INDEXES, "VACUUM ANALYZE")
+
+    def write(self, server: Server, database: str) -> None:
+        """Write into *database* what users do."""
         edit = f"UPDATE forum_post SET score = score + 1000, body = body || '.' WHERE id % {self._apart} = 0"
         written = self._rows(self.users, self.written // 20, 3, "2026-01-01")
-        server.run(f"{name}_live", written, f"{edit} AND id <= {self._apart * self.written // 20}", "VACUUM ANALYZE")
+        server.run(database, written, f"{edit} AND id <= {self._apart * self.written // 20}", "VACUUM ANALYZE")
 
     @property
     def _apart(self) -> int:

@@ -88,12 +88,17 @@ def start_mariadb(folder: Path, *settings: str) -> SqlServer:
 
 
 def start_postgres(folder: Path, *settings: str) -> SqlServer:
-    """Start PostgreSQL with its files in *folder*, with *settings* as NAME=VALUE; everybody on loopback is trusted."""
+    """
+    Start PostgreSQL with its files in *folder*, with *settings* as NAME=VALUE; everybody on loopback is trusted.
+
+    What a server that was stopped left there is taken up again.
+    """
     server, initdb = _program("postgres"), _program("initdb")
     account = _account(folder, "postgres")
     data = folder / "data"
     made = [initdb, "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"]
-    _prepare([*account, *made], folder)
+    if not data.exists():
+        _prepare([*account, *made], folder)
     port = free_port()
     argv = [server, "-D", str(data), "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
     argv += ["-c", "unix_socket_directories=", *(part for setting in settings for part in ("-c", setting))]

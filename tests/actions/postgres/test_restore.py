@@ -12,8 +12,10 @@ from servers import SshServer
 
 from rollbook.action import Leave
 from rollbook.errors import CommandFailed, ConflictError, RefusedError, TargetError
+from rollbook.postgres.passes import Differing
 from rollbook.postgres.scratch import Mark
 from rollbook.targets.base import TargetSpec
+from rollbook.targets.postgres.carry import Sources, carry
 
 from ..conftest import Machine, use
 from .shops import PASSWORD, RUN, Shop, killed
@@ -60,8 +62,8 @@ def made(shop: Shop, desk: Machine, folder: Path, kind: str) -> Path:
 
 
 def schema(shop: Shop, database: str) -> str:
-    """Give all of a database's schema, with owners and grants."""
-    argv = [str(PROGRAMS / "pg_dump"), f"--dbname={shop.at(database)}", "--schema-only"]
+    """Give all of a database's schema, with owners and grants, without what is noted of it until it is swapped in."""
+    argv = [str(PROGRAMS / "pg_dump"), f"--dbname={shop.at(database)}", "--schema-only", "--exclude-schema=rollbook"]
     text = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
     return re.sub(r"^\\(un)?restrict .*$", "", text, flags=re.MULTILINE)
 
@@ -94,6 +96,19 @@ def test_a_restored_database_is_as_the_backup(shop: Shop, desk: Machine, tmp_pat
     assert len(shop.rows("SELECT FROM person")) == 74
     assert action.probe(desk.read).exists
     assert desk.plan(action).ops == ()
+
+
+def test_it_knows_which_rows_of_live_were_written_since_its_backup(shop: Shop, desk: Machine, tmp_path: Path) -> None:
+    """Of tables with an integer key only those rows are looked at, of others all are."""
+    action = restore(made(shop, desk, tmp_path, "rollbook"))
+    name = action.outputs(desk.apply(action).after, ())["database"]
+    shop.run("UPDATE person SET name = 'Grace' WHERE id = 7", "DELETE FROM person WHERE id = 8")
+
+    found = carry(Sources(shop.at(), shop.at(name), None), final=True)
+
+    assert "person" not in found.told.whole
+    assert found.told.differing["person"] == Differing(0, 1, 1)
+    assert found.told.whole['"of ""others"."odd table"'] == "its key is no integer"
 
 
 def test_it_is_marked_owned_and_furnished_as_the_live_one(shop: Shop, desk: Machine, tmp_path: Path) -> None:

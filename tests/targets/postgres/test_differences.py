@@ -10,10 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rollbook.postgres.digest import Digest, in_chunks
+from rollbook.postgres.horizon import Horizon, Since
 from rollbook.postgres.names import Name
 from rollbook.postgres.shape import shape
 from rollbook.targets.postgres.catalog import read_catalog
 from rollbook.targets.postgres.differences import Difference, Side, differences
+from rollbook.targets.postgres.horizons import read_horizon
+from rollbook.targets.postgres.newer import look_newer
 from rollbook.targets.postgres.session import connect
 
 if TYPE_CHECKING:
@@ -179,9 +182,14 @@ def pair(trio: Any) -> Iterator[tuple["Connection", "Connection"]]:
 def test_exactly_the_rows_differ_that_do_when_all_are_read(
     pair: tuple["Connection", "Connection"], deeds: list[tuple[str, int]], estimate: int
 ) -> None:
-    """Whatever was written, and however wrong the server's estimate is, it finds what comparing every row finds."""
+    """
+    Whatever was written, and however wrong the server's estimate is, it finds what comparing every row finds.
+
+    So do the transactions that wrote the rows.
+    """
     base, live = pair
     live.rollback()
+    then = now(live)
     for deed, key in deeds:
         found = live.execute(DEEDS[deed].format(key).encode())
         if deed == "again" and (row := found.fetchone()):
@@ -190,12 +198,26 @@ def test_exactly_the_rows_differ_that_do_when_all_are_read(
     old, new = replace(old, rows=estimate), replace(new, rows=estimate)
     sides = Side(base, old, old.relation), Side(live, new, new.relation)
 
-    found_rows = sorted(differences(shape(old, new, old, decided=True), *sides))
+    lined = shape(old, new, old, decided=True)
+    found_rows = sorted(differences(lined, *sides))
+    newer = look_newer(Since(then, now(live)), lined, sides[0], *sides)
 
     before, after = _rows(base), _rows(live)
     naive = sorted(key for key in before.keys() | after.keys() if before.get(key, 0) != after.get(key, 0))
     assert sorted(int(one.key[0]) for one in found_rows) == naive
     assert all((one.base is None, one.live is None) == _missing(one, before, after) for one in found_rows)
+    if isinstance(newer, str):
+        assert (newer, FAR in after) == ("its keys lie far apart", True)
+    else:
+        assert sorted(newer.rows(*sides, beyond=True)) == found_rows
+        assert (newer.here, newer.there) == (len(after), len(before))
+        assert newer.beyond == sum(key > newer.bound for key in after)
+
+
+def now(connection: "Connection") -> Horizon:
+    found = read_horizon(connection)
+    assert found is not None
+    return found
 
 
 def _rows(connection: "Connection") -> dict[int, str | None]:
