@@ -25,8 +25,8 @@ ENDED = {"705": True, "706": False}
         (replace(NOW, timeline=2), "failed over"),
         (replace(NOW, database=16385), "another database"),
         (replace(NOW, xid=600, next=601), "older"),
-        (replace(NOW, next=700 + 2**31), "two thousand million"),
-        (replace(NOW, next=700 + 2**31 - 1), ""),
+        (replace(NOW, next=700 + 2**30), "a thousand million"),
+        (replace(NOW, next=700 + 2**30 - 1), ""),
     ],
 )
 def test_a_horizon_holds_in_one_history_of_one_database(now: Horizon, why: str) -> None:

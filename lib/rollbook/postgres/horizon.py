@@ -16,7 +16,7 @@ from ..dataclass import dataclass
 from ..schema import encode
 from .names import Name
 
-_HALF: Final = 1 << 31  # transactions between which a row's 32 bits tell the older from the newer
+_MOST: Final = 1 << 30  # transactions: a row has 32 bits of its own, half of which tell the older from the newer
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +101,8 @@ def refusal(then: Horizon, now: Horizon) -> str:
         return "it is of another database"
     if now.next < then.next or now.xid < then.xid:
         return "the server counts transactions that are older"
-    if now.next - then.xid >= _HALF:
-        return "two thousand million transactions have begun since"
+    if now.next - then.xid >= _MOST:
+        return "a thousand million transactions have begun since"
     return ""
 
 

@@ -201,6 +201,22 @@ def test_a_copy_of_the_database_and_an_account_without_the_right_are_told_nothin
     assert newer == "the server does not tell where in its history it stands"
 
 
+def test_a_database_that_is_set_to_be_read_only_has_a_horizon(trio: Any) -> None:
+    """The witness writes nothing, so it may be left there too."""
+    name = trio.live.rpartition("/")[2]
+    script(trio.live, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    try:
+        then = read_sealed(trio.live)
+        with closing(connect(trio.live, reading=True)) as live:
+            found = since_horizon(then, live)
+    finally:
+        commit_each(trio.restored, f"ALTER DATABASE {name} RESET default_transaction_read_only")
+
+    assert found.since is not None
+    assert len(then.witness) == 24
+    assert {True, False} == {*then.witness.values()}
+
+
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """Give a folder for the files of a server of its own, which that server's account may enter."""
