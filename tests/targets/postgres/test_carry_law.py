@@ -139,7 +139,7 @@ def test_passes_come_to_what_the_oracle_says(trio: Any, noted: bool) -> None:
     """
     looked: Counter[bool] = Counter()
 
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=EXAMPLES if noted else EXAMPLES // 2, deadline=None, suppress_health_check=list(HealthCheck))
     @given(
         rng=st.randoms(use_true_random=False),
         policy=st.sampled_from((KEEP_LIVE, KEEP_BACKUP)),
