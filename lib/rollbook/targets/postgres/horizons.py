@@ -12,8 +12,8 @@ from ...schema import build, encode
 if TYPE_CHECKING:
     from .session import Connection
 
-Of = Literal["backup", "restored", "pass"]
-"""Whose snapshot: that of the dump, of what was restored while nobody had written to it, of live in the last pass."""
+Of = Literal["backup", "restored"]
+"""Whose snapshot: that of the dump, or of what was restored while nobody had written to it."""
 
 _FIRST: Final = 13  # the major from which on snapshots are told in 64 bits
 _WITNESSES: Final = 24
@@ -111,14 +111,6 @@ def since_horizon(then: Horizon | None, live: "Connection") -> Known:
         return known
     why = contradiction(known.since.then, _ends(live, known.since))
     return Known(None, why) if why else known
-
-
-def since_pass(restored: "Connection", live: "Connection") -> Known:
-    """Say what is known of *live* since the pass before, which the other database of the same server keeps."""
-    asked = "SELECT pg_catalog.pg_postmaster_start_time()"
-    if restored.execute(asked).fetchone() != live.execute(asked).fetchone():
-        return Known(None, "the two databases are not of one server")
-    return _known(_kept(restored, "pass"), live)
 
 
 def _known(then: Horizon | None, connection: "Connection") -> Known:
