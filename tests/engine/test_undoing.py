@@ -3,6 +3,7 @@
 import pytest
 
 from rollbook.engine import Engine
+from rollbook.engine.undoing import BEING_UNDONE_BY
 from rollbook.errors import LockHeld, RefusedError
 from rollbook.journal import Journal
 from rollbook.planner import plan_undo
@@ -47,6 +48,20 @@ def test_a_run_that_is_being_taken_back_is_not_gone_on_with(workshop: Workshop) 
     assert given_up.status == "abandoned"
     (workshop.folder / "mended").touch()
     assert Engine(folder, planner, asker=nobody(), watcher=workshop.watcher).resume().status == "succeeded"
+
+
+def test_an_undo_that_was_killed_in_its_first_record_is_begun_again(workshop: Workshop) -> None:
+    """Half a line in its journal is no undo that somebody could go on with."""
+    run = failed(workshop)
+    torn = workshop.runs.find(run.id).path.with_name("20990101T000000.000Z-000000")
+    torn.mkdir()
+    (torn / "journal.jsonl").write_bytes(b'{"n": 1, "type": "run_st')
+    (workshop.runs.find(run.id).path / BEING_UNDONE_BY).write_text(f"{torn.name}\n")
+
+    undo = workshop.undo(run)
+
+    assert undo.status == "undone"
+    assert not (workshop.folder / "a.txt").exists()
 
 
 def test_a_run_that_was_taken_back_in_part_does_not_go_on(workshop: Workshop) -> None:

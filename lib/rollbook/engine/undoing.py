@@ -102,10 +102,16 @@ def _statuses(run: Run) -> Mapping[str, str]:
 
 
 def _begun(folder: RunFolder, run_id: str) -> Run | None:
-    """Read the run *run_id* beside *folder*; None where it was refused before its first record."""
+    """Read the run *run_id* beside *folder*; None where it was refused or killed before its first record was whole."""
     other = folder.beside(run_id) if run_id else folder
-    begun = other is not folder and other.journal.exists() and other.journal.stat().st_size
-    return other.read() if begun else None
+    return other.read() if other is not folder and _has_record(other) else None
+
+
+def _has_record(folder: RunFolder) -> bool:
+    if not folder.journal.exists():
+        return False
+    with folder.journal.open("rb") as journal:
+        return journal.readline().endswith(b"\n")
 
 
 def _mark(folder: RunFolder, name: str, by: RunFolder) -> None:
