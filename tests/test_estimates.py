@@ -19,7 +19,7 @@ def journal(folder: Path, runbook: str, *records: tuple[int, str, str, str]) -> 
     with Journal(path, clock=clock) as kept:
         kept.append("run_started", operator='a"b@c', plan={"runbook": runbook, "steps": []})
         for _, kind, step, status in records:
-            kept.append(kind, step=step, **({"status": status} if status else {}))  # type: ignore[arg-type]  # as given
+            kept.append(kind, **({"step": step} if step else {}), **({"status": status} if status else {}))  # type: ignore[arg-type]  # as given
     return path
 
 
@@ -54,6 +54,25 @@ def test_the_wait_for_a_person_is_not_the_time_of_the_work(tmp_path: Path) -> No
     )
 
     assert estimates([path], "one") == {"a": 3.0, "b": 7.0}
+
+
+def test_a_step_that_comes_again_takes_what_it_took_then(tmp_path: Path) -> None:
+    """Neither what lies between its end and its next begin is its time, nor what lies before a resume."""
+    path = journal(
+        tmp_path / "w",
+        "one",
+        (0, "step_started", "a", ""),
+        (2, "step_finished", "a", "changed"),
+        (3, "step_started", "b", ""),
+        (4, "step_failed", "b", ""),
+        (500, "run_resumed", "", ""),
+        (500, "step_started", "a", ""),
+        (501, "step_finished", "a", "changed"),
+        (502, "step_started", "b", ""),
+        (505, "step_finished", "b", "ok"),
+    )
+
+    assert estimates([path], "one") == {"a": 1.0, "b": 3.0}
 
 
 def test_a_step_that_was_tried_again_took_all_its_tries(tmp_path: Path) -> None:

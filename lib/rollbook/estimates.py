@@ -22,6 +22,7 @@ _PLAN_OF: Final = rb'"plan":\{"runbook":' + _TEXT
 _STATUS: Final = rb'(?:,"status":"(\w+)"(?!,"by":))?'
 """How a step ended, but for one that somebody did by hand: what that took nobody measured."""
 _STEP: Final = rb'\{"n":\d+,"at":"([^"]+)","type":"(\w+)","prev":"\w+","step":' + _TEXT + _STATUS
+_RESUMED: Final = rb'\{"n":\d+,"at":"[^"]+","type":"run_resumed"'
 _DOWN: Final = rb'\{"n":\d+,"at":"([^"]+)","type":"downtime_(began|ended)"'
 _UNREADABLE: Final = (OSError, ValueError, TypeError)  # such a journal tells nothing
 
@@ -57,8 +58,13 @@ def durations(lines: Iterable[bytes]) -> dict[str, float]:
     began: dict[bytes, bytes] = {}
     waiting: set[bytes] = set()
     took: dict[bytes, float] = {}
-    match = re.compile(_STEP).match
-    for found in filter(None, map(match, lines)):
+    match, resumed = re.compile(_STEP).match, re.compile(_RESUMED).match
+    for line in lines:
+        found = match(line)
+        if not found:
+            if resumed(line):  # nobody worked meanwhile at what began before; who was asked had that time
+                began = {step: at for step, at in began.items() if step in waiting}
+            continue
         at, kind, step, status = found.groups()
         if kind == b"waiting":
             waiting.add(step)
@@ -69,6 +75,8 @@ def durations(lines: Iterable[bytes]) -> dict[str, float]:
         took.pop(step, None)
         if kind == b"step_finished" and status in (b"ok", b"changed"):
             took[step] = (_moment(at) - _moment(began[step])).total_seconds()
+        if kind == b"step_finished":
+            began.pop(step)  # where it comes again, it begins again
     return {json.loads(step): seconds for step, seconds in took.items()}
 
 

@@ -31,4 +31,5 @@ def _taken_by(runs: Runs, undo: Run) -> frozenset[str]:
     if undo.status != "undone":
         return frozenset()
     again = steps_taken_back(runs, undo)
-    return frozenset(step.planned.undo_of for step in undo.steps if step.address not in again)
+    back = (step for step in undo.steps if step.planned.verdict != "skip" and step.status != "skipped")
+    return frozenset(step.planned.undo_of for step in back if step.address not in again)

@@ -85,6 +85,20 @@ def test_undos_in_part_add_up(own: Path) -> None:
     assert json.loads(run(own, "status", first, "--json").stdout)["taken_back"] == "undone"
 
 
+def test_an_undo_in_part_is_not_taken_back_under_a_whole_one(own: Path) -> None:
+    """What it had taken back would be there again without what it rests on."""
+    first = _three_files(own)
+    run(own, "undo", first, "--to", "b", "--yes")
+    part = run(own, "runs").stdout.splitlines()[1].split()[0]
+    run(own, "undo", first, "--yes")
+
+    refused = run(own, "undo", part, "--yes")
+
+    assert "was taken back as a whole by run" in " ".join(refused.stderr.split())
+    assert not list(own.glob("?.txt"))
+    assert "can be resumed" not in run(own, "status", first, "--brief").stdout
+
+
 def test_an_answer_with_a_password_in_it_is_not_given(own: Path) -> None:
     """What somebody pastes by mistake lies in no file until the run takes the answer in."""
     use = (

@@ -4,13 +4,11 @@ import json
 import os
 import re
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -493,17 +491,3 @@ def test_what_an_undo_gave_back_is_not_given_back_again_at_the_end(workshop: Wor
 
     assert back.status == "undone"
     assert (workshop.folder / "given.txt").read_text() == "x\n"
-
-
-def test_the_database_that_holds_the_lock_must_be_the_one_that_is_meant(workshop: Workshop) -> None:
-    """Two operators exclude each other on one server only, so it is looked at even where no step uses it."""
-    file = workshop.folder / "x.db"
-    with closing(sqlite3.connect(file)) as database:
-        database.executescript("CREATE TABLE t (a); PRAGMA application_id = 7;")
-    workshop.targets = {"db": TargetSpec("db", "sql", {"url": f"sqlite:///{file}"}, expect={"application_id": "8"})}
-    workshop.write("s", "targets: {db: sql}\nlock: one thing\nsteps:\n" + write_step("a", "x"))
-
-    with pytest.raises(PreflightError, match="application_id should be 8 and is 7"):
-        workshop.run("s")
-
-    assert not (workshop.folder / "a.txt").exists()

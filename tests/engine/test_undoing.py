@@ -79,6 +79,7 @@ def test_a_run_that_was_taken_back_in_part_does_not_go_on(workshop: Workshop) ->
 
     assert not (workshop.folder / "end.txt").exists(), "the run has not come to its end by that"
     workshop.undo(undo)
+    assert not (workshop.folder / "end.txt").exists(), "nor by this"
     resumed = Engine(folder, workshop.planner("r"), asker=nobody(), watcher=workshop.watcher).resume()
     assert resumed.status == "succeeded"
     assert (workshop.folder / "b.txt").exists()

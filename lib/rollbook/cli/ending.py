@@ -238,8 +238,12 @@ def _how_to_answer(run: Run, step: StepRun) -> str:
     return typed("resume", run.id, answer=f"{step.address}={answer}")
 
 
-def brief(run: Run, now: datetime, holder: str = "") -> str:
-    """Say in one sentence, with an estimate, how the run stands: for the incident channel."""
+def brief(run: Run, now: datetime, holder: str = "", *, back: bool = False) -> str:
+    """
+    Say in one sentence, with an estimate, how the run stands: for the incident channel.
+
+    *back*: it was taken back, or a part of it, so it does not go on.
+    """
     done = sum(step.done for step in run.steps)
     step = current(run)
     progress = f"{done} of {count(len(run.steps), 'step')} done"
@@ -255,7 +259,7 @@ def brief(run: Run, now: datetime, holder: str = "") -> str:
     if run.status in ("failed", "stopped", "running"):
         where = f" {'before' if step.started_at is None else 'at'} “{step.planned.name}”" if step else ""
         down = "; the site is down" if run.downtimes and run.downtimes[-1].ended_at is None else ""
-        return f"{head}: {_word(run)}{where}, {progress}{down}; it can be resumed."
+        return f"{head}: {_word(run)}{where}, {progress}{down}{'' if back else '; it can be resumed'}."
     took = duration(((run.ended_at or now) - run.started_at).total_seconds())
     how = f"took back run {run.plan.undo_of}{run.plan.down_to}" if run.status == "undone" else run.status
     return f"{head}: {how} after {took}, {progress}."

@@ -24,7 +24,7 @@ from ..report.wording import (
 from ..run import Run, StepRun
 from ..runs import RunFolder, Runs
 from ..schema import encode
-from ..undos import steps_taken_back
+from ..undos import standing_undo, steps_taken_back
 from ..values import Plain
 from .boundary import sites
 from .ending import boundary, brief, current, going_on, run_code, sentence
@@ -113,7 +113,8 @@ def _stand(run: Run, folder: RunFolder) -> Plain:
 
 def told_briefly(run: Run, folder: RunFolder) -> str:
     """Say in one sentence how the run stands, in others what was taken back of it since."""
-    told, taken = [brief(run, utc_now(), holder_of(folder))], run
+    back = standing_undo(Runs(), run) is not None or bool(undone_by(folder))
+    told, taken = [brief(run, utc_now(), holder_of(folder), back=back)], run
     while (undo := undo_of(taken)) is not None and undo.status == "undone":
         what = "it" if taken is run else "that"
         told.append(f"Run {undo.id} took {what} back{undo.plan.down_to}.")

@@ -32,6 +32,7 @@ def undone_by(folder: RunFolder) -> str:
 
 def check_undoable(run: Run, to: str = "") -> None:
     """Raise `RefusedError` when *run* was undone down to the step *to*, or while an undo of it is not over."""
+    _require_part_of_what_stands(run)
     undo = undo_of(run)
     if undo is None:
         return
@@ -52,6 +53,19 @@ def check_undoable(run: Run, to: str = "") -> None:
         raise RefusedError(
             f"Run {run.id} was undone already, by run {undo.id}.",
             advice=f"To bring its changes back, undo the undo: {typed('undo', undo.id)}",
+        )
+
+
+def _require_part_of_what_stands(undo: Run) -> None:
+    """Refuse to take an undo in part back while the whole run is taken back: its steps rest on those before them."""
+    if not undo.plan.undo_to:
+        return
+    first = next((folder for folder in Runs().all() if folder.id == undo.plan.undo_of), None)
+    whole = undone_by(first) if first else ""
+    if whole and whole != undo.id:
+        raise RefusedError(
+            f"Run {undo.plan.undo_of}, of which {undo.id} took a part back, was taken back as a whole by run {whole}.",
+            advice=f"Take that back first: {typed('undo', whole)}",
         )
 
 

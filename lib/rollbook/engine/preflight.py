@@ -43,7 +43,8 @@ def require(findings: tuple[Finding, ...]) -> None:
 
 def _weighed(finding: Finding, planner: Planner) -> Finding:
     spec = planner.specs.get(finding.target)
-    if spec is not None and spec.kind in OUTWARD and finding.severity == "missing":
+    outward = spec is not None and spec.kind in OUTWARD and finding.subject != "identity"  # another one is no mishap
+    if outward and finding.severity == "missing":
         return replace(finding, severity="warning")
     return finding
 

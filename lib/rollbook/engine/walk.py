@@ -442,7 +442,9 @@ class Walk:
             return True
         self.boundary()
         try:
-            if planned.address in session.planner.uses:
+            # What stands while its run is not over stands until then.
+            stands = planned.verdict == "skip" and bool(planned.undo_of)
+            if planned.address in session.planner.uses and not stands:
                 planned = self._planned_now(planned)
             self._stepper.carry(planned)
         except (Interrupted, Waiting, JournalError):

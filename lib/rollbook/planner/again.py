@@ -103,7 +103,9 @@ class _Way:
         """Give the step in its other form; None where it is planned like in any run, as what ends one is."""
         past = self.first.step(use.address)
         if use.section != "steps":
-            return None
+            # A run that was taken back in part may go on once that came again: its end is still its own.
+            ahead = self.undo.plan.undo_to and self.first.resumable and not (past and past.done)
+            return self._stands(use, past, "the first run has not come to its end") if ahead else None
         if past is not None and past.planned.verdict == "skip":
             # What stood already when it came again at first stands still; what took no part may do so now.
             return self._stands(use, past, past.reason) if past.planned.undo_of else None
