@@ -42,7 +42,7 @@ class Boundary:
         if self.begun and self.held:
             return f"step {self.begun} is under way"
         if self.begun:
-            way = "resume the run" if self.refused_by in self.begun.split(", ") else "resume or undo the run"
+            way = "resume the run" if self.refused_by and not self.reversible else "resume or undo the run"
             return f"step {self.begun} began and did not end: its writes may be half done; {way}"
         if self.calm:
             return "you may stop here"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from ..report.wording import duration, visible
-from ..run import DONE, Run, StepRun
+from ..run import DONE, Event, Run, StepRun
 from ..scratch import scratch_of
 from .boundary import Boundary, Site, as_happened, boundaries
 from .command import FAILED, INTERRUPTED, OK, REFUSED, WAITING
@@ -149,17 +149,19 @@ def _holding(run: Run, holder: str) -> str:
     return f"{words.get(run.status, ' and was stopped')}; `resume` goes on giving it up."
 
 
+def _last_failure(run: Run) -> Event | None:
+    return next((event for event in reversed(run.events) if event.type in ("step_failed", "unreachable")), None)
+
+
 def _last_error(run: Run) -> str:
-    failures = [event for event in run.events if event.type in ("step_failed", "unreachable")]
-    if not failures:
-        return "see the report"
-    return f"{failures[-1].address}: {failures[-1].text}"
+    failed = _last_failure(run)
+    return f"{failed.address}: {failed.text}" if failed else "see the report"
 
 
 def _settled(run: Run) -> str:
     """Say that the step which failed was settled by a person since, where that is so."""
-    failed = next((event.address for event in reversed(run.events) if event.type in ("step_failed", "unreachable")), "")
-    step = run.step(failed) if failed else None
+    failed = _last_failure(run)
+    step = run.step(failed.address) if failed else None
     by_hand = step is not None and (step.adopted_at or step.skipped_at)
     return "; a person settled that since, so it can be resumed" if by_hand else ""
 

@@ -227,47 +227,58 @@ class Walk:
     ) -> None:
         """Plan the rest anew and have new writes agreed to; *quiet*: it is no news where nothing comes of it."""
         session = self.session
-        plan = self._way_back() if self.plan.undo_of else self._plan_rest(at, renewed or {})
-        moved = None if self.plan.undo_of or renewed is not None else moved_by_others(session, plan)
+        plan, renewed = self._planned_anew(at, renewed)
+        fresh = self._fresh(plan)
+        again = [address for address in renewed if address not in session.known]
+        if quiet and not fresh and not again:
+            return
+        self._look_at(plan)
+        self._agree(plan, fresh, why, at)
+        addresses = [one.address for one in fresh]
+        session.record("replanned", plan=encode(plan), digest=plan.digest, text=why, fresh=addresses, again=again)
+        self._stepper.forget(again)
+        self._take(plan)
+
+    def _planned_anew(self, at: PlannedStep, renewed: Mapping[str, Known] | None) -> tuple[Plan, Mapping[str, Known]]:
+        """Plan the rest, with what is to be *renewed*; None: what a later write on something else puts in question."""
+        if self.plan.undo_of:
+            return replace(self._way_back(), until=self.plan.until), {}
+        plan = self._plan_rest(at, renewed or {})
+        moved = moved_by_others(self.session, plan) if renewed is None else None
         if moved is not None:
             # Whoever carried it out would find the step not as planned: what went before holds no more than then.
             renewed = self._in_question(moved)
-            plan = self._plan_rest(at, renewed)
-        plan = replace(plan, until=self.plan.until)
-        before, known = session.planned, session.moment().known()
-        # What stood for the run's id while it was planned is no news.
-        fresh = tuple(
+            try:
+                plan = self._plan_rest(at, renewed)
+            except RollbookError:
+                self.session.known |= renewed  # the plan that there was is still the one to go by
+                raise
+        return replace(plan, until=self.plan.until), renewed or {}
+
+    def _fresh(self, plan: Plan) -> tuple[PlannedStep, ...]:
+        """Give the steps ahead that are not as they were planned; what stood for the run's id before is no news."""
+        before, known = self.session.planned, self.session.moment().known()
+        return tuple(
             step
             for step in plan.steps
-            if step.address not in session.known
+            if step.address not in self.session.known
             and (
                 step.address not in before or bind(before[step.address].binding(), known) != bind(step.binding(), known)
             )
         )
-        again = [address for address in renewed or () if address not in session.known]
-        if quiet and not fresh and not again:
+
+    def _agree(self, plan: Plan, fresh: tuple[PlannedStep, ...], why: str, at: PlannedStep) -> None:
+        """Have *fresh* writes agreed to; what is not known even now is agreed to when it is reached."""
+        if not any(step.writes and step.verdict != "unknown" for step in fresh):
             return
-        self._look_at(plan)
-        # What is not known even now is agreed to when it is reached.
-        if any(step.writes and step.verdict != "unknown" for step in fresh):
-            agreed = session.asker.agree(plan, fresh, why)
-            if agreed is None:
-                text = f"the newly planned steps must be agreed to: {why}"
-                step = self._next() or at
-                session.record("waiting", step=step.address, text=text, agreement=True)
-                raise Waiting
-            if not agreed:
-                raise Interrupted("the newly planned steps were not agreed to")
-        session.record(
-            "replanned",
-            plan=encode(plan),
-            digest=plan.digest,
-            text=why,
-            fresh=[one.address for one in fresh],
-            again=again,
-        )
-        self._stepper.forget(again)
-        self._take(plan)
+        agreed = self.session.asker.agree(plan, fresh, why)
+        if agreed is None:
+            text = f"the newly planned steps must be agreed to: {why}"
+            step = self._next() or at
+            self.session.record("waiting", step=step.address, text=text, agreement=True)
+            raise Waiting
+        if not agreed:
+            raise Interrupted("the newly planned steps were not agreed to")
 
     def _plan_rest(self, at: PlannedStep, renewed: Mapping[str, Known]) -> Plan:
         """

@@ -41,7 +41,7 @@ def plan_back(run: Run, planner: Planner, *, to: str = "") -> Plan:
     return replace(
         run.plan,
         title=f"Undo of {run.plan.title or run.plan.runbook}",
-        steps=(*steps, *(() if to else _finally_left(run))),
+        steps=(*steps, *_finally_left(run, to)),
         undo_of=run.id,
         undo_to=to,
         again="",
@@ -61,9 +61,9 @@ def refuse_undo(run: Run, refused: Iterable[str], to: str = "STEP") -> UndoRefus
     )
 
 
-def _finally_left(run: Run) -> tuple[PlannedStep, ...]:
-    """Give the `finally` steps of a run that never ended for good: the undo is its end."""
-    if not run.resumable:
+def _finally_left(run: Run, to: str) -> tuple[PlannedStep, ...]:
+    """Give the `finally` steps of a run that never ended for good: the undo is its end, but for one *to* a step."""
+    if to or not run.resumable:
         return ()
     begun = {step.address.rpartition("/")[0] for step in run.steps if step.started_at and step.status != "skipped"}
     return tuple(
