@@ -240,7 +240,7 @@ def check_mix(pointers: Pointers, known: Sequence[Pointers], *, allowed: bool) -
     if allowed or pointers in known:
         return
     raise RefusedError(
-        f"{pointers} is no pair that the course has had: its draft and published versions come from different saves",
+        f"{pointers} is no pair that this course has had: the two come from different saves, or from another course",
         advice="choose both from one line of openedx.versions, or set allow_mix: true if the mix is really wanted",
     )
 

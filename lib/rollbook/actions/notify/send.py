@@ -152,8 +152,8 @@ class NotifySend(Action[NotifyState]):
         return (Notify(name, call=call, required=self.required),)
 
     def undo(self, change: Change[NotifyState]) -> Undo[NotifyState]:  # noqa: ARG002  # always the same
-        """Leave it: what people have read cannot be taken back."""
-        return Leave("a message that people have read cannot be taken back")
+        """Leave it: what people may have read cannot be taken back."""
+        return Leave("a message that people may have read cannot be taken back")
 
     def outputs(self, after: NotifyState, results: Sequence[OpResult]) -> Mapping[str, Plain]:  # noqa: ARG002  # results tell
         """Tell whether it was sent, and why not."""
