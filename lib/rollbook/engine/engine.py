@@ -113,9 +113,7 @@ class Engine:
                 if run.abandoning:
                     walk.end("abandoned", run.abandoning)
                 else:
-                    walk.after_drift(run)
-                    walk.after_overtaken(run)
-                    walk.after_kill()
+                    walk.take_up(run)
                     walk.go()
         return self._ended(self.folder.read(run.first))
 
@@ -169,6 +167,7 @@ class Engine:
     @contextmanager
     def _session(self, journal: Journal, plan: Plan) -> Iterator[Session]:
         session = Session(
+            plan=plan,
             folder=self.folder,
             planner=self.planner,
             journal=journal,

@@ -25,11 +25,12 @@ class Session:
     """
     Everything the engine's parts share.
 
-    *stop*: end at the next safe place; *kill*: end what runs now. *known* is what is over, *planned*
-    the plan's steps by address, *approvals* who approved which step; *protects* tells of a step whether it is carried
+    *stop*: end at the next safe place; *kill*: end what runs now. *plan* is the one to go by, *planned* its steps by
+    address, *known* what is over, *approvals* who approved which step; *protects* tells of a step whether it is carried
     out in a protected environment.
     """
 
+    plan: Plan
     folder: RunFolder
     planner: Planner
     journal: Journal
@@ -46,6 +47,27 @@ class Session:
     stopped_by: str = ""
     operators: tuple[str, ...] = ()
     locks: Locks | None = None
+    _at: int = 0
+
+    def take(self, plan: Plan) -> None:
+        """Go by *plan* from here on."""
+        self.plan = plan
+        self._at = 0
+        self.planned = {step.address: step for step in plan.steps}
+
+    def next_step(self) -> PlannedStep | None:
+        """Give the step that is due; None where only the `finally` steps are left."""
+        steps = self.plan.steps
+        # What is over stays over, so nobody looks at it again.
+        while self._at < len(steps) and (steps[self._at].section == "finally" or steps[self._at].address in self.known):
+            self._at += 1
+        return steps[self._at] if self._at < len(steps) else None
+
+    def members(self, planned: PlannedStep) -> tuple[PlannedStep, ...]:
+        """Give the steps of the group of *planned* that are not over; none where it belongs to no group."""
+        if not planned.group:
+            return ()
+        return tuple(step for step in self.plan.steps if step.group == planned.group and step.address not in self.known)
 
     @property
     def stop(self) -> threading.Event:

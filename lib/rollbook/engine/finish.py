@@ -1,0 +1,87 @@
+"""The end of a run: its `finally` steps, what is owed to an include that began, and the last record."""
+
+from collections.abc import Mapping
+
+from ..errors import Interrupted, JournalError, RollbookError
+from ..plan import PlannedStep
+from ..run import RunStatus, StepRun
+from .boundary import boundary
+from .failure import record_failure
+from .questions import Waiting
+from .rest import planned_now
+from .session import Session
+from .stepper import Stepper
+
+
+class Finish:
+    """Ends a session's run; *past* is what its journal told when the session began."""
+
+    def __init__(self, session: Session, stepper: Stepper, past: Mapping[str, StepRun]) -> None:
+        self.session = session
+        self._stepper = stepper
+        self._past = past
+
+    def end(self, status: RunStatus, reason: str) -> None:
+        """End the run for good: its `finally` steps, each by itself, then its last record."""
+        session = self.session
+        # What is carried out again ends as it would have ended at first.
+        session.planner.run_names["status"] = "succeeded" if self.session.plan.again and status == "undone" else status
+        last = [step for step in self.session.plan.steps if step.section == "finally" or self._owed(step)]
+        if last:
+            self._mark_begun()
+        failed = [step.address for step in last if not self._finally(step)]
+        if failed and status in ("succeeded", "undone"):
+            status, reason = "failed", f"what had to be done at the end failed: {', '.join(failed)}"
+        session.record("run_finished", status=status, reason=reason)
+
+    def _owed(self, planned: PlannedStep) -> bool:
+        """Tell whether a step belongs to the end of an include that began, and to whose end the run does not come."""
+        if planned.section != "closing" or planned.address in self.session.known:
+            return False
+        inner = f"{planned.address.rpartition('/')[0]}/"
+        begun = {
+            address for address, step in self._past.items() if step.started_at is not None and step.status != "skipped"
+        }
+        done = {address for address, over in self.session.known.items() if over.status != "skipped"}
+        return any(address.startswith(inner) for address in begun | done)
+
+    def _mark_begun(self) -> None:
+        """
+        Let the `finally` steps see which steps began, also those that never ended, for these may have to be given back.
+
+        The end of an undo is the end of the run that it takes back: there, that run's steps count, and those that
+        the undo took back are `undone`, for what they took is given back once.
+        """
+        back = self._taken_back()
+        folder, undo_of = self.session.folder, "" if self.session.plan.again else self.session.plan.undo_of
+        run = (folder.beside(undo_of) if undo_of else folder).read()
+        for step in run.steps:
+            if step.started_at is not None and (undo_of or not step.done):
+                self.session.planner.mark(step.address, "undone" if step.address in back else step.status)
+
+    def _taken_back(self) -> frozenset[str]:
+        """Name the steps whose way back is over, and was not passed over as a whole."""
+        known = self.session.known
+        ways: dict[str, list[str]] = {}
+        for step in self.session.plan.steps:
+            if step.undo_of:
+                ways.setdefault(step.undo_of, []).append(known[step.address].status if step.address in known else "")
+        return frozenset(one for one, ends in ways.items() if all(ends) and any(end != "skipped" for end in ends))
+
+    def _finally(self, planned: PlannedStep) -> bool:
+        session = self.session
+        if planned.address in session.known:
+            return True
+        boundary(session)
+        try:
+            # What stands while its run is not over stands until then.
+            stands = planned.verdict == "skip" and bool(planned.undo_of)
+            if planned.address in session.planner.uses and not stands:
+                planned = planned_now(session, planned)
+            self._stepper.carry(planned)
+        except (Interrupted, Waiting, JournalError):
+            raise
+        except RollbookError as error:
+            record_failure(session, planned, error)
+            return False
+        return True

@@ -1,0 +1,96 @@
+"""The rest of a plan, made anew on what is known by now."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ..errors import RollbookError
+from ..plan import Plan, PlannedStep
+from ..planner import plan_undo
+from ..planner.scope import Known
+from ..schema import encode
+from ..values import bind
+from .comeback import moved_by_others, outdated, stays_known
+from .preflight import preflight, require
+from .session import Session
+
+
+def planned_anew(
+    session: Session, at: PlannedStep, renewed: Mapping[str, Known] | None
+) -> tuple[Plan, Mapping[str, Known]]:
+    """Plan the rest, with what is to be *renewed*; None: what a later write on something else puts in question."""
+    if session.plan.undo_of:
+        return replace(_way_back(session), until=session.plan.until), {}
+    plan = _plan_rest(session, at, renewed or {})
+    moved = moved_by_others(session, plan) if renewed is None else None
+    if moved is not None:
+        # Whoever carried it out would find the step not as planned: what went before holds no more than then.
+        renewed = in_question(session, moved)
+        try:
+            plan = _plan_rest(session, at, renewed)
+        except RollbookError:
+            session.known |= renewed  # the plan that there was is still the one to go by
+            raise
+    return replace(plan, until=session.plan.until), renewed or {}
+
+
+def in_question(session: Session, at: PlannedStep) -> Mapping[str, Known]:
+    """Know no more, but give, what was read, saved or approved before the step *at* was found not as planned."""
+    return {address: session.known.pop(address) for address in outdated(session, session.plan, at)}
+
+
+def fresh_steps(session: Session, plan: Plan) -> tuple[PlannedStep, ...]:
+    """Give the steps ahead that are not as they were planned; what stood for the run's id before is no news."""
+    before, known = session.planned, session.moment().known()
+    return tuple(
+        step
+        for step in plan.steps
+        if step.address not in session.known
+        and (step.address not in before or bind(before[step.address].binding(), known) != bind(step.binding(), known))
+    )
+
+
+def look_at(session: Session, plan: Plan) -> None:
+    """Look at targets that come in with a new *plan* as before the first write, and take the locks that do."""
+    before = session.plan
+    named = {name for step in before.steps for name in step.targets}
+    if any(name not in named for step in plan.steps for name in step.targets):
+        require(preflight(plan, session.planner, session.folder.path))
+    wanted = [lock for lock in plan.locks if lock not in before.locks]
+    for name, place in session.locks.take(wanted) if session.locks else ():
+        session.record("lock_taken", name=name, place=place)
+
+
+def planned_now(session: Session, planned: PlannedStep) -> PlannedStep:
+    """Plan a step of an end on what is there by then."""
+    now = replace(session.planner.plan_at(planned.address), section=planned.section)
+    if now.binding() == planned.binding():
+        return planned
+    session.take(session.plan.with_tail((now,)))
+    text = f"{now.address}: at the end"
+    session.record("replanned", plan=encode(session.plan), digest=session.plan.digest, text=text)
+    return now
+
+
+def _plan_rest(session: Session, at: PlannedStep, renewed: Mapping[str, Known]) -> Plan:
+    """
+    Plan what is left, before the step *at*.
+
+    What reads as before, or cannot be read, stays as it is known, and what was saved and needs no saving anew.
+    """
+    plan = session.planner.plan(session.known, base=session.plan, at=at.address, renewed=renewed)
+    for step in plan.steps:
+        over = renewed.get(step.address)
+        if over is not None and stays_known(session, over, step):
+            session.known[step.address] = over
+            session.planner.learn(step.address, over.outputs, over.status)
+    return plan
+
+
+def _way_back(session: Session) -> Plan:
+    """Plan what is left of an undo anew, from the run that it takes back."""
+    known = session.known
+    undone = session.folder.beside(session.plan.undo_of).read()
+    first = session.folder.beside(session.plan.again).read() if session.plan.again else None
+    plan = plan_undo(undone, session.planner, to=session.plan.undo_to, first=first, known=known)
+    over = tuple(step for step in session.plan.steps if step.address in known)
+    return replace(plan, steps=(*over, *(step for step in plan.steps if step.address not in known)))
