@@ -72,7 +72,7 @@ def check_said(said: Iterable[str]) -> None:
         raise ValueError(f"said: expected table.column=value, not {', '.join(wrong)}")
 
 
-def left_told(left: Mapping[str, str | int | float | None], said: Iterable[str]) -> Mapping[str, str | None]:
+def left_told(left: Mapping[str, str | bool | int | float | None], said: Iterable[str]) -> Mapping[str, str | None]:
     """Give what cells hold as a server reads it, truth as 1 or 0; what is *said*, as table.column=value, goes first."""
     plain = {name: int(value) if isinstance(value, bool) else value for name, value in left.items()}
     spoken = {name: value for name, _, value in (one.partition("=") for one in said)}

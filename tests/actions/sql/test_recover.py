@@ -219,6 +219,20 @@ def test_the_undo_loses_nothing_that_was_written_since(taken: Taken, written: st
     assert taken.differences() == ()
 
 
+@pytest.mark.parametrize(("kind", "default"), [("boolean", "true"), ("inet", "'0.0.0.0'")])
+def test_the_undo_knows_what_a_newer_row_has_by_itself(taken: Taken, kind: str, default: str) -> None:
+    """A row that is newer than the column that came back, and has its default there, is no write into it."""
+    taken.both(f"CREATE TABLE flags (id integer PRIMARY KEY, one {kind} NOT NULL DEFAULT {default})")
+    taken.execute("ALTER TABLE flags DROP COLUMN one")
+    action = taken.recover(only=["flags.one"])
+    change = taken.do(action)
+    taken.execute("INSERT INTO flags (id) VALUES (1)")
+
+    taken.undo(action, change)
+
+    assert "one" not in taken.rows("SELECT to_jsonb(f)::text FROM flags f")[0][0]
+
+
 def test_the_undo_knows_what_the_recovery_itself_settled(taken: Taken) -> None:
     """Rows that lost their reference or were left out, for their parent was gone, are no writes of anybody's."""
     _broken(taken, "DELETE FROM users WHERE id IN (4, 5);")

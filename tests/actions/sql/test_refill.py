@@ -196,6 +196,30 @@ def test_what_was_left_has_to_be_told(taken: Taken) -> None:
     assert told == _fill(taken).probe(taken.read)
 
 
+@pytest.mark.parametrize(
+    ("kind", "was", "left"),
+    [
+        ("boolean", "false", True),
+        ("boolean", "true", False),
+        ("inet", "10.0.0.1", "::1"),
+        ("char(4)", "abc", "x"),
+        ("double precision", "0.1", 0.5),
+        ("integer[]", "{1,NULL}", "{}"),
+        ("jsonb", '{"a": null}', "{}"),
+        ("interval", "1 day", "0"),
+        ("timestamptz", "2020-01-01 00:00:00.000001+00", "2000-01-01"),
+    ],
+)
+def test_cells_come_back_whatever_type_says_how_they_were_left(taken: Taken, kind: str, was: str, left: object) -> None:
+    """What a way back put into a column that must have a value is known again, however its type is written."""
+    taken.both(f"CREATE TABLE flags (id integer PRIMARY KEY, one {kind} NOT NULL); INSERT INTO flags VALUES (1, '{was}')")
+    taken.execute(f"UPDATE flags SET one = '{left}'")
+
+    taken.do(_fill(taken, only=["flags.one"], left={"flags.one": left}))
+
+    assert taken.rows(f"SELECT one = '{was}' FROM flags") == [(True,)]
+
+
 @pytest.mark.parametrize("done", range(5))
 def test_what_is_left_is_planned_from_where_a_crash_left_it(taken: Taken, done: int) -> None:
     """After any number of the ops, the rest of them is what is planned, and leads to the same end."""

@@ -83,7 +83,7 @@ class Recover(Action[RecoverState]):
     existing: Existing = field(
         default="leave", metadata={"help": "fill: put missing rows and cells of what only: names back, too"}
     )
-    left: Mapping[str, str | int | float | None] = field(
+    left: Mapping[str, str | bool | int | float | None] = field(
         default_factory=dict, metadata={"help": "what a column's cells hold that nobody wrote, by table.column"}
     )
     said: tuple[str, ...] = field(

@@ -54,7 +54,7 @@ class SqlRecoverable(Fact[SourceState]):
     source: str = field(metadata={"help": "a database of the server: restored, a clone, or a loaded snapshot"})
     only: tuple[str, ...] = field(default=(), metadata={"help": "tables, or table.column, or patterns of them"})
     existing: Existing = field(default="leave", metadata={"help": "fill: of tables and columns that are there, too"})
-    left: Mapping[str, str | int | float | None] = field(
+    left: Mapping[str, str | bool | int | float | None] = field(
         default_factory=dict, metadata={"help": "what a column's cells hold that nobody wrote, by table.column"}
     )
     said: tuple[str, ...] = field(

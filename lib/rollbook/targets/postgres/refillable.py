@@ -142,7 +142,7 @@ class _Look:
         with ExitStack() as stack:
             source = stack.enter_context(closing(self._connect(self._source)))
             live = stack.enter_context(closing(self._connect(self._live)))
-            left = _text(live, one.left) if one.left else None
+            left = written_as(live, one.left) if one.left else None
             found = self._differences(stack, lined, (*one.key, one.name))
             both = (d for d in found if d.base and d.live)
             if not one.left:
@@ -212,6 +212,8 @@ def _some(live: "Connection", every: str, refused: Sequence[str], given: str) ->
     return bool(row and row[0])
 
 
-def _text(live: "Connection", expression: str) -> str | None:
-    row = live.execute(f"SELECT ({expression})::text".encode()).fetchone()
+def written_as(live: "Connection", expression: str) -> str | None:
+    """Give a value as COPY writes it; a cast to text says `true` where that says `t`, and adds a mask to addresses."""
+    text = f"SELECT CASE WHEN ({expression}) IS DISTINCT FROM NULL THEN format('%s', {expression}) END"
+    row = live.execute(text.encode()).fetchone()
     return row[0] if row else None

@@ -15,6 +15,7 @@ from ...postgres.shape import shape
 from .catalog import read_catalog
 from .differences import Difference, Side, differences
 from .recovery import patiently, run
+from .refillable import written_as
 from .wording import asked
 
 if TYPE_CHECKING:
@@ -118,8 +119,7 @@ class Look:
         text = self._ours.tables[name].column(column).default
         if text is None:
             return None
-        row = self._live.execute(f"SELECT ({text})::text".encode()).fetchone()
-        return row[0] if row else None
+        return written_as(self._live, text)
 
 
 def _untouched(one: Difference, given: str | None) -> bool:
