@@ -212,7 +212,9 @@ def test_what_was_left_has_to_be_told(taken: Taken) -> None:
 )
 def test_cells_come_back_whatever_type_says_how_they_were_left(taken: Taken, kind: str, was: str, left: object) -> None:
     """What a way back put into a column that must have a value is known again, however its type is written."""
-    taken.both(f"CREATE TABLE flags (id integer PRIMARY KEY, one {kind} NOT NULL); INSERT INTO flags VALUES (1, '{was}')")
+    taken.both(
+        f"CREATE TABLE flags (id integer PRIMARY KEY, one {kind} NOT NULL); INSERT INTO flags VALUES (1, '{was}')"
+    )
     taken.execute(f"UPDATE flags SET one = '{left}'")
 
     taken.do(_fill(taken, only=["flags.one"], left={"flags.one": left}))
