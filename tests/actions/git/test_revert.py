@@ -276,9 +276,11 @@ def test_locks_that_a_killed_write_left_are_removed(host: Bound, tmp_path: Path,
     script = ops[at].argv[0]
     locks = re.search(r"for lock in (.*); do", script)
     name = re.search(r"echo (.*) >", script)
+    mark = re.search(r"--git-path (rollbook-\w+)", script)
     assert locks
     assert name
-    (repo.path / ".git/rollbook-move").write_text(f"{shlex.split(name[1])[0]}\n")
+    assert mark
+    (repo.path / ".git" / mark[1]).write_text(f"{shlex.split(name[1])[0]}\n")
     for lock in shlex.split(locks[1]):
         (repo.path / ".git" / lock).parent.mkdir(parents=True, exist_ok=True)
         (repo.path / ".git" / lock).touch()
@@ -287,7 +289,7 @@ def test_locks_that_a_killed_write_left_are_removed(host: Bound, tmp_path: Path,
 
     assert repo("symbolic-ref", "--short", "HEAD") == "rollback"
     assert not list(repo.path.glob(".git/**/*.lock"))
-    assert not (repo.path / ".git/rollbook-move").exists()
+    assert not list(repo.path.glob(".git/rollbook-*"))
 
 
 def test_a_lock_of_somebody_else_stays(host: Bound, tmp_path: Path) -> None:

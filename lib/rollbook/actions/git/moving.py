@@ -4,15 +4,17 @@ import shlex
 from typing import Final
 
 from ...ops import Command
-from .repository import MOVE_MARK
+from .repository import MOVE_MARK, move_mark
 
 # A write leaves a mark with its name until it has ended. Where the mark is there already, the write before was killed:
 # what it did is then done over, and the locks that it left, which are no older than the mark, removed. Two seconds
-# first, for one that somebody else's git holds goes away by itself.
+# first, for one that somebody else's git holds goes away by itself. The mark stays, too, where a write failed after it
+# had changed files (no room left, a filter that failed).
 _SCRIPT: Final = """\
 set -e
 export GIT_TERMINAL_PROMPT=0
 mark=$(git rev-parse --git-path {mark}) force=
+seen() {{ GIT_OPTIONAL_LOCKS=0 git status --porcelain | cksum; }}
 if [ "$(cat "$mark" 2>/dev/null)" = {name} ]; then
   force=--force
   for lock in {locks}; do
@@ -21,14 +23,16 @@ if [ "$(cat "$mark" 2>/dev/null)" = {name} ]; then
     if [ -e "$lock" ] && ! [ "$mark" -nt "$lock" ]; then rm -f "$lock"; fi
   done
 else
+  before=$(seen)
   echo {name} >"$mark"
-  trap 'rm -f "$mark"' EXIT
+  trap '[ "$(seen)" != "$before" ] || rm -f "$mark"' EXIT
 fi
 {line}
 rm -f "$mark"
 """
 _GIT: Final = "git -c core.hooksPath=/dev/null"
 _HEAD_LOCKS: Final = ("index.lock", "HEAD.lock", "ORIG_HEAD.lock")
+_REF_MARK: Final = "rollbook-ref"  # of its own: writing a ref leaves a move that was cut off to whoever ends it
 _PACKED_LOCKS: Final = ("packed-refs.lock", "packed-refs.new")
 
 
@@ -46,9 +50,12 @@ def reset(target: str, repository: str, old: str, commit: str, on: str) -> Comma
     return _written(target, repository, move_mark(old, commit), locks, f"{_GIT} reset --hard {commit}")
 
 
-def move_mark(old: str, new: str) -> str:
-    """Name a move by its ends, so that what somebody does elsewhere is not taken for what it left."""
-    return f"{old} to {new}"
+def settle(target: str, repository: str, half: str) -> Command:
+    """Bring the work tree back to what is checked out, where a move with the mark *half* was cut off."""
+    to = shlex.quote(half.rpartition(" to ")[2])
+    # In the index what was to come is told from what git does not know, so that it is removed again.
+    line = f"{_GIT} read-tree -m -i HEAD {to}\n{_GIT} reset --quiet --hard HEAD"
+    return _written(target, repository, half, _HEAD_LOCKS, line)
 
 
 def make_ref(target: str, repository: str, ref: str, commit: str) -> Command:
@@ -63,10 +70,12 @@ def remove_ref(target: str, repository: str, ref: str, commit: str) -> Command:
 
 def write_ref(target: str, repository: str, ref: str, line: str) -> Command:
     """Carry out a *line* of the shell, or several, that makes or removes a ref."""
-    return _written(target, repository, ref, (f"{ref}.lock", *_PACKED_LOCKS), line)
+    return _written(target, repository, ref, (f"{ref}.lock", *_PACKED_LOCKS), line, _REF_MARK)
 
 
-def _written(target: str, repository: str, name: str, locks: tuple[str, ...], line: str) -> Command:
+def _written(
+    target: str, repository: str, name: str, locks: tuple[str, ...], line: str, mark: str = MOVE_MARK
+) -> Command:
     # Each value in it is quoted.
-    script = _SCRIPT.format(mark=MOVE_MARK, name=shlex.quote(name), locks=shlex.join(locks), line=line)
+    script = _SCRIPT.format(mark=mark, name=shlex.quote(name), locks=shlex.join(locks), line=line)
     return Command(target, (script,), shell=True, directory=repository)  # noqa: S604  # as above

@@ -7,6 +7,7 @@ from ...values import RUN_ID
 
 _BAD_REF: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)|\.$|/$|^[/.-]|/-|^@$")
 _ESCAPE: Final = re.compile(rb"\\([0-7]{3}|.)")
+_ANY: Final = re.compile(r"\\(?:[0-7]{3}|.)|[*[]")
 _LETTERS: Final = {b"a": 7, b"b": 8, b"t": 9, b"n": 10, b"v": 11, b"f": 12, b"r": 13}
 
 
@@ -37,6 +38,14 @@ def shown_path(name: str) -> str:
     except UnicodeDecodeError:
         return name
     return text if text.isprintable() else name
+
+
+def pathspec(name: str) -> str:
+    """Give what has git look for a path that it printed; of one that cannot be shown, any byte where it is odd."""
+    plain = shown_path(name)
+    if plain != name or not name.startswith('"'):
+        return f":(top,literal){plain}"
+    return ":(top,glob)" + _ANY.sub("?", name[1:-1])
 
 
 def _escaped(found: re.Match[bytes]) -> bytes:

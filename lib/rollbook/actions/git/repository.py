@@ -6,7 +6,7 @@ repository brings, nor refresh its index. What a revert would give is computed i
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ...dataclass import dataclass
@@ -21,7 +21,6 @@ NEEDED: Final = (2, 38)  # merge-tree --write-tree
 _SECONDS: Final = 300.0
 _LOG: Final = "--format=%H %T %cI%x1f%P%x1f%an%x1f%s"
 _CONFLICTS: Final = 1
-_AT_ONCE: Final = 200  # paths in one command
 _IN_PROGRESS: Final = {
     "MERGE_HEAD": "a merge",
     "REVERT_HEAD": "a revert",
@@ -73,10 +72,15 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What taking something back gives: the tree and the paths that change; or the paths that conflict."""
+    """
+    What taking something back gives: the tree and the paths that change; or the paths that conflict.
+
+    Of those that change, *paths* are all and *added* the new ones as git quotes them; the rest is for people to read.
+    """
 
     tree: str
     changed: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     submodules: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
@@ -164,27 +168,29 @@ class Repository:
         lines = self.out("status", "--porcelain=v1", "--untracked-files=no", "--no-renames").splitlines()
         return tuple(sorted(shown_path(line[3:]) for line in lines if line))
 
-    def untracked(self, paths: tuple[str, ...]) -> tuple[str, ...]:
-        """Name those of *paths* at which something lies that git does not know."""
-        found: list[str] = []
-        for start in range(0, len(paths), _AT_ONCE):
-            asked = (f":(top,literal){path}" for path in paths[start : start + _AT_ONCE])
-            found += self.out("ls-files", "--others", "--full-name", "--", *asked).splitlines()
-        return tuple(map(shown_path, found))
-
     def busy(self) -> str:
         """Name what is half done in it (a merge, a rebase), or nothing."""
         for file, what in _IN_PROGRESS.items():
-            place = self.out("rev-parse", "--git-path", file).strip()
-            if self._host.stat(place if place.startswith("/") else f"{self._path}/{place}"):
+            if self.has(file):
                 return f"{what} ({file})"
         return ""
 
+    def has(self, file: str) -> bool:
+        """Tell whether git keeps a *file* of that name for this work tree."""
+        return self._host.stat(self._kept(file)) is not None
+
     def moving(self) -> str:
-        """Give what a move of ours that was cut off led to, or nothing."""
-        place = self.out("rev-parse", "--git-path", MOVE_MARK).strip()
-        found = self._host.read_file(place if place.startswith("/") else f"{self._path}/{place}")
-        return (found or b"").decode(errors="replace").strip()
+        """Give the mark of a move of ours that was cut off, or nothing."""
+        return (self._host.read_file(self._kept(MOVE_MARK)) or b"").decode(errors="replace").strip()
+
+    def half_moved(self, at: str, ends: Iterable[str]) -> str:
+        """Give that mark where it left *at*, which is still there, for one of *ends*; or nothing."""
+        mark = self.moving()
+        return mark if mark in {move_mark(at, end) for end in ends} else ""
+
+    def _kept(self, file: str) -> str:
+        place = self.out("rev-parse", "--git-path", file).strip()
+        return place if place.startswith("/") else f"{self._path}/{place}"
 
     def changed(self, old: str, new: str) -> Expected:
         """Give the paths in which two trees or commits differ."""
@@ -214,45 +220,25 @@ class Repository:
                 advice="End it there first, or take it back (--abort); nothing was touched.",
             )
 
-    def require_clean(self, wanted: Expected, mark: str) -> None:
-        """
-        Raise `RefusedError` where files are changed, or lie in the way, that *wanted* does not account for.
-
-        What a move of this run, known by its *mark*, left half done is no reason.
-        """
-        self.require_calm()
-        own = set(wanted.changed) if self.moving() == mark else set()
-        dirty = [path for path in self.dirty() if path not in own]
-        if dirty:
-            raise RefusedError(
-                f"{self.place} has changes that are not committed: {listed(dirty)}.",
-                advice="Commit them, or put them aside with `git stash`, then plan again; nothing was touched.",
-            )
-        in_way = [path for path in self.untracked(wanted.added) if path not in own]
-        if in_way:
-            raise RefusedError(
-                f"{self.place} has files that git does not know where this brings its own: {listed(in_way)}.",
-                advice="Move them away, then plan again; nothing was touched.",
-            )
-        if wanted.submodules:
-            raise RefusedError(
-                f"{self.place}: this would move the submodules {listed(wanted.submodules)}, which is not done here.",
-                advice="Go by hand: revert, then `git submodule update --init` for those.",
-            )
-
 
 def _expected(tree: str, raw: str) -> Expected:
-    changed, added, submodules = [], [], []
+    changed, paths, added, submodules = [], [], [], []
     for line in raw.splitlines():
         head, _, name = line.partition("\t")
         old_mode, new_mode, _old, _new, status = head.lstrip(":").split()
         path = shown_path(name)
         changed.append(path)
+        paths.append(name)
         if status == "A":
-            added.append(path)
+            added.append(name)
         if "160000" in (old_mode, new_mode):
             submodules.append(path)
-    return Expected(tree, tuple(changed), tuple(added), tuple(submodules))
+    return Expected(tree, tuple(changed), tuple(paths), tuple(added), tuple(submodules))
+
+
+def move_mark(old: str, new: str) -> str:
+    """Name a move by its ends, so that what somebody does elsewhere is not taken for what it left."""
+    return f"{old} to {new}"
 
 
 def listed(paths: tuple[str, ...] | list[str], most: int = 20) -> str:

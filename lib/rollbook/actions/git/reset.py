@@ -9,7 +9,8 @@ from ...dataclass import dataclass
 from ...ops import Op
 from ...targets.base import HostReader
 from ...values import RUN_ID, Plain
-from .moving import make_ref, move_mark, remove_ref, reset
+from .clear import require_clear
+from .moving import make_ref, remove_ref, reset, settle
 from .names import check_branch, check_revision, short_branch
 from .repository import Repository
 
@@ -18,13 +19,18 @@ _SHOWN: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class ResetState:
-    """What is checked out and where it stands; *kept* is the old head under its ref, *lost* what a move leaves out."""
+    """
+    What is checked out and where it stands; *kept* is the old head under its ref, *lost* what a move leaves out.
+
+    *half* says which move was cut off that left it where it is.
+    """
 
     on: str
     head: str
     kept: str | None = None
     to: str = evidence(default="")
     lost: tuple[str, ...] = evidence(default=())
+    half: str = evidence(default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +82,12 @@ In `<repository>`, with a clean work tree: note `git rev-parse HEAD`, then `git 
 
     def _look(self, repository: Repository, to: str) -> ResetState:
         head = repository.commit("HEAD").id
-        if head != to:
-            repository.require_clean(repository.changed(head, to), move_mark(head, to))
+        half = repository.half_moved(head, filter(None, (to, repository.find(self.to), repository.find(self.keep))))
+        if half or head != to:
+            end = half.rpartition(" ")[2] or to
+            require_clear(repository, repository.changed(head, end), half, hard=True)
         lost = tuple(commit.label for commit in repository.log("--max-count=500", f"{to}..{head}"))
-        return ResetState(repository.on, head, repository.find(self.keep), to, lost)
+        return ResetState(repository.on, head, repository.find(self.keep), to, lost, half)
 
     def desired(self, before: ResetState) -> ResetState:
         """Want the branch there, and the old head kept."""
@@ -92,6 +100,8 @@ In `<repository>`, with a clean work tree: note `git rev-parse HEAD`, then `git 
             ops.append(make_ref(name, self.repository, self.keep, new.kept))
         if old.head != new.head:
             ops.append(reset(name, self.repository, old.head, new.head, old.on))
+        elif old.half:
+            ops.append(settle(name, self.repository, old.half))
         if new.kept is None and old.kept is not None:
             ops.append(remove_ref(name, self.repository, self.keep, old.kept))
         return tuple(ops)

@@ -13,10 +13,11 @@ from ...schema import encode
 from ...targets.base import HostReader
 from ...values import NOW, RUN_ID, Plain, Unknown
 from .author import AUTHOR, check_author, identity_of
+from .clear import require_clear
 from .deploy import check_deploy, find_deploy
-from .moving import move_mark, remove_ref, switch, write_ref
+from .moving import remove_ref, settle, switch, write_ref
 from .names import check_branch, check_revision, short_branch
-from .repository import Expected, Repository, listed
+from .repository import Expected, Repository, listed, move_mark
 
 _NO_REF: Final = "''"
 _COMMIT: Final = Unknown("commit of the revert")
@@ -42,7 +43,7 @@ class RevertState:
     What is checked out, on which commit (*base*) the branch is made, and the tree of the *made* branch.
 
     *tree* is what the revert gives, *count* how many files change in it, *changed* the first five hundred of them;
-    *kept* says why the branch stays after an undo.
+    *kept* says why the branch stays after an undo, *half* which move was cut off that left it where it is.
     """
 
     on: str
@@ -56,6 +57,7 @@ class RevertState:
     changed: tuple[str, ...] = evidence(default=())
     commit: str | Unknown | None = evidence(default=None)
     kept: str = evidence(default="")
+    half: str = evidence(default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,9 @@ merge only: the number of the parent that was deployed before, see `git show --n
                 "commits back too: give deploy: as the range A..B.",
             )
         made = self._made(repository, tip, wanted)
-        if on != self._ref:
-            repository.require_clean(wanted, move_mark(on, self._ref))
+        half = repository.half_moved(on, (self._ref,)) if on != self._ref else self._left_half(repository)
+        if half or on != self._ref:
+            require_clear(repository, wanted, half)
         return RevertState(
             on,
             base,
@@ -130,10 +133,12 @@ merge only: the number of the parent that was deployed before, see `git show --n
             len(wanted.changed),
             wanted.changed[:_KEPT],
             tip,
+            half=half,
         )
 
     def _made(self, repository: Repository, tip: str | None, wanted: Expected) -> str | None:
         if tip is None:
+            self._require_room(repository)
             return None
         tree = repository.commit(tip).tree
         if tree != wanted.tree:
@@ -143,6 +148,21 @@ merge only: the number of the parent that was deployed before, see `git show --n
             )
         return tree
 
+    def _require_room(self, repository: Repository) -> None:
+        parts = self.branch.split("/")
+        above = ["/".join(parts[:end]) for end in range(1, len(parts))]
+        names = repository.out("for-each-ref", "--format=%(refname)", *(f"refs/heads/{name}" for name in above))
+        taken = [name for name in above if f"refs/heads/{name}" in names.splitlines()]
+        if taken:
+            raise RefusedError(
+                f"{repository.place} has a branch {taken[0]}, so that git can make none named {self.branch}.",
+                advice=f"Rename it (`git branch -m {taken[0]} NAME`), or give another name in branch:.",
+            )
+
+    def _left_half(self, repository: Repository) -> str:
+        mark = repository.moving()
+        return mark if mark.startswith(move_mark(self._ref, "")) else ""
+
     def probe_for(self, read: Readers, goal: RevertState) -> RevertState:
         """Look whether the made branch can go, in an undo: only while nothing else is on it."""
         if goal.made is not None:
@@ -151,12 +171,14 @@ merge only: the number of the parent that was deployed before, see `git show --n
         on, tip = repository.on, repository.find(self._ref)
         if tip is None:
             return replace(goal, on=on)
-        if on != goal.on:
-            repository.require_clean(repository.changed(tip, goal.base), move_mark(on, goal.on))
+        half = repository.half_moved(on, (goal.on, self._ref))
+        if half or on != goal.on:
+            require_clear(repository, repository.changed(tip, goal.base), half)
         more = int(repository.out("rev-list", "--count", f"{goal.base}..{tip}")) - 1
         if more:
-            return replace(goal, on=on, commit=tip, kept=f"{self.branch} stays: {more} more commits are on it")
-        return replace(goal, on=on, made=repository.commit(tip).tree, commit=tip)
+            kept = f"{self.branch} stays: {more} more commits are on it"
+            return replace(goal, on=on, commit=tip, kept=kept, half=half)
+        return replace(goal, on=on, made=repository.commit(tip).tree, commit=tip, half=half)
 
     def desired(self, before: RevertState) -> RevertState:
         """Want the branch, checked out; nothing where the deploy is taken back already."""
@@ -171,6 +193,8 @@ merge only: the number of the parent that was deployed before, see `git show --n
             ops.append(self._make(new))
         if old.on != new.on:
             ops.append(switch(self.target.name, self.repository, old.on, new.on))
+        elif old.half:
+            ops.append(settle(self.target.name, self.repository, old.half))
         if new.made is None and old.made is not None:
             ops.append(remove_ref(self.target.name, self.repository, self._ref, str(old.commit)))
         return tuple(ops)
