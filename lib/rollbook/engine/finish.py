@@ -28,6 +28,7 @@ class Finish:
         session.planner.run_names["status"] = "succeeded" if self.session.plan.again and status == "undone" else status
         last = [step for step in self.session.plan.steps if step.section == "finally" or self._owed(step)]
         if last:
+            session.follow()
             self._mark_begun()
         failed = [step.address for step in last if not self._finally(step)]
         if failed and status in ("succeeded", "undone"):

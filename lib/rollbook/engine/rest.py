@@ -82,7 +82,7 @@ def _plan_rest(session: Session, at: PlannedStep, renewed: Mapping[str, Known]) 
         over = renewed.get(step.address)
         if over is not None and stays_known(session, over, step):
             session.known[step.address] = over
-            session.planner.learn(step.address, over.outputs, over.status)
+            session.planner.learn(step.address, over.outputs, over.told)
     return plan
 
 

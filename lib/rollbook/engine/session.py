@@ -26,8 +26,8 @@ class Session:
     Everything the engine's parts share.
 
     *stop*: end at the next safe place; *kill*: end what runs now. *plan* is the one to go by, *planned* its steps by
-    address, *known* what is over, *approvals* who approved which step; *protects* tells of a step whether it is carried
-    out in a protected environment.
+    address, *known* what is over, *failed* what has failed once, *approvals* who approved which step; *protects* tells
+    of a step whether it is carried out in a protected environment.
     """
 
     plan: Plan
@@ -42,6 +42,7 @@ class Session:
     kill: threading.Event = field(default_factory=threading.Event)
     answers: list[Message] = field(default_factory=list)
     known: dict[str, Known] = field(default_factory=dict)
+    failed: set[str] = field(default_factory=set)
     approvals: dict[str, set[str]] = field(default_factory=dict)
     planned: dict[str, PlannedStep] = field(default_factory=dict)
     stopped_by: str = ""
@@ -54,6 +55,15 @@ class Session:
         self.plan = plan
         self._at = 0
         self.planned = {step.address: step for step in plan.steps}
+
+    def follow(self) -> None:
+        """Let expressions see the plan as far as it is over; in an undo also the run that it takes back."""
+        undone: dict[str, Known] = {}
+        if self.plan.undo_of:
+            # Which ends a run has hangs on what its steps were.
+            run = self.folder.beside(self.plan.undo_of).read()
+            undone = {step.address: Known.of(step) for step in run.steps if step.done}
+        self.planner.follow(self.plan, {**undone, **self.known})
 
     def next_step(self) -> PlannedStep | None:
         """Give the step that is due; None where only the `finally` steps are left."""
@@ -83,6 +93,8 @@ class Session:
             for key, value in content.items()
         }
         record = self.journal.append(type, forced=self._lasting(type, content), **redactor.plain(plain))
+        if type in ("step_failed", "unreachable"):
+            self.failed.add(record["step"])
         if type in ("step_finished", "step_skipped"):
             self._learn(record, record["step"])
         for address in record["steps"] if type == "stage_left" else ():
@@ -100,9 +112,10 @@ class Session:
         return type != "step_finished" or bool(self.planned[str(content["step"])].group)
 
     def _learn(self, record: Record, address: str) -> None:
-        status = record.get("status", "skipped")
-        self.known[address] = Known(self.planned[address], record.get("outputs"), status, record.get("after"))
-        self.planner.learn(address, record.get("outputs"), status)
+        planned, status = self.planned[address], record.get("status", "skipped")
+        failed = status == "skipped" and planned.verdict != "skip" and address in self.failed
+        over = self.known[address] = Known(planned, record.get("outputs"), status, record.get("after"), failed)
+        self.planner.learn(address, over.outputs, over.told)
 
     def moment(self) -> Clock:
         """Give the run's id and the time now, as ops may use them."""

@@ -6,7 +6,6 @@ from ..errors import Interrupted, JournalError, Overtaken, PlanDrift, RollbookEr
 from ..plan import Plan, PlannedStep
 from ..planner.scope import Known
 from ..run import Run, RunStatus, StepRun
-from ..runs import RunFolder
 from .boundary import boundary
 from .comeback import overtaken
 from .failure import record_drift, record_failure
@@ -31,15 +30,9 @@ class Walk:
         self._replanner = Replanner(session, self._stepper)
         self._finish = Finish(session, self._stepper, past)
         session.known |= {address: Known.of(step) for address, step in past.items() if step.done}
+        session.failed |= {address for address, step in past.items() if step.error}
         session.take(plan)
-        session.planner.follow(plan, {**self._undone(), **session.known})
-
-    def _undone(self) -> Mapping[str, Known]:
-        """Give what is known of the steps of the run that is taken back: which ends it has hangs on that."""
-        if not self.session.plan.undo_of:
-            return {}
-        run = RunFolder(self.session.folder.path.parent / self.session.plan.undo_of).read()
-        return {step.address: Known.of(step) for step in run.steps if step.done}
+        session.follow()
 
     def take_up(self, run: Run) -> None:
         """Go on from where *run* ended: what has come about since, or was not done any more, is planned anew first."""
@@ -87,7 +80,7 @@ class Walk:
     def _carry(self, planned: PlannedStep, members: tuple[PlannedStep, ...]) -> None:
         if planned.section == "closing" and planned.verdict == "unknown":
             # How the include ended is known now, and what is done at its end was agreed to with the plan.
-            self.session.planner.follow(self.session.plan, self.session.known)
+            self.session.follow()
             planned = planned_now(self.session, planned)
         if planned.verdict == "unknown" or any(member.verdict == "unknown" for member in members):
             self._replanner.reached(planned)

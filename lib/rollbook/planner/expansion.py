@@ -12,7 +12,7 @@ from ..runbook import Runbook, Stage, Step, convert_inputs
 from ..values import Plain, Unknown
 from .environment import Environment, require_targets, step_environments
 from .locking import planned_lock
-from .scope import Known, Scope, Use, item_places
+from .scope import Known, Scope, Use, item_places, unknown_status
 from .step import loop_items, takes_part
 
 
@@ -58,7 +58,7 @@ class Expansion:
 
     def _looking(self, use: Use) -> Iterator[Use]:
         """Yield a step that decides once for each environment that it looks into; members are named for them."""
-        use.scope.steps[use.step.id] = {"outputs": {"items": [], "members": {}}, "status": "planned"}
+        use.scope.collect(use.step.id)
         for name in step_environments(use.step, use.scope.inputs):
             scope, place = replace(use.scope, environment=self._environment(name, use)), f"@{name}"
             yield replace(use, scope=scope, address=f"{use.address}{place}", where=name, place=place)
@@ -112,11 +112,15 @@ class Expansion:
         """Say how steps that are over ended, as one: failed where one was passed over that should have been done."""
         over = [self.known.get(address) for address in addresses]
         if any(one is None for one in over):
-            return Unknown(f"steps.{name}.status")
+            return unknown_status(name)
         if all(one and one.planned.verdict == "skip" for one in over):
             return "skipped"
         passed = any(one and one.status == "skipped" and one.planned.verdict != "skip" for one in over)
         return "failed" if passed else "ok"
+
+    def _ahead(self, use: Use) -> Plain:
+        """Tell how far a step is that has not ended: nobody knows while the plan is made; it is planned by then."""
+        return unknown_status(use.step.id) if self.reading else "planned"
 
     def _included(self, use: Use) -> Iterator[Use]:
         names = use.names(self.common)
@@ -132,7 +136,7 @@ class Expansion:
             # What the plan says of it stands; it is told when it is planned.
             yield use
             return
-        use.scope.steps[use.step.id] = {"outputs": {}, "status": "planned"}
+        use.scope.steps[use.step.id] = {"outputs": {}, "status": self._ahead(use)}
         phase = "" if use.step.stage is not None else use.phase or use.step.name or runbook.title
         addresses = []
         for one in self.uses(runbook.steps, inner, use.section, phase):
@@ -140,6 +144,8 @@ class Expansion:
             yield one
         status = self._status(addresses, use.step.id)
         inner.status = status if status == "failed" or isinstance(status, Unknown) else "succeeded"
+        if use.step.stage is None:
+            use.scope.steps[use.step.id]["status"] = self._ahead(use) if isinstance(status, Unknown) else status
         last: Section = "closing" if use.section == "steps" else use.section
         yield from self.uses(runbook.finally_, inner, last, phase or ("At its end" if use.step.stage else ""))
 
@@ -164,7 +170,7 @@ class Expansion:
         if isinstance(items, Unknown):
             yield replace(use, item=items)
             return
-        use.scope.steps[use.step.id] = {"outputs": {"items": [], "members": {}}, "status": "planned"}
+        use.scope.collect(use.step.id)
         for item, place in zip(items, item_places(items), strict=True):
             yield from self._members(replace(use, address=use.address + place, item=item, place=place))
 

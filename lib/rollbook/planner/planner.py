@@ -25,7 +25,7 @@ from .locking import lock_scope, locks_of, planned_lock
 from .names import names_of
 from .projection import Projection
 from .readers import LiveReaders, Pool
-from .scope import Known, Scope, Use, unknown_outputs, with_unknowns
+from .scope import Known, Scope, Use, unknown_outputs, unknown_status, with_unknowns
 from .secrecy import hide_secrets, require_unexposed
 from .step import Desk, outline, plan_use, takes_part, unknown
 
@@ -231,14 +231,19 @@ class Planner:
         self.uses[use.address] = use
         if use.address in known:
             over = known[use.address]
-            use.learn(with_unknowns(over.outputs), over.status)
+            use.learn(with_unknowns(over.outputs), over.told)
             return over.planned
         planned = fixed.get(use.address)
         if planned is None:
             planned = self._alike(self._plan_use(use, projection)) if projection is not None else outline(use)
         outputs = unknown_outputs(use.step.id) if planned.verdict == "unknown" else with_unknowns(planned.outputs)
-        use.learn(outputs, "planned")
+        use.learn(outputs, self._ahead(planned) if projection is not None else "planned")
         return planned
+
+    @staticmethod
+    def _ahead(planned: PlannedStep) -> Plain:
+        """Tell how a step will end, for those after it: only of one that takes no part is that known while planning."""
+        return "skipped" if planned.verdict == "skip" else unknown_status(planned.id)
 
     def _alike(self, planned: PlannedStep) -> PlannedStep:
         """Let a step share what is equal to that of the last one of its kind: of thousands most look alike."""

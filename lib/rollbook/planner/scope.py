@@ -10,6 +10,7 @@ from ..plan import PlannedStep, Section
 from ..run import StepRun
 from ..runbook import Runbook, Step
 from ..values import Plain, Unknown, source_of
+from .collected import Collected
 from .environment import Environment
 
 _PLAIN_ITEM: Final = re.compile(r"[A-Za-z0-9._:+-]{1,40}")
@@ -20,7 +21,8 @@ class Scope:
     """
     One runbook in use: the run's own, or an included one under its step's address.
 
-    *steps* grows as steps are planned or carried out: id → `{"outputs": …, "status": …}`. In a stage of a playbook,
+    *steps* grows as steps are planned or carried out: id → `{"outputs": …, "status": …}`, what several uses of a step
+    gave being *collected*. In a stage of a playbook,
     *stage* is the beginning of its steps' addresses, *heading* what it is called, and *on_failure* what is done
     about a failure that no step speaks of. *status* is how an include's steps ended, for those at its end.
     """
@@ -34,6 +36,14 @@ class Scope:
     heading: str = ""
     on_failure: Literal["stop", "undo", "continue"] = "stop"
     status: Plain = field(default_factory=lambda: Unknown("run.status"))
+    collected: dict[str, Collected] = field(default_factory=dict)
+
+    def collect(self, step_id: str) -> Collected:
+        """Give what is collected of a step that there are several uses of, from none on."""
+        if step_id not in self.collected:
+            self.collected[step_id] = Collected()
+            self.steps[step_id] = self.collected[step_id].entry
+        return self.collected[step_id]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,43 +74,43 @@ class Use:
             own["run"] = {**common["run"], "status": self.scope.status}
         return {**common, **self.scope.environment.names, **own}
 
-    def learn(self, outputs: Plain, status: str) -> None:
+    def learn(self, outputs: Plain, status: Plain) -> None:
         """Let later steps see this use's *outputs*; uses of one looped step are collected."""
         if not self.place:
             self.scope.steps[self.step.id] = {"outputs": outputs, "status": status}
             return
-        entry = self.scope.steps.setdefault(self.step.id, {"outputs": {"items": [], "members": {}}, "status": status})
-        collected = entry["outputs"]
-        if isinstance(collected, Unknown):
-            return
-        if self.where:
-            collected["members"][self.where] = outputs
-            collected["items"], entry["status"] = list(collected["members"].values()), status
-            return
-        if self.member:
-            collected["members"][self.member] = outputs
-        collected["items"].append(outputs)
-        entry["status"] = status
+        collected = self.scope.collect(self.step.id)
+        collected.take(self.place, self.where or self.member, outputs)
+        collected.tell(self.place, status)
 
     def mark(self, status: str) -> None:
         """Let later steps see how far this use came, though it is not over, or was over in another run."""
-        unknown = unknown_outputs(self.step.id)
-        self.scope.steps.setdefault(self.step.id, {"outputs": unknown})["status"] = status
+        if self.place:
+            self.scope.collect(self.step.id).tell(self.place, status)
+            return
+        self.scope.steps.setdefault(self.step.id, {"outputs": unknown_outputs(self.step.id)})["status"] = status
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a run knows of a step that is over: its *planned* form, outputs and status."""
+    """What a run knows of a step that is over; *failed* tells that it was passed over since it failed."""
 
     planned: PlannedStep
     outputs: Plain
     status: str
     after: Plain
+    failed: bool = False
 
     @classmethod
     def of(cls, step: StepRun) -> "Known":
         """Take it from a run."""
-        return cls(step.planned, step.outputs, step.status, step.after)
+        failed = step.status == "skipped" and step.planned.verdict != "skip" and bool(step.error)
+        return cls(step.planned, step.outputs, step.status, step.after, failed)
+
+    @property
+    def told(self) -> str:
+        """The status that expressions see: one that failed and was passed over did fail."""
+        return "failed" if self.failed else self.status
 
 
 def item_places(items: Sequence[Plain]) -> tuple[str, ...]:
@@ -120,6 +130,11 @@ def with_unknowns(value: Plain) -> Plain:
         source = source_of(value)
         return {key: with_unknowns(part) for key, part in value.items()} if source is None else Unknown(source)
     return [with_unknowns(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def unknown_status(step_id: str) -> Unknown:
+    """Stand for how a step ends that has not run."""
+    return Unknown(f"steps.{step_id}.status")
 
 
 def unknown_outputs(step_id: str) -> Unknown:
