@@ -65,6 +65,11 @@ class RunFolder:
         """Give the folder of another run."""
         return RunFolder(self.path.with_name(run_id))
 
+    @property
+    def runs(self) -> "Runs":
+        """All runs that this one is kept with."""
+        return Runs(self.path.parent.parent)
+
     def first(self, run: Run) -> Run | None:
         """Read the run that *run*, of this folder, took back; None where it took none back, or that one is gone."""
         other = self.beside(run.plan.undo_of) if run.plan.undo_of else self

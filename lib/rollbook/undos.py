@@ -1,11 +1,21 @@
 """Which runs took a run back, and what of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from typing import Final, NamedTuple
 
 from .errors import JournalError
-from .run import Run
+from .run import Run, StepRun
 from .runs import Runs
+
+_OVER: Final = ("undone", "abandoned")
+
+
+class Earlier(NamedTuple):
+    """What an undo that is over, the run *by*, did in one of its steps."""
+
+    by: str
+    step: StepRun
 
 
 def undos_of(runs: Runs, run: Run) -> Iterator[Run]:
@@ -27,9 +37,40 @@ def standing_undo(runs: Runs, run: Run) -> Run | None:
     return next((undo for undo in undos_of(runs, run) if not changed.isdisjoint(_taken_by(runs, undo))), None)
 
 
+def earlier_steps(runs: Runs, run: Run) -> Mapping[str, Earlier]:
+    """Give by address the steps with which undos of *run* that are over began to write, and which stand, the newest."""
+    found: dict[str, Earlier] = {}
+    for undo in undos_of(runs, run):
+        if undo.status not in _OVER:
+            continue
+        again = _brought_again(runs, undo)
+        for step in undo.steps:
+            if step.planned.writes and step.started_at and step.planned.undo_of not in again:
+                found.setdefault(step.address, Earlier(undo.id, step))
+    return found
+
+
 def _taken_by(runs: Runs, undo: Run) -> frozenset[str]:
-    if undo.status != "undone":
+    """Name the steps that *undo* took back; one that was given up took back what it had changed by then."""
+    if undo.status not in _OVER:
         return frozenset()
-    again = steps_taken_back(runs, undo)
-    back = (step for step in undo.steps if step.planned.verdict != "skip" and step.status != "skipped")
-    return frozenset(step.planned.undo_of for step in back if step.address not in again)
+    back = (
+        step
+        for step in undo.steps
+        if (step.changed if undo.status == "abandoned" else step.planned.verdict != "skip" and step.status != "skipped")
+    )
+    return frozenset(step.planned.undo_of for step in back) - _brought_again(runs, undo)
+
+
+def _brought_again(runs: Runs, undo: Run) -> frozenset[str]:
+    """Name the steps, of the run that *undo* took back, that undos of *undo* brought again."""
+    first = {step.address: step.planned.undo_of for step in undo.steps}
+    found: set[str] = set()
+    for redo in undos_of(runs, undo):
+        if redo.plan.again:
+            # The first run's steps at their own addresses; what was not taken back stands still.
+            came = (step.address for step in redo.steps if step.planned.verdict != "skip" and step.started_at)
+            found |= {*came} - steps_taken_back(runs, redo)
+        else:
+            found |= {first[address] for address in _taken_by(runs, redo) if address in first}
+    return frozenset(found)

@@ -98,7 +98,7 @@ def test_nobody_decides_otherwise_by_the_way(workshop: Workshop) -> None:
     planner = workshop.planner("r", answers={"choice": "one"})
 
     with pytest.raises(UsageError, match="was decided as two"):
-        plan_undo(back, planner, first=workshop.runs.find(back.id).first(back))
+        plan_undo(back, planner, workshop.runs)
 
 
 def test_back_and_forth_goes_on(workshop: Workshop) -> None:

@@ -422,7 +422,7 @@ def test_an_undo_that_drifted_goes_on_back(workshop: Workshop) -> None:
     workshop.write("u", "steps:\n" + write_step("a", "mine") + write_step("b", "mine"))
     run = workshop.run("u")
     planner = workshop.planner("u")
-    plan = plan_undo(run, planner)
+    plan = plan_undo(run, planner, workshop.runs)
     (workshop.folder / "a.txt").write_text("somebody else's")
     with pytest.raises(PlanDrift):
         Engine(workshop.new_folder(), planner, asker=nobody(), watcher=workshop.watcher).run(plan)

@@ -651,7 +651,7 @@ def test_an_undo_can_be_planned_whatever_became_of_later_stages(scene: Workshop)
     run = scene.run("failing")
     scene.others = (scene.others[0], other("prod", "green", targets={}))
 
-    plan = plan_undo(run, scene.planner("failing"))
+    plan = plan_undo(run, scene.planner("failing"), scene.runs)
 
     assert [step.address for step in plan.steps] == ["undo/try@stage/break", "undo/try@stage/ready", "try@stage/end"]
 

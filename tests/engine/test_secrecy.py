@@ -241,7 +241,7 @@ def test_an_undo_hides_what_its_run_used(hiding: Workshop) -> None:
     hiding.write("s", "steps:\n" + USE % "env:SAME_WORD" + write_step("a", "x"))
     ended = hiding.run("s")
     planner = hiding.planner("s")
-    plan = plan_undo(ended, planner, to="use")
+    plan = plan_undo(ended, planner, hiding.runs, to="use")
 
     folder = hiding.new_folder()
     Engine(folder, planner, asker=nobody(), watcher=hiding.watcher).run(plan, reason=f"{VALUE} leaked")

@@ -120,7 +120,7 @@ def test_a_run_that_went_on_since_its_undo_was_planned_is_not_taken_back(worksho
     """The plan that was agreed to would leave what was done since."""
     run = failed(workshop)
     planner = workshop.planner("r")
-    plan = plan_undo(run, planner)
+    plan = plan_undo(run, planner, workshop.runs)
     (workshop.folder / "mended").touch()
     assert workshop.resume().status == "succeeded"
 

@@ -143,7 +143,7 @@ class Workshop:
     def undo(self, run: Run, asker: Asker | None = None, to: str = "") -> Run:
         """Undo a run in a new run, with the answers that its plan was made with."""
         planner = self.planner(run.plan.runbook, run.plan.inputs)
-        plan = plan_undo(run, planner, to=to, first=self.runs.find(run.id).first(run))
+        plan = plan_undo(run, planner, self.runs, to=to)
         return Engine(self.new_folder(), planner, asker=_with_answers(asker, plan), watcher=self.watcher).run(
             plan, reason="a test"
         )

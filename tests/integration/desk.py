@@ -138,12 +138,12 @@ class Desk:
     def plan_undo(self, run: Run) -> Plan:
         """Plan how to take a run back."""
         with self._reopen(run.plan) as place:
-            return plan_undo(run, place.planner, first=self.runs.find(run.id).first(run))
+            return plan_undo(run, place.planner, self.runs)
 
     def undo(self, run: Run) -> Run:
         """Take a run back."""
         with self._reopen(run.plan) as place:
-            plan = plan_undo(run, place.planner, first=self.runs.find(run.id).first(run))
+            plan = plan_undo(run, place.planner, self.runs)
             folder = self.runs.create(new_run_id(utc_now()))
             return self._engine(folder, place).run(plan, reason="a test")
 

@@ -143,7 +143,7 @@ def _take_back(run: Run, place: Workplace, prepared: Prepared) -> int:
     write(here.paint(f"Run {run.id} failed and is now taken back.", "bold"))
     write()
     try:
-        plan = plan_undo(run, place.planner)
+        plan = plan_undo(run, place.planner, Runs())
         show_plan(plan, here, place.sites)
         agreement = Agreement(yes=prepared.yes, names=prepared.names, reason=f"{run.id} failed")
         return carry_new(plan, place, agreement, undone=run, well=FAILED) if plan.steps else FAILED

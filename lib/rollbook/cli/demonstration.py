@@ -91,9 +91,9 @@ def undo_last(runbook: str, environment: str, otherwise: str) -> int:
         return OK
     library = Library(stock_folder(), stock=False)
     with reopen_workplace(last.plan, library) as work:
-        answers = usual_answers(plan_undo(last, work.planner))
+        answers = usual_answers(plan_undo(last, work.planner, Runs()))
     with reopen_workplace(last.plan, library, answers=answers) as work:
-        plan = plan_undo(last, work.planner)
+        plan = plan_undo(last, work.planner, Runs())
         show_plan(plan, screen(), work.sites)
         return carry_new(plan, work, _AGREED)
 

@@ -119,7 +119,7 @@ def undo(
     # What comes again asks again: what was answered at first is not said for now.
     base = past.plan if first is None or past.plan.again else replace(past.plan, answers={})
     with reopen_workplace(base, Library(), answers=pairs("answer", answer)) as place:
-        made = plan_undo(past, place.planner, to=to, first=first)
+        made = plan_undo(past, place.planner, folder.runs, to=to)
         show_plan(made, here, place.sites)
         if dry_run:
             return CHANGES if made.writes else OK

@@ -92,7 +92,8 @@ def taken_back(runs: Runs) -> Mapping[str, str]:
     """Say of each run that was taken back, by an undo that was not taken back in turn, whether it was so as a whole."""
     found: dict[str, str] = {}
     for _, run in runs.readable():  # the newest first, so an undo's own undo is seen before it
-        if run.plan.undo_of and run.status == "undone" and found.get(run.id) != UNDONE:
-            part = run.plan.undo_to or run.id in found
+        given_up = run.status == "abandoned" and any(step.changed for step in run.steps)
+        if run.plan.undo_of and (given_up or run.status == "undone") and found.get(run.id) != UNDONE:
+            part = given_up or run.plan.undo_to or run.id in found
             found.setdefault(run.plan.undo_of, f"{UNDONE} in part" if part else UNDONE)
     return found

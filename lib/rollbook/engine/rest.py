@@ -7,6 +7,7 @@ from ..errors import RollbookError
 from ..plan import Plan, PlannedStep
 from ..planner import plan_undo
 from ..planner.scope import Known
+from ..planner.undo import SURE
 from ..schema import encode
 from ..values import bind
 from .comeback import moved_by_others, outdated, stays_known
@@ -19,7 +20,8 @@ def planned_anew(
 ) -> tuple[Plan, Mapping[str, Known]]:
     """Plan the rest, with what is to be *renewed*; None: what a later write on something else puts in question."""
     if session.plan.undo_of:
-        return replace(_way_back(session), until=session.plan.until), {}
+        plan, asked = _way_back(session)
+        return replace(plan, until=session.plan.until), asked
     plan = _plan_rest(session, at, renewed or {})
     moved = moved_by_others(session, plan) if renewed is None else None
     if moved is not None:
@@ -86,11 +88,14 @@ def _plan_rest(session: Session, at: PlannedStep, renewed: Mapping[str, Known]) 
     return plan
 
 
-def _way_back(session: Session) -> Plan:
-    """Plan what is left of an undo anew, from the run that it takes back."""
-    known = session.known
-    undone = session.folder.beside(session.plan.undo_of).read()
-    first = session.folder.beside(session.plan.again).read() if session.plan.again else None
-    plan = plan_undo(undone, session.planner, to=session.plan.undo_to, first=first, known=known)
-    over = tuple(step for step in session.plan.steps if step.address in known)
-    return replace(plan, steps=(*over, *(step for step in plan.steps if step.address not in known)))
+def _way_back(session: Session) -> tuple[Plan, Mapping[str, Known]]:
+    """Plan what is left of an undo anew, from the run that it takes back; give what was asked otherwise than now."""
+    old, known, runs = session.plan, session.known, session.folder.runs
+    undone = runs.find(old.undo_of).read()
+    plan = plan_undo(undone, session.planner, runs, to=old.undo_to, known=known)
+    # Who agreed to lose one change has not agreed to lose another.
+    questions = [step for step in plan.steps if step.address.endswith(SURE) and step.address in known]
+    otherwise = [step.address for step in questions if step.arguments != known[step.address].planned.arguments]
+    asked = {address: known.pop(address) for address in otherwise}
+    over = tuple(step for step in old.steps if step.address in known)
+    return replace(plan, steps=(*over, *(step for step in plan.steps if step.address not in known))), asked

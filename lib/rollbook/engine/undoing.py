@@ -10,7 +10,7 @@ from ..journal import held_still
 from ..plan import Plan
 from ..planner.readers import Pool
 from ..run import Run
-from ..runs import RunFolder, Runs
+from ..runs import RunFolder
 from ..undos import standing_undo
 from .outlived import still_running
 
@@ -72,7 +72,7 @@ def require_open(folder: RunFolder, run: Run, *, giving_up: bool = False) -> Non
             f"Run {run.id} is being taken back by run {undo.id}, which is not over.",
             advice=f"Go on with that one: `resume {undo.id}`; or give it up first: `abandon {undo.id}`.",
         )
-    part = None if giving_up else standing_undo(Runs(folder.path.parent.parent), run)
+    part = None if giving_up else standing_undo(folder.runs, run)
     if part is not None:
         raise RefusedError(
             f"Run {run.id} was taken back{part.plan.down_to} by run {part.id}: what went back would be missing.",

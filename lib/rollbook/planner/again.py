@@ -115,8 +115,10 @@ class _Way:
             return None
         backs = self.backs.get(use.address, [])
         if use.step.undo is not None and use.step.undo.steps:
-            began = any(back.started_at for back in backs)
-            return None if began else self._stands(use, past, "the undo did not take it back")
+            wrote = any(back.started_at and back.planned.writes for back in backs)
+            held = any(back.planned.verdict == "skip" for back in backs)
+            came = wrote or (not held and any(back.started_at for back in backs))
+            return None if came else self._stands(use, past, "the undo did not take it back")
         reversed_ = next((back for back in backs if back.ops and back.status in CHANGED), None)
         if reversed_ is not None:
             return self._reversed(use, reversed_, projection)

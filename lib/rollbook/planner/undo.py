@@ -1,6 +1,6 @@
 """The way back: a run's finished changes, last to first, as a Plan of the same type for the same engine."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from ..registry import action_type
 from ..run import Run, StepRun
 from ..runbook import Step, StepUndo
 from ..schema import build, encode
+from ..undos import Earlier
 from .planner import Planner
 from .progress import rest_of
 from .projection import Projection
@@ -23,11 +24,12 @@ SURE: Final = "/sure"
 """Ends the address of the question that comes before a step that goes back over a later change."""
 
 
-def plan_back(run: Run, planner: Planner, *, to: str = "") -> Plan:
+def plan_back(run: Run, planner: Planner, *, to: str = "", earlier: Mapping[str, Earlier]) -> Plan:
     """
     Plan how to take back what *run* changed, last step first, down to the step *to*, which stays.
 
-    Raises `UndoRefused` naming every change in the way that cannot be taken back.
+    *earlier* are steps, by address, that undos before began. Raises `UndoRefused` naming every change in the way that
+    cannot be taken back.
     """
     wanted = _wanted(run, to)
     planner.follow(run.plan, {step.address: Known.of(step) for step in run.steps if step.done})
@@ -35,7 +37,7 @@ def plan_back(run: Run, planner: Planner, *, to: str = "") -> Plan:
     steps: list[PlannedStep] = []
     projection = Projection()
     for step in wanted:
-        steps += _back(step, planner, projection, refused)
+        steps += _with_earlier(_back(step, planner, projection, refused), earlier)
     if refused:
         raise refuse_undo(run, refused.values(), to=next(iter(refused)))
     return replace(
@@ -59,6 +61,27 @@ def refuse_undo(run: Run, refused: Iterable[str], to: str = "STEP") -> UndoRefus
         f"Run {run.id} cannot be undone as a whole:\n" + "\n".join(f"  - {line}" for line in refused),
         advice=f"`undo {run.id} --to {to}` goes back as far as {to}, which stays.",
     )
+
+
+def _with_earlier(way: Iterable[PlannedStep], earlier: Mapping[str, Earlier]) -> Iterator[PlannedStep]:
+    """Leave out what may be done once only and an undo before did; ask, where nobody knows how far that one came."""
+    for planned in way:
+        before = earlier.get(planned.address)
+        if before is None or not planned.writes or planned.effect != "once" or planned.goal is not None:
+            yield planned
+        elif before.step.done:
+            if before.step.status != "skipped":
+                reason = f"run {before.by} did it already, and it may be done once only"
+                planned = replace(planned, verdict="skip", reason=reason, ops=(), shown=(), outputs=None)
+            yield planned
+        else:
+            yield _confirmed(
+                planned,
+                "Decide whether to do again what may have been done",
+                f"Run {before.by} began {planned.address} and was given up; nobody knows how far that came, and it may "
+                "be done once only. Do it now?",
+            )
+            yield planned
 
 
 def _finally_left(run: Run, to: str) -> tuple[PlannedStep, ...]:
@@ -86,14 +109,23 @@ def _wanted(run: Run, to: str) -> list[StepRun]:
         if not places:
             raise NotFoundError(f"Run {run.id} has no step {to!r}.", advice="`status RUN` lists its steps.")
         steps = steps[places[-1] + 1 :]
-    changed = [step for step in steps if step.status in CHANGED and step.ops]
+    changed = [step for step in steps if (step.status in CHANGED and step.ops) or _done_by_hand(step)]
     return sorted(changed, key=lambda step: step.started_at or run.started_at, reverse=True)
 
 
+def _done_by_hand(step: StepRun) -> bool:
+    """Tell whether somebody said to have done a step that would have changed something."""
+    return step.adopted_at is not None and step.planned.changes
+
+
 def _back(step: StepRun, planner: Planner, projection: Projection, refused: dict[str, str]) -> Iterator[PlannedStep]:
+    base = _outline(step)
+    if _done_by_hand(step):
+        reason = f"stays as it is: done by hand by {step.by} ({step.reason}), so take it back by hand"
+        yield replace(base, verdict="skip", reason=reason)
+        return
     action, change = changed_by(step)
     own = _declared_undo(step, planner)
-    base = _outline(step)
     if own is not None and own.leave:
         decision: Reverse[Any] | Leave | Refuse = Leave(own.leave)
     elif own is not None and own.refuse:
@@ -190,11 +222,16 @@ def _question(base: PlannedStep, since: tuple[str, ...]) -> PlannedStep:
     text = (
         f"{base.undo_of} was changed by somebody since the run ({'; '.join(since)}). Go back all the same, losing that?"
     )
+    return _confirmed(base, "Decide whether to go back over a later change", text)
+
+
+def _confirmed(base: PlannedStep, name: str, text: str) -> PlannedStep:
+    """Give a question that comes before the step *base*."""
     confirm = build(action_type("human.confirm"), {"text": text})
     return PlannedStep(
         address=f"{base.address}{SURE}",
         id=f"{base.id}-sure",
-        name="Decide whether to go back over a later change",
+        name=name,
         kind="human.confirm",
         verdict="ask",
         phase=base.phase,

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from ..plan import Plan
 from ..run import Run
+from ..runs import Runs
+from ..undos import earlier_steps
 from .again import plan_again
 from .planner import Planner
 from .scope import Known
@@ -11,15 +13,16 @@ from .undo import plan_back
 
 
 def plan_undo(
-    run: Run, planner: Planner, *, to: str = "", first: Run | None = None, known: Mapping[str, Known] | None = None
+    run: Run, planner: Planner, runs: Runs, *, to: str = "", known: Mapping[str, Known] | None = None
 ) -> Plan:
     """
-    Plan how to take *run* back, down to its step *to*, which stays.
+    Plan how to take *run*, one of *runs*, back, down to its step *to*, which stays.
 
-    *first* is the run that *run* took back, where it is an undo: then the procedure of that one comes again, *known*
-    steps being over. Without it (its journal is gone) the changes of the undo are reversed, and no more. Raises
-    `UndoRefused` naming every change in the way that cannot be taken back.
+    Where *run* is an undo, the procedure of the run that it took back comes again, *known* steps being over; where that
+    run is gone, the changes of the undo are reversed, and no more. What may be done once only, and an undo before did,
+    is not done again. Raises `UndoRefused` naming every change in the way that cannot be taken back.
     """
+    first = runs.find(run.id).first(run)
     if first is None or run.plan.again:
-        return plan_back(run, planner, to=to)
+        return plan_back(run, planner, to=to, earlier=earlier_steps(runs, run))
     return plan_again(run, first, planner, to=to, known=known)

@@ -1,0 +1,128 @@
+"""An undo of a run that another undo took back in part, or was given up over."""
+
+import pytest
+
+from rollbook.engine import Engine
+from rollbook.errors import PlanDrift
+from rollbook.planner import plan_undo
+from rollbook.undos import steps_taken_back
+
+from .workshop import Workshop, nobody, write_step
+
+SAY = """\
+  - id: {name}
+    name: Say {name}.
+    shell.run: {{command: "echo +{name} >> log", directory: "{folder}"}}
+    undo:
+      steps:
+        - {{id: un{name}, name: Unsay it., shell.run: {{command: "{unsay}", directory: "{folder}"}}}}
+"""
+
+
+def write(workshop: Workshop, **unsay: str) -> None:
+    """Write a runbook that says a, then b; what an undo does instead of taking a word back may be told."""
+    said = [
+        SAY.format(name=name, folder=workshop.folder, unsay=unsay.get(name, f"echo -{name} >> log")) for name in "ab"
+    ]
+    workshop.write("r", "steps:\n" + "".join(said))
+
+
+def spoken(workshop: Workshop) -> list[str]:
+    """Give what was said."""
+    return (workshop.folder / "log").read_text().split()
+
+
+def test_what_an_undo_in_part_did_is_not_done_again(workshop: Workshop) -> None:
+    """What may be done once only stays done once, and the plan names the run that did it."""
+    write(workshop)
+    run = workshop.run("r")
+    part = workshop.undo(run, to="a")
+
+    whole = workshop.undo(run)
+
+    assert spoken(workshop) == ["+a", "+b", "-b", "-a"]
+    assert whole.status == "undone"
+    assert whole.step("undo/b/unb").planned.reason == f"run {part.id} did it already, and it may be done once only"
+
+
+def test_what_came_again_is_taken_back_again(workshop: Workshop) -> None:
+    """An undo in part that was itself undone counts no more."""
+    write(workshop)
+    run = workshop.run("r")
+    part = workshop.undo(run, to="a")
+    workshop.undo(part)
+
+    workshop.undo(run)
+
+    assert spoken(workshop) == ["+a", "+b", "-b", "+b", "-b", "-a"]
+    assert steps_taken_back(workshop.runs, run) == {"a", "b"}
+
+
+def test_an_undo_of_the_rest_brings_only_the_rest_again(workshop: Workshop) -> None:
+    """Undone in turn, it leaves what the undo before it had taken back."""
+    write(workshop)
+    run = workshop.run("r")
+    workshop.undo(run, to="a")
+    whole = workshop.undo(run)
+
+    workshop.undo(whole)
+
+    assert spoken(workshop) == ["+a", "+b", "-b", "-a", "+a"]
+    assert steps_taken_back(workshop.runs, run) == {"b"}
+
+
+def test_what_an_undo_that_was_given_up_may_have_done_is_asked_about(workshop: Workshop) -> None:
+    """What it did for sure is not done again; where nobody knows how far it came, a person decides."""
+    write(workshop, a="echo -a >> log; test -e allowed")
+    run = workshop.run("r")
+    failed = workshop.undo(run)
+    assert failed.step("undo/a/una").status == "failed"
+    folder = workshop.runs.find(failed.id)
+    Engine(folder, workshop.planner("r"), asker=nobody(), watcher=workshop.watcher).abandon("look later")
+    (workshop.folder / "allowed").touch()
+
+    plan = plan_undo(run, workshop.planner("r"), workshop.runs)
+    again = workshop.undo(run, nobody({"undo/a/una/sure": "yes"}))
+
+    assert [(step.address, step.verdict) for step in plan.steps] == [
+        ("undo/b/unb", "skip"),
+        ("undo/a/una/sure", "ask"),
+        ("undo/a/una", "run"),
+    ]
+    assert again.status == "undone"
+    assert spoken(workshop) == ["+a", "+b", "-b", "-a", "-a"]
+    assert steps_taken_back(workshop.runs, run) == {"a", "b"}
+
+
+def test_who_agreed_to_lose_one_change_is_asked_about_another(workshop: Workshop) -> None:
+    """A file that somebody changes once more, after the answer, is not written over on that answer."""
+    workshop.write("r", "steps:\n" + write_step("a", "new"))
+    (workshop.folder / "a.txt").write_text("old")
+    run = workshop.run("r")
+    (workshop.folder / "a.txt").write_text("somebody's")
+    waiting = workshop.undo(run, nobody())
+    assert waiting.status == "waiting"
+    (workshop.folder / "a.txt").write_text("somebody else's")
+    with pytest.raises(PlanDrift):
+        workshop.resume(nobody({"undo/a/sure": "yes"}))
+
+    asked = workshop.resume(nobody())
+    kept = (workshop.folder / "a.txt").read_text()
+    gone = workshop.resume(nobody({"undo/a/sure": "yes"}))
+
+    assert (asked.status, asked.waiting_for, kept) == ("waiting", "undo/a/sure", "somebody else's")
+    assert gone.status == "undone"
+    assert (workshop.folder / "a.txt").read_text() == "old"
+
+
+def test_an_undo_tells_what_was_done_by_hand(workshop: Workshop) -> None:
+    """Nobody but a person can take that back."""
+    workshop.write("r", "steps:\n  - {id: c, name: Do it., shell.run: {command: 'false'}}\n" + write_step("a", "new"))
+    workshop.run("r")
+    run = workshop.resume(done={"c": "the vendor did"})
+
+    plan = plan_undo(run, workshop.planner("r"), workshop.runs)
+
+    assert [(step.address, step.verdict) for step in plan.steps] == [("undo/a", "delete"), ("undo/c", "skip")]
+    assert "done by hand" in plan.steps[1].reason
+    assert "the vendor did" in plan.steps[1].reason
