@@ -40,6 +40,7 @@ class CarryPass(Op):
         return (
             f"[{first} and {self.restored}] before the first pass: COPY sums and rows that differ, as below,",
             f"[{self.restored}]   and COPY their keys to rollbook.apart_…",
+            f"[{self.restored}] CREATE TABLE … PARTITION OF … (those that only {self.live} has)",
             f"[{self.live} and {first}] BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             "  for each table: COPY (SELECT chunk, count(*), sum(hash of its rows) … GROUP BY 1) TO STDOUT",
             "  then COPY (SELECT … keys and hashes of the chunks that differ) TO STDOUT, and the rows that differ",
@@ -49,7 +50,7 @@ class CarryPass(Op):
             "  INSERT INTO rollbook.pristine_… SELECT (the backup's rows under the keys up to it)",
             "  until nothing moves: look up checks, unique values and foreign keys on the stages",
             "  where the account may, and all can be looked up: SET LOCAL session_replication_role = replica",
-            "  ALTER TABLE … DISABLE TRIGGER (the users' own that would fire)",
+            "  ALTER TABLE … DISABLE TRIGGER or RULE (the users' own that would act)",
             "  else ALTER TABLE … ALTER CONSTRAINT … DEFERRABLE; SET CONSTRAINTS ALL DEFERRED",
             "  DELETE FROM … USING stage_… (children first); INSERT INTO … SELECT FROM stage_… (parents first)",
             "  SELECT FROM stage_… (rows without a parent), or SET CONSTRAINTS ALL IMMEDIATE",

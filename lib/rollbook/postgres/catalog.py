@@ -1,9 +1,12 @@
 """The tables of a database and what holds between them, as values."""
 
 from collections.abc import Mapping
+from typing import Final, Literal
 
 from ..dataclass import dataclass
-from .names import Name
+from .names import Name, quote
+
+_ENABLE: Final = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,27 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """A trigger of the users' on *relation*; *enabled* is "O", "R", "A" or "D", as in pg_trigger."""
+    """
+    A trigger of the users' on *relation*, or a rule, which rewrites what is sent to it, as *sort* says.
+
+    *enabled* is "O", "R", "A" or "D", as in pg_trigger and pg_rewrite.
+    """
 
     relation: Name
     name: str
     enabled: str
+    sort: Literal["TRIGGER", "RULE"] = "TRIGGER"
+
+    def disable(self) -> str:
+        """Give the statement that keeps it from acting."""
+        return self._switch("DISABLE")
+
+    def enable(self) -> str:
+        """Give the statement that lets it act as before."""
+        return self._switch(_ENABLE[self.enabled])
+
+    def _switch(self, how: str) -> str:
+        return f"ALTER TABLE {self.relation.sql} {how} {self.sort} {quote(self.name)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -315,3 +315,75 @@ def test_a_parent_that_one_pass_carried_and_users_deleted_leaves_no_child(trio: 
     with closing(connect(sources.restored)) as restored:
         found = sorted((one.kind, one.key, one.settled) for one in read_conflicts(restored))
     assert found == [("parent_gone", ("1000",), "removed"), ("parent_gone", ("31000",), "left_out")]
+
+
+PARTS = (
+    "CREATE TABLE event (id serial, day int, what text, PRIMARY KEY (id, day)) PARTITION BY RANGE (day)",
+    "CREATE TABLE event_1 PARTITION OF event FOR VALUES FROM (0) TO (10)",
+    "INSERT INTO event (day, what) VALUES (1, 'old')",
+)
+
+
+@pytest.mark.parametrize("based", [False, True])
+def test_partitions_that_came_since_the_backup_are_made_for_their_rows(trio: Any, based: bool) -> None:
+    """A job of the site's made them, before the first pass or after it; nested ones too, and with the parent's owner."""
+    sources = site(trio, PARTS, (), ("CREATE TABLE event_2 PARTITION OF event FOR VALUES FROM (10) TO (20)",))
+    sources = sources if based else Sources(sources.live, sources.restored, None)
+    script(sources.live, "INSERT INTO event (day, what) VALUES (11, 'new')")
+    first = carry(sources, final=False)
+    nested = (
+        "CREATE TABLE event_3 PARTITION OF event FOR VALUES FROM (20) TO (40) PARTITION BY LIST (day)",
+        "CREATE TABLE event_31 PARTITION OF event_3 FOR VALUES IN (31)",
+        "UPDATE event SET day = 31 WHERE what = 'old'",
+    )
+    script(sources.live, "SELECT 1", *nested)
+
+    last = carry(sources, final=True)
+
+    assert (first.told.partitions, last.told.partitions) == (("event_2",), ("event_3", "event_31"))
+    found = script(sources.restored, "SELECT tableoid::regclass::text, what FROM event ORDER BY 1")
+    assert found == [("event_2", "new"), ("event_31", "old")]
+    assert script(sources.restored, "SELECT DISTINCT tableowner FROM pg_tables WHERE tablename ~ '^event'") == [
+        ("keeper",)
+    ]
+
+
+def test_partitions_that_do_not_go_beside_those_of_the_backup_are_left_out(trio: Any) -> None:
+    """Where the migration divided a table anew, its rows go where the backup has a place for them."""
+    anew = ("DROP TABLE event_1", "CREATE TABLE event_12 PARTITION OF event FOR VALUES FROM (0) TO (5)")
+    sources = site(trio, PARTS, anew, ("INSERT INTO event (day, what) VALUES (2, 'new')",))
+
+    done = carry(sources, final=True)
+
+    assert done.told.partitions == ()
+    assert script(sources.restored, "SELECT tableoid::regclass::text, what FROM event ORDER BY what") == [
+        ("event_1", "new"),
+        ("event_1", "old"),
+    ]
+
+
+@pytest.mark.parametrize("mighty", [False, True])
+def test_no_rule_acts_while_rows_are_carried(trio: Any, mighty: bool) -> None:
+    """What a rule made of a write of users' is carried as it is in live, and nothing else; the rules are kept."""
+    good = (
+        "CREATE TABLE kept (id int PRIMARY KEY, a text)",
+        "CREATE TABLE noted (id serial PRIMARY KEY, a text)",
+        "INSERT INTO kept VALUES (1, 'x'), (2, 'x')",
+        "CREATE RULE hide AS ON DELETE TO kept DO INSTEAD UPDATE kept SET a = 'gone' WHERE id = OLD.id",
+        "CREATE RULE note AS ON INSERT TO kept DO ALSO INSERT INTO noted (a) VALUES (NEW.a)",
+        "ALTER TABLE kept ENABLE ALWAYS RULE note",
+    )
+    users = (
+        "DELETE FROM kept WHERE id = 1",
+        "INSERT INTO kept VALUES (3, 'new')",
+        "UPDATE kept SET a = 'y' WHERE id = 2",
+    )
+    sources = mighty_if(trio, site(trio, good, (), users), mighty)
+
+    carry(sources, final=False)
+    carry(sources, final=True)
+
+    assert script(trio.restored, "SELECT * FROM kept ORDER BY id") == [(1, "gone"), (2, "y"), (3, "new")]
+    assert script(trio.restored, "SELECT * FROM noted") == [(1, "new")]
+    ruled = "SELECT rulename, ev_enabled::text FROM pg_rewrite WHERE rulename IN ('hide', 'note') ORDER BY 1"
+    assert script(trio.restored, ruled) == [("hide", "O"), ("note", "A")]

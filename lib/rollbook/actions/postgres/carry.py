@@ -180,6 +180,8 @@ every foreign key up with a `LEFT JOIN`.
         if change.after.told is not None:
             yield from _counted(change.after.told.differing)
             yield from _compared(change.after.told.whole)
+            if made := change.after.told.partitions:
+                yield f"partitions made that the backup did not have, as live has them: {', '.join(made)}"
 
     def outputs(self, after: CarryState, results: Sequence[OpResult]) -> Mapping[str, Plain]:  # noqa: ARG002  # the probe tells them
         """Give how many rows differed, per table too, the conflicts, and the files with what has no place."""

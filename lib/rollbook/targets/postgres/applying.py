@@ -2,16 +2,13 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Final
 
-from ...postgres.catalog import ForeignKey, Trigger
+from ...postgres.catalog import ForeignKey
 from ...postgres.counted import Counted
 from ...postgres.names import Name, literal, quote
 from ...postgres.order import flat, in_order
 from .replicating import becomes_replica, looked_up
 from .resolving import Stages
-
-_ENABLE: Final = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
 
 
 def apply(stages: Stages, counted: Sequence[Counted] = ()) -> None:
@@ -44,7 +41,7 @@ def _write(stages: Stages, counted: Sequence[Counted]) -> None:
 
 @contextmanager
 def _quiet(stages: Stages, touched: Collection[Name], enabled: str) -> Iterator[None]:
-    """Disable the users' triggers that are *enabled* so: what they did in live was carried over as rows already."""
+    """Disable the users' triggers and rules that are *enabled* so: what they did in live is carried as rows."""
     # Triggers of partitions stand on relations that the catalog does not list.
     concerned = [
         trigger
@@ -52,14 +49,10 @@ def _quiet(stages: Stages, touched: Collection[Name], enabled: str) -> Iterator[
         if trigger.enabled in enabled and (trigger.relation in touched or trigger.relation not in stages.catalog.tables)
     ]
     for trigger in concerned:
-        stages.run(_switch(trigger, "DISABLE"))
+        stages.run(trigger.disable())
     yield
     for trigger in concerned:
-        stages.run(_switch(trigger, _ENABLE[trigger.enabled]))
-
-
-def _switch(trigger: Trigger, how: str) -> str:
-    return f"ALTER TABLE {trigger.relation.sql} {how} TRIGGER {quote(trigger.name)}"
+        stages.run(trigger.enable())
 
 
 @contextmanager

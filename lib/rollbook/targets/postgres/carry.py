@@ -40,6 +40,7 @@ from .ledger import (
 )
 from .merger import Merger, Terms
 from .merging import Watch
+from .partitions import make_partitions
 from .resolving import Stages, resolve
 from .sequences import advance_sequences
 from .session import connect
@@ -115,6 +116,8 @@ def carry(
     pass is kept then.
     """
     terms = Terms(policy, rules, untouched, sources.base is None, final)
+    with worded():
+        made = make_partitions(sources.restored, sources.live)
     with worded(), closing(connect(sources.restored)) as restored:
         open_ledger(restored)
         _settings(restored)
@@ -132,7 +135,7 @@ def carry(
             require_settled(restored, terms.policy)
         apply(work, read.counted)
         moved = advance_sequences(restored, work.catalog, read.theirs)
-        told = _told(read, counts, moved, errand.exports)
+        told = replace(_told(read, counts, moved, errand.exports), partitions=tuple(map(str, made)))
         close_ledger(restored, errand.mark, told, final=final)
         restored.commit()
     return Carried(read.differing, sum(counts.values()), moved, read.only_live, read.without_key, told)

@@ -32,6 +32,7 @@ from .differences import Difference, Side, differences
 from .exporting import COLUMNS_OF, export_query, export_table
 from .ledger import close_ledger, forget_conflicts, note_conflicts, open_ledger, read_last
 from .merging import BATCH, Desk, merge_table
+from .partitions import make_partitions
 from .resolving import Stages, resolve
 from .sequences import advance_sequences
 from .session import connect
@@ -90,6 +91,8 @@ def carry_back(
     May be done again, and after a crash; it must be while nobody writes. *writes* are live's counters before it began.
     Raises as `carry` does.
     """
+    with worded("the way back"):
+        made = make_partitions(kept, live)
     with worded("the way back"), closing(connect(kept)) as ours:
         open_ledger(ours)
         forget_conflicts(ours)
@@ -108,6 +111,7 @@ def carry_back(
             conflicts=counts,
             exported=tuple(errand.exports.files) if errand.exports is not None else (),
             writes=writes or {},
+            partitions=tuple(map(str, made)),
         )
         note_again(ours)
         close_ledger(ours, errand.mark, told, final=True)

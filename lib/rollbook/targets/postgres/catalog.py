@@ -61,10 +61,15 @@ _FOREIGN_KEYS: Final = """
     ORDER BY o.conrelid, o.conname"""
 
 _TRIGGERS: Final = f"""
-    SELECT n.nspname, c.relname, t.tgname, t.tgenabled::text
+    SELECT n.nspname, c.relname, t.tgname, t.tgenabled::text, 'TRIGGER'
     FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE NOT t.tgisinternal AND {_OURS} ORDER BY 1, 2, 3"""
+    WHERE NOT t.tgisinternal AND {_OURS}
+    UNION ALL
+    SELECT n.nspname, c.relname, r.rulename, r.ev_enabled::text, 'RULE'
+    FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p') AND {_OURS} ORDER BY 1, 2, 3"""
 
 _SEQUENCES: Final = f"""
     SELECT n.nspname, c.relname, s.seqincrement,
@@ -98,8 +103,8 @@ def read_catalog(connection: "Connection") -> Catalog:
         tables={table.name: table for table in tables},
         foreign_keys=_foreign_keys(connection, names),
         triggers=tuple(
-            Trigger(Name(schema, relation), name, enabled)
-            for schema, relation, name, enabled in connection.execute(_TRIGGERS)
+            Trigger(Name(schema, relation), name, enabled, sort)
+            for schema, relation, name, enabled, sort in connection.execute(_TRIGGERS)
         ),
         sequences=_sequences(connection),
     )

@@ -196,7 +196,8 @@ def lock(live: "Connection", tables: Sequence[Name], catalog: Catalog, *, whole:
     wanted = [one for one in tables if whole or one in busy]
     if not wanted:
         return
-    mode = "ACCESS EXCLUSIVE" if whole else "SHARE ROW EXCLUSIVE"
+    ruled = any(one.sort == "RULE" and one.relation in wanted for one in catalog.triggers)  # a reader is in their way
+    mode = "ACCESS EXCLUSIVE" if whole or ruled else "SHARE ROW EXCLUSIVE"
     statement = f"LOCK TABLE {', '.join(one.sql for one in wanted)} IN {mode} MODE"
     for attempt in range(1, _TRIES + 1):
         run(live, ["SAVEPOINT locking", "SET LOCAL lock_timeout = '5s'"])

@@ -213,14 +213,13 @@ def _unforeseen(condition: str) -> str:
 
 @contextmanager
 def quiet(live: "Connection", table: Name, catalog: Catalog) -> Iterator[None]:
-    """Keep the users' triggers from firing: what they did when the cells were written is in the cells."""
+    """Keep the users' triggers and rules from acting: what they did when the cells were written is in the cells."""
     concerned = [one for one in catalog.triggers if one.relation == table and one.enabled in "OA"]
     for one in concerned:
-        live.execute(f"ALTER TABLE {table.sql} DISABLE TRIGGER {quote(one.name)}".encode())
+        live.execute(one.disable().encode())
     yield
     for one in concerned:
-        how = "ENABLE ALWAYS" if one.enabled == "A" else "ENABLE"
-        live.execute(f"ALTER TABLE {table.sql} {how} TRIGGER {quote(one.name)}".encode())
+        live.execute(one.enable().encode())
 
 
 class _Settler:

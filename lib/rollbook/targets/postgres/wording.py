@@ -15,8 +15,9 @@ def worded(what: str = "the pass", *, into: str = "restored") -> Iterator[None]:
         yield
     except psycopg.IntegrityError as error:
         found = error.diag
+        what = f"the constraint {found.constraint_name}" if found.constraint_name else "the table"
         raise StepFailed(
-            f"{found.table_name}: the constraint {found.constraint_name} of the {into} database refuses rows"
+            f"{found.table_name}: {what} of the {into} database refuses rows"
             f" ({found.message_primary}); nothing of this pass was kept",
             advice="Rows of tables without a key, and exclusion constraints, are not looked up before: settle them"
             " by hand, then do this again.",
