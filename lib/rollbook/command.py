@@ -5,12 +5,16 @@ from typing import Final
 
 from .action import Change, Effect, Leave, Refuse, Undo, evidence
 from .dataclass import dataclass
+from .errors import StepFailed
+from .figures import size
 from .ops import OpResult
+from .runbook import Step
 from .targets.base import HostReader
 from .values import Plain
 
 STDOUT_LIMIT: Final = 64 * 1024
 STDERR_LIMIT: Final = 4 * 1024
+PARSED_LIMIT: Final = 1024 * 1024
 OUTPUTS: Final = ("exited", "stdout", "stderr", "truncated")
 
 
@@ -38,6 +42,33 @@ def command_outputs(after: CommandState, results: Sequence[OpResult]) -> Mapping
     given["truncated"] = len(after.stdout) >= STDOUT_LIMIT
     for result in results:
         given.update({name: value for name, value in result.outputs.items() if name in given})
+    return given
+
+
+def require_whole(outputs: Mapping[str, Plain], step: Step) -> None:
+    """Raise `StepFailed` where a command gave more than is kept, or than can be, of what its *step* is judged by."""
+    length = len(str(outputs.get("stdout", "")))
+    judges = [word for word in ("parse", "fail_when", "until") if getattr(step, word)]
+    if judges and outputs.get("truncated"):
+        raise StepFailed(
+            f"{step.id}: its output is longer than {size(length)}: {' and '.join(judges)} would not see all of it.",
+            advice="Have it print less (grep, head, --quiet). Of what is read while planning (`plan: true`) 64 KiB are "
+            "kept; any other command is judged by 32 MiB.",
+        )
+    if step.parse in ("json", "lines") and length > PARSED_LIMIT:
+        raise StepFailed(
+            f"{step.id}: its output has {size(length)}, and all that `parse: {step.parse}` gives is journalled.",
+            advice=f"Have it print less than {size(PARSED_LIMIT)}, with jq or grep, or parse it by {{regex: PATTERN}}.",
+        )
+
+
+def shortened(outputs: Mapping[str, Plain]) -> dict[str, Plain]:
+    """Give a command's outputs as they are journalled and seen by later steps: 64 KiB of stdout, the end of stderr."""
+    given, said = dict(outputs), str(outputs.get("stdout", ""))
+    if len(said) > STDOUT_LIMIT:
+        given |= {"stdout": said[:STDOUT_LIMIT], "truncated": True}
+    if "stderr" in given:
+        given["stderr"] = str(given["stderr"])[-STDERR_LIMIT:]
     return given
 
 

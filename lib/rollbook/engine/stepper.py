@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..action import Action, AnyState, Fact, Question
+from ..command import require_whole, shortened
 from ..errors import (
     AnswerNeeded,
     CommandTimeout,
@@ -274,6 +275,7 @@ class Stepper:
         found = verify_after(attempt, after)
         outputs = dict(attempt.action.outputs(found, results)) | prove(attempt)
         self._judge(attempt, outputs)
+        outputs = shortened(outputs)
         verify_steps(attempt, outputs)
         files = [file for result in results for file in result.files]
         attempt.finish("changed", after=encode(found), outputs=outputs, files=files)
@@ -298,6 +300,7 @@ class Stepper:
     @staticmethod
     def _judge(attempt: Attempt, outputs: dict[str, Plain]) -> None:
         step = attempt.step
+        require_whole(outputs, step)
         if step.parse is not None:
             outputs["value"] = parse_output(step.parse, str(outputs.get("stdout", "")))
         for expression, wanted in ((step.fail_when, False), (step.until, True)):

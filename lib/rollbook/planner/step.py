@@ -21,6 +21,7 @@ from ..action import (
     identity_fields,
     reader_types,
 )
+from ..command import require_whole
 from ..errors import NotFoundError, RefusedError, RollbookError, SchemaError
 from ..expressions import condition, in_shell_quotes, render
 from ..ops import Command, Op
@@ -336,8 +337,10 @@ def with_change(
 def read_outputs(action: Action[Any], change: Change[Any], use: Use | None) -> dict[str, Plain]:
     """Give the outputs of what needs no write; of a command that was only read, what the step's `parse:` makes too."""
     outputs = dict(action.outputs(change.after, ()))
-    if use and use.step.parse is not None and action.family == "command" and action.verdict(change) == "read":
-        outputs["value"] = parse_output(use.step.parse, str(outputs.get("stdout", "")))
+    if use and action.family == "command" and action.verdict(change) == "read":
+        require_whole(outputs, use.step)
+        if use.step.parse is not None:
+            outputs["value"] = parse_output(use.step.parse, str(outputs.get("stdout", "")))
     return outputs
 
 

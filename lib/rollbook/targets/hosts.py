@@ -17,6 +17,8 @@ from .process import Launch, Sink, never
 from .surroundings import BaseTarget
 
 KEPT: Final = 1 << 16
+JUDGED: Final = 1 << 25
+"""Bytes of each stream of a command that its step may be judged by; its outputs keep less."""
 LARGEST: Final = 1_000_000  # bytes of a file that is edited
 PROBED: Final = 1 << 23
 _NOT_FOUND: Final = 127
@@ -108,7 +110,7 @@ class HostTarget(BaseTarget[C]):
 
     def _command(self, op: Command, execution: Execution) -> OpResult:
         launch = self._prepared(op, execution.timeout, execution.mark)
-        output = CommandOutput(self.redactor, execution.write_output, keep=KEPT, hidden=op.no_log)
+        output = CommandOutput(self.redactor, execution.write_output, keep=JUDGED, hidden=op.no_log)
         started = time.monotonic()
         exited = self.launch(launch, output, execution.stopping)
         output.end()
@@ -117,6 +119,7 @@ class HostTarget(BaseTarget[C]):
         outputs: dict[str, object] = {"exited": exited, "seconds": round(time.monotonic() - started, 3)}
         if not op.no_log:
             outputs["stdout"] = output.kept.decode(errors="replace")
+            outputs["stderr"] = output.errors.decode(errors="replace")
             if output.truncated:
                 outputs["truncated"] = True
         return OpResult(outputs=outputs, output=output.record())
