@@ -8,6 +8,7 @@ import pytest
 from rollbook.cli.boundary import boundaries, sites
 from rollbook.cli.planview import plan_lines, step_lines
 from rollbook.cli.screen import Screen
+from rollbook.library import Library, stock_folder
 from rollbook.runbook import Runbook, Step
 
 from .plans import CHOICE, GIVE_BACK, MAIL, POINTERS, SMOKE, restore_plan
@@ -118,6 +119,17 @@ def test_a_plan_without_writes_says_so() -> None:
 def test_a_downtime_that_no_step_ends_is_told() -> None:
     """The summary warns of downtime that stays open."""
     assert "it begins at pointers and no step ends it" in text_of(steps=(POINTERS,))
+
+
+@pytest.mark.parametrize("name", ["rollback-database", "rollback-deploy"])
+def test_a_fence_that_is_up_again_leaves_the_site_down(name: str) -> None:
+    """When the step that let everybody into the database is undone, nobody may think that he can rest there."""
+    book = Library(stock_folder()).runbook(name)
+    undone = [replace(POINTERS, address=f"undo/{step}") for step in ("drop_base", "fence_down")]
+
+    after = boundaries(undone, sites(book))
+
+    assert not after["undo/fence_down"].calm
 
 
 def test_an_undo_leaves_the_site_as_it_was_before_the_step() -> None:

@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 from ..dataclass import dataclass
 from ..ops import Op
 from .catalog import Catalog, Table
-from .names import Name, quote
+from .names import Name, beside_parameters, quote
 from .passes import Exported
 
 HEAD: Final = ("email", "user", "conflicts", "left_out", "taken", "tables")
@@ -43,9 +43,8 @@ class Users:
         """Give the query of the addresses of those whose keys are given as texts, in the users' *table*."""
         key = quote(self.key)
         given = f"(%s::text[])::{table.column(self.key).type}[]"
-        return (
-            f"SELECT {key}::text, {quote(self.email)}::text FROM {table.name.sql} WHERE {key} = ANY({given}) ORDER BY 1"
-        )
+        of = beside_parameters(f"{key}::text, {quote(self.email)}::text FROM {table.name.sql} WHERE {key}")
+        return f"SELECT {of} = ANY({given}) ORDER BY 1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,11 @@ from collections.abc import Iterable
 from typing import NamedTuple, Self
 
 
+def beside_parameters(sql: str) -> str:
+    """Give SQL as the driver takes it where parameters go with it: a percent sign in a name is no place for one."""
+    return sql.replace("%", "%%")
+
+
 class Name(NamedTuple):
     """A table or sequence, with the schema that it lives in."""
 

@@ -387,3 +387,35 @@ def test_no_rule_acts_while_rows_are_carried(trio: Any, mighty: bool) -> None:
     assert script(trio.restored, "SELECT * FROM noted") == [(1, "new")]
     ruled = "SELECT rulename, ev_enabled::text FROM pg_rewrite WHERE rulename IN ('hide', 'note') ORDER BY 1"
     assert script(trio.restored, ruled) == [("hide", "O"), ("note", "A")]
+
+
+@pytest.mark.parametrize("mighty", [False, True])
+def test_percent_signs_and_braces_in_names_are_names(trio: Any, tmp_path: Path, mighty: bool) -> None:
+    """Tables, keys, columns and constraints of any name are carried, with their conflicts, exports and sequences."""
+    good = (
+        'CREATE TABLE "%s" ("%(id)s" serial PRIMARY KEY, "100%" text UNIQUE, "{x}" int CHECK ("{x}" > 0), "%%" text)',
+        'CREATE TABLE "50% off" ("%b" int REFERENCES "%s", "%t" text, UNIQUE ("%b", "%t"))',
+        'CREATE TABLE "100%" ("%" text, "%s" int REFERENCES "%s" ON DELETE SET NULL)',
+        """INSERT INTO "%s" ("100%", "{x}") VALUES ('a', 1), ('b', 2), ('c', 3)""",
+        """INSERT INTO "50% off" VALUES (1, 'x'), (2, 'y')""",
+        """INSERT INTO "100%" VALUES ('x', 1)""",
+    )
+    migration = ('ALTER TABLE "%s" DROP CONSTRAINT "%s_{x}_check", ADD "new %" text', 'CREATE TABLE "only %" ("%" int)')
+    users = (
+        """INSERT INTO "%s" ("100%", "{x}", "new %") VALUES ('d', 4, 'n'), ('bad', -5, 'n')""",
+        """UPDATE "%s" SET "100%" = 'z', "new %" = 'm' WHERE "100%" = 'b'""",
+        """DELETE FROM "%s" WHERE "100%" = 'c'""",
+        """INSERT INTO "50% off" VALUES (2, 'new')""",
+        """INSERT INTO "100%" VALUES ('new', 2)""",
+        """INSERT INTO "only %" VALUES (7)""",
+    )
+    sources = mighty_if(trio, site(trio, good, migration, users), mighty)
+
+    carry(sources, final=False)
+    done = carry(sources, final=True, errand=Errand(exports=Exports(tmp_path)))
+
+    assert script(trio.restored, 'SELECT "100%" FROM "%s" ORDER BY 1') == [("a",), ("d",), ("z",)]
+    assert script(trio.restored, 'SELECT * FROM "50% off" ORDER BY 2') == [(2, "new"), (1, "x"), (2, "y")]
+    assert script(trio.restored, 'SELECT * FROM "100%" ORDER BY 1') == [("new", 2), ("x", 1)]
+    assert {one.what for one in done.told.exported} >= {"conflicts", "cells without a column", "rows of only %"}
+    assert script(trio.restored, """SELECT nextval('"%s_%(id)s_seq"')""") == [(6,)]

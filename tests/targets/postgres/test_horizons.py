@@ -15,6 +15,7 @@ from servers import Unavailable, start_postgres
 
 from rollbook.postgres.names import Name
 from rollbook.postgres.shape import shape
+from rollbook.targets.postgres.carry import Sources, carry
 from rollbook.targets.postgres.catalog import read_catalog
 from rollbook.targets.postgres.differences import Difference, Side, differences
 from rollbook.targets.postgres.horizons import since_backup, since_horizon
@@ -92,6 +93,21 @@ def test_rows_are_told_by_who_wrote_them(trio: Any, deeds: tuple[str, ...], keys
     assert isinstance(newer, Newer)
     assert len(newer.keys) == keys
     assert found == naive
+
+
+def test_percent_signs_in_names_are_looked_up_as_well(trio: Any) -> None:
+    """A later pass looks the keys of written rows up in what the backup had, whatever its columns are named."""
+    for url in (trio.live, trio.restored):
+        script(url, MADE, 'ALTER TABLE t RENAME id TO "50% off"', 'ALTER TABLE t RENAME a TO "%s"')
+    note_backup(trio.live, trio.restored)
+    commit_each(trio.live, """UPDATE t SET "%s" = 'new' WHERE "50% off" = 9""", 'DELETE FROM t WHERE "50% off" = 7')
+    sources = Sources(trio.live, trio.restored, None)
+
+    for final in (False, True):
+        carry(sources, final=final)
+
+    found = 'SELECT "50% off", "%s" FROM t WHERE "50% off" IN (7, 9)'
+    assert script(trio.restored, found) == [(9, "new")]
 
 
 def test_rows_that_are_frozen_as_they_are_copied_in_are_new(trio: Any) -> None:

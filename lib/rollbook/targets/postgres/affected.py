@@ -14,7 +14,7 @@ from ...errors import TargetError
 from ...ops import Execution, Op, OpResult, WrittenFile
 from ...postgres.affected import HEAD, AffectedUsers, Users, owners, table_named
 from ...postgres.catalog import Catalog, Table
-from ...postgres.names import quote
+from ...postgres.names import beside_parameters, quote
 from ...postgres.passes import Exported
 from ..export import LinesFile
 from .catalog import read_catalog
@@ -138,7 +138,8 @@ class _Concerned:
         given = ", ".join("%s::text[]" for _ in names)
         equal = " AND ".join(f't.{quote(name)}::text = w."{at}"' for at, name in enumerate(names))
         listed = ", ".join(f'"{at}"' for at in range(len(names)))
-        query = f"SELECT t.{quote(column)}::text FROM {table.relation} t JOIN unnest({given}) AS w({listed}) ON {equal}"
+        of, on = f"t.{quote(column)}::text FROM {table.relation} t", f"AS w({listed}) ON {equal}"
+        query = f"SELECT {beside_parameters(of)} JOIN unnest({given}) {beside_parameters(on)}"
         for (key,) in self._connection.execute(query.encode(), [list(part) for part in zip(*keys, strict=True)]):
             if key is not None:
                 yield key

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from ...postgres.digest import Digest, chunk_of, end_of, integer_key
 from ...postgres.horizon import Since
-from ...postgres.names import quote
+from ...postgres.names import beside_parameters, quote
 from ...postgres.shape import Shape
 from .differences import Difference, Side, added, at_once, changed_rows, choose_digest, count, keyed, last_key
 from .sums import hashed
@@ -107,7 +107,7 @@ def _touched(pristine: Side, digest: Digest, keys: Sequence[int]) -> Counter[int
     found: Counter[int] = Counter()
     left, key = iter(keys), f"t.{quote(digest.key[0])}"
     while part := list(islice(left, _ROWS_AT_ONCE)):
-        query = f"SELECT {key} FROM {pristine.relation} AS t WHERE {key} = ANY(%s)"
+        query = beside_parameters(f"SELECT {key} FROM {pristine.relation} AS t WHERE {key} = ANY(") + "%s)"
         found.update(chunk_of(key) for (key,) in pristine.connection.execute(query.encode(), (part,)))
     return found
 

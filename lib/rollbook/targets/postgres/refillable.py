@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ...dataclass import dataclass
 from ...postgres.catalog import Catalog, Table
 from ...postgres.copytext import Cells, value
-from ...postgres.names import Name, equal, listed, quote
+from ...postgres.names import Name, beside_parameters, equal, listed, quote
 from ...postgres.order import flat, in_order
 from ...postgres.refilling import CellRefill, RowRefill, clashing, keys_over, left_in, parentless, uniques_over
 from ...postgres.shape import Shape, shape
@@ -170,8 +170,9 @@ class _Look:
         parts = [f"%s::text[]::{table.column(name).type}[]" for name in one.key]
         names = [f"k{at}" for at in range(len(one.key))]
         on = " AND ".join(f"t.{quote(name)} = k.{alias}" for name, alias in zip(one.key, names, strict=True))
+        of, on = beside_parameters(f"{listed(columns, 't')} FROM {table.relation} t"), beside_parameters(on)
         query = (
-            f"SELECT json_agg(r)::text FROM (SELECT {listed(columns, 't')} FROM {table.relation} t"
+            f"SELECT json_agg(r)::text FROM (SELECT {of}"
             f" JOIN unnest({', '.join(parts)}) k({', '.join(names)}) ON {on}) r"
         )
         arrays = [list(map(value, cells)) for cells in zip(*keys, strict=True)]
@@ -207,7 +208,7 @@ def clashes(table: Table, one: RowRefill | CellRefill, columns: Sequence[str], s
 
 def _some(live: "Connection", every: str, refused: Sequence[str], given: str) -> bool:
     query = " EXCEPT ".join([every, *(f"({one})" for one in refused)])
-    text = f"SELECT EXISTS ({query})".replace("%", "%%").replace(_ROWS, "%(rows)s")
+    text = beside_parameters(f"SELECT EXISTS ({query})").replace(_ROWS, "%(rows)s")
     row = live.execute(text.encode(), {"rows": given}).fetchone()
     return bool(row and row[0])
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from ...errors import Interrupted, StepFailed
 from ...ops import Execution, Op, OpResult
 from ...postgres.catalog import Catalog, ForeignKey, Table
-from ...postgres.names import equal, listed, quote
+from ...postgres.names import beside_parameters, equal, listed, quote
 from ...postgres.passes import Exported
 from ...postgres.refilling import RowRefill, RowsRefilled, circular, keys_over, parentless
 from ...tally import tallied
@@ -149,7 +149,8 @@ class _Refill:
     def _advance(self, table: Table, name: str) -> None:
         found = self._live.execute(_SEQUENCES, (table.name.sql, name)).fetchone()
         if found and found[0]:
-            query = _AHEAD.format(name=quote(name).replace("%", "%%"), table=table.relation, sequence=found[0])
+            of, relation, sequence = map(beside_parameters, (quote(name), table.relation, found[0]))
+            query = _AHEAD.format(name=of, table=relation, sequence=sequence)
             self._live.execute(query.encode(), (found[0],))
 
     def _keys(self, one: RowRefill) -> tuple[ForeignKey, ...]:

@@ -9,7 +9,7 @@ from ...errors import ConflictError
 from ...ops import Execution, Op, OpResult
 from ...postgres.catalog import Catalog, ForeignKey
 from ...postgres.copytext import NULL, value
-from ...postgres.names import Name, quote
+from ...postgres.names import Name, beside_parameters, quote
 from ...postgres.recovering import RecoveryOut
 from ...postgres.shape import shape
 from .catalog import read_catalog
@@ -59,8 +59,8 @@ class Parents:
             return False
         known = self._known.get((key, cells))
         if known is None:
-            wanted = " AND ".join(f"{quote(name)} = %s" for name in key.parent_columns)
-            query = f"SELECT NOT EXISTS (SELECT FROM {key.parent.sql} WHERE {wanted})"
+            wanted = " AND ".join(f"{beside_parameters(quote(name))} = %s" for name in key.parent_columns)
+            query = f"SELECT NOT EXISTS (SELECT FROM {beside_parameters(key.parent.sql)} WHERE {wanted})"
             row = self._live.execute(query.encode(), cells).fetchone()
             known = self._known[key, cells] = bool(row and row[0])
         return known
