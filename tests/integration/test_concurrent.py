@@ -6,6 +6,7 @@ import pytest
 
 from rollbook.demo.live import OpenEdit
 from rollbook.demo.studio import Entry
+from rollbook.demo.tables import ledger
 from rollbook.engine import locks
 from rollbook.engine.ports import OnDoubt
 from rollbook.errors import PlanDrift, RefusedError
@@ -192,6 +193,19 @@ def test_a_half_way_revert_may_be_taken_for_wrong(sqlite_desk: Desk) -> None:
     assert (run.status, undone.status) == ("succeeded", "undone"), story(run)
     assert restored.ledger == restored.modulestore == (sample.head_draft, sample.head_published)
     assert (look(sample).ledger, look(sample).modulestore) == (before.ledger, before.modulestore)
+
+
+def test_a_ledger_that_names_no_version_is_restored_from_the_other_store(sqlite_desk: Desk) -> None:
+    """What is no id at all cannot be saved or gone back to; the course is brought back all the same."""
+    sample = sqlite_desk.sample
+    with sample.open() as studio, studio.engine.begin() as connection:
+        entry = studio.entry(sample.course_id)
+        connection.execute(ledger.update().where(ledger.c.id == entry.id).values(draft_version="zzz"))
+
+    run = sqlite_desk.run(trust="modulestore", version=f"draft:{sample.head_draft},published:{sample.head_published}")
+
+    assert run.status == "succeeded", story(run)
+    assert look(sample).ledger == (sample.head_draft, sample.head_published)
 
 
 @pytest.mark.parametrize("ledger_url", ["mariadb", "postgres"], indirect=True)

@@ -76,10 +76,18 @@ def _lose_document(studio: Studio, course_id: str) -> None:
     studio.database["modulestore.active_versions"].delete_one({"_id": ObjectId(studio.entry(course_id).objectid)})
 
 
+def _write_text(studio: Studio, course_id: str) -> None:
+    wanted = {"_id": ObjectId(studio.entry(course_id).objectid)}
+    collection = studio.database["modulestore.active_versions"]
+    versions = {name: str(version) for name, version in collection.find_one(wanted)["versions"].items()}
+    collection.update_one(wanted, {"$set": {"versions": versions}})
+
+
 @pytest.mark.parametrize(
     ("happened", "message"),
     [
         (_delete, "was deleted on"),
+        (_write_text, "as text, not as ObjectIds"),
         (_forget_migration, "was never filled"),
         (_drop, "has no table"),
         (_lose_document, "has no document"),

@@ -236,8 +236,16 @@ def _read_active(mongo: MongoReader, key: CourseKey, row: LedgerRow) -> ActiveVe
             advice="check that ledger and modulestore targets belong to one site; else insert the document again first",
         )
     versions, updated = document.get("versions"), document.get("last_update")
+    versions = versions if isinstance(versions, dict) else {}
+    texts = [f"{name}: {value!r}" for name, value in versions.items() if value and isinstance(value, str)]
+    if texts:
+        raise RefusedError(
+            f"{ACTIVE_VERSIONS} has versions of {key} as text, not as ObjectIds ({', '.join(texts)}): no structure is "
+            "found by them, and no write would meet them",
+            advice="have an editor of the database set them to ObjectId(…) of the same digits, then plan again",
+        )
     return ActiveVersions(
-        pointers=Pointers.of_versions(versions if isinstance(versions, dict) else {}),
+        pointers=Pointers.of_versions(versions),
         last_update=to_utc(updated) if isinstance(updated, datetime) else None,
     )
 

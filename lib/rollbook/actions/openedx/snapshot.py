@@ -9,7 +9,7 @@ from ...action import Action, Change, Family, Leave, Readers, Ref, Subject, Undo
 from ...dataclass import dataclass
 from ...openedx import ledger as statements
 from ...openedx.keys import CourseKey
-from ...openedx.pointers import Pointers
+from ...openedx.pointers import Pointers, is_version
 from ...ops import MongoExport, Op, OpResult, SqlExport
 from ...targets.base import HostReader, MongoReader, SqlReader
 from ...values import Plain
@@ -90,7 +90,8 @@ On a machine that keeps it, in a new folder below `<folder>`:
             heads=heads,
             folder=folder,
             objectid=course.row.objectid,
-            structures=tuple(dict.fromkeys(version for pointers in ways for version in pointers.versions)),
+            # What is no id at all, in a damaged ledger, names no structure.
+            structures=tuple(dict.fromkeys(one for pointers in ways for one in pointers.versions if is_version(one))),
             files={f"{folder}/{name}": digest for name, digest in there.items() if digest is not None},
         )
 
