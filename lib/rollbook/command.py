@@ -48,10 +48,9 @@ def command_outputs(after: CommandState, results: Sequence[OpResult]) -> Mapping
 def require_whole(outputs: Mapping[str, Plain], step: Step) -> None:
     """Raise `StepFailed` where a command gave more than is kept, or than can be, of what its *step* is judged by."""
     length = len(str(outputs.get("stdout", "")))
-    judges = [word for word in ("parse", "fail_when", "until") if getattr(step, word)]
-    if judges and outputs.get("truncated"):
+    if step.judges and outputs.get("truncated"):
         raise StepFailed(
-            f"{step.id}: its output is longer than {size(length)}: {' and '.join(judges)} would not see all of it.",
+            f"{step.id}: its output is longer than {size(length)}: {step.judges} would not see all of it.",
             advice="Have it print less (grep, head, --quiet). Of what is read while planning (`plan: true`) 64 KiB are "
             "kept; any other command is judged by 32 MiB.",
         )

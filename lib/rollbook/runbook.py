@@ -123,6 +123,11 @@ class Step:
     place: str = ""
     path: tuple[str | int, ...] = ()
 
+    @property
+    def judges(self) -> str:
+        """What reads the output of the step's command; empty where nothing does."""
+        return " and ".join(word for word in ("parse", "fail_when", "until") if getattr(self, word))
+
 
 @dataclass(frozen=True, slots=True)
 class Runbook:

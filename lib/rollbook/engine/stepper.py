@@ -129,6 +129,8 @@ class Stepper:
             if attempt.begun is not None:
                 unsure = isinstance(error, Unreachable | CommandTimeout)
                 self._past[planned.address] = replace(attempt.begun, status="unreachable" if unsure else "failed")
+            elif past is not None:
+                self._past[planned.address] = past  # what was begun is still to be settled
             raise
 
     def _by_family(self, attempt: Attempt, action: Action[Any]) -> None:
@@ -174,9 +176,10 @@ class Stepper:
         ops = tuple(_bound(op, attempt.known) for op in change.ops)
         after = _bound_state(action, change.after, attempt.known)
         if not ops:
-            outputs = dict(action.outputs(after, ()))
+            outputs = dict(action.outputs(after, ())) | prove(attempt)
             if planned.verdict == "read":
                 self._judge(attempt, outputs)
+            verify_steps(attempt, outputs)
             attempt.finish("ok", before=encode(before), after=encode(after), outputs=outputs)
             return
         attempt.start(before, after, ops)
@@ -212,8 +215,11 @@ class Stepper:
         fields = planned.bound_fields(state)
         probed = any(value is not None for value in fields.values())
         if probed and not changed_fields(planned.bound_fields(past.after), fields):
-            session.record("recovered", step=planned.address, text="a probe shows that it was done")
-            attempt.finish("recovered", before=past.before, after=state, outputs=action.outputs(found, ()))
+            if attempt.step.judges and action.family == "command":
+                why = f"a probe shows that it was done, but {attempt.step.judges} did not let it pass, or never saw it"
+                self._ask_doubt(attempt, past, ops, after, found, why)
+            else:
+                self._recover(attempt, past, found, "a probe shows that it was done")
             return
         if probed and not changed_fields(planned.bound_fields(past.before), fields):
             attempt.start(build(action.state, past.before), after, ops)
@@ -231,7 +237,17 @@ class Stepper:
         if not probed and (past.status in ("failed", "waiting") or planned.effect != "once"):
             self._again(attempt, past, ops, after)
             return
-        self._ask_doubt(attempt, past, state, ops, after)
+        differs = "; ".join(changed_fields(planned.bound_fields(past.after), fields))
+        why = f"it began and did not end, and what is there now does not tell whether it was done: {differs}"
+        self._ask_doubt(attempt, past, ops, after, found, why)
+
+    def _recover(self, attempt: Attempt, past: StepRun, found: AnyState, text: str) -> None:
+        """End a step that had taken effect before; it is looked at like any other."""
+        attempt.session.record("recovered", step=attempt.planned.address, text=text)
+        outputs = dict(attempt.action.outputs(found, ())) | prove(attempt)
+        self._judge(attempt, outputs)
+        verify_steps(attempt, outputs)
+        attempt.finish("recovered", before=past.before, after=encode(found), outputs=outputs)
 
     @staticmethod
     def _require_ended(attempt: Attempt, past: StepRun) -> None:
@@ -246,11 +262,11 @@ class Stepper:
         attempt.start(build(attempt.action.state, past.before), after, ops)
         self._apply(attempt, after, ops, 0)
 
-    def _ask_doubt(self, attempt: Attempt, past: StepRun, state: Plain, ops: Sequence[Op], after: AnyState) -> None:
+    def _ask_doubt(
+        self, attempt: Attempt, past: StepRun, ops: Sequence[Op], after: AnyState, found: AnyState, why: str
+    ) -> None:
         planned = attempt.planned
-        differs = "; ".join(changed_fields(planned.bound_fields(past.after), planned.bound_fields(state)))
-        why = f"it began and did not end, and what is there now does not tell whether it was done: {differs}"
-        decision = decide(attempt.session, planned, attempt.step.on_doubt, state, why)
+        decision = decide(attempt.session, planned, attempt.step.on_doubt, encode(found), why)
         match decision:
             case "done":
                 attempt.finish("recovered", before=past.before, after=past.after, outputs=past.outputs or past.after)
@@ -272,16 +288,20 @@ class Stepper:
             results = self._carry_ops(attempt, ops, done, execution)
         finally:
             attempt.output = execution.output()
-        found = verify_after(attempt, after)
-        outputs = dict(attempt.action.outputs(found, results)) | prove(attempt)
-        self._judge(attempt, outputs)
-        outputs = shortened(outputs)
-        verify_steps(attempt, outputs)
+        try:
+            found = verify_after(attempt, after)
+            outputs = dict(attempt.action.outputs(found, results)) | prove(attempt)
+            self._judge(attempt, outputs)
+            outputs = shortened(outputs)
+            verify_steps(attempt, outputs)
+        except RollbookError:
+            if len(ops) == 1:  # of more than one each is told when it ends
+                self._record_op(attempt, 0, results[0])
+            raise
         files = [file for result in results for file in result.files]
         attempt.finish("changed", after=encode(found), outputs=outputs, files=files)
 
-    @staticmethod
-    def _carry_ops(attempt: Attempt, ops: Sequence[Op], done: int, execution: LiveExecution) -> list[OpResult]:
+    def _carry_ops(self, attempt: Attempt, ops: Sequence[Op], done: int, execution: LiveExecution) -> list[OpResult]:
         session, address = attempt.session, attempt.planned.address
         results = []
         for index, op in enumerate(ops):
@@ -294,8 +314,12 @@ class Stepper:
             result = op.carry_out(session.planner.pool, execution)
             results.append(result)
             if len(ops) > 1:
-                session.record("op_finished", step=address, index=index, files=encode(result.files))
+                self._record_op(attempt, index, result)
         return results
+
+    @staticmethod
+    def _record_op(attempt: Attempt, index: int, result: OpResult) -> None:
+        attempt.session.record("op_finished", step=attempt.planned.address, index=index, files=encode(result.files))
 
     @staticmethod
     def _judge(attempt: Attempt, outputs: dict[str, Plain]) -> None:
