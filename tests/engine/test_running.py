@@ -193,6 +193,20 @@ def test_files_are_for_their_owner_only(workshop: Workshop) -> None:
     assert modes == {(True, "0o700"), (False, "0o600")}
 
 
+def test_until_names_a_loop_as_a_whole(workshop: Workshop) -> None:
+    """The run stops once the loop is over, and a resume goes on behind it."""
+    each = "  - {id: each, name: Do each., loop: [p, q], file.present: {path: '{{ item }}.txt', content: x}}\n"
+    workshop.write("r", "steps:\n" + each + write_step("a", "x"))
+
+    stopped = workshop.run("r", until="each")
+    files = sorted(path.name for path in workshop.folder.glob("*.txt"))
+    resumed = workshop.resume()
+
+    assert (stopped.status, files) == ("stopped", ["p.txt", "q.txt"])
+    assert resumed.status == "succeeded"
+    assert (workshop.folder / "a.txt").exists()
+
+
 def test_fail_when_and_parse_judge_the_output(workshop: Workshop) -> None:
     """An exit code alone is not trusted: `fail_when` sees the parsed output."""
     step = "  - id: s\n    name: Print.\n    shell.run: {command: [echo, '{\"errors\": 2}'], effect: read}\n    parse: json\n"

@@ -126,3 +126,21 @@ def test_an_undo_tells_what_was_done_by_hand(workshop: Workshop) -> None:
     assert [(step.address, step.verdict) for step in plan.steps] == [("undo/a", "delete"), ("undo/c", "skip")]
     assert "done by hand" in plan.steps[1].reason
     assert "the vendor did" in plan.steps[1].reason
+
+
+@pytest.mark.parametrize("before", ["old", None], ids=["replaced", "made"])
+def test_what_somebody_wrote_since_can_be_had_again(workshop: Workshop, before: str | None) -> None:
+    """An undo that goes over it keeps it beside, and its own undo brings it back; without it no copy is left."""
+    workshop.write("r", "steps:\n" + write_step("a", "new"))
+    file = workshop.folder / "a.txt"
+    if before:
+        file.write_text(before)
+    run = workshop.run("r")
+    file.write_text("somebody's")
+
+    back = workshop.undo(run, nobody({"undo/a/sure": "yes"}))
+    gone = file.read_text() if file.exists() else None
+    again = workshop.undo(back)
+
+    assert (back.status, again.status) == ("undone", "undone")
+    assert (gone, file.read_text()) == (before, "somebody's")

@@ -64,18 +64,21 @@ class Walk:
                 self.session.record("unreachable", step=planned.address, error=text)
                 self.session.record("run_finished", status="failed")
                 raise
-            if (
-                self.session.plan.until in (planned.address, planned.id)
-                and planned.address not in self._replanner.came_again
-            ):
+            if self._is_last(planned):
                 raise Interrupted(f"stopped after {planned.address}, as --until asked")
         boundary(self.session)
         self._finish.end("undone" if self.session.plan.undo_of else "succeeded", "")
 
     def _is_last(self, planned: PlannedStep) -> bool:
-        """Tell whether the run goes no further than this step; one that others came again before is not over yet."""
-        asked = self.session.plan.until in (planned.address, planned.id)
-        return asked and planned.address not in self._replanner.came_again
+        """Tell whether the run goes no further than this step: of a loop, no further than the last of its items."""
+        if not self._is_until(planned) or planned.address in self._replanner.came_again:
+            return False  # one that others came again before is not over yet
+        return not any(
+            self._is_until(step) and step.address not in self.session.known for step in self.session.plan.steps
+        )
+
+    def _is_until(self, planned: PlannedStep) -> bool:
+        return self.session.plan.until in (planned.address, planned.id) and planned.section != "finally"
 
     def _carry(self, planned: PlannedStep, members: tuple[PlannedStep, ...]) -> None:
         if planned.section == "closing" and planned.verdict == "unknown":

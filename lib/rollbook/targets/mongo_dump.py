@@ -38,7 +38,8 @@ def documents(path: Path, ids: Collection[str], by: str = "_id") -> Iterator[Map
     except (BSONError, ValueError, EOFError) as error:
         raise TargetError(
             f"{path} is cut off or no dump: {error}",
-            advice="Take a complete file: mongodump's .bson, or one document of Extended JSON a line.",
+            advice="Take a complete file: mongodump's .bson, which can hold anything, or Extended JSON, one document a "
+            "line.",
         ) from error
 
 
@@ -68,16 +69,34 @@ def _bson(file: IO[bytes], wanted: Collection[str] | None) -> Iterator[Mapping[s
 
 
 def _lines(file: IO[bytes], wanted: Collection[str] | None) -> Iterator[Mapping[str, Plain]]:
+    for number, line in enumerate(file, start=1):
+        if line.strip() and not (wanted is not None and _is_other(line, wanted)):
+            document = _read_line(line, number)
+            if not isinstance(document, dict):
+                raise ValueError(f"line {number} is no document")
+            yield document
+
+
+def _read_line(line: bytes, number: int) -> object:
+    """Read one line of Extended JSON; raise ValueError naming it, without a word of what it holds."""
+    import json
+
     from bson import json_util
     from bson.codec_options import DatetimeConversion
+    from bson.errors import BSONError
 
     options = json_util.JSONOptions(tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
-    for line in file:
-        if line.strip() and not (wanted is not None and _is_other(line, wanted)):
-            document = json_util.loads(line.decode(), json_options=options)
-            if not isinstance(document, dict):
-                raise ValueError("a line is no document")
-            yield document
+    try:
+        found: object = json_util.loads(line.decode(), json_options=options)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"line {number}: {error}") from error
+    except (BSONError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
+        # Their texts tell the value, which is a course's content.
+        raise ValueError(
+            f"line {number} holds what cannot be read as Extended JSON ({type(error).__name__}), such as a key of a "
+            "document's own that begins with $"
+        ) from error
+    return found
 
 
 def _is_other(line: bytes, wanted: Collection[str]) -> bool:

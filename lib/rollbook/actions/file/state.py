@@ -10,6 +10,7 @@ findable without the run, and copying twice harmless.
 import posixpath
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from ...action import Change, Leave, Refuse, Reverse, Undo, evidence
@@ -29,7 +30,8 @@ class FileState:
     A file on a host; *kept* names, by the first digits of their SHA-256, the copies kept beside it.
 
     *sha256* is Unknown only in a plan, where the content holds something of the run, such as its id. *owner* is
-    None where it does not matter.
+    None where it does not matter. As the goal of an undo, *undone* is the content that the step had left: any other is
+    somebody's, and is kept.
     """
 
     exists: bool
@@ -38,6 +40,7 @@ class FileState:
     size: int | None = evidence(default=None)
     kept: tuple[str, ...] = evidence(default=())
     owner: str | None = None
+    undone: str | Unknown | None = evidence(default=None)
 
 
 F = TypeVar("F", bound=FileState)
@@ -96,17 +99,25 @@ def keeping(before: FileState, *, keep: bool) -> tuple[str, ...]:
 
 def replacing(target: str, path: str, old: FileState, new: FileState, write: Op | None) -> tuple[Op, ...]:
     """
-    Give the ops from *old* to *new*: keep a copy, then *write*, then remove copies no longer wanted.
+    Give the ops from *old* to *new*: keep a copy, then *write*, then remove the copy of what is in place again.
 
     Without *write* the content comes from a kept copy, or the file goes.
     """
     ops: list[Op] = []
-    if isinstance(old.sha256, str) and (digest := old.sha256[:_DIGITS]) in set(new.kept) - set(old.kept):
+    if isinstance(old.sha256, str) and (digest := old.sha256[:_DIGITS]) not in old.kept and _is_kept(old, new, digest):
         ops.append(FileCopy(target, path, kept_path(path, digest)))
     if (old.exists, old.sha256, old.mode, old.owner) != (new.exists, new.sha256, new.mode, new.owner):
         ops.append(write or _from_copy(target, path, old, new))
-    ops += [FileRemove(target, kept_path(path, digest)) for digest in old.kept if digest not in new.kept]
+    back = str(new.sha256)[:_DIGITS]
+    if back in old.kept and back not in new.kept:
+        ops.append(FileRemove(target, kept_path(path, back)))
     return tuple(ops)
+
+
+def _is_kept(old: FileState, new: FileState, digest: str) -> bool:
+    """Tell whether the content that is there stays beside it: as wanted, or as somebody's who wrote since the step."""
+    somebodys = new.undone is not None and old.sha256 not in (new.undone, new.sha256)
+    return digest in new.kept or somebodys
 
 
 def _from_copy(target: str, path: str, old: FileState, new: FileState) -> Op:
@@ -125,6 +136,8 @@ def way_back(path: str, change: Change[F], *, keep: bool) -> Undo[F]:
     before, after = change.before, change.after
     if not change.ops:
         return Leave("nothing was changed")
+    if keep:
+        before = replace(before, undone=after.sha256)
     if not before.exists:
         return Reverse(before, "the file is removed; folders made for it stay")
     if before.sha256 == after.sha256:
@@ -136,5 +149,5 @@ def way_back(path: str, change: Change[F], *, keep: bool) -> Undo[F]:
 
 def told(path: str, change: Change[F]) -> tuple[str, ...]:
     """Say where a copy is kept."""
-    fresh = set(change.after.kept) - set(change.before.kept)
-    return tuple(f"the present file is kept as {kept_path(path, digest)}" for digest in sorted(fresh))
+    copies = [op.path for op in change.ops if isinstance(op, FileCopy) and op.source == path]
+    return tuple(f"the present file is kept as {copy}" for copy in copies)
