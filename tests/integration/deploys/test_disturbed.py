@@ -83,6 +83,18 @@ def test_the_server_dies_before_an_undo(desk: Desk, undisturbed: Undisturbed, bo
     require_kept(board, writer)
 
 
+def test_writers_that_were_stopped_first_are_no_hindrance(desk: Desk, undisturbed: Undisturbed) -> None:
+    """After `stop-writers` going back is planned while the site rests, and ends as it does otherwise."""
+    board = desk.board
+    first = board.databases()[LIVE][0]
+    stopped, _ = desk.type("run-runbook", "stop-writers", "--env", "board", "--yes")
+
+    code, told = desk.type(*desk.going_back())
+
+    assert (stopped, code) == (0, 0), told[-3000:]
+    require_same(look(board, first), undisturbed.done)
+
+
 def test_somebody_commits_behind_the_fence(desk: Desk, undisturbed: Undisturbed) -> None:
     """Drift after the swap, where neither site nor old database can be read: what was counted before counts on."""
     board = desk.board
