@@ -79,6 +79,16 @@ def left_told(left: Mapping[str, str | bool | int | float | None], said: Iterabl
     return {**{name: None if value is None else str(value) for name, value in plain.items()}, **spoken}
 
 
+def kept_rows(table: object, count: int) -> str:
+    """Say that a table lacks rows that have no place."""
+    return f"{table}: {count} rows are missing, and have no place"
+
+
+def kept_cells(column: object, count: int) -> str:
+    """Say that cells of a column are not as they were, and not as a way back leaves them."""
+    return f"{column}: {count} cells are not as they were, nor as the way back leaves them"
+
+
 def look_at(columns: Iterable[str]) -> tuple[str, ...]:
     """Give the queries that show a person what cells of columns hold, given as table.column."""
     parts = (one.rpartition(".") for one in columns)

@@ -60,6 +60,7 @@ class MysqlRecovery:
     row_refills: tuple[RowRefill, ...]
     cell_refills: tuple[CellRefill, ...]
     untold: tuple[str, ...] = ()  # columns to be filled, of which nothing tells what their cells hold
+    kept: tuple[str, ...] = ()  # what is not as in the source where nothing of it can be put back
     lacking: tuple[str, ...] = ()  # rights of the account
     account: str = ""
 

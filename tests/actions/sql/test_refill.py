@@ -222,6 +222,58 @@ def test_cells_come_back_whatever_type_says_how_they_were_left(taken: Taken, kin
     assert taken.rows(f"SELECT one = '{was}' FROM flags") == [(True,)]
 
 
+def test_what_cannot_be_put_back_is_told(taken: Taken) -> None:
+    """Cells that are neither as they were nor as the way back left them, and rows without a place, are named with counts."""
+    taken.both(
+        "CREATE TABLE flags (id integer PRIMARY KEY, one integer, two varchar(9) UNIQUE);"
+        "INSERT INTO flags VALUES (1, 1, 'a'), (2, NULL, 'b'), (3, 3, 'c')"
+    )
+    taken.execute("UPDATE flags SET one = 5")
+    rows = _fill(taken, only=["flags"])
+    cells = _fill(taken, only=["flags.one"])
+
+    told = taken.plan(cells)
+    taken.execute("DELETE FROM flags WHERE id = 3; INSERT INTO flags VALUES (4, 4, 'c')")
+    missing = taken.plan(rows)
+
+    assert (told.ops, missing.ops) == ((), ())
+    assert cells.outputs(told.after, ())["kept"] == [
+        "flags.one: 3 cells are not as they were, nor as the way back leaves them"
+    ]
+    assert "left as it is: flags: 1 rows are missing, and have no place" in rows.details(missing)
+
+
+def test_rows_come_back_whatever_their_columns_are_called_and_turn_into(taken: Taken) -> None:
+    """A column that is called as a row is in a query, and a type with a JSON of its own, come back like any other."""
+    taken.both(
+        "CREATE TYPE feel AS ENUM ('good', 'bad');"
+        "CREATE FUNCTION as_json(feel) RETURNS json LANGUAGE sql AS $$SELECT '{\"felt\": 1}'::json$$;"
+        "CREATE CAST (feel AS json) WITH FUNCTION as_json(feel);"
+        "CREATE TABLE flags (id integer PRIMARY KEY, r integer[], s feel, t jsonb, k text[]);"
+        """INSERT INTO flags VALUES (1, '{1,NULL}', 'bad', '"x"', '{"a\\"b",NULL}'), (2, NULL, NULL, 'null', NULL)"""
+    )
+    taken.execute("DELETE FROM flags WHERE id = 1; UPDATE flags SET s = 'bad', t = NULL")
+
+    taken.do(_fill(taken, only=["flags"]))
+    taken.do(_fill(taken, only=["flags.s", "flags.t"], left={"flags.s": "bad"}))
+
+    every = "SELECT f::text FROM flags f ORDER BY id"
+    assert taken.rows(every) == taken.rows(every, BACKUP)
+
+
+def test_partitions_may_be_named(taken: Taken) -> None:
+    """A table in partitions comes back with all of them where they are named as well, as a snapshot does."""
+    taken.both(
+        "CREATE TABLE flags (id integer PRIMARY KEY) PARTITION BY RANGE (id);"
+        "CREATE TABLE flags_rest PARTITION OF flags DEFAULT; INSERT INTO flags VALUES (1)"
+    )
+    taken.execute("DROP TABLE flags")
+
+    taken.do(_fill(taken, only=["flags", "flags_rest"]))
+
+    assert taken.rows("SELECT id FROM flags_rest") == [(1,)]
+
+
 @pytest.mark.parametrize("done", range(5))
 def test_what_is_left_is_planned_from_where_a_crash_left_it(taken: Taken, done: int) -> None:
     """After any number of the ops, the rest of them is what is planned, and leads to the same end."""

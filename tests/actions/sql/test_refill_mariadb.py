@@ -151,6 +151,46 @@ def test_what_was_left_has_to_be_told(taken: TakenOnMariadb) -> None:
     assert told == _fill(taken).probe(taken.read)
 
 
+def test_what_cannot_be_put_back_is_told(taken: TakenOnMariadb) -> None:
+    """Cells that are neither as they were nor as the way back left them, and rows without a place, are named with counts."""
+    taken.both(
+        "CREATE TABLE flags (id integer PRIMARY KEY, one integer, two varchar(9) UNIQUE);\n"
+        "INSERT INTO flags VALUES (1, 1, 'a'), (2, NULL, 'b'), (3, 3, 'c')"
+    )
+    taken.execute("UPDATE flags SET one = 5")
+    rows = _fill(taken, only=["flags"])
+    cells = _fill(taken, only=["flags.one"])
+
+    told = taken.plan(cells)
+    taken.execute("DELETE FROM flags WHERE id = 3;\nINSERT INTO flags VALUES (4, 4, 'c')")
+    missing = taken.plan(rows)
+
+    assert (told.ops, missing.ops) == ((), ())
+    assert cells.outputs(told.after, ())["kept"] == [
+        "flags.one: 3 cells are not as they were, nor as the way back leaves them"
+    ]
+    assert "left as it is: flags: 1 rows are missing, and have no place" in rows.details(missing)
+
+
+def test_a_trigger_of_a_table_that_came_back_is_no_hindrance(taken: TakenOnMariadb) -> None:
+    """Once the table is whole again nothing is to be filled that would fire it, and the undo takes it out again."""
+    taken.both(
+        "CREATE TABLE flags (id integer PRIMARY KEY, one integer);\n"
+        "INSERT INTO flags VALUES (1, 1);\n"
+        "CREATE TRIGGER flagged BEFORE INSERT ON flags FOR EACH ROW SET NEW.one = 9"
+    )
+    taken.execute("DROP TABLE flags")
+    action = _fill(taken, only=["flags"])
+    change = taken.do(action)
+    back = taken.rows("SELECT one FROM flags")
+
+    again = taken.plan(action)
+    taken.undo(action, change)
+
+    assert (back, again.ops) == ([(1,)], ())
+    assert taken.rows("SHOW TABLES LIKE 'flags'") == []
+
+
 @pytest.mark.parametrize("at", [1, 2, 5, 20, 46])
 def test_a_kill_between_batches_is_resumed(taken: TakenOnMariadb, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
     """What was committed stays, and the rest follows; the undo knows all of it."""

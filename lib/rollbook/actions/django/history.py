@@ -9,8 +9,10 @@ from ...dataclass import dataclass
 SCRIPT: Final = """
 from django.apps import apps
 from django.db import connections
+from django.db.models import NOT_PROVIDED
 from django.db.migrations.exceptions import AmbiguityError, BadMigrationError, InconsistentMigrationHistory
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.operations import RemoveField
 
 class Wrong(Exception):
     pass
@@ -41,7 +43,45 @@ def reach(graph, target):
     later = [key for key in graph.nodes if key[0] == app]
     return found | {key for start in later for key in graph.backwards_plan(start)} | set(later)
 
-def described(key, graph):
+def rows(connection, table):
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT 1 FROM {connection.ops.quote_name(table)} LIMIT 2")
+        return len(cursor.fetchall())
+
+def hindrance(field, connection, table):
+    if not getattr(field, "concrete", True) or field.many_to_many or getattr(field, "generated", False):
+        return ""
+    made = field.blank and field.empty_strings_allowed or getattr(field, "auto_now", False)
+    made = made or getattr(field, "auto_now_add", False)
+    made = made or getattr(field, "db_default", NOT_PROVIDED) is not NOT_PROVIDED
+    same = made or field.has_default() and field.default is not None
+    zero = connection.vendor == "mysql" and not field.null
+    count = rows(connection, table) if not field.null or field.unique else 0
+    if count > 1 and field.unique and (same or zero):
+        return f"the rows of {table} would all have one value in it, and it is unique"
+    bound = field.remote_field and getattr(field, "db_constraint", True)
+    if count and not field.null and not same and (bound or not zero):
+        return f"{table} has rows, it may not be NULL, and it has no default"
+    return ""
+
+def stuck(key, loader, connection, tables):
+    migration = loader.graph.nodes[key]
+    removes = tables and any(isinstance(operation, RemoveField) for operation in migration.operations)
+    state = loader.project_state(key, at_end=False) if removes else None
+    for operation in migration.operations:
+        why = ""
+        if removes and isinstance(operation, RemoveField):
+            model = state.models[migration.app_label, operation.model_name_lower]
+            table = model.options.get("db_table") or f"{migration.app_label}_{model.name_lower}"
+            if table in tables:
+                why = hindrance(dict(model.fields)[operation.name], connection, table)
+        if why or not operation.reversible:
+            yield operation.describe() + (f" ({why})" if why else "")
+        if removes:
+            operation.state_forwards(migration.app_label, state)
+
+def described(key, loader, connection, tables):
+    graph = loader.graph
     migration = graph.nodes[key]
     parents = sorted(parent.key[1] for parent in graph.node_map[key].parents if parent.key[0] == key[0])
     return {
@@ -49,7 +89,7 @@ def described(key, graph):
         "name": key[1],
         "previous": parents[0] if parents else "zero",
         "operations": [operation.describe() for operation in migration.operations],
-        "irreversible": [operation.describe() for operation in migration.operations if not operation.reversible],
+        "irreversible": list(stuck(key, loader, connection, tables)),
     }
 
 def look():
@@ -64,10 +104,11 @@ def look():
     forth = [(key.app_label, key.name) for key, _ in executor.migration_plan(graph.leaf_nodes(), clean_start=True)]
     scope = {key[0] for target in targets for key in reach(graph, target)}
     has = set(loader.applied_migrations)
+    tables = set(executor.connection.introspection.table_names())
     replaced = {old for migration in loader.disk_migrations.values() for old in migration.replaces}
     answer(
         applied={app: sorted(key[1] for key in graph.nodes if key[0] == app and key in has) for app in sorted(scope)},
-        order=[described(key, graph) for key in forth if key in plan],
+        order=[described(key, loader, executor.connection, tables) for key in forth if key in plan],
         pending=[".".join(key) for key in forth if key not in has],
         unknown=sorted(".".join(key) for key in has if key not in graph.nodes and key not in replaced),
     )
@@ -86,7 +127,7 @@ class Migration:
     """
     One migration of the code: *previous* is the one before it in its app, or zero.
 
-    *operations* say what it does, *irreversible* are those that Django cannot take back.
+    *operations* say what it does, *irreversible* are those that Django cannot take back, or not with the rows there.
     """
 
     app: str

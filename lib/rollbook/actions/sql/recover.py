@@ -190,16 +190,24 @@ class Recover(Action[RecoverState]):
         lines += [f"{one}: the rows that it lacks, of {found.rows.get(str(one), 0)}" for one in found.row_refills]
         lines += [f"{one}: cells that are {one.left}" for one in found.cell_refills]
         beside = [f"not brought back: {name}" for name in found.beside]
-        return (*(lines or ["live lacks nothing of it"]), *beside)
+        kept = [f"left as it is: {one}" for one in found.kept]
+        return (
+            *(lines or ["live lacks nothing of it that has its place" if kept else "live lacks nothing of it"]),
+            *kept,
+            *beside,
+        )
 
     def outputs(self, after: RecoverState, results: Sequence[OpResult]) -> Mapping[str, Plain]:
         """Give what was loaded and filled, what was kept, and the files."""
         given: dict[str, Plain] = {"rows": 0, "cells": 0, "conflicts": 0}
         given |= {"unsettled": [], "files": [], "exported": [], "tally": []}
         if after.due and not results:
-            return {name: Unknown(f"recover.{name}") for name in given} | {"beside": list(after.found.beside)}
+            return {name: Unknown(f"recover.{name}") for name in given} | self._told(after)
         for result in results:
             for name, value in result.outputs.items():
                 if name in given:  # numbers and lists: each op did its part
                     given[name] += value
-        return given | {"beside": list(after.found.beside)}
+        return given | self._told(after)
+
+    def _told(self, after: RecoverState) -> dict[str, Plain]:
+        return {"beside": list(after.found.beside), "kept": list(after.found.kept)}

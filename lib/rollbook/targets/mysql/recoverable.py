@@ -10,7 +10,7 @@ from ...mysql.names import within
 from ...mysql.recovering import MysqlRecovery, marked_by, working_name
 from ...recovering import Asked
 from .catalog import read_catalog
-from .refillable import Filling, Refills, find_filling, read_refills
+from .refillable import Refills, find_filling, read_refills
 from .session import number
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ def read_recovery(connection: "Connection", live: str, asked: Asked) -> MysqlRec
     filling = filling.without(missing.begun, missing.begun_columns)
     wanted = (missing.lacking, missing.begun_columns)
     keyless = tuple(_keyless(ours, theirs, (*wanted, filling.columns), filling.tables))
-    _check_triggers(ours, filling, wanted)
     refills = Refills() if keyless else read_refills(connection, ours, theirs, filling, asked)
+    _check_triggers(ours, refills, wanted)
     # Of all that will be there: whether a table stayed or came back cannot be told once it is settled.
     children = [name for name in theirs.tables if name in ours.tables or name in missing.returning]
     counted = (*missing.gone, *filling.tables)
@@ -78,6 +78,7 @@ def read_recovery(connection: "Connection", live: str, asked: Asked) -> MysqlRec
         row_refills=refills.rows,
         cell_refills=refills.cells,
         untold=refills.untold,
+        kept=refills.kept,
     )
 
 
@@ -141,13 +142,14 @@ def _keyless(
                 yield from (f"{name}.{column}" for column in found)
 
 
-def _check_triggers(ours: Catalog, filling: Filling, columns: Collection[Columns]) -> None:
-    """Refuse what would fire triggers: nothing keeps them quiet on these servers."""
-    updated = {name for found in (*columns, filling.columns) for name in found}
+def _check_triggers(ours: Catalog, refills: Refills, columns: Collection[Columns]) -> None:
+    """Refuse what would fire triggers, which nothing keeps quiet on these servers; only where something is filled."""
+    updated = {*(one.table for one in refills.cells), *(name for found in columns for name in found)}
+    inserted = {one.table for one in refills.rows}
     firing = [
         f"{one.name} (on {one.table})"
         for one in ours.triggers
-        if (one.event == "UPDATE" and one.table in updated) or (one.event == "INSERT" and one.table in filling.tables)
+        if (one.event == "UPDATE" and one.table in updated) or (one.event == "INSERT" and one.table in inserted)
     ]
     if firing:
         raise RefusedError(

@@ -10,7 +10,7 @@ from ...mysql.names import equal, quote, within
 from ...mysql.recovering import FILLING, marked_by, working_name
 from ...mysql.refilling import CellRefill, RowRefill
 from ...postgres.order import flat, in_order
-from ...recovering import Asked
+from ...recovering import Asked, kept_cells, kept_rows
 from .session import number
 
 if TYPE_CHECKING:
@@ -34,11 +34,16 @@ class Filling:
 
 
 class Refills(NamedTuple):
-    """What can be put back now, and the columns of which nothing tells what their cells hold that nobody wrote."""
+    """
+    What can be put back now, and the columns of which nothing tells what their cells hold that nobody wrote.
+
+    *kept* are tables and columns, each with a count, of which rows are missing or cells differ and none has its place.
+    """
 
     rows: tuple[RowRefill, ...] = ()
     cells: tuple[CellRefill, ...] = ()
     untold: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 def find_filling(ours: Catalog, theirs: Catalog, asked: Asked, standing: Mapping[str, str], stand_in: str) -> Filling:
@@ -73,7 +78,7 @@ def read_refills(connection: "Connection", ours: Catalog, theirs: Catalog, filli
     What cannot be put back, for its place is taken or its parent gone, does not count.
     """
     look = _Look(connection, ours, theirs, filling, asked)
-    return Refills(tuple(look.tables()), tuple(look.columns()), tuple(look.untold))
+    return Refills(tuple(look.tables()), tuple(look.columns()), tuple(look.untold), tuple(look.kept))
 
 
 class _Look:
@@ -86,6 +91,7 @@ class _Look:
         self._wanted, self._asked = filling, asked
         self._filling: set[str] = set()  # tables of which rows will come
         self.untold: list[str] = []
+        self.kept: list[str] = []
 
     def tables(self) -> Iterator[RowRefill]:
         """Look at tables, parents first."""
@@ -99,6 +105,8 @@ class _Look:
             if self._is_staged(name) or self._some(one.table, self._rows(one, order[at + 1 :])):
                 self._filling.add(name)
                 yield one
+            elif missed := self._count(one.table, (f"NOT {there(table, self._ours.schema, one.key, 's')}",)):
+                self.kept.append(kept_rows(name, missed))
 
     def columns(self) -> Iterator[CellRefill]:
         """Look at columns."""
@@ -108,11 +116,13 @@ class _Look:
             for column in columns:
                 left = left_in(table, table.column(column), self._asked.left)
                 one = CellRefill(name, column, key, left or "")
-                joined = f"{name}"
-                if left is None and self._some(joined, (differs(table.column(column)),), key):
-                    self.untold.append(str(one))
-                if left is not None and self._some(joined, cell_conditions(self._ours, one), key):
+                unlike = (differs(table.column(column)),)
+                if left is None:
+                    self.untold += [str(one)] if self._some(name, unlike, key) else []
+                elif self._some(name, cell_conditions(self._ours, one), key):
                     yield one
+                elif differing := self._count(name, unlike, key):
+                    self.kept.append(kept_cells(one, differing))
 
     def _is_staged(self, name: str) -> bool:
         """Say whether a killed run left rows beside that it had not put in, or not tidied away."""
@@ -133,12 +143,16 @@ class _Look:
                 yield f"NOT ({parentless(key, 's', (within(key.parent_schema, key.parent),))})"
 
     def _some(self, table: str, conditions: Sequence[str] | Iterator[str], key: Sequence[str] = ()) -> bool:
+        return bool(number(self._connection, f"SELECT EXISTS (SELECT 1 {self._where(table, conditions, key)})"))
+
+    def _count(self, table: str, conditions: Sequence[str], key: Sequence[str] = ()) -> int:
+        return number(self._connection, f"SELECT count(*) {self._where(table, conditions, key)}")
+
+    def _where(self, table: str, conditions: Sequence[str] | Iterator[str], key: Sequence[str]) -> str:
         joined = f"{within(self._asked.source, table)} s"
         if key:
             joined += f" JOIN {within(self._ours.schema, table)} t ON {equal(key, 't', 's')}"
-        return bool(
-            number(self._connection, f"SELECT EXISTS (SELECT 1 FROM {joined} WHERE {' AND '.join(conditions)})")
-        )
+        return f"FROM {joined} WHERE {' AND '.join(conditions)}"
 
 
 def left_in(table: Table, column: Column, given: Mapping[str, str | None]) -> str | None:

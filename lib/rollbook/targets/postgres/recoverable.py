@@ -31,6 +31,9 @@ _MARKED: Final = """
 _OF_TABLES: Final = frozenset(
     {"table", "column", "constraint", "index", "sequence", "trigger", "comment", "privileges", "policy", "rule", "type"}
 )
+_PARTITIONS: Final = """
+    SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relispartition AND c.relkind IN ('r', 'p')"""
 
 Columns = dict[Name, list[str]]
 
@@ -38,7 +41,10 @@ Columns = dict[Name, list[str]]
 def read_recovery(live: "Connection", source: "Connection", asked: Asked, connect: Connect) -> Recovery:
     """Compare *live* with *source*, both opened for reading; *connect* opens more connections to either."""
     ours, theirs = read_catalog(live), read_catalog(source)
-    asked.require({str(name): [one.name for one in table.columns] for name, table in theirs.tables.items()})
+    # Rows of a partition are its table's, so it is no table of its own; a snapshot names it all the same.
+    partitions = {str(Name(schema, name)): () for schema, name in source.execute(_PARTITIONS).fetchall()}
+    named = {str(name): [one.name for one in table.columns] for name, table in theirs.tables.items()}
+    asked.require({**partitions, **named})
     begun_tables, begun_columns = _begun(live, ours)
     standing = _standing(source)
     lost = [name for name in sorted(theirs.tables) if name not in ours.tables and asked.wants(str(name))]
@@ -71,6 +77,7 @@ def read_recovery(live: "Connection", source: "Connection", asked: Asked, connec
         row_refills=refills.rows,
         cell_refills=refills.cells,
         untold=refills.untold,
+        kept=refills.kept,
         schemas=schemas,
     )
 

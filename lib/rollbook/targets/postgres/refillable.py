@@ -13,7 +13,7 @@ from ...postgres.names import Name, beside_parameters, equal, listed, quote
 from ...postgres.order import flat, in_order
 from ...postgres.refilling import CellRefill, RowRefill, clashing, keys_over, left_in, parentless, uniques_over
 from ...postgres.shape import Shape, shape
-from ...recovering import Asked
+from ...recovering import Asked, kept_cells, kept_rows
 from .differences import Difference, Side, differences
 
 if TYPE_CHECKING:
@@ -34,11 +34,16 @@ class Filling:
 
 
 class Refills(NamedTuple):
-    """What can be put back now, and the columns of which nothing tells what their cells hold that nobody wrote."""
+    """
+    What can be put back now, and the columns of which nothing tells what their cells hold that nobody wrote.
+
+    *kept* are tables and columns, each with a count, of which rows are missing or cells differ and none has its place.
+    """
 
     rows: tuple[RowRefill, ...] = ()
     cells: tuple[CellRefill, ...] = ()
     untold: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 def find_filling(ours: Catalog, theirs: Catalog, asked: Asked) -> Filling:
@@ -65,7 +70,7 @@ def read_refills(
     or its parent gone, does not count.
     """
     look = _Look(ours, theirs, filling, asked, connect, live)
-    return Refills(tuple(look.tables()), tuple(look.columns()), tuple(look.untold))
+    return Refills(tuple(look.tables()), tuple(look.columns()), tuple(look.untold), tuple(look.kept))
 
 
 class _Look:
@@ -78,6 +83,7 @@ class _Look:
         self._connect, self._live, self._source = connect, live, asked.source
         self._filling: set[Name] = set()  # tables of which rows will come
         self.untold: list[str] = []
+        self.kept: list[str] = []
 
     def tables(self) -> Iterator[RowRefill]:
         """Look at tables, parents first."""
@@ -117,9 +123,14 @@ class _Look:
             lacking = (d.base for d in self._differences(stack, lined, one.key) if d.live is None and d.base)
             source = stack.enter_context(closing(self._connect(self._source)))
             live = stack.enter_context(closing(self._connect(self._live)))
-            return any(
-                self._takes(source, live, one, keys, later) for keys in iter(lambda: list(islice(lacking, _BATCH)), [])
-            )
+            missed = 0
+            for keys in iter(lambda: list(islice(lacking, _BATCH)), []):
+                if self._takes(source, live, one, keys, later):
+                    return True
+                missed += len(keys)
+        if missed:
+            self.kept.append(kept_rows(one.table, missed))
+        return False
 
     def _takes(
         self, source: "Connection", live: "Connection", one: RowRefill, keys: Sequence[Cells], later: Collection[Name]
@@ -149,10 +160,15 @@ class _Look:
                 if next(both, None) is not None:
                     self.untold.append(str(one))
                 return False
-            keys = (d.base[:-1] for d in both if d.base and d.live and value(d.live[-1]) == left)
-            return any(
-                self._takes_cell(source, live, one, batch) for batch in iter(lambda: list(islice(keys, _BATCH)), [])
-            )
+            differing = 0
+            for batch in iter(lambda: list(islice(both, _BATCH)), []):
+                keys = [d.base[:-1] for d in batch if d.base and d.live and value(d.live[-1]) == left]
+                if keys and self._takes_cell(source, live, one, keys):
+                    return True
+                differing += len(batch)
+        if differing:
+            self.kept.append(kept_cells(one, differing))
+        return False
 
     def _takes_cell(self, source: "Connection", live: "Connection", one: CellRefill, keys: Sequence[Cells]) -> bool:
         table = self._ours.tables[one.table]
@@ -167,12 +183,19 @@ class _Look:
     ) -> str:
         """Give the source's rows with these keys; live makes rows of its own table of them."""
         table = self._theirs.tables[one.table]
+
+        def told(name: str) -> str:
+            """Give a cell as text, which its type reads again: some, as hstore, have a JSON of their own to go to."""
+            cast = "" if table.column(name).type in ("json", "jsonb") else "::text"
+            return f"t.{quote(name)}{cast} AS {quote(name)}"
+
         parts = [f"%s::text[]::{table.column(name).type}[]" for name in one.key]
         names = [f"k{at}" for at in range(len(one.key))]
         on = " AND ".join(f"t.{quote(name)} = k.{alias}" for name, alias in zip(one.key, names, strict=True))
-        of, on = beside_parameters(f"{listed(columns, 't')} FROM {table.relation} t"), beside_parameters(on)
+        cells = ", ".join(map(told, columns))
+        of, on = beside_parameters(f"{cells} FROM {table.relation} t"), beside_parameters(on)
         query = (
-            f"SELECT json_agg(r)::text FROM (SELECT {of}"
+            f"SELECT json_agg(r.*)::text FROM (SELECT {of}"
             f" JOIN unnest({', '.join(parts)}) k({', '.join(names)}) ON {on}) r"
         )
         arrays = [list(map(value, cells)) for cells in zip(*keys, strict=True)]

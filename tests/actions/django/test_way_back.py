@@ -1,0 +1,76 @@
+"""A way back that the rows in a table leave no room for is refused exactly where Django's would fail."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from rollbook.errors import RefusedError
+from rollbook.targets import Redactor, SecretStore, TargetPool
+from rollbook.targets.base import TargetSpec
+
+from ..conftest import Machine
+from .conftest import PYTHON
+from .evolving import Evolving, environment_of
+from .shapes import model
+
+_FIELDS = {
+    "bare": "models.IntegerField()",
+    "null": "models.IntegerField(null=True)",
+    "given": "models.IntegerField(default=3)",
+    "nothing": "models.CharField(max_length=9)",
+    "blank": "models.CharField(max_length=9, blank=True)",
+    "once": "models.CharField(max_length=9, unique=True, default='x')",
+    "atonce": "models.CharField(max_length=9, unique=True, null=True)",
+    "same": "models.CharField(max_length=9, unique=True, null=True, default='x')",
+    "made": "models.DateTimeField(auto_now_add=True)",
+    "points": "models.ForeignKey('contenttypes.ContentType', models.CASCADE)",
+    "loose": "models.ForeignKey('contenttypes.ContentType', models.CASCADE, null=True)",
+    "apart": "models.ManyToManyField('contenttypes.ContentType')",
+}
+
+
+@pytest.fixture
+def machine_here() -> Iterator[Machine]:
+    redactor = Redactor()
+    pool = TargetPool({"local": TargetSpec("local", "local")}, SecretStore({}, redactor), redactor)
+    yield Machine(pool)
+    pool.close()
+
+
+def _refused(site: Evolving, app: str) -> bool:
+    try:
+        site.machine.plan(site.use("django.migrate", app=app, to="0001"))
+    except RefusedError as error:
+        return "Remove field" in str(error)
+    return False
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("database", ["postgres", "mariadb"])
+@pytest.mark.parametrize("rows", [0, 1, 2])
+def test_a_way_back_is_refused_where_the_rows_leave_no_room(
+    request: pytest.FixtureRequest, tmp_path: Path, machine_here: Machine, database: str, rows: int
+) -> None:
+    """What must have a value and has none to give, and what must be unique and is not, is found before anything is undone."""
+    url = request.getfixturevalue(f"{database}_url")
+    site = Evolving(tmp_path / "site", environment_of(url), machine_here, PYTHON)
+    site.write(*_FIELDS)
+    needs = '("contenttypes", "0001_initial"),'
+    for app, kind in _FIELDS.items():
+        site.migration(app, "0001_initial", model("Item", f'("it", {kind})'), needs=needs)
+        site.migration(app, "0002_gone", 'migrations.RemoveField("item", "it"),')
+    site.migrate("-v", "0")
+    engine = sa.create_engine(url)
+    with engine.begin() as session:
+        for app in _FIELDS:
+            for number in range(1, rows + 1):
+                session.execute(sa.table(f"{app}_item", sa.column("id")).insert(), [{"id": number}])
+    engine.dispose()
+
+    refused = {app for app in _FIELDS if _refused(site, app)}
+
+    for app in _FIELDS:
+        site.migrate(app, "0001", "-v", "0", fails=app in refused)
+    assert bool(refused) == bool(rows)
