@@ -14,6 +14,7 @@ SNAPSHOT: Final = "SELECT pg_catalog.pg_export_snapshot()"
 PREPARE: Final = 'set -e; umask 077; mkdir -p -- "$1"; rm -rf -- "$2"; mkdir -- "$2"'
 PRIVATELY: Final = 'umask 077; exec "$@"'
 FILES: Final = 'cd -- "$1" && find . -type f -exec sha256sum {} + && echo && find . -type f -exec stat -c "%s  %n" {} +'
+CLEAR: Final = 'rm -rf -- "$1"'
 COMPLETE: Final = """\
 set -e
 if [ -e "$2" ]; then echo "$2 is there already" >&2; exit 1; fi

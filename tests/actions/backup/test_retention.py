@@ -88,6 +88,21 @@ def test_what_an_unfinished_run_needs_stays(machine: Machine, shelf: Path, tmp_p
     assert any("shop_4_days stays: run" in line for line in action.details(change))
 
 
+def test_what_an_unfinished_run_was_to_clear_away_goes(machine: Machine, shelf: Path, tmp_path: Path) -> None:
+    """A nightly run that failed before its retention holds none of the backups that it would have cleared away."""
+    workshop = Workshop(tmp_path)
+    clear = f"  - {{id: keep, name: Clear away, backup.retention: {{folder: {shelf}, keep: 2}}}}"
+    workshop.write("nightly", f"steps:\n  - {{id: no, name: Fail, shell.run: {{command: [/bin/false]}}}}\n{clear}\n")
+    assert workshop.run("nightly").resumable
+    assert "shop_4_days" in workshop.runs.all()[-1].journal.read_text()
+
+    machine.apply(use("backup.retention", folder=str(shelf), keep=2))
+    for pool in workshop.pools:
+        pool.close()
+
+    assert names(shelf) == ["blog_0_days", "blog_1_days", "shop_0_days", "shop_1_days"]
+
+
 def test_what_a_kill_leaves_is_no_backup(machine: Machine, shelf: Path) -> None:
     """A folder loses its name before its files go."""
     action = use("backup.retention", folder=str(shelf), keep=4)

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import resource
 import stat
 from pathlib import Path
 
 import pytest
 
-from rollbook.errors import RefusedError
+from rollbook.errors import RefusedError, TargetError
 from rollbook.postgres.manifest import Manifest, read_manifest
 from rollbook.values import RUN_ID, Unknown
 
@@ -146,6 +147,22 @@ def test_a_killed_backup_is_made_again(large: Shop, desk: Machine, tmp_path: Pat
     (folder,) = tmp_path.iterdir()
     test_every_file_is_as_the_manifest_says(folder)
     assert next(one.rows for one in manifest_in(folder).tables if one.name == "long") == 300_000
+
+
+def test_a_backup_that_failed_leaves_nothing(large: Shop, desk: Machine, tmp_path: Path) -> None:
+    """What was written before there was no more room for it does not stay in the way of the next one."""
+    assert large.pool
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ops = desk.plan(backup(tmp_path / "backups")).ops
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
+    try:
+        with pytest.raises(TargetError, match="pg_dump"):
+            desk.carry_out(*ops)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert not list((tmp_path / "backups").iterdir())
 
 
 def test_what_another_run_left_is_not_touched(desk: Machine, tmp_path: Path) -> None:

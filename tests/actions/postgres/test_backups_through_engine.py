@@ -32,6 +32,21 @@ steps:
 """
 
 
+NIGHTLY = """
+targets: {{db: postgres}}
+steps:
+  - id: backup
+    name: Take a backup
+    postgres.backup: {{folder: {folder}}}
+  - id: check
+    name: Read it to its end
+    postgres.backup_check: {{backup: "{{{{ steps.backup.outputs.path }}}}"}}
+  - id: keep
+    name: Clear away what is older
+    backup.retention: {{folder: {folder}, keep: 1}}
+"""
+
+
 @pytest.fixture
 def workshop(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
     """Give the shop's database to runbooks."""
@@ -70,3 +85,13 @@ def test_a_crash_at_a_boundary_resumes_to_the_same_end(shop: Shop, workshop: Wor
     assert run.steps[0].outputs["path"] == str(backup)
     (name,) = (name for name in shop.databases() if name.startswith(f"{shop.name}_"))
     assert schema(shop, name) == schema(shop, shop.name)
+
+
+def test_a_nightly_run_clears_away_those_before_it(workshop: Workshop, tmp_path: Path) -> None:
+    """In one run with the backup, retention is planned anew when it is there, and counts it in."""
+    workshop.write("nightly", NIGHTLY.format(folder=tmp_path / "nightly"))
+
+    runs = [workshop.run("nightly") for _ in range(3)]
+
+    assert [run.status for run in runs] == ["succeeded"] * 3
+    assert [path.name for path in (tmp_path / "nightly").glob("*_*")] == [Path(runs[-1].steps[0].outputs["path"]).name]

@@ -20,6 +20,7 @@ _SECONDS: Final = 600.0
 # Renamed first: what a kill leaves is not to be taken for a backup.
 _REMOVE: Final = 'mv -- "$1" "$2" && rm -rf -- "$2"'
 # The journals of runs that are not over for good, with the names that stand in them.
+# No run needs a backup because it was to clear it away: a record of a retention's, or a plan with one, does not count.
 _UNFINISHED: Final = """\
 runs=$1 own=$2; shift 2
 for journal in "$runs"/*/journal.jsonl; do
@@ -28,7 +29,8 @@ for journal in "$runs"/*/journal.jsonl; do
   ended=$(grep -F '"type":"run_finished"' "$journal" | tail -n 1)
   case $ended in *'"status":"succeeded"'*|*'"status":"undone"'*|*'"status":"abandoned"'*) continue ;; esac
   for name in "$@"; do
-    if grep -qF -e "$name" "$journal"; then printf '%s\\t%s\\000' "$run" "$name"; fi
+    used=$(grep -F -e "$name" "$journal" | grep -vF -e '"going"' -e 'going: none -> ')
+    if [ -n "$used" ]; then printf '%s\\t%s\\000' "$run" "$name"; fi
   done
 done
 exit 0

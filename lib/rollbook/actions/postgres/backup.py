@@ -88,8 +88,9 @@ On a machine with PostgreSQL's programs of the server's version, with PGHOST, PG
             raise ValueError("label: expected a word for a file name")
 
     def subjects(self) -> frozenset[Subject]:
-        """Name the folder of this backup; the database is only read."""
-        return frozenset({Subject(self.runs_on.name, "backup", f"{self.folder}/{self.database}/{self.label}")})
+        """Name this backup and the folder, so that what looks at all backups waits; the database is only read."""
+        own = Subject(self.runs_on.name, "backup", f"{self.folder}/{self.database}/{self.label}")
+        return frozenset({own, Subject(self.runs_on.name, "backups", self.folder)})
 
     def probe(self, read: Readers) -> BackupState:
         """Look whether the backup of this run is there, and what it takes to make it."""

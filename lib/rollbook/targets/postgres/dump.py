@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import Interrupted, TargetError
 from ...ops import Execution, OpResult, WrittenFile
-from ...postgres.dumping import COMPLETE, FILES, PREPARE, PRIVATELY, SNAPSHOT, SnapshotDump
+from ...postgres.dumping import CLEAR, COMPLETE, FILES, PREPARE, PRIVATELY, SNAPSHOT, SnapshotDump
 from ...postgres.horizon import Horizon
 from ...postgres.manifest import DUMP, FILE, SUMS, FileEntry, Manifest
 from .contents import Contents, read_contents
@@ -29,6 +29,15 @@ def snapshot_dump(target: "PostgresTarget", op: SnapshotDump, execution: Executi
     host = host_of(target, op.host)
     end_earlier(target, host, execution)
     run_script(host, PREPARE, op.folder, op.partial)
+    try:
+        return _taken(target, host, op, execution)
+    except TargetError:
+        # It may be for want of room, and nobody else looks for it there. What was killed or stopped is left to resume.
+        run_script(host, CLEAR, op.partial)
+        raise
+
+
+def _taken(target: "PostgresTarget", host: Host, op: SnapshotDump, execution: Execution) -> OpResult:
     with _snapshot(target, op.database, execution) as (connection, snapshot, started):
         horizon = _horizon(target, op.database, connection)
         contents = _dumped(target, host, op, execution, connection, snapshot)
