@@ -468,7 +468,21 @@ def look(given: "dict[str, Any]") -> "dict[str, Any]":
         if connection.features.ignores_table_name_case:
             fold(found)
     name = str(connection.settings_dict["NAME"])
-    return {**found, "vendor": connection.vendor, "database": name}
+    return {**found, "vendor": connection.vendor, "database": name, "here": here(connection, executor)}
+
+
+def here(connection: "BaseDatabaseWrapper", executor: "MigrationExecutor") -> "dict[str, Any]":
+    """Tell by what a database is known again: its name as the server says it, and its list of migrations."""
+    found: "dict[str, Any]" = {"name": "", "count": None, "most": None}
+    asked = {"postgresql": "current_database()", "mysql": "DATABASE()"}.get(connection.vendor)
+    if asked:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {asked}")
+            found["name"] = str(cursor.fetchone()[0])
+    if executor.recorder.has_table():
+        ids = list(executor.recorder.migration_qs.values_list("id", flat=True))
+        found["count"], found["most"] = len(ids), max(ids, default=None)
+    return found
 
 
 def main(given: "dict[str, Any]", answer: "Callable[..., None]") -> None:

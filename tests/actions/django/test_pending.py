@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from servers import SshServer
 
 from rollbook.demo.forum.environment import make_environment
-from rollbook.errors import RollbookError, TargetError
+from rollbook.errors import RefusedError, RollbookError, TargetError
 from rollbook.targets import Redactor, SecretStore, TargetPool
 from rollbook.targets.base import TargetSpec
 
@@ -371,4 +371,31 @@ def test_a_site_behind_ssh_is_asked_as_one_here(tmp_path: Path, sqlite_url: str,
     write_all(site, SHAPES[:1])
 
     assert found(site.pending(), "grades") == SHAPES[0].effects
+    pool.close()
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("database", ["postgres", "mariadb"])
+def test_a_site_at_another_database_is_refused(request: pytest.FixtureRequest, tmp_path: Path, database: str) -> None:
+    """What is pending elsewhere says nothing of the target, so it is not told as if it did."""
+    url = request.getfixturevalue(f"{database}_url")
+    kind = {"mariadb": "sql", "postgres": "postgres"}[database]
+    elsewhere = str(sa.make_url(url).set(database={"mariadb": "mysql", "postgres": "postgres"}[database]))
+    specs = {"local": TargetSpec("local", "local"), "db": TargetSpec("db", kind, {"url": url})}
+    redactor = Redactor()
+    pool = TargetPool(
+        {**specs, "other": TargetSpec("other", kind, {"url": elsewhere})}, SecretStore({}, redactor), redactor
+    )
+    site = Evolving(tmp_path / "site", environment_of(url), Machine(pool), PYTHON)
+    site.write("shop")
+    site.migration("shop", "0001_initial", model("Basket", text("owner")))
+    before = site.pending(server="db")
+    site.migrate("-v", "0")
+    site.migration("shop", "0002_gone", 'migrations.DeleteModel("Basket"),')
+
+    found = site.pending(server="db")
+    with pytest.raises(RefusedError, match="says nothing of this one"):
+        site.pending(server="other")
+
+    assert (before["tables"], found["tables"]) == ([], ["shop_basket"])
     pool.close()

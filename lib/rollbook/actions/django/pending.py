@@ -5,9 +5,9 @@ from dataclasses import field
 from pathlib import PurePath
 from typing import ClassVar, Final, Literal
 
-from ...action import Change, Fact, Readers, Subject, evidence, identity
+from ...action import Change, Fact, Readers, Ref, Subject, evidence, identity
 from ...dataclass import dataclass
-from ...errors import TargetError
+from ...errors import RefusedError, TargetError
 from ...migrations.deed import Deed
 from ...migrations.judging import Told, judge
 from ...migrations.operation import Effect, Operation
@@ -15,6 +15,7 @@ from ...migrations.script import inside
 from ...migrations.table import table
 from ...ops import OpResult
 from ...schema import build, encode
+from ...targets.base import SqlReader
 from ...values import Plain
 from .site import DjangoSite
 
@@ -47,6 +48,8 @@ class DjangoPending(DjangoSite[PendingState], Fact[PendingState]):
 
     With `after`, the same is told of migrations that are applied: of those that a way back to that one takes back.
     Tables and columns have the names then that they had before them.
+
+    With `server`, a site that is at another database than that target, by its settings or by the alias, is refused.
     """
 
     kind: ClassVar[str] = "django.pending"
@@ -89,6 +92,10 @@ class DjangoPending(DjangoSite[PendingState], Fact[PendingState]):
         default="", metadata={"help": "of the files, where no site is to be asked: then only they are read"}
     )
 
+    server: Ref[SqlReader] | None = field(
+        default=None, metadata={"help": "the target whose database it must be; the code's settings may lead elsewhere"}
+    )
+
     def __post_init__(self) -> None:
         if (self.to or self.after) and not self.app:
             raise ValueError(f"{'to' if self.to else 'after'}: names a migration of an app, so app: is needed")
@@ -106,6 +113,8 @@ class DjangoPending(DjangoSite[PendingState], Fact[PendingState]):
         if self.dialect:
             return PendingState((), judge(self._in_files(read), self.dialect), self.dialect)
         answer = self.ask(read, inside(), app=self.app, to=self.to, after=self.after, statements=False)
+        if self.server:
+            require_same(read[self.server], answer["here"], self)
         told: tuple[Told, ...] = build(tuple[Told, ...], answer["operations"])
         vendor = str(answer["vendor"])
         pending = tuple(str(one) for one in answer["pending"])
@@ -152,3 +161,23 @@ class DjangoPending(DjangoSite[PendingState], Fact[PendingState]):
 
 def _names(operations: Sequence[Operation], effect: Effect) -> list[str]:
     return sorted({name for one in operations if one.effect == effect for name in one.things})
+
+
+def require_same(server: SqlReader, here: Mapping[str, Plain], site: DjangoPending) -> None:
+    """Refuse a site that is at another database than *server*: what is pending there says nothing of this one."""
+    asked = {"postgresql": "current_database()", "mysql": "DATABASE()"}.get(server.dialect)
+    name = str(next(server.rows(f"SELECT {asked} AS name"))["name"]) if asked else ""
+    theirs = (here["count"], here["most"])
+    ours = theirs
+    if here["count"] is not None and "django_migrations" in server.tables():
+        found = next(server.rows("SELECT count(*) AS number, max(id) AS most FROM django_migrations"))
+        ours = (found["number"], found["most"])
+    if (name, ours) != (here["name"], theirs):
+        unlike = f"{here['name']}, and {site.server} is at {name}"
+        if name == here["name"]:
+            unlike = f"another {name} than {site.server}: its list of migrations is another"
+        raise RefusedError(
+            f"The code on {site.target} is at {unlike}: what is pending there says nothing of this one.",
+            advice=f"Correct its settings, or name in database: which of its DATABASES is that of {site.server};"
+            " it is asked about the alias " + site.database + ".",
+        )
