@@ -92,7 +92,7 @@ def test_what_an_unfinished_run_was_to_clear_away_goes(machine: Machine, shelf: 
     """A nightly run that failed before its retention holds none of the backups that it would have cleared away."""
     workshop = Workshop(tmp_path)
     clear = f"  - {{id: keep, name: Clear away, backup.retention: {{folder: {shelf}, keep: 2}}}}"
-    workshop.write("nightly", f"steps:\n  - {{id: no, name: Fail, shell.run: {{command: [/bin/false]}}}}\n{clear}\n")
+    workshop.write("nightly", f"steps:\n  - {{id: fail, name: Fail, shell.run: {{command: [/bin/false]}}}}\n{clear}\n")
     assert workshop.run("nightly").resumable
     assert "shop_4_days" in workshop.runs.all()[-1].journal.read_text()
 
