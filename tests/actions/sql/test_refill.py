@@ -222,6 +222,25 @@ def test_cells_come_back_whatever_type_says_how_they_were_left(taken: Taken, kin
     assert taken.rows(f"SELECT one = '{was}' FROM flags") == [(True,)]
 
 
+def test_a_reference_comes_back_with_what_it_points_at(taken: Taken) -> None:
+    """Cells of a column that points at rows which come back with it are put back in one go, and twice changes nothing."""
+    taken.both(
+        "CREATE TABLE marks (id integer PRIMARY KEY);"
+        "CREATE TABLE flags (id integer PRIMARY KEY, mark integer NULL, FOREIGN KEY (mark) REFERENCES marks (id));"
+        "INSERT INTO marks VALUES (7), (8);"
+        "INSERT INTO flags VALUES (1, 7), (2, 8), (3, NULL)"
+    )
+    taken.execute("UPDATE flags SET mark = NULL;DELETE FROM marks")
+    action = _fill(taken, only=["marks", "flags.mark"])
+
+    change = taken.do(action)
+    back = taken.rows("SELECT id, mark FROM flags ORDER BY id")
+
+    assert set(change.before.fill) == {"marks", "flags.mark"}
+    assert back == [(1, 7), (2, 8), (3, None)]
+    assert taken.plan(action).ops == ()
+
+
 def test_what_cannot_be_put_back_is_told(taken: Taken) -> None:
     """Cells that are neither as they were nor as the way back left them, and rows without a place, are named with counts."""
     taken.both(

@@ -151,6 +151,25 @@ def test_what_was_left_has_to_be_told(taken: TakenOnMariadb) -> None:
     assert told == _fill(taken).probe(taken.read)
 
 
+def test_a_reference_comes_back_with_what_it_points_at(taken: TakenOnMariadb) -> None:
+    """Cells of a column that points at rows which come back with it are put back in one go, and twice changes nothing."""
+    taken.both(
+        "CREATE TABLE marks (id integer PRIMARY KEY);\n"
+        "CREATE TABLE flags (id integer PRIMARY KEY, mark integer NULL, FOREIGN KEY (mark) REFERENCES marks (id));\n"
+        "INSERT INTO marks VALUES (7), (8);\n"
+        "INSERT INTO flags VALUES (1, 7), (2, 8), (3, NULL)"
+    )
+    taken.execute("UPDATE flags SET mark = NULL;\nDELETE FROM marks")
+    action = _fill(taken, only=["marks", "flags.mark"])
+
+    change = taken.do(action)
+    back = taken.rows("SELECT id, mark FROM flags ORDER BY id")
+
+    assert set(change.before.fill) == {"marks", "flags.mark"}
+    assert back == [(1, 7), (2, 8), (3, None)]
+    assert taken.plan(action).ops == ()
+
+
 def test_what_cannot_be_put_back_is_told(taken: TakenOnMariadb) -> None:
     """Cells that are neither as they were nor as the way back left them, and rows without a place, are named with counts."""
     taken.both(

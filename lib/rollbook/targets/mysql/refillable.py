@@ -119,7 +119,7 @@ class _Look:
                 unlike = (differs(table.column(column)),)
                 if left is None:
                     self.untold += [str(one)] if self._some(name, unlike, key) else []
-                elif self._some(name, cell_conditions(self._ours, one), key):
+                elif self._some(name, cell_conditions(self._ours, one, coming=self._filling), key):
                     yield one
                 elif differing := self._count(name, unlike, key):
                     self.kept.append(kept_cells(one, differing))
@@ -180,8 +180,12 @@ def differs(column: Column) -> str:
     return f"NOT ({same(column, f's.{quote(column.name)}', f't.{quote(column.name)}')})"
 
 
-def cell_conditions(ours: Catalog, one: CellRefill) -> tuple[str, ...]:
-    """Say that a cell of `t` can take that of `s`: it is as it was left, no unique value is taken, no parent gone."""
+def cell_conditions(ours: Catalog, one: CellRefill, *, coming: Collection[str] = ()) -> tuple[str, ...]:
+    """
+    Say that a cell of `t` can take that of `s`: it is as it was left, no unique value is taken, no parent gone.
+
+    Parents in tables that are *coming* are taken to be there: their rows are put in first.
+    """
     table = ours.tables[one.table]
     column = table.column(one.name)
     conditions = [untouched(column, one.left), differs(column)]
@@ -192,7 +196,7 @@ def cell_conditions(ours: Catalog, one: CellRefill) -> tuple[str, ...]:
                 mixed = mixed.replace(f"s.{quote(name)}", f"t.{quote(name)}")
         conditions.append(f"NOT {mixed}")
     for key in ours.foreign_keys:
-        if key.child == one.table and one.name in key.columns:
+        if key.child == one.table and one.name in key.columns and key.parent not in coming:
             gone = parentless(key, "s", (within(key.parent_schema, key.parent),))
             for name in key.columns:
                 if name != one.name:

@@ -175,7 +175,7 @@ class _Look:
         given = self._json(source, one, (*one.key, one.name), keys)
         cells = f"json_populate_recordset(NULL::{one.table.sql}, {_ROWS}::json)"
         staged = f"({with_cells(table, one, cells)})"
-        refused = list(cell_guards(table, self._ours, one, staged))
+        refused = list(cell_guards(table, self._ours, one, staged, coming=self._filling))
         return _some(live, f"SELECT {listed(one.key)} FROM {staged} a", refused, given)
 
     def _json(
@@ -214,10 +214,18 @@ def untouched(one: CellRefill) -> str:
     return f"t.{quote(one.name)}::text IS NOT DISTINCT FROM ({one.left})::text"
 
 
-def cell_guards(table: Table, catalog: Catalog, one: CellRefill, staged: str) -> Iterator[str]:
-    """Give the queries of keys of *staged* rows whose cell has no place: a unique value is taken, a parent gone."""
+def cell_guards(
+    table: Table, catalog: Catalog, one: CellRefill, staged: str, *, coming: Collection[Name] = ()
+) -> Iterator[str]:
+    """
+    Give the queries of keys of *staged* rows whose cell has no place: a unique value is taken, a parent gone.
+
+    Parents in tables that are *coming* are taken to be there: their rows are put in first.
+    """
     yield from clashes(table, one, (one.name,), staged)
     for key in keys_over(catalog, table, (one.name,)):
+        if key.parent in coming:
+            continue
         parent = catalog.tables[key.parent].relation
         yield f"SELECT {listed(one.key, 's')} FROM {staged} s WHERE {parentless(key, 's', (parent,))}"
 
