@@ -223,7 +223,7 @@ def test_cells_come_back_whatever_type_says_how_they_were_left(taken: Taken, kin
 
 
 def test_a_reference_comes_back_with_what_it_points_at(taken: Taken) -> None:
-    """Cells of a column that points at rows which come back with it are put back in one go, and twice changes nothing."""
+    """Cells of a column that points at rows which come back with it go back and out again in one go."""
     taken.both(
         "CREATE TABLE marks (id integer PRIMARY KEY);"
         "CREATE TABLE flags (id integer PRIMARY KEY, mark integer NULL, FOREIGN KEY (mark) REFERENCES marks (id));"
@@ -239,6 +239,8 @@ def test_a_reference_comes_back_with_what_it_points_at(taken: Taken) -> None:
     assert set(change.before.fill) == {"marks", "flags.mark"}
     assert back == [(1, 7), (2, 8), (3, None)]
     assert taken.plan(action).ops == ()
+    taken.undo(action, change)
+    assert taken.rows("SELECT mark FROM flags WHERE mark IS NOT NULL") == taken.rows("SELECT id FROM marks") == []
 
 
 def test_what_cannot_be_put_back_is_told(taken: Taken) -> None:

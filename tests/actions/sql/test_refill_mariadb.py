@@ -152,7 +152,7 @@ def test_what_was_left_has_to_be_told(taken: TakenOnMariadb) -> None:
 
 
 def test_a_reference_comes_back_with_what_it_points_at(taken: TakenOnMariadb) -> None:
-    """Cells of a column that points at rows which come back with it are put back in one go, and twice changes nothing."""
+    """Cells of a column that points at rows which come back with it go back and out again in one go."""
     taken.both(
         "CREATE TABLE marks (id integer PRIMARY KEY);\n"
         "CREATE TABLE flags (id integer PRIMARY KEY, mark integer NULL, FOREIGN KEY (mark) REFERENCES marks (id));\n"
@@ -168,6 +168,8 @@ def test_a_reference_comes_back_with_what_it_points_at(taken: TakenOnMariadb) ->
     assert set(change.before.fill) == {"marks", "flags.mark"}
     assert back == [(1, 7), (2, 8), (3, None)]
     assert taken.plan(action).ops == ()
+    taken.undo(action, change)
+    assert taken.rows("SELECT mark FROM flags WHERE mark IS NOT NULL") == taken.rows("SELECT id FROM marks") == []
 
 
 def test_what_cannot_be_put_back_is_told(taken: TakenOnMariadb) -> None:

@@ -86,6 +86,12 @@ class _Out:
                 query += f" WHERE m.{quote(mine.key[0])} IS NULL"
             elif mine is parent:
                 query = self._among_itself(mine, pairs)
+            else:  # references that were put back go out first
+                emptied = [one for one in self._op.columns if one.table == key.child and one.name in key.columns]
+                for at, one in enumerate(emptied):
+                    query += f" LEFT JOIN {self._keys[str(one)]} e{at} ON {equal(one.key, f'e{at}', 'c')}"
+                gone = [f"e{at}.{quote(one.key[0])} IS NULL" for at, one in enumerate(emptied)]
+                query += f" WHERE {' AND '.join(gone)}" if gone else ""
             if found := number(self._live, query):
                 yield f"{found} rows of {key.child} that point at rows of {key.parent}"
 

@@ -103,6 +103,9 @@ class _Out:
             mine = going.get(key.child)
             if mine is not None:
                 query += f" AND NOT EXISTS (SELECT FROM {self._keys[str(mine)]} k WHERE {equal(mine.key, 'k', 'c')})"
+            for one in self._op.columns:  # references that were put back go out first
+                if one.table == key.child and one.name in key.columns:
+                    query += f" AND NOT EXISTS (SELECT FROM {self._keys[str(one)]} k WHERE {equal(one.key, 'k', 'c')})"
             if number := self._number(query):
                 yield f"{number} rows of {key.child} that point at rows of {key.parent}"
 
