@@ -144,3 +144,37 @@ def test_what_somebody_wrote_since_can_be_had_again(workshop: Workshop, before: 
 
     assert (back.status, again.status) == ("undone", "undone")
     assert (gone, file.read_text()) == (before, "somebody's")
+
+
+FREEZE = """\
+steps:
+  - id: take
+    name: Take it.
+    shell.run: {command: "echo take >> log"}
+    effect: idempotent
+    undo: {steps: [{id: give, name: Give it., shell.run: {command: "echo give >> log"}, effect: idempotent}]}
+  - {id: a, name: Write a., file.present: {path: a.txt, content: a}}
+  - {id: b, name: Write b., file.present: {path: b.txt, content: b}}
+finally:
+  - id: end
+    name: Give it.
+    when: run.status and steps.take.status in ['changed', 'ok', 'recovered']
+    shell.run: {command: "echo give >> log"}
+    effect: idempotent
+    undo: {steps: [{id: again, name: Take it., shell.run: {command: "echo take >> log"}, effect: idempotent}]}
+"""
+
+
+def test_an_undo_in_part_gives_back_what_it_took_again(workshop: Workshop) -> None:
+    """It ends as the run ended; a whole undo gives it back by the step's own way back, once."""
+    workshop.write("r", FREEZE)
+    run = workshop.run("r")
+
+    part = workshop.undo(run, to="a")
+    after_part = spoken(workshop)
+    files = [path.name for path in workshop.folder.glob("*.txt")]
+    whole = workshop.undo(run)
+
+    assert (run.status, part.status, whole.status) == ("succeeded", "undone", "undone")
+    assert (after_part, files) == (["take", "give"] * 2, ["a.txt"])
+    assert spoken(workshop) == ["take", "give"] * 3

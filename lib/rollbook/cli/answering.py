@@ -147,4 +147,7 @@ def fate(run: Run, step: StepRun, question: Question | None) -> str:
         return f"It is judged when the run goes on: {typed('resume', run.id)}"
     if current(run) is not step:
         return "It is not asked yet: the answer is kept until then."
-    return "It is judged by whoever carries the run out."
+    return (
+        "It is judged by whoever carries the run out. Where a terminal asks for it already, what is typed there first "
+        f"counts: press Ctrl-D there to have this one taken, then {typed('resume', run.id)}"
+    )

@@ -43,7 +43,7 @@ def plan_back(run: Run, planner: Planner, *, to: str = "", earlier: Mapping[str,
     return replace(
         run.plan,
         title=f"Undo of {run.plan.title or run.plan.runbook}",
-        steps=(*steps, *_finally_left(run, to)),
+        steps=(*steps, *(_ends_again(run, steps) if to else _finally_left(run))),
         undo_of=run.id,
         undo_to=to,
         again="",
@@ -84,9 +84,23 @@ def _with_earlier(way: Iterable[PlannedStep], earlier: Mapping[str, Earlier]) ->
             yield planned
 
 
-def _finally_left(run: Run, to: str) -> tuple[PlannedStep, ...]:
-    """Give the `finally` steps of a run that never ended for good: the undo is its end, but for one *to* a step."""
-    if to or not run.resumable:
+def _ends_again(run: Run, back: Iterable[PlannedStep]) -> tuple[PlannedStep, ...]:
+    """
+    Give the `finally` steps of a run that ended for good where an undo in part takes some *back*: it ends by them too.
+
+    What gave something back at the end takes it again for the undo, and nothing else in it would give it back.
+    """
+    taken = {step.undo_of for step in back if step.writes}
+    last = [step for step in run.steps if step.planned.section == "finally" and step.done]
+    if run.resumable or taken.isdisjoint(step.address for step in last):
+        return ()
+    looks = [step for step in last if action_type(step.planned.kind).family in ("fact", "assertion")]
+    return tuple(step.planned for step in last if step in looks or step.address in taken)
+
+
+def _finally_left(run: Run) -> tuple[PlannedStep, ...]:
+    """Give the `finally` steps of a run that never ended for good: the undo is its end."""
+    if not run.resumable:
         return ()
     begun = {step.address.rpartition("/")[0] for step in run.steps if step.started_at and step.status != "skipped"}
     return tuple(
