@@ -10,6 +10,7 @@ from ..dataclass import dataclass
 from ..errors import NotFoundError, UsageError
 from ..plan import Plan, PlannedStep
 from ..run import Run, StepRun
+from ..undos import Earlier
 from .planner import Planner
 from .projection import Projection
 from .scope import Known, Use
@@ -20,7 +21,13 @@ _DECISIONS: Final = ("choose", "input")
 
 
 def plan_again(
-    undo: Run, first: Run, planner: Planner, *, to: str = "", known: Mapping[str, Known] | None = None
+    undo: Run,
+    first: Run,
+    planner: Planner,
+    *,
+    to: str = "",
+    known: Mapping[str, Known] | None = None,
+    earlier: Mapping[str, Earlier],
 ) -> Plan:
     """
     Plan how to take *undo* back, the undo of *first*: what it took back is brought about again, under the same guards.
@@ -28,10 +35,11 @@ def plan_again(
     The steps of *first* come again in their order: what is read is read, what is asked is asked, and an answer that
     decided something is what it was. A change that was reversed goes back to just what it had led to; where the
     runbook's own `undo:` steps took a step back, the step is carried out again. What counts once and was left standing
-    is not done twice. With *to*, a step of *undo*, its later steps only are taken back. *known* steps are over.
+    is not done twice, nor what one of the *earlier* undos took back brought again. With *to*, a step of *undo*, its
+    later steps only are taken back. *known* steps are over.
     """
     planner.answers = {**planner.answers, **_decisions(first, planner.answers)}
-    way = _Way(undo, first, planner)
+    way = _Way(undo, first, planner, earlier)
     made = planner.plan(known, instead=way.step)
     if way.refused:
         raise refuse_undo(undo, way.refused)
@@ -89,6 +97,7 @@ class _Way:
     undo: Run
     first: Run
     planner: Planner
+    earlier: Mapping[str, Earlier]
     sure: dict[str, tuple[PlannedStep, ...]] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
     backs: dict[str, list[StepRun]] = field(init=False)
@@ -115,9 +124,9 @@ class _Way:
             return None
         backs = self.backs.get(use.address, [])
         if use.step.undo is not None and use.step.undo.steps:
-            wrote = any(back.started_at and back.planned.writes for back in backs)
-            held = any(back.planned.verdict == "skip" for back in backs)
-            came = wrote or (not held and any(back.started_at for back in backs))
+            # What an undo before it had done was not done by this one.
+            other = any(self._elsewhere(back) for back in backs)
+            came = any(back.started_at and (back.planned.writes or not other) for back in backs)
             return None if came else self._stands(use, past, "the undo did not take it back")
         reversed_ = next((back for back in backs if back.ops and back.status in CHANGED), None)
         if reversed_ is not None:
@@ -126,6 +135,10 @@ class _Way:
         if left and past.planned.effect != "once":
             return None
         return self._stands(use, past, "the undo left it as it was" if left else "the undo did not take it back")
+
+    def _elsewhere(self, back: StepRun) -> bool:
+        before = self.earlier.get(back.address)
+        return before is not None and before.by != self.undo.id
 
     @staticmethod
     def _stands(use: Use, past: StepRun | None, reason: str) -> PlannedStep:
