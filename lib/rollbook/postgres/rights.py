@@ -49,7 +49,7 @@ class Account:
     def rename(self) -> tuple[Right, ...]:
         """Give what renaming the live database and closing it takes."""
         return (
-            Right("owns the live database", self.owns, f"GRANT {quote(self.owner)} TO {quote(self.name)};", _CLOSE),
+            Right("owns the live database", self.owns, membership(self.owner, self.name, self.version), _CLOSE),
             Right(
                 "may make and rename databases",
                 self.creates_databases,
@@ -119,7 +119,7 @@ class Access:
 
     def _memberships(self, strange: Mapping[str, str]) -> str:
         owners = sorted({*strange.values()})
-        return " ".join(f"GRANT {quote(owner)} TO {quote(self.name)};" for owner in owners)
+        return " ".join(membership(owner, self.name, self.version) for owner in owners)
 
     def stage(self) -> tuple[Right, ...]:
         """Give what holding rows in temporary tables takes."""
@@ -129,6 +129,17 @@ class Access:
     def all(self) -> tuple[Right, ...]:
         """Give everything that the kinds together need inside the live database."""
         return (*self.read_all(), *self.own(), *self.stage())
+
+
+def membership(role: str, account: str, version: int) -> str:
+    """
+    Give the GRANT by which *account* has the rights of *role*, on a server of this *version* (`server_version_num`).
+
+    Since PostgreSQL 16 a membership may stand without them, as that of a role in those it made, and a plain GRANT
+    leaves it so.
+    """
+    options = " WITH INHERIT TRUE, SET TRUE" if version >= 160000 else ""
+    return f"GRANT {quote(role)} TO {quote(account)}{options};"
 
 
 def _some(names: tuple[str, ...]) -> str:

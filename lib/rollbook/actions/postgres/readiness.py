@@ -6,11 +6,10 @@ from typing import Final
 from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...postgres.manifest import FILE
-from ...postgres.names import quote
 from ...postgres.programs import Programs
 from ...postgres.properties import Properties
 from ...postgres.restoring import RestoreDatabase
-from ...postgres.rights import missing, require
+from ...postgres.rights import membership, missing, require
 from ...postgres.scratch import Role
 from ...postgres.source import Source
 from ...targets.base import HostReader, PostgresReader
@@ -115,7 +114,7 @@ def _require_rights(server: PostgresReader, backup: Backup) -> None:
     strange = () if account.superuser else sorted(set(backup.owners) - mine)
     lacking = (
         *missing(account.rename()),
-        *(f"may make {owner} an owner: GRANT {quote(owner)} TO {quote(account.name)};" for owner in strange),
+        *(f"may make {owner} an owner: {membership(owner, account.name, account.version)}" for owner in strange),
     )
     if strange:
         raise RefusedError(

@@ -104,6 +104,9 @@ def make_site(server: SqlServer, name: str = "") -> Site:
         f"CREATE ROLE {site.app} LOGIN",
         f"GRANT pg_signal_backend, pg_read_all_stats TO {site.keeper}",
     )
+    if site.admin("SELECT current_setting('server_version_num')::int")[0][0] >= 160000:
+        # CREATEROLE alone rules over no role that others made any more.
+        site.admin(f"GRANT {site.app} TO {site.keeper} WITH ADMIN OPTION, INHERIT FALSE, SET FALSE")
     return site
 
 
