@@ -155,7 +155,8 @@ class Plan:
     goes on from them even when the files have changed since. *identities* are what the targets said
     they are while planning. An undo takes back the run *undo_of*; the undo of an undo carries out *again* the run that
     this one had taken back. Of a *playbook*, *environments* are those of its stages, where there are others than
-    the run's own, and whether they are protected; *locks* are those of its stages.
+    the run's own, and whether they are protected; *locks* are those of its stages. Of an undo, *passed* are the steps
+    of the first run that took no part in it.
     """
 
     runbook: str
@@ -179,6 +180,7 @@ class Plan:
     playbook: bool = False
     environments: Mapping[str, bool] = field(default_factory=dict)
     locks: tuple[PlannedLock, ...] = ()
+    passed: tuple[str, ...] = ()
     format: int = FORMAT
 
     @property

@@ -63,18 +63,8 @@ class Boundary:
 
 
 def sites(runbook: Runbook) -> Mapping[str, Site]:
-    """
-    Give the site's state that the runbook's steps declare, by address without loop items and members.
-
-    Also that after each such step was undone: then the site is again as it was before the step.
-    """
-    found: dict[str, Site] = {}
-    before: Site = "up"
-    for address, site in _sites(runbook, ""):
-        found[address] = site
-        found[f"undo/{address}"] = before
-        before = site
-    return found
+    """Give the site's state that the runbook's steps declare, by address without loop items and members, in order."""
+    return dict(_sites(runbook, ""))
 
 
 def _sites(runbook: Runbook, prefix: str) -> Iterator[tuple[str, Site]]:
@@ -87,25 +77,44 @@ def _sites(runbook: Runbook, prefix: str) -> Iterator[tuple[str, Site]]:
             yield address, step.site
 
 
-def boundaries(steps: Iterable[PlannedStep], declared: Mapping[str, Site]) -> Mapping[str, Boundary]:
-    """Give the boundary after each step, by its address."""
+def boundaries(
+    steps: Iterable[PlannedStep], declared: Mapping[str, Site], passed: Iterable[str] = ()
+) -> Mapping[str, Boundary]:
+    """
+    Give the boundary after each step, by its address.
+
+    In an undo the site is, after each step, as it was before the one that is undone: as the last step before that
+    declared which took part, for those that were *passed* changed nothing.
+    """
     found: dict[str, Boundary] = {}
+    out = frozenset(map(plain_address, passed))
     here = Boundary("up", 0)
     there: dict[str, Site] = {}
     for step in steps:
         if step.verdict != "skip":
-            there[step.environment] = _site_after(there.get(step.environment, "up"), step, declared)
+            there[step.environment] = _site_after(there.get(step.environment, "up"), step, declared, out)
             worst = max(there, key=lambda name: _WORSE.index(there[name]))
             here = replace(_after(here, step, there[worst]), where=worst if there[worst] != "up" else "")
         found[step.address] = here
     return found
 
 
-def _site_after(site: Site, step: PlannedStep, declared: Mapping[str, Site]) -> Site:
+def _site_after(site: Site, step: PlannedStep, declared: Mapping[str, Site], passed: frozenset[str]) -> Site:
     """Give the state of the site in the step's environment."""
     if step.downtime:
         site = "down" if step.downtime == "begins" else "up"
-    return declared.get(plain_address(step.address), site)
+    address = plain_address(step.address)
+    undone = address.removeprefix("undo/")
+    if address == undone or undone not in declared:
+        return declared.get(address, site)
+    before = list(declared)[: list(declared).index(undone)]
+    return next((declared[one] for one in reversed(before) if passed.isdisjoint(_above(one))), "up")
+
+
+def _above(address: str) -> Iterator[str]:
+    """Yield the address, and those of the includes that it is in."""
+    parts = address.split("/")
+    yield from ("/".join(parts[:end]) for end in range(len(parts), 0, -1))
 
 
 def _after(here: Boundary, step: PlannedStep, site: Site) -> Boundary:

@@ -75,7 +75,7 @@ def boundary(run: Run, sites: Mapping[str, Site], *, held: bool = False) -> Boun
     """Say what holds where the run is now, from what was really done; *held*: a process carries it out."""
     here = Boundary("up", 0)
     done = [as_happened(step.planned, step.status) for step in run.steps if step.done]
-    for found in boundaries(done, sites).values():
+    for found in boundaries(done, sites, run.plan.passed).values():
         here = found
     down = next((one for one in reversed(run.downtimes) if one.ended_at is None), None)
     if down is not None:

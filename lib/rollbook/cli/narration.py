@@ -68,7 +68,7 @@ class Narrator:
         """Work out what holds after each step, from the plan and from what happened."""
         self._planned = {step.address: step for step in self.plan.steps}
         steps = (as_happened(step, self.statuses.get(step.address, "pending")) for step in self.plan.steps)
-        self._after = boundaries(steps, self.sites)
+        self._after = boundaries(steps, self.sites, self.plan.passed)
 
     def happened(self, address: str, status: StepStatus) -> None:
         """Take in how a step ended: what comes after it rests on that."""

@@ -87,7 +87,7 @@ def step_lines(
     steps: tuple[PlannedStep, ...], plan: Plan, screen: Screen, *, sites: Mapping[str, Site] | None = None
 ) -> Iterator[str]:
     """Yield the steps under their stages and phases; *plan* tells what comes before the first of them."""
-    after = boundaries(plan.steps, sites or {})
+    after = boundaries(plan.steps, sites or {}, plan.passed)
     stage = ("", "")
     for (*place, section, phase), group in groupby(steps, key=_heading_of):
         title = phase or ("At the end, however it ends" if section == "finally" else "")

@@ -48,11 +48,23 @@ def plan_back(run: Run, planner: Planner, *, to: str = "", earlier: Mapping[str,
         undo_to=to,
         again="",
         until="",
+        passed=_passed(run),
         answers=dict(planner.answers),
         lock=run.plan.lock,
         made_at=planner.read.now(),
         made_by=planner.operator,
     )
+
+
+def _passed(run: Run) -> tuple[str, ...]:
+    """Name the steps that took no part in the run, anywhere and with any item; not those that people skipped."""
+    out = {
+        step.address: step.planned.id
+        for step in run.steps
+        if step.status == "skipped" and step.planned.verdict == "skip"
+    }
+    took_part = {step.planned.id for step in run.steps if step.address not in out}
+    return tuple(address for address, name in out.items() if name not in took_part)
 
 
 def refuse_undo(run: Run, refused: Iterable[str], to: str = "STEP") -> UndoRefused:
