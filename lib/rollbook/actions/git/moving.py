@@ -1,6 +1,7 @@
 """The commands that write into a repository, each of which may be cut off and carried out again."""
 
 import shlex
+from collections.abc import Sequence
 from typing import Final
 
 from ...ops import Command
@@ -30,17 +31,29 @@ fi
 {line}
 rm -f "$mark"
 """
+_RENEWED: Final = """\
+for path in {paths}; do
+  (cd "$(git rev-parse --show-toplevel)" && git cat-file -e ":0:$path" &&
+    git cat-file --filters ":0:$path" | cmp -s - "./$path" && rm -f "./$path") || true
+done
+"""
 _GIT: Final = "git -c core.hooksPath=/dev/null"
 _HEAD_LOCKS: Final = ("index.lock", "HEAD.lock", "ORIG_HEAD.lock")
 _REF_MARK: Final = "rollbook-ref"  # of its own: writing a ref leaves a move that was cut off to whoever ends it
 _PACKED_LOCKS: Final = ("packed-refs.lock", "packed-refs.new")
 
 
-def switch(target: str, repository: str, old: str, on: str) -> Command:
-    """Check out a branch (`refs/heads/…`) or a commit; no hook of the repository runs."""
+def switch(target: str, repository: str, old: str, on: str, renewed: Sequence[str] = ()) -> Command:
+    """
+    Check out a branch (`refs/heads/…`) or a commit; no hook of the repository runs.
+
+    Files that are *renewed* git takes for changed although they are as it checked them out: while they are, they are
+    removed first, and it brings what is to be there.
+    """
     branch = on.removeprefix("refs/heads/")
     to = "--no-guess" if branch != on else "--detach"
-    line = f"{_GIT} switch $force {to} {shlex.quote(branch)}"
+    removed = _RENEWED.format(paths=shlex.join(renewed)) if renewed else ""
+    line = f"{removed}{_GIT} switch $force {to} {shlex.quote(branch)}"
     return _written(target, repository, move_mark(old, on), _HEAD_LOCKS, line)
 
 

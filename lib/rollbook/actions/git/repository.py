@@ -51,6 +51,19 @@ head -n 1 "$spare/merged"
 [ "$status" -eq 0 ] || tail -n +2 "$spare/merged"
 exit "$status"
 """
+# git shows as modified, too, what it would store otherwise than it is stored (line ends, by .gitattributes). Such a
+# file is as a checkout writes it. Filters are not run for a look: what has one is taken for changed.
+_AS_CHECKED_OUT: Final = """\
+cd "$(git rev-parse --show-toplevel)" || exit 1
+for path in "$@"; do
+  if [ -L "$path" ]; then continue; fi
+  case $(git check-attr filter -- "$path") in *": filter: unspecified") ;; *) continue ;; esac
+  git diff-files --raw -- ":(top,literal)$path" | grep -q '^:\\([0-7]*\\) \\1 ' || continue
+  git cat-file -e ":0:$path" || continue
+  if git cat-file --filters ":0:$path" | cmp -s - "./$path"; then printf '%s\\000' "$path"; fi
+done
+"""
+_AT_ONCE: Final = 200  # paths in one command
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +177,27 @@ class Repository:
         return self.run("merge-base", "--is-ancestor", commit, name).exited == 0
 
     def dirty(self) -> tuple[str, ...]:
-        """Name tracked files that are not as committed."""
-        lines = self.out("status", "--porcelain=v1", "--untracked-files=no", "--no-renames").splitlines()
-        return tuple(sorted(shown_path(line[3:]) for line in lines if line))
+        """Name tracked files that are not as committed; not those that git shows as modified once checked out."""
+        lines = self._status()
+        unchanged = self._as_checked_out(lines)
+        return tuple(sorted({shown_path(line[3:]) for line in lines} - unchanged))
+
+    def renewed(self) -> frozenset[str]:
+        """Name files that git shows as modified, and would not move, but that are as it checked them out."""
+        return self._as_checked_out(self._status())
+
+    def _status(self) -> list[str]:
+        found = self.out("status", "--porcelain=v1", "--untracked-files=no", "--no-renames").splitlines()
+        return [line for line in found if line]
+
+    def _as_checked_out(self, lines: Iterable[str]) -> frozenset[str]:
+        paths = [shown_path(line[3:]) for line in lines if line.startswith(" M")]
+        found: set[str] = set()
+        for start in range(0, len(paths), _AT_ONCE):
+            argv = (*ENVIRONMENT, "sh", "-c", _AS_CHECKED_OUT, "sh", *paths[start : start + _AT_ONCE])
+            said = self._host.run(argv, timeout=_SECONDS, directory=self._path)
+            found.update(filter(None, said.stdout.split("\0")))
+        return frozenset(found)
 
     def busy(self) -> str:
         """Name what is half done in it (a merge, a rebase), or nothing."""
