@@ -95,6 +95,13 @@ class Stage:
         """Index what was loaded."""
         return (f"CREATE UNIQUE INDEX ON {self.name} ({listed(self.key)})", f"ANALYZE {self.name}")
 
+    def alike(self, most: int) -> str:
+        """Look up how keys are spelled that are one by their type or collation and yet staged more than once."""
+        return (
+            f"SELECT pg_catalog.string_agg({self.key_text('s')}::text, ' and ') FROM {self.name} s"
+            f" GROUP BY {listed(self.key, 's')} HAVING count(*) > 1 LIMIT {most}"
+        )
+
     def record(self) -> tuple[str, ...]:
         """Write down what the backup has under the staged keys, where that is not known yet; may be done again."""
         columns = listed(self.columns)

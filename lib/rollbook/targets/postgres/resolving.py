@@ -10,6 +10,7 @@ from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from ...dataclass import dataclass
+from ...errors import StepFailed
 from ...postgres.catalog import Catalog, Check, ForeignKey, Unique
 from ...postgres.clashes import adopt_clashing, losers
 from ...postgres.conflict import Kind, Policy, Side
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .session import Connection
 
 _HITS = "pg_temp.hits"
+_SHOWN = 10
 
 
 @dataclass(slots=True)
@@ -57,8 +59,24 @@ class Stages:
         return stage
 
     def ready(self, stage: Stage) -> None:
-        """Finish a stage that has been loaded."""
-        self.run(*stage.index(), *stage.record(), *stage.recall())
+        """Finish a stage that has been loaded. Raises StepFailed where two of its keys are one to the table."""
+        from psycopg.errors import UniqueViolation
+
+        try:
+            with self.connection.transaction():
+                self.run(*stage.index())
+        except UniqueViolation as error:
+            raise self._respelled(stage) from error
+        self.run(*stage.record(), *stage.recall())
+
+    def _respelled(self, stage: Stage) -> StepFailed:
+        found = [str(keys) for (keys,) in self.connection.execute(stage.alike(_SHOWN).encode())]
+        return StepFailed(
+            f"{stage.table.name}: the key ({', '.join(stage.key)}) was spelled otherwise by users, which its type or"
+            f" collation takes for the same: {'; '.join(found)}; nothing of this pass was kept",
+            advice="Give these rows in live the spelling that the backup has, with an UPDATE of the key, and do this"
+            " again; after the swap, spell them as users did.",
+        )
 
     def recall(self) -> None:
         """Open the stages of all tables that an earlier pass touched."""
