@@ -41,19 +41,23 @@ def command_outputs(after: CommandState, results: Sequence[OpResult]) -> Mapping
     given: dict[str, Plain] = {"exited": after.exited, "stdout": after.stdout, "stderr": after.stderr}
     given["truncated"] = len(after.stdout) >= STDOUT_LIMIT
     for result in results:
-        given.update({name: value for name, value in result.outputs.items() if name in given})
+        given.update({name: value for name, value in result.outputs.items() if name in given or name == "cut"})
     return given
 
 
 def require_whole(outputs: Mapping[str, Plain], step: Step) -> None:
     """Raise `StepFailed` where a command gave more than is kept, or than can be, of what its *step* is judged by."""
+    judges = {"parse": "stdout" if step.parse else "", "fail_when": step.fail_when, "until": step.until}
+    for stream in outputs.get("cut") or (["stdout"] if outputs.get("truncated") else []):
+        blind = [word for word, judged in judges.items() if stream in judged]
+        if blind:
+            raise StepFailed(
+                f"{step.id}: its {stream} is longer than {size(len(str(outputs[stream])))}, of which "
+                f"{' and '.join(blind)} would not see all.",
+                advice="Have it print less (grep, head, --quiet). Of what is read while planning (`plan: true`) 64 KiB "
+                "are kept; any other command is judged by 32 MiB.",
+            )
     length = len(str(outputs.get("stdout", "")))
-    if step.judges and outputs.get("truncated"):
-        raise StepFailed(
-            f"{step.id}: its output is longer than {size(length)}: {step.judges} would not see all of it.",
-            advice="Have it print less (grep, head, --quiet). Of what is read while planning (`plan: true`) 64 KiB are "
-            "kept; any other command is judged by 32 MiB.",
-        )
     if step.parse in ("json", "lines") and length > PARSED_LIMIT:
         raise StepFailed(
             f"{step.id}: its output has {size(length)}, and all that `parse: {step.parse}` gives is journalled.",
@@ -63,7 +67,7 @@ def require_whole(outputs: Mapping[str, Plain], step: Step) -> None:
 
 def shortened(outputs: Mapping[str, Plain]) -> dict[str, Plain]:
     """Give a command's outputs as they are journalled and seen by later steps: 64 KiB of stdout, the end of stderr."""
-    given, said = dict(outputs), str(outputs.get("stdout", ""))
+    given, said = {name: value for name, value in outputs.items() if name != "cut"}, str(outputs.get("stdout", ""))
     if len(said) > STDOUT_LIMIT:
         given |= {"stdout": said[:STDOUT_LIMIT], "truncated": True}
     if "stderr" in given:

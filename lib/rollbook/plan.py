@@ -54,10 +54,11 @@ class PlannedStep:
     """
     One step as it will be carried out.
 
-    *arguments*, *before*, *after* and *ops* are JSON forms; *compared* names the fields of the state
-    that bind (the others are evidence). *goal* is set in an undo: the state to bring about. *place*
-    is the path of the step in the runbook's own text, for errors. In a playbook, *stage* is the heading that
-    it stands under and *environment* where it is carried out, where that may be elsewhere than the plan says.
+    *arguments*, *before*, *after* and *ops* are JSON forms; *compared* names the fields of the state that bind (the
+    others are evidence). *goal* is set in an undo: the state to bring about. *stands* is set in the undo of an undo:
+    how a step that is not carried out again ended at first. *place* is the path of the step in the runbook's own text,
+    for errors. In a playbook, *stage* is the heading that it stands under and *environment* where it is carried out,
+    where that may be elsewhere than the plan says.
     """
 
     address: str
@@ -87,6 +88,7 @@ class PlannedStep:
     estimate: float | None = None
     goal: Plain = None
     undo_of: str = ""
+    stands: str = ""
     group: str = ""
     effect: Literal["read", "idempotent", "once"] = "idempotent"
     place: str = ""

@@ -63,9 +63,9 @@ def _taken_by(runs: Runs, undo: Run) -> frozenset[str]:
 
 
 def _brought_again(runs: Runs, undo: Run) -> frozenset[str]:
-    """Name the steps, of the run that *undo* took back, that undos of *undo* brought again."""
+    """Name the steps, of the run that *undo* took back, that came again: by its own end, or by undos of it."""
     first = {step.address: step.planned.undo_of for step in undo.steps}
-    found: set[str] = set()
+    found = {step.address for step in undo.steps if step.planned.section == "finally" and step.started_at}
     for redo in undos_of(runs, undo):
         if redo.plan.again:
             # The first run's steps at their own addresses; what was not taken back stands still.

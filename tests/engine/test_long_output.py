@@ -55,6 +55,9 @@ def test_output_beyond_what_is_judged_is_no_success(workshop: Workshop) -> None:
 
     status, error, _ = printing(workshop, code, "fail_when: \"'ERROR' in outputs.stdout\"")
     unjudged, _, outputs = printing(workshop, code, "timeout: 1m")
+    elsewhere, _, _ = printing(workshop, code.replace("stdout", "stderr"), "fail_when: \"'ERROR' in outputs.stdout\"")
+    by_code, _, _ = printing(workshop, code, "fail_when: outputs.exited != 0")
 
-    assert (status, "would not see all of it" in error) == ("failed", True)
-    assert (unjudged, outputs["truncated"]) == ("changed", True)
+    assert (status, "would not see all" in error) == ("failed", True)
+    assert (unjudged, outputs["truncated"], "cut" in outputs) == ("changed", True, False)
+    assert (elsewhere, by_code) == ("changed", "changed")

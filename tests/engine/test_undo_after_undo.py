@@ -94,6 +94,22 @@ def test_what_an_undo_that_was_given_up_may_have_done_is_asked_about(workshop: W
     assert steps_taken_back(workshop.runs, run) == {"a", "b"}
 
 
+@pytest.mark.parametrize("way", ["done", "skip"])
+def test_what_was_done_by_the_undo_that_was_given_up_can_be_said(workshop: Workshop, way: str) -> None:
+    """Who says that it was done, or goes past it, has answered the question before it as well."""
+    write(workshop, a="echo -a >> log; test -e allowed")
+    run = workshop.run("r")
+    failed = workshop.undo(run)
+    folder = workshop.runs.find(failed.id)
+    Engine(folder, workshop.planner("r"), asker=nobody(), watcher=workshop.watcher).abandon("look later")
+    waiting = workshop.undo(run)
+
+    ended = workshop.resume(**{way: {"undo/a/una": "seen in the log"}})
+
+    assert (waiting.status, ended.status) == ("waiting", "undone")
+    assert spoken(workshop) == ["+a", "+b", "-b", "-a"]
+
+
 def test_who_agreed_to_lose_one_change_is_asked_about_another(workshop: Workshop) -> None:
     """A file that somebody changes once more, after the answer, is not written over on that answer."""
     workshop.write("r", "steps:\n" + write_step("a", "new"))
@@ -177,4 +193,15 @@ def test_an_undo_in_part_gives_back_what_it_took_again(workshop: Workshop) -> No
 
     assert (run.status, part.status, whole.status) == ("succeeded", "undone", "undone")
     assert (after_part, files) == (["take", "give"] * 2, ["a.txt"])
+    assert spoken(workshop) == ["take", "give"] * 3
+
+
+def test_what_counts_once_is_taken_again_where_an_undo_in_part_gave_it_back(workshop: Workshop) -> None:
+    """The whole undo goes back as guarded as the one in part did."""
+    workshop.write("r", FREEZE.replace("effect: idempotent", "effect: once"))
+    run = workshop.run("r")
+    workshop.undo(run, to="a")
+
+    workshop.undo(run)
+
     assert spoken(workshop) == ["take", "give"] * 3

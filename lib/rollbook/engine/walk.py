@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from ..errors import Interrupted, JournalError, Overtaken, PlanDrift, RollbookError, StepFailed, UsageError
 from ..plan import Plan, PlannedStep
 from ..planner.scope import Known
+from ..planner.undo import SURE
 from ..run import Run, RunStatus, StepRun
 from .boundary import boundary
 from .comeback import overtaken
@@ -30,7 +31,7 @@ class Walk:
         self._replanner = Replanner(session, self._stepper)
         self._finish = Finish(session, self._stepper, past)
         session.known |= {address: Known.of(step) for address, step in past.items() if step.done}
-        session.failed |= {address for address, step in past.items() if step.error}
+        session.failed |= {address for address, step in past.items() if step.error or step.starts}
         session.take(plan)
         session.follow()
 
@@ -169,12 +170,23 @@ class Walk:
         if not reason:
             raise UsageError(f"Going past {address} needs a reason.", advice='Give --reason "…"; the report shows it.')
         for member in self.session.members(self.session.planned[address]) or (self.session.planned[address],):
-            self.session.record("step_skipped", step=member.address, reason=reason, by=self.session.operator)
+            self._pass(member.address, reason)
+            self._pass_question(member, reason)
+
+    def _pass(self, address: str, reason: str) -> None:
+        self.session.record("step_skipped", step=address, reason=reason, by=self.session.operator)
+
+    def _pass_question(self, planned: PlannedStep, reason: str) -> None:
+        """Go past the question whether the step is to be done, where there is one: it is settled with the step."""
+        question = f"{planned.address}{SURE}"
+        if question in self.session.planned and question not in self.session.known:
+            self._pass(question, reason)
 
     def adopt(self, address: str, reason: str) -> None:
         """Record a step as done by hand; see `Stepper.adopt`."""
         for member in self.session.members(self.session.planned[address]) or (self.session.planned[address],):
             self._stepper.adopt(member, reason)
+            self._pass_question(member, reason)
 
     def end(self, status: RunStatus, reason: str) -> None:
         """End the run for good; see `Finish.end`."""

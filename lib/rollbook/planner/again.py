@@ -11,6 +11,7 @@ from ..errors import NotFoundError, UsageError
 from ..plan import Plan, PlannedStep
 from ..run import Run, StepRun
 from ..undos import Earlier
+from ..values import Unknown
 from .planner import Planner
 from .projection import Projection
 from .scope import Known, Use
@@ -115,6 +116,8 @@ class _Way:
             # A run that was taken back in part may go on once that came again: its end is still its own.
             ahead = self.undo.plan.undo_to and self.first.resumable and not (past and past.done)
             return self._stands(use, past, "the first run has not come to its end") if ahead else None
+        if use.step.include or isinstance(use.item, Unknown):
+            return None  # what it holds is told when it is reached
         if past is not None and past.planned.verdict == "skip":
             # What stood already when it came again at first stands still; what took no part may do so now.
             return self._stands(use, past, past.reason) if past.planned.undo_of else None
@@ -142,8 +145,11 @@ class _Way:
 
     @staticmethod
     def _stands(use: Use, past: StepRun | None, reason: str) -> PlannedStep:
-        outputs = past.outputs if past else None
-        return replace(outline(use), verdict="skip", reason=reason, outputs=outputs, undo_of=f"undo/{use.address}")
+        planned = replace(outline(use), verdict="skip", reason=reason, undo_of=f"undo/{use.address}")
+        if past is None or not past.done:
+            return planned
+        # Later steps go by how it ended at first, for that is how it is.
+        return replace(planned, outputs=past.outputs, stands=Known.of(past).told)
 
     def _reversed(self, use: Use, back: StepRun, projection: Projection) -> PlannedStep:
         arguments = back.arguments if back.arguments is not None else back.planned.arguments

@@ -113,10 +113,10 @@ class Expansion:
         over = [self.known.get(address) for address in addresses]
         if any(one is None for one in over):
             return unknown_status(name)
-        if all(one and one.planned.verdict == "skip" for one in over):
+        if all(one and one.planned.verdict == "skip" and one.told == "skipped" for one in over):
             return "skipped"
         passed = any(one and one.status == "skipped" and one.planned.verdict != "skip" for one in over)
-        return "failed" if passed else "ok"
+        return "failed" if passed or any(one and one.told == "failed" for one in over) else "ok"
 
     def _ahead(self, use: Use) -> Plain:
         """Tell how far a step is that has not ended: nobody knows while the plan is made; it is planned by then."""

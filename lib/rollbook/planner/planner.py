@@ -243,7 +243,7 @@ class Planner:
     @staticmethod
     def _ahead(planned: PlannedStep) -> Plain:
         """Tell how a step will end, for those after it: only of one that takes no part is that known while planning."""
-        return "skipped" if planned.verdict == "skip" else unknown_status(planned.id)
+        return planned.stands or "skipped" if planned.verdict == "skip" else unknown_status(planned.id)
 
     def _alike(self, planned: PlannedStep) -> PlannedStep:
         """Let a step share what is equal to that of the last one of its kind: of thousands most look alike."""

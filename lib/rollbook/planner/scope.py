@@ -104,13 +104,13 @@ class Known:
     @classmethod
     def of(cls, step: StepRun) -> "Known":
         """Take it from a run."""
-        failed = step.status == "skipped" and step.planned.verdict != "skip" and bool(step.error)
+        failed = step.status == "skipped" and step.planned.verdict != "skip" and bool(step.error or step.starts)
         return cls(step.planned, step.outputs, step.status, step.after, failed)
 
     @property
     def told(self) -> str:
-        """The status that expressions see: one that failed and was passed over did fail."""
-        return "failed" if self.failed else self.status
+        """The status that expressions see: one that failed, or began, and was passed over did fail."""
+        return self.planned.stands or ("failed" if self.failed else self.status)
 
 
 def item_places(items: Sequence[Plain]) -> tuple[str, ...]:

@@ -91,7 +91,7 @@ def _with_earlier(way: Iterable[PlannedStep], earlier: Mapping[str, Earlier]) ->
                 planned,
                 "Decide whether to do again what may have been done",
                 f"Run {before.by} began {planned.address} and was given up; nobody knows how far that came, and it may "
-                "be done once only. Do it now?",
+                f"be done once only. Do it now? (If it was done: `resume` with --mark-done {planned.address}.)",
             )
             yield planned
 

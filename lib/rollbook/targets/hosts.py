@@ -120,8 +120,8 @@ class HostTarget(BaseTarget[C]):
         if not op.no_log:
             outputs["stdout"] = output.kept.decode(errors="replace")
             outputs["stderr"] = output.errors.decode(errors="replace")
-            if output.truncated:
-                outputs["truncated"] = True
+            if output.cut:
+                outputs |= {"truncated": "stdout" in output.cut, "cut": sorted(output.cut)}
         return OpResult(outputs=outputs, output=output.record())
 
     def running(self, mark: str) -> tuple[int, ...]:  # noqa: ARG002  # only this machine's processes can be seen

@@ -14,11 +14,11 @@ class CommandOutput:
     """
     Collects the output of one command.
 
-    *show* gets redacted bytes as they come. Of stdout the first *keep* bytes are kept. With *hidden*
-    nothing is shown or kept.
+    *show* gets redacted bytes as they come. Of each stream the first *keep* bytes are kept; *cut* names those that had
+    more. With *hidden* nothing is shown or kept.
     """
 
-    __slots__ = ("_digest", "_hidden", "_keep", "_show", "_streams", "_tail", "errors", "kept", "size", "truncated")
+    __slots__ = ("_digest", "_hidden", "_keep", "_show", "_streams", "_tail", "cut", "errors", "kept", "size")
 
     def __init__(
         self, redactor: Redactor, show: Callable[[bytes], None] | None = None, *, keep: int, hidden: bool = False
@@ -32,7 +32,7 @@ class CommandOutput:
         self.kept = bytearray()
         self.errors = bytearray()
         self.size = 0
-        self.truncated = False
+        self.cut: set[str] = set()
 
     def stdout(self, chunk: bytes) -> None:
         """Take a chunk of stdout."""
@@ -52,7 +52,8 @@ class CommandOutput:
             return
         room = self._keep - len(kept)
         kept += shown[:room] if room > 0 else b""
-        self.truncated = self.truncated or len(shown) > room
+        if len(shown) > room:
+            self.cut.add("stdout" if kept is self.kept else "stderr")
         self.size += len(shown)
         self._digest.update(shown)
         self._tail = (self._tail + shown)[-TAIL:]
