@@ -99,6 +99,21 @@ def test_an_undo_in_part_is_not_taken_back_under_a_whole_one(own: Path) -> None:
     assert "can be resumed" not in run(own, "status", first, "--brief").stdout
 
 
+def test_a_run_that_went_to_and_fro_names_the_undo_to_take_back(own: Path) -> None:
+    """However often it was taken back and came again, one command takes it where its operator wants it."""
+    first = _three_files(own)
+    for there in (False, True, False):
+        run(own, "undo", "last", "--yes")
+        assert (own / "a.txt").exists() is there
+        last = run(own, "runs").stdout.splitlines()[1].split()[0]
+
+        refused = run(own, "undo", first, "--yes")
+
+        assert refused.returncode == 4
+        assert ("came again" if there else "undone already") in refused.stderr
+        assert refused.stderr.rstrip().endswith(f"undo {last}")
+
+
 def test_an_answer_with_a_password_in_it_is_not_given(own: Path) -> None:
     """What somebody pastes by mistake lies in no file until the run takes the answer in."""
     use = (

@@ -45,15 +45,29 @@ def check_undoable(run: Run, to: str = "") -> None:
     if to and undo.status == "undone" and (again is None or again.status != "undone"):
         _require_further(run, undo, to)
     if undo.status == "undone" and not _left(run, undo):
-        if again is not None and again.status == "undone":
+        last, many = _last_of(undo)
+        if many % 2 == 0:
             raise RefusedError(
-                f"Run {run.id} was undone by run {undo.id}, and that by run {again.id}.",
-                advice=f"Take the last one back: {typed('undo', again.id)}",
+                f"Run {run.id} was undone by run {undo.id}, and came again by run {last.id}.",
+                advice=f"Take the last one back: {typed('undo', last.id)}",
+            )
+        if many > 1:
+            raise RefusedError(
+                f"Run {run.id} was undone already, at last by run {last.id}.",
+                advice=f"To bring its changes back, undo that: {typed('undo', last.id)}",
             )
         raise RefusedError(
             f"Run {run.id} was undone already, by run {undo.id}.",
             advice=f"To bring its changes back, undo the undo: {typed('undo', undo.id)}",
         )
+
+
+def _last_of(undo: Run) -> tuple[Run, int]:
+    """Follow *undo* to the last undo of an undo, and count them, itself included."""
+    last, many = undo, 1
+    while (again := undo_of(last)) is not None and again.status == "undone":
+        last, many = again, many + 1
+    return last, many
 
 
 def _require_part_of_what_stands(undo: Run) -> None:
