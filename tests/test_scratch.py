@@ -2,8 +2,10 @@
 
 from report.accounts import Story, plan_of, step
 
+from rollbook.cli.ending import ending_lines
+from rollbook.cli.screen import Screen
 from rollbook.report import report_of
-from rollbook.scratch import Scratch, scratch_of
+from rollbook.scratch import Scratch, halves_of, scratch_of
 
 PLAN = plan_of(
     (
@@ -47,3 +49,19 @@ def test_what_an_undo_took_away_is_gone() -> None:
     back = Story(PLAN).step("load", 1.0, "changed", after={"exists": False}, **LOADED)
 
     assert scratch_of(back.run()) == ()
+
+
+def test_half_a_backup_that_nobody_will_resume_is_told() -> None:
+    """Once a run was given up in the middle of a backup, its end names the folder; a backup that ended left none."""
+    plan = plan_of((step("dump", kind="postgres.backup", verdict="create"),))
+    dump = {"op": "postgres.snapshot_dump", "folder": "/var/backups", "name": "forum_1"}
+    cut_off = Story(plan).begin("dump", ops=[dump])
+
+    going, given_up = cut_off.run(), cut_off.finish("abandoned")
+    whole = Story(plan).step("dump", 1.0, "changed", ops=[dump]).finish("abandoned")
+
+    assert (halves_of(going), halves_of(whole)) == ((), ())
+    assert halves_of(given_up) == (("/var/backups/.forum_1.partial", "dump"),)
+    assert any(
+        "/var/backups/.forum_1.partial may still be there" in line for line in ending_lines(given_up, {}, Screen(), {})
+    )

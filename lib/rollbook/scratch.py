@@ -1,4 +1,4 @@
-"""The databases that a run made beside live ones to work with, and keeps while it is not over."""
+"""What a run leaves beside things: databases that it works with while it is not over, and halves of backups."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -7,6 +7,7 @@ from .dataclass import dataclass
 from .run import Run, StepRun
 
 _DROPS: Final = ("sql.drop_scratch", "postgres.drop_scratch")
+_BACKUPS: Final = ("postgres.snapshot_dump", "sql.take_snapshot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,21 @@ def scratch_of(run: Run) -> tuple[Scratch, ...]:
         for name in _made(step):
             found[where, name] = Scratch(name, step.address, where, goes)
     return tuple(found.values())
+
+
+def halves_of(run: Run) -> tuple[tuple[str, str], ...]:
+    """
+    Give the folders that backups may have left which were cut off in a run that was given up, each with its step.
+
+    Whoever resumes such a run has them removed; nobody else does.
+    """
+    cut_off = [step for step in run.steps if step.started_at and not step.done and step.status != "failed"]
+    return tuple(
+        (f"{op['folder']}/.{op['name']}.partial", step.address)
+        for step in (cut_off if run.status == "abandoned" else ())
+        for op in step.ops
+        if isinstance(op, dict) and op.get("op") in _BACKUPS
+    )
 
 
 def _made(step: StepRun) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from ..report.wording import duration, visible
 from ..run import DONE, Event, Run, StepRun
-from ..scratch import scratch_of
+from ..scratch import halves_of, scratch_of
 from .boundary import Boundary, Site, as_happened, boundaries
 from .command import FAILED, INTERRUPTED, OK, REFUSED, WAITING
 from .hints import typed
@@ -194,6 +194,8 @@ def _rows(run: Run, reports: Mapping[str, Path], sites: Mapping[str, Site]) -> I
         yield "here", str(here)
     for one in scratch_of(run):
         yield "kept", f"{one.database} (made by {one.made_by}): {one.goes}"
+    for folder, address in halves_of(run):
+        yield "left", f"{folder} may still be there: half a backup, in which {address} was cut off. Remove it by hand"
     for index, path in enumerate(reports.values()):
         yield ("" if index else "report"), str(path)
     yield "journal", f"{count(run.records, 'record')}, head {run.head}"
