@@ -3,13 +3,15 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import field
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Final, Literal
 
 from .dataclass import dataclass
 from .errors import RefusedError
 
 ParentsGone = Literal["stop", "settle"]
 Existing = Literal["leave", "fill"]
+
+CELL: Final = "‹cell›"  # in SQL: the source's cell, of which is computed what was left of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class Asked:
     What is to come back from *source*; *only* are patterns of tables, or of table.column, none for all.
 
     With *existing* `fill` also rows of named tables, and cells of named columns, that are there; *left* tells what
-    the cells of such a column hold where nobody wrote, by table.column.
+    the cells of such a column hold where nobody wrote, by table.column. *narrowed* are the types that a column was made
+    to hold less with, and was taken back from: what its cells hold then is computed from those of the source.
     """
 
     source: str
@@ -38,6 +41,7 @@ class Asked:
     existing: Existing = "leave"
     left: Mapping[str, str | None] = field(default_factory=dict)
     parents_gone: ParentsGone = "stop"
+    narrowed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def wants(self, table: str, column: str | None = None) -> bool:
         """Say whether a table, or a column, is to come back where it is missing."""

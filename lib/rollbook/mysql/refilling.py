@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from ..dataclass import dataclass
 from ..ops import Op
-from ..recovering import ParentsGone, refill_out_lines
+from ..recovering import CELL, ParentsGone, refill_out_lines
 from .names import listed, quote, within
 
 
@@ -23,7 +23,7 @@ class RowRefill:
 
 @dataclass(frozen=True, slots=True)
 class CellRefill:
-    """A column whose cells are put back where they still hold *left*, as SQL."""
+    """A column whose cells are put back where they still hold *left*, as SQL; with `CELL`, it is made of theirs."""
 
     table: str
     name: str
@@ -32,6 +32,10 @@ class CellRefill:
 
     def __str__(self) -> str:
         return f"{self.table}.{self.name}"
+
+    def left_of(self, cell: str) -> str:
+        """Give the SQL of what was left, where the source's cell is *cell*."""
+        return self.left.replace(CELL, cell)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,8 @@ class CellsRefilled(Op):
         """Give the statements that will be sent, batches as one."""
         return tuple(
             f"UPDATE {quote(one.table)} t JOIN {within(self.source, one.table)} s ON {', '.join(one.key)} SET"
-            f" t.{quote(one.name)} = s.{quote(one.name)}  -- 10,000 rows a transaction, only where it is {one.left}"
+            f" t.{quote(one.name)} = s.{quote(one.name)}  -- 10,000 rows a transaction, only where it is"
+            f" {one.left_of(f's.{quote(one.name)}')}"
             for one in self.columns
         )
 
@@ -99,5 +104,5 @@ class RefillOut(Op):
 
     def render(self) -> tuple[str, ...]:
         """Give the transaction as it will be sent."""
-        cells = ((quote(one.table), quote(one.name), one.left) for one in self.columns)
+        cells = ((quote(one.table), quote(one.name), one.left_of(quote(one.name))) for one in self.columns)
         return refill_out_lines(self.source, self.folder, cells, (quote(one.table) for one in reversed(self.tables)))

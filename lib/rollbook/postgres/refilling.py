@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from ..dataclass import dataclass
 from ..ops import Op
-from ..recovering import ParentsGone, refill_out_lines
+from ..recovering import CELL, ParentsGone, refill_out_lines
 from .catalog import Catalog, ForeignKey, Table, Unique
 from .clashes import agree, keyed
 from .names import Name, equal, listed, literal, paired, quote
@@ -25,7 +25,7 @@ class RowRefill:
 
 @dataclass(frozen=True, slots=True)
 class CellRefill:
-    """A column whose cells are put back where they still hold *left*, as SQL."""
+    """A column whose cells are put back where they still hold *left*, as SQL; with `CELL`, it is made of theirs."""
 
     table: Name
     name: str
@@ -34,6 +34,10 @@ class CellRefill:
 
     def __str__(self) -> str:
         return f"{self.table}.{self.name}"
+
+    def left_of(self, cell: str) -> str:
+        """Give the SQL of what was left, where the source's cell is *cell*."""
+        return self.left.replace(CELL, cell)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class CellsRefilled(Op):
         """Give the statements that will be sent, batches as one."""
         return tuple(
             f"UPDATE {one.table.sql} SET {quote(one.name)} = …  -- the cell of {self.source} by {', '.join(one.key)},"
-            f" 10,000 rows a transaction, only where it still is {one.left}"
+            f" 10,000 rows a transaction, only where it still is {one.left_of('…')}"
             for one in self.columns
         )
 
@@ -97,7 +101,7 @@ class RefillOut(Op):
 
     def render(self) -> tuple[str, ...]:
         """Give the transaction as it will be sent."""
-        cells = ((one.table.sql, quote(one.name), one.left) for one in self.columns)
+        cells = ((one.table.sql, quote(one.name), one.left_of(quote(one.name))) for one in self.columns)
         return refill_out_lines(self.source, self.folder, cells, (one.table.sql for one in reversed(self.tables)))
 
 

@@ -7,6 +7,8 @@ from typing import ClassVar
 from ...action import Action, Change, Readers, Ref, Reverse, Subject, Undo, Verdict, evidence
 from ...dataclass import dataclass
 from ...errors import RefusedError
+from ...migrations.narrowed import narrowed_types
+from ...migrations.operation import Narrowing
 from ...mysql.recovering import MysqlRecovery
 from ...ops import Op, OpResult
 from ...postgres.recovering import Recovery
@@ -50,8 +52,9 @@ class Recover(Action[RecoverState]):
 
     A migration that was taken back leaves its tables empty and its columns with a default. With `existing: fill` the
     tables and columns that `only` names are filled as well: rows whose key is not there come back with their ids, and
-    cells that still hold NULL, the column's default, or what `left` says of them. Rows and cells that somebody wrote
-    since, and rows of which a unique value is taken, are left alone and exported.
+    cells that still hold NULL, the column's default, or what `left` says of them; of columns in `narrowing` those that
+    hold what these types make of the source's cell. Rows and cells that somebody wrote since, and rows of which a
+    unique value is taken, are left alone and exported.
 
     MySQL and MariaDB cannot take DDL back. There each table is built beside under a working name, and all of them are
     renamed in at once when they are whole; each step is one that a resume finds and goes on from. Grants do not come
@@ -92,6 +95,10 @@ class Recover(Action[RecoverState]):
     replica: Ref[SqlReader] | None = field(
         default=None, metadata={"help": "a MySQL or MariaDB replica; filling waits while it is 10 seconds behind"}
     )
+    narrowing: tuple[Narrowing, ...] = field(
+        default=(),
+        metadata={"help": "columns that held less meanwhile, as django.pending tells: what that left is computed"},
+    )
     server: Ref[RecoveryReader] = Ref("db")
     run: str = field(default=str(RUN_ID), metadata={"help": "the run's id, which marks what is being brought back"})
 
@@ -115,7 +122,8 @@ class Recover(Action[RecoverState]):
             raise RefusedError("the source is the live database itself.", advice="Name the restored one in source:.")
         require_source(server, self.source)
         left = left_told(self.left, self.said)
-        found = server.recovery(Asked(self.source, self.only, self.existing, left, self.parents_gone))
+        narrowed = narrowed_types(self.narrowing)
+        found = server.recovery(Asked(self.source, self.only, self.existing, left, self.parents_gone, narrowed))
         if found.keyless:
             raise RefusedError(
                 f"no key tells the rows of these tables apart: {', '.join(found.keyless)}.",
@@ -188,7 +196,7 @@ class Recover(Action[RecoverState]):
         lines += [f"{one}: column of a table that stays" for one in found.columns]
         lines += [f"{name}: begun, to be settled" for name in change.before.begun]
         lines += [f"{one}: the rows that it lacks, of {found.rows.get(str(one), 0)}" for one in found.row_refills]
-        lines += [f"{one}: cells that are {one.left}" for one in found.cell_refills]
+        lines += [f"{one}: cells that are {one.left_of('the cell there')}" for one in found.cell_refills]
         beside = [f"not brought back: {name}" for name in found.beside]
         kept = [f"left as it is: {one}" for one in found.kept]
         return (

@@ -6,6 +6,8 @@ from typing import ClassVar
 
 from ...action import Change, Fact, Readers, Ref, Subject, evidence, identity
 from ...dataclass import dataclass
+from ...migrations.narrowed import narrowed_types
+from ...migrations.operation import Narrowing
 from ...migrations.table import aligned
 from ...ops import OpResult
 from ...postgres.scratch import subject_names
@@ -60,6 +62,10 @@ class SqlRecoverable(Fact[SourceState]):
     said: tuple[str, ...] = field(
         default=(), metadata={"help": "the same as table.column=value, from somebody who looked; goes before left"}
     )
+    narrowing: tuple[Narrowing, ...] = field(
+        default=(),
+        metadata={"help": "columns that held less meanwhile, as django.pending tells: what that left is computed"},
+    )
     server: Ref[RecoveryReader] = Ref("db")
 
     def __post_init__(self) -> None:
@@ -77,7 +83,8 @@ class SqlRecoverable(Fact[SourceState]):
         """Compare it with live."""
         server = read[self.server]
         require_source(server, self.source)
-        found = server.recovery(Asked(self.source, self.only, self.existing, left_told(self.left, self.said)))
+        left, narrowed = left_told(self.left, self.said), narrowed_types(self.narrowing)
+        found = server.recovery(Asked(self.source, self.only, self.existing, left, narrowed=narrowed))
         return SourceState(self.source, found.rows, tuple(str(one) for one in found.columns), found.untold)
 
     def details(self, change: Change[SourceState]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...dataclass import dataclass
+from ...migrations.narrowed import left_on_mysql
 from ...mysql.catalog import Catalog, Column, Table, common_key
 from ...mysql.comparing import parentless, same, taken, there, told, uniques_over
 from ...mysql.names import equal, quote, within
@@ -114,7 +115,7 @@ class _Look:
             table = self._ours.tables[name]
             key = common_key(self._theirs.tables[name], table)
             for column in columns:
-                left = left_in(table, table.column(column), self._asked.left)
+                left = left_in(table, table.column(column), self._asked)
                 one = CellRefill(name, column, key, left or "")
                 unlike = (differs(table.column(column)),)
                 if left is None:
@@ -155,15 +156,18 @@ class _Look:
         return f"FROM {joined} WHERE {' AND '.join(conditions)}"
 
 
-def left_in(table: Table, column: Column, given: Mapping[str, str | None]) -> str | None:
+def left_in(table: Table, column: Column, asked: Asked) -> str | None:
     """
     Give the SQL of what a column's cells hold that nobody wrote, or None where nothing tells.
 
-    That is what the operator told, else the column's own default, else NULL where it may be NULL.
+    That is what the operator told, else what a narrowing made of the source's cell, else the column's own default, else
+    NULL where it may be NULL.
     """
     said = f"{table.name}.{column.name}"
-    if said in given:
-        return told(column, given[said])
+    if said in asked.left:
+        return told(column, asked.left[said])
+    if said in asked.narrowed and (left := left_on_mysql(asked.narrowed[said], column.type)):
+        return left
     if column.default is not None:
         return None if "(" in column.default else f"DEFAULT(t.{quote(column.name)})"  # computed for each row anew
     return None if column.required else "NULL"
@@ -188,7 +192,7 @@ def cell_conditions(ours: Catalog, one: CellRefill, *, coming: Collection[str] =
     """
     table = ours.tables[one.table]
     column = table.column(one.name)
-    conditions = [untouched(column, one.left), differs(column)]
+    conditions = [untouched(column, one.left_of(f"s.{quote(one.name)}")), differs(column)]
     for index in uniques_over(table, (one.name,), one.key):
         mixed = taken(index, table, ours.schema, "s", one.key)
         for name in index.columns:  # the other columns stay as live has them

@@ -65,7 +65,7 @@ class _Out:
             if isinstance(one, CellRefill):
                 what, column = "cells", table.column(one.name)
                 # A cell that is empty again has nothing to lose: its parent went, say.
-                other = f"{differs(column)} AND NOT ({untouched(column, one.left)})"
+                other = f"{differs(column)} AND NOT ({untouched(column, one.left_of(f't.{quote(one.name)}'))})"
             else:
                 what, other = "rows", self._look.unlike(one.table)
             if found := number(self._live, f"SELECT COUNT(*) FROM {joined} WHERE {other}"):
@@ -115,7 +115,7 @@ class _Out:
     def take(self) -> None:
         """Empty the cells and delete the rows."""
         for cell in self._op.columns:
-            cells = [f"t.{quote(cell.name)} = {cell.left}"]
+            cells = [f"t.{quote(cell.name)} = {cell.left_of(f't.{quote(cell.name)}')}"]
             cells += kept_still(self._look.ours.tables[cell.table], {cell.name})
             joined = f"{quote(cell.table)} t JOIN {self._keys[str(cell)]} k ON {equal(cell.key, 't', 'k')}"
             run(self._live, f"UPDATE {joined} SET {', '.join(cells)}")

@@ -7,13 +7,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ...dataclass import dataclass
+from ...migrations.narrowed import left_on_postgres
 from ...postgres.catalog import Catalog, Table
 from ...postgres.copytext import Cells, value
 from ...postgres.names import Name, beside_parameters, equal, listed, quote
 from ...postgres.order import flat, in_order
 from ...postgres.refilling import CellRefill, RowRefill, clashing, keys_over, left_in, parentless, uniques_over
 from ...postgres.shape import Shape, shape
-from ...recovering import Asked, kept_cells, kept_rows
+from ...recovering import CELL, Asked, kept_cells, kept_rows
 from .differences import Difference, Side, differences
 
 if TYPE_CHECKING:
@@ -101,10 +102,24 @@ class _Look:
         for name, columns in sorted(self._wanted.columns.items()):
             lined = self._shape(name)
             for column in columns:
-                left = left_in(self._ours.tables[name], column, self._asked.left)
+                left = self._left(name, column) or left_in(self._ours.tables[name], column, self._asked.left)
                 one = CellRefill(name, column, lined.key, left or "")
                 if self._fillable(one, lined):
                     yield one
+
+    def _left(self, name: Name, column: str) -> str | None:
+        """Give what a narrowing left of cells, unless somebody told; None where cells of the source do not fit it."""
+        said = f"{name}.{column}"
+        if said in self._asked.left or said not in self._asked.narrowed:
+            return None
+        left = left_on_postgres(self._asked.narrowed[said], self._ours.tables[name].column(column).type)
+        if left is None:
+            return None
+        made = left.replace(CELL, quote(column))
+        with closing(self._connect(self._source)) as source:
+            return (
+                left if _computes(source, f"SELECT count({made}) FROM {self._theirs.tables[name].relation}") else None
+            )
 
     def _shape(self, name: Name) -> Shape:
         old, new = self._theirs.tables[name], self._ours.tables[name]
@@ -153,7 +168,7 @@ class _Look:
         with ExitStack() as stack:
             source = stack.enter_context(closing(self._connect(self._source)))
             live = stack.enter_context(closing(self._connect(self._live)))
-            left = written_as(live, one.left) if one.left else None
+            as_left = _AsLeft(live, one, self._ours.tables[one.table])
             found = self._differences(stack, lined, (*one.key, one.name))
             both = (d for d in found if d.base and d.live)
             if not one.left:
@@ -162,7 +177,7 @@ class _Look:
                 return False
             differing = 0
             for batch in iter(lambda: list(islice(both, _BATCH)), []):
-                keys = [d.base[:-1] for d in batch if d.base and d.live and value(d.live[-1]) == left]
+                keys = as_left.keys([(d.base, d.live) for d in batch if d.base and d.live])
                 if keys and self._takes_cell(source, live, one, keys):
                     return True
                 differing += len(batch)
@@ -209,9 +224,10 @@ def with_cells(table: Table, one: CellRefill, cells: str) -> str:
     return f"SELECT {', '.join(parts)} FROM {table.relation} t JOIN {cells} c ON {equal(one.key, 't', 'c')}"
 
 
-def untouched(one: CellRefill) -> str:
-    """Say that a cell of `t` is as it was left; by its text, for not every type can be compared."""
-    return f"t.{quote(one.name)}::text IS NOT DISTINCT FROM ({one.left})::text"
+def untouched(one: CellRefill, alias: str) -> str:
+    """Say that a cell of `t` is as that of *alias* was left; by its text, for not every type can be compared."""
+    left = one.left_of(f"{alias}.{quote(one.name)}")
+    return f"t.{quote(one.name)}::text IS NOT DISTINCT FROM ({left})::text"
 
 
 def cell_guards(
@@ -242,6 +258,37 @@ def _some(live: "Connection", every: str, refused: Sequence[str], given: str) ->
     text = beside_parameters(f"SELECT EXISTS ({query})").replace(_ROWS, "%(rows)s")
     row = live.execute(text.encode(), {"rows": given}).fetchone()
     return bool(row and row[0])
+
+
+class _AsLeft:
+    """Tells which cells of live are as they were left."""
+
+    def __init__(self, live: "Connection", one: CellRefill, table: Table) -> None:
+        self._live, self._one, self._type = live, one, table.column(one.name).type
+        self._left = None if CELL in one.left or not one.left else written_as(live, one.left)
+
+    def keys(self, pairs: Sequence[tuple[Cells, Cells]]) -> list[Cells]:
+        """Give the keys of rows, as the source and live have them with the cell last, that live has as it was left."""
+        if CELL not in self._one.left:
+            return [base[:-1] for base, live in pairs if value(live[-1]) == self._left]
+        made = beside_parameters(self._one.left_of(f"(u.base::{self._type})"))
+        query = (
+            "SELECT u.at FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY u(base, live, at)"
+            f" WHERE u.live::{self._type}::text IS NOT DISTINCT FROM ({made})::text"
+        )
+        given = [[value(side[-1]) for side in sides] for sides in zip(*pairs, strict=True)]
+        return [pairs[at - 1][0][:-1] for (at,) in self._live.execute(query.encode(), given)] if pairs else []
+
+
+def _computes(source: "Connection", query: str) -> bool:
+    """Say whether every value can be computed: one that a narrowing would have refused was changed before it."""
+    import psycopg
+
+    try:
+        source.execute(query.encode())
+    except (psycopg.DataError, psycopg.ProgrammingError):
+        return False
+    return True
 
 
 def written_as(live: "Connection", expression: str) -> str | None:

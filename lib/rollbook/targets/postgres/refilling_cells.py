@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from ...ops import Execution, Op, OpResult
 from ...postgres.definition import ColumnDefinition
+from ...postgres.names import quote
 from ...postgres.refilling import CellRefill, CellsRefilled
 from .put_in import PutIn
 from .recovery import told
@@ -25,7 +26,7 @@ def refill_cells(target: "PostgresTarget", op: Op, execution: Execution) -> OpRe
         filler = Filler(live, source, op.folder, execution)
         for one in op.columns:
             table = filler.ours.tables[one.table]
-            staged = f"({with_cells(table, one, 'cells')} WHERE {untouched(one)})"
+            staged = f"({with_cells(table, one, 'cells')} WHERE {untouched(one, 'c')})"
             guards = tuple(cell_guards(table, filler.ours, one, staged))
             filler.fill(one.table, (_as_added(one),), guards=guards, put_in=PutIn(op.folder, str(one)))
     return told(filler.outputs(), filler.files)
@@ -38,7 +39,7 @@ def _as_added(one: CellRefill) -> ColumnDefinition:
         name=one.name,
         add="",
         comment=None,
-        default=None if one.left == "NULL" else one.left,
+        default=None if one.left == "NULL" else one.left_of(f"c.{quote(one.name)}"),
         later=None,
         required=False,
         generated=False,

@@ -50,6 +50,11 @@ def _parts(op: RefillOut) -> tuple[RowRefill | CellRefill, ...]:
     return (*op.tables, *op.columns)
 
 
+def _changes(one: CellRefill) -> str:
+    """Say that taking a cell out changes it; cells of others than `k` may not fit the narrower type: none is cast."""
+    return f"CASE WHEN k.{quote(one.key[0])} IS NOT NULL THEN NOT ({untouched(one, 't')}) END"
+
+
 class _Out:
     """Knows the keys of what was put in, in temporary tables of live."""
 
@@ -80,7 +85,7 @@ class _Out:
             counted = f"SELECT count(DISTINCT c.*) FROM {self._keys[str(one)]} k JOIN changed_{at} c ON {same}"
             if isinstance(one, CellRefill):  # a cell that is empty again has nothing to lose: its parent went, say
                 table = self._ours.tables[one.table].relation
-                counted += f" JOIN {table} t ON {equal(one.key, 't', 'c')} WHERE NOT ({untouched(one)})"
+                counted += f" JOIN {table} t ON {equal(one.key, 't', 'c')} WHERE {_changes(one)}"
             if number := self._number(counted):
                 yield f"{number} {'rows' if column is None else 'cells'} of {one}"
 
@@ -118,7 +123,7 @@ class _Out:
             for table in tables:
                 stack.enter_context(quiet(self._live, table, self._ours))
             for cell in self._op.columns:
-                changed = f"UPDATE {cell.table.sql} t SET {quote(cell.name)} = {cell.left}"
+                changed = f"UPDATE {cell.table.sql} t SET {quote(cell.name)} = {cell.left_of(f't.{quote(cell.name)}')}"
                 run(self._live, [f"{changed} FROM {self._keys[str(cell)]} k WHERE {equal(cell.key, 't', 'k')}"])
             run(self._live, [f"{alter} DEFERRABLE INITIALLY DEFERRED" for alter in loosened])
             run(self._live, ["SET CONSTRAINTS ALL DEFERRED"])
