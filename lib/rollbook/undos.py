@@ -43,9 +43,10 @@ def earlier_steps(runs: Runs, run: Run) -> Mapping[str, Earlier]:
     for undo in undos_of(runs, run):
         if undo.status not in _OVER:
             continue
-        again = _brought_again(runs, undo)
+        again, back = _brought_again(runs, undo), steps_taken_back(runs, undo)
         for step in undo.steps:
-            if step.planned.writes and step.started_at and step.planned.undo_of not in again:
+            stands = step.planned.undo_of not in again and step.address not in back
+            if step.planned.writes and step.started_at and stands:
                 found.setdefault(step.address, Earlier(undo.id, step))
     return found
 

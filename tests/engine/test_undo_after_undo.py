@@ -205,3 +205,45 @@ def test_what_counts_once_is_taken_again_where_an_undo_in_part_gave_it_back(work
     workshop.undo(run)
 
     assert spoken(workshop) == ["take", "give"] * 3
+
+
+def test_an_undo_of_the_rest_of_an_undo_does_nothing_twice(workshop: Workshop) -> None:
+    """What came again by an undo in part of the undo is there; what that began and left in doubt is asked about."""
+    write(workshop)
+    run = workshop.run("r")
+    back = workshop.undo(run)
+    assert spoken(workshop) == ["+a", "+b", "-b", "-a"]
+    workshop.undo(back, to="undo/b/unb")
+    assert spoken(workshop)[4:] == ["+a"]
+
+    whole = workshop.undo(back)
+
+    assert whole.status == "undone"
+    assert spoken(workshop)[4:] == ["+a", "+b"]
+
+
+def test_what_was_done_by_hand_is_not_done_by_the_undo_of_its_undo(workshop: Workshop) -> None:
+    """It stayed, so nothing has to come again."""
+    step = (
+        f"  - {{id: c, name: Do it., shell.run: {{command: 'echo c >> log; false', directory: '{workshop.folder}'}}}}\n"
+    )
+    workshop.write("r", "steps:\n" + step + write_step("a", "new"))
+    workshop.run("r")
+    run = workshop.resume(done={"c": "the vendor did"})
+
+    again = workshop.undo(workshop.undo(run))
+
+    assert again.status == "undone"
+    assert (spoken(workshop), (workshop.folder / "a.txt").read_text()) == (["c"], "new")
+
+
+def test_what_began_and_was_passed_over_is_taken_back(workshop: Workshop) -> None:
+    """Somebody went past it, and what it had done by then is there all the same."""
+    step = SAY.format(name="a", folder=workshop.folder, unsay="echo -a >> log").replace("+a >> log", "+a >> log; false")
+    workshop.write("r", "steps:\n" + step + "    on_failure: continue\n" + write_step("b", "new"))
+    run = workshop.run("r")
+
+    back = workshop.undo(run)
+
+    assert (run.status, back.status) == ("succeeded", "undone")
+    assert spoken(workshop) == ["+a", "-a"]

@@ -84,3 +84,21 @@ def test_a_command_that_its_judge_did_not_pass_is_asked_about(
 
     assert (failed.status, asked.status) == ("failed", "waiting")
     assert decided.status == status
+
+
+def test_a_command_that_counts_once_is_looked_at_again_and_not_run_again(workshop: Workshop) -> None:
+    """It ended well; what was to be seen after it is looked for by every resume."""
+    command = (
+        f"  - id: c\n    name: Count.\n    shell.run: {{command: 'echo x >> log', directory: '{workshop.folder}'}}\n"
+    )
+    undo = "    undo: {leave: it was counted}\n"
+    workshop.write("r", "steps:\n" + command + undo + VERIFY.format(folder=workshop.folder))
+    (workshop.folder / "seen").write_text("broken")
+
+    failed = workshop.run("r")
+    again = workshop.resume()
+    (workshop.folder / "seen").write_text("fine")
+    fine = workshop.resume()
+
+    assert [run.status for run in (failed, again, fine)] == ["failed", "failed", "succeeded"]
+    assert (workshop.folder / "log").read_text() == "x\n"

@@ -234,12 +234,23 @@ class Stepper:
             attempt.start(build(action.state, past.before), after, ops, done=done)
             self._apply(attempt, after, ops, done)
             return
+        if not probed and planned.effect == "once" and past.status == "failed" and past.ops_done >= len(ops):
+            self._pass_or_ask(attempt, past, ops, after)
+            return
         if not probed and (past.status in ("failed", "waiting") or planned.effect != "once"):
             self._again(attempt, past, ops, after)
             return
         differs = "; ".join(changed_fields(planned.bound_fields(past.after), fields))
         why = f"it began and did not end, and what is there now does not tell whether it was done: {differs}"
         self._ask_doubt(attempt, past, ops, after, found, why)
+
+    def _pass_or_ask(self, attempt: Attempt, past: StepRun, ops: Sequence[Op], after: AnyState) -> None:
+        """Go on with a command that ended well and did not pass what came then: it is not run again for that."""
+        if attempt.step.judges:
+            why = f"its command ended well, but {attempt.step.judges} did not let it pass, or never saw it"
+            self._ask_doubt(attempt, past, ops, after, after, why)
+        else:
+            self._recover(attempt, past, after, "its command had ended well; it is looked at again")
 
     def _recover(self, attempt: Attempt, past: StepRun, found: AnyState, text: str) -> None:
         """End a step that had taken effect before; it is looked at like any other."""

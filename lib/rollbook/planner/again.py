@@ -16,7 +16,7 @@ from .planner import Planner
 from .projection import Projection
 from .scope import Known, Use
 from .step import outline
-from .undo import CHANGED, SURE, changed_by, refuse_undo, reversed_step
+from .undo import CHANGED, SURE, changed_by, done_by_hand, doubtful, refuse_undo, reversed_step
 
 _DECISIONS: Final = ("choose", "input")
 
@@ -29,6 +29,7 @@ def plan_again(
     to: str = "",
     known: Mapping[str, Known] | None = None,
     earlier: Mapping[str, Earlier],
+    redone: Mapping[str, Earlier],
 ) -> Plan:
     """
     Plan how to take *undo* back, the undo of *first*: what it took back is brought about again, under the same guards.
@@ -36,11 +37,11 @@ def plan_again(
     The steps of *first* come again in their order: what is read is read, what is asked is asked, and an answer that
     decided something is what it was. A change that was reversed goes back to just what it had led to; where the
     runbook's own `undo:` steps took a step back, the step is carried out again. What counts once and was left standing
-    is not done twice, nor what one of the *earlier* undos took back brought again. With *to*, a step of *undo*, its
-    later steps only are taken back. *known* steps are over.
+    is not done twice, nor what other undos of *undo* have *redone*, nor what one of the *earlier* undos took back
+    brought again. With *to*, a step of *undo*, its later steps only are taken back. *known* steps are over.
     """
     planner.answers = {**planner.answers, **_decisions(first, planner.answers)}
-    way = _Way(undo, first, planner, earlier)
+    way = _Way(undo, first, planner, earlier, redone)
     made = planner.plan(known, instead=way.step)
     if way.refused:
         raise refuse_undo(undo, way.refused)
@@ -99,6 +100,7 @@ class _Way:
     first: Run
     planner: Planner
     earlier: Mapping[str, Earlier]
+    redone: Mapping[str, Earlier]
     sure: dict[str, tuple[PlannedStep, ...]] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
     backs: dict[str, list[StepRun]] = field(init=False)
@@ -123,6 +125,8 @@ class _Way:
             return self._stands(use, past, past.reason) if past.planned.undo_of else None
         if past is None or not past.done or past.status == "skipped":
             return self._stands(use, past, "the first run did not do it")
+        if done_by_hand(past):
+            return self._stands(use, past, "it was done by hand, and stayed")
         if not (past.ops and past.status in CHANGED):
             return None
         backs = self.backs.get(use.address, [])
@@ -130,14 +134,24 @@ class _Way:
             # What an undo before it had done was not done by this one.
             other = any(self._elsewhere(back) for back in backs)
             came = any(back.started_at and (back.planned.writes or not other) for back in backs)
-            return None if came else self._stands(use, past, "the undo did not take it back")
+            return self._plain(use) if came else self._stands(use, past, "the undo did not take it back")
         reversed_ = next((back for back in backs if back.ops and back.status in CHANGED), None)
         if reversed_ is not None:
             return self._reversed(use, reversed_, projection)
         left = any(back.planned.verdict == "skip" for back in backs)
         if left and past.planned.effect != "once":
-            return None
+            return self._plain(use)
         return self._stands(use, past, "the undo left it as it was" if left else "the undo did not take it back")
+
+    def _plain(self, use: Use) -> PlannedStep | None:
+        """Have a step planned like in any run, but for what may be done once only and another undo of the undo did."""
+        before = self.redone.get(use.address)
+        if before is None or before.step.planned.effect != "once":
+            return None
+        if before.step.done and before.step.status != "skipped":
+            return self._stands(use, before.step, f"run {before.by} did it again already, and it may be done once only")
+        self.sure[use.address] = (doubtful(outline(use), before.by),)
+        return None
 
     def _elsewhere(self, back: StepRun) -> bool:
         before = self.earlier.get(back.address)

@@ -87,12 +87,7 @@ def _with_earlier(way: Iterable[PlannedStep], earlier: Mapping[str, Earlier]) ->
                 planned = replace(planned, verdict="skip", reason=reason, ops=(), shown=(), outputs=None)
             yield planned
         else:
-            yield _confirmed(
-                planned,
-                "Decide whether to do again what may have been done",
-                f"Run {before.by} began {planned.address} and was given up; nobody knows how far that came, and it may "
-                f"be done once only. Do it now? (If it was done: `resume` with --mark-done {planned.address}.)",
-            )
+            yield doubtful(planned, before.by)
             yield planned
 
 
@@ -135,18 +130,25 @@ def _wanted(run: Run, to: str) -> list[StepRun]:
         if not places:
             raise NotFoundError(f"Run {run.id} has no step {to!r}.", advice="`status RUN` lists its steps.")
         steps = steps[places[-1] + 1 :]
-    changed = [step for step in steps if (step.status in CHANGED and step.ops) or _done_by_hand(step)]
+    changed = [
+        step for step in steps if ((step.status in CHANGED or _passed_over(step)) and step.ops) or done_by_hand(step)
+    ]
     return sorted(changed, key=lambda step: step.started_at or run.started_at, reverse=True)
 
 
-def _done_by_hand(step: StepRun) -> bool:
+def _passed_over(step: StepRun) -> bool:
+    """Tell whether somebody went past a step that had begun."""
+    return step.status == "skipped" and bool(step.starts)
+
+
+def done_by_hand(step: StepRun) -> bool:
     """Tell whether somebody said to have done a step that would have changed something."""
     return step.adopted_at is not None and step.planned.changes
 
 
 def _back(step: StepRun, planner: Planner, projection: Projection, refused: dict[str, str]) -> Iterator[PlannedStep]:
     base = _outline(step)
-    if _done_by_hand(step):
+    if done_by_hand(step):
         reason = f"stays as it is: done by hand by {step.by} ({step.reason}), so take it back by hand"
         yield replace(base, verdict="skip", reason=reason)
         return
@@ -249,6 +251,16 @@ def _question(base: PlannedStep, since: tuple[str, ...]) -> PlannedStep:
         f"{base.undo_of} was changed by somebody since the run ({'; '.join(since)}). Go back all the same, losing that?"
     )
     return _confirmed(base, "Decide whether to go back over a later change", text)
+
+
+def doubtful(base: PlannedStep, by: str) -> PlannedStep:
+    """Give the question before a step that the run *by* began and that may be done once only."""
+    return _confirmed(
+        base,
+        "Decide whether to do again what may have been done",
+        f"Run {by} began {base.address} and was given up; nobody knows how far that came, and it may be done once "
+        f"only. Do it now? (If it was done: `resume` with --mark-done {base.address}.)",
+    )
 
 
 def _confirmed(base: PlannedStep, name: str, text: str) -> PlannedStep:

@@ -25,4 +25,5 @@ def plan_undo(
     first = runs.find(run.id).first(run)
     if first is None or run.plan.again:
         return plan_back(run, planner, to=to, earlier=earlier_steps(runs, run))
-    return plan_again(run, first, planner, to=to, known=known, earlier=earlier_steps(runs, first))
+    earlier, redone = earlier_steps(runs, first), earlier_steps(runs, run)
+    return plan_again(run, first, planner, to=to, known=known, earlier=earlier, redone=redone)

@@ -1,5 +1,6 @@
 """What a move of a work tree would write over or leave half done: refused while planning, or brought back."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -84,7 +85,13 @@ def test_changes_that_git_was_told_not_to_see_are_seen(host: Bound, tmp_path: Pa
         host.plan(move(repo, deploy))
 
     (repo.path / "app.py").write_text("bad\n")
+    os.utime(repo.path / "app.py", (1, 1))  # as of another time than git has noted
+    if flag == "skip-worktree":
+        with pytest.raises(RefusedError, match=r"flagged skip-worktree"):
+            host.plan(move(repo, deploy))
+        repo("update-index", "--no-skip-worktree", "app.py")
     host.apply(move(repo, deploy))
+    assert repo("ls-files", "-v", "settings.py")[0] in "hS"
     assert repo.files() == {"app.py": "good\n", "settings.py": "theirs\n", "same.py": "same\n"}
 
 

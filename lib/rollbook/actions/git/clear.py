@@ -14,7 +14,8 @@ from .repository import Expected, Repository, listed
 _AT_ONCE: Final = 200  # paths in one command
 # Tags of `ls-files -v`: assume-unchanged, which --hard and --force restore wherever it is, and skip-worktree.
 _RESTORED: Final = "h"
-_UNSEEN: Final = "hS"
+_SKIPPED: Final = "S"
+_UNSEEN: Final = _RESTORED + _SKIPPED
 
 
 def require_clear(repository: Repository, wanted: Expected, half: str, *, hard: bool = False) -> None:
@@ -49,7 +50,9 @@ def require_clear(repository: Repository, wanted: Expected, half: str, *, hard: 
 def _way_out(moving: str) -> str:
     if moving:
         return f"A run was cut off on the way from {moving}: `resume` or `undo` that one first."
-    hidden = "`git ls-files -v` shows those that git was told not to look at."
+    hidden = (
+        "`git ls-files -v` shows those that git was told not to look at; it stops at any that is flagged skip-worktree."
+    )
     return f"Commit them, or put them aside with `git stash`, then plan again; nothing was touched. {hidden}"
 
 
@@ -90,15 +93,16 @@ def hidden_changes(repository: Repository, paths: tuple[str, ...], *, hard: bool
     """Name files that git was told not to look at, and that moving *paths* would stop at or, when *hard*, restore."""
     wanted, lines = set(paths), repository.out("ls-files", "-v", "--full-name", ":/").splitlines()
     flagged = (
-        shown_path(line[2:])
+        (line[0], shown_path(line[2:]))
         for line in lines
         if (line[0] in _UNSEEN and line[2:] in wanted) or (hard and line[0] == _RESTORED)
     )
-    return tuple(path for path in flagged if _differs(repository, path))
+    return tuple(path for tag, path in flagged if _differs(repository, path, touched=tag == _SKIPPED))
 
 
-def _differs(repository: Repository, path: str) -> bool:
+def _differs(repository: Repository, path: str, *, touched: bool) -> bool:
+    """Tell whether a flagged file is not as committed; *touched*: whether it is there, for git stops at its time."""
     top = repository.out("rev-parse", "--show-toplevel").removesuffix("\n")
     there = repository.run("hash-object", "--path", path, "--", f"{top}/{path}")
     committed = repository.run("rev-parse", "--verify", "--quiet", "--end-of-options", f":0:{path}")
-    return there.exited == 0 and there.stdout != committed.stdout
+    return there.exited == 0 and (touched or there.stdout != committed.stdout)

@@ -38,6 +38,8 @@ for path in {paths}; do
 done
 """
 _GIT: Final = "git -c core.hooksPath=/dev/null"
+# A file that git was told to assume unchanged, and that was touched, would stop the move, whatever its content.
+_REFRESHED: Final = f"{_GIT} update-index -q --really-refresh || true\n"
 _HEAD_LOCKS: Final = ("index.lock", "HEAD.lock", "ORIG_HEAD.lock")
 _REF_MARK: Final = "rollbook-ref"  # of its own: writing a ref leaves a move that was cut off to whoever ends it
 _PACKED_LOCKS: Final = ("packed-refs.lock", "packed-refs.new")
@@ -53,14 +55,14 @@ def switch(target: str, repository: str, old: str, on: str, renewed: Sequence[st
     branch = on.removeprefix("refs/heads/")
     to = "--no-guess" if branch != on else "--detach"
     removed = _RENEWED.format(paths=shlex.join(renewed)) if renewed else ""
-    line = f"{removed}{_GIT} switch $force {to} {shlex.quote(branch)}"
+    line = f"{_REFRESHED}{removed}{_GIT} switch $force {to} {shlex.quote(branch)}"
     return _written(target, repository, move_mark(old, on), _HEAD_LOCKS, line)
 
 
 def reset(target: str, repository: str, old: str, commit: str, on: str) -> Command:
     """Move *on*, which is checked out and at *old*, to *commit*, with index and work tree; no hook runs."""
     locks = (*_HEAD_LOCKS, f"{on}.lock") if on.startswith("refs/") else _HEAD_LOCKS
-    return _written(target, repository, move_mark(old, commit), locks, f"{_GIT} reset --hard {commit}")
+    return _written(target, repository, move_mark(old, commit), locks, f"{_REFRESHED}{_GIT} reset --hard {commit}")
 
 
 def settle(target: str, repository: str, half: str) -> Command:
