@@ -247,3 +247,27 @@ def test_what_began_and_was_passed_over_is_taken_back(workshop: Workshop) -> Non
 
     assert (run.status, back.status) == ("succeeded", "undone")
     assert spoken(workshop) == ["+a", "-a"]
+
+
+def test_an_undo_of_an_undo_that_was_given_up_is_gone_on_with_by_the_next(workshop: Workshop) -> None:
+    """What it had brought again is there; what it began and nobody knows of is asked about."""
+    write(workshop)
+    text = (workshop.folder / "runbooks/r.yml").read_text()
+    (workshop.folder / "runbooks/r.yml").write_text(text.replace("echo +b >> log", "echo +b >> log; test ! -e stop"))
+    back = workshop.undo(workshop.run("r"))
+    (workshop.folder / "stop").touch()
+    failed = workshop.undo(back)
+    folder = workshop.runs.find(failed.id)
+    Engine(folder, workshop.planner("r"), asker=nobody(), watcher=workshop.watcher).abandon("look later")
+    (workshop.folder / "stop").unlink()
+
+    waiting = workshop.undo(back)
+    again = workshop.resume(nobody({"b/sure": "yes"}))
+
+    assert (failed.status, waiting.status, waiting.waiting_for, again.status) == (
+        "failed",
+        "waiting",
+        "b/sure",
+        "undone",
+    )
+    assert spoken(workshop)[4:] == ["+a", "+b", "+b"]

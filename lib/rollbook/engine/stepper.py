@@ -207,50 +207,45 @@ class Stepper:
         )
 
     def _settle(self, attempt: Attempt, past: StepRun, found: AnyState) -> None:
-        planned, action, session = attempt.planned, attempt.action, attempt.session
+        planned, action = attempt.planned, attempt.action
         self._require_ended(attempt, past)
         attempt.known = past.known or attempt.known  # so that both attempts make the same writes
-        state, after = encode(found), build(action.state, past.after)
-        ops = tuple(decode_op(op) for op in past.ops)
-        fields = planned.bound_fields(state)
+        after, ops = build(action.state, past.after), tuple(decode_op(op) for op in past.ops)
+        fields = planned.bound_fields(encode(found))
         probed = any(value is not None for value in fields.values())
-        if probed and not changed_fields(planned.bound_fields(past.after), fields):
-            if attempt.step.judges and action.family == "command":
-                why = f"a probe shows that it was done, but {attempt.step.judges} did not let it pass, or never saw it"
-                self._ask_doubt(attempt, past, ops, after, found, why)
-            else:
-                self._recover(attempt, past, found, "a probe shows that it was done")
-            return
-        if probed and not changed_fields(planned.bound_fields(past.before), fields):
-            attempt.start(build(action.state, past.before), after, ops)
-            self._apply(attempt, after, ops, 0)
-            return
-        rest = rest_of(action, found, after, past)
-        if rest is not None:
-            done = len(ops) - len(rest)
-            session.record(
-                "recovered", step=planned.address, text=f"{done} of {len(ops)} writes were done; the rest follows"
-            )
-            attempt.start(build(action.state, past.before), after, ops, done=done)
-            self._apply(attempt, after, ops, done)
-            return
-        if not probed and planned.effect == "once" and past.status == "failed" and past.ops_done >= len(ops):
-            self._pass_or_ask(attempt, past, ops, after)
-            return
-        if not probed and (past.status in ("failed", "waiting") or planned.effect != "once"):
+        missing = changed_fields(planned.bound_fields(past.after), fields)
+        ended = past.status == "failed" and past.ops_done >= len(ops)
+        if probed and not missing:
+            self._pass_or_ask(attempt, past, ops, after, found, "a probe shows that it was done")
+        elif probed and not changed_fields(planned.bound_fields(past.before), fields):
             self._again(attempt, past, ops, after)
-            return
-        differs = "; ".join(changed_fields(planned.bound_fields(past.after), fields))
-        why = f"it began and did not end, and what is there now does not tell whether it was done: {differs}"
-        self._ask_doubt(attempt, past, ops, after, found, why)
-
-    def _pass_or_ask(self, attempt: Attempt, past: StepRun, ops: Sequence[Op], after: AnyState) -> None:
-        """Go on with a command that ended well and did not pass what came then: it is not run again for that."""
-        if attempt.step.judges:
-            why = f"its command ended well, but {attempt.step.judges} did not let it pass, or never saw it"
-            self._ask_doubt(attempt, past, ops, after, after, why)
+        elif (rest := rest_of(action, found, after, past)) is not None:
+            self._go_on(attempt, past, ops, after, len(ops) - len(rest))
+        elif not probed and planned.effect == "once" and ended:
+            self._pass_or_ask(attempt, past, ops, after, after, "its command ended well before")
+        elif not probed and (past.status in ("failed", "waiting") or planned.effect != "once"):
+            self._again(attempt, past, ops, after)
         else:
-            self._recover(attempt, past, after, "its command had ended well; it is looked at again")
+            why = "it began and did not end, and what is there now does not tell whether it was done"
+            self._ask_doubt(attempt, past, ops, after, found, f"{why}: {'; '.join(missing)}")
+
+    def _go_on(self, attempt: Attempt, past: StepRun, ops: Sequence[Op], after: AnyState, done: int) -> None:
+        """Carry out what is left of a step's writes, *done* of which a probe shows."""
+        text = f"{done} of {len(ops)} writes were done; the rest follows"
+        attempt.session.record("recovered", step=attempt.planned.address, text=text)
+        attempt.start(build(attempt.action.state, past.before), after, ops, done=done)
+        self._apply(attempt, after, ops, done)
+
+    def _pass_or_ask(
+        self, attempt: Attempt, past: StepRun, ops: Sequence[Op], after: AnyState, found: AnyState, text: str
+    ) -> None:
+        """End a step that took effect before; where its command is judged by what it printed, which is gone, ask."""
+        judges = attempt.step.judges if attempt.action.family == "command" else ""
+        if judges:
+            why = f"{text}, but {judges} did not let it pass, or never saw it"
+            self._ask_doubt(attempt, past, ops, after, found, why)
+        else:
+            self._recover(attempt, past, found, text)
 
     def _recover(self, attempt: Attempt, past: StepRun, found: AnyState, text: str) -> None:
         """End a step that had taken effect before; it is looked at like any other."""

@@ -140,7 +140,7 @@ class _Way:
             return self._reversed(use, reversed_, projection)
         left = any(back.planned.verdict == "skip" for back in backs)
         if left and past.planned.effect != "once":
-            return self._plain(use)
+            return None
         return self._stands(use, past, "the undo left it as it was" if left else "the undo did not take it back")
 
     def _plain(self, use: Use) -> PlannedStep | None:
