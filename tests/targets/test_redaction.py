@@ -76,10 +76,15 @@ def test_a_value_inside_base64_is_found(value: str, before: bytes, after: bytes,
         html.escape,
         lambda value: value.encode().hex(),
         repr,
+        ascii,
+        lambda value: json.dumps(json.dumps({"token": value})),
+        lambda value: json.dumps(json.dumps([value], ensure_ascii=False), ensure_ascii=False),
+        lambda value: "'" + value.replace("'", "''") + "'",
+        lambda value: '"' + value.replace('"', '""') + '"',
     ],
 )
 def test_every_escaped_form_is_found(form: object, value: str) -> None:
-    """JSON-, url-, shell-, HTML-escaped, in hex or in a Python message: the value is replaced."""
+    """JSON-, url-, shell-, HTML-, SQL- or CSV-escaped, in hex or in a Python message: the value is replaced."""
     assert callable(form)
     text = f"error near {form(value)}!"
 

@@ -35,8 +35,10 @@ def _printed_forms(value: str) -> Iterator[str]:
     yield from (line.strip() for line in value.splitlines())
     for ascii_only in (True, False):
         quoted = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
-        yield from (quoted, quoted.replace("/", "\\/"))
-    yield repr(value)[1:-1]
+        within = json.dumps(quoted, ensure_ascii=ascii_only)[1:-1]  # a text of JSON in a text of JSON
+        yield from (quoted, quoted.replace("/", "\\/"), within)
+    yield from (repr(value)[1:-1], ascii(value)[1:-1])
+    yield from (value.replace("'", "''"), value.replace('"', '""'))  # as SQL, YAML and CSV write it
     yield shlex.quote(value).removeprefix("'").removesuffix("'")
     yield value.replace("'", "'\\''")
     yield re.sub(r"([^A-Za-z0-9_./:=@%+,\n-])", r"\\\1", value)
