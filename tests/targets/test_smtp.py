@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from rollbook.errors import TargetError, Unreachable
+from rollbook.errors import SchemaError, TargetError, Unreachable
 from rollbook.ops import Mail
+from rollbook.schema import build
 from rollbook.targets import TargetPool
+from rollbook.targets.settings import SmtpSettings
 
 PASSWORD = "hunter2hunter2"
 
@@ -167,6 +169,13 @@ def test_what_would_add_a_header_or_reach_nobody_is_refused(
         pool.execute(Mail("mail", to, subject, "text"), execution)
 
     assert not server.RequestHandlerClass.received
+
+
+@pytest.mark.parametrize("sender", ["Ops <ops@example.org>", "ops", "a@example.org, b@example.org"])
+def test_a_sender_that_is_no_address_is_told_when_the_inventory_is_read(server: Any, sender: str) -> None:
+    """Not at three in the morning, when the first mail is to be sent."""
+    with pytest.raises(SchemaError, match="expected an address"):
+        build(SmtpSettings, settings(server, sender=sender)[1])
 
 
 def test_a_refused_account_is_told_without_its_password(server: Any, make_pool: Any) -> None:

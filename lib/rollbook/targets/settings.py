@@ -1,11 +1,14 @@
 """What an inventory says about a target, by kind; kept apart from the targets so that reading one loads no more."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Literal
+from typing import Final, Literal
 
 from ..dataclass import dataclass
 from ..values import Plain, Secret
+
+MAIL_ADDRESS: Final = re.compile(r"[^\s<>,;:\"()\[\]\\@]+@[^\s<>,;:\"()\[\]\\@]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +175,10 @@ class SmtpSettings:
         default=None, metadata={"help": "file with the certificates to trust instead of the system's"}
     )
     timeout: float = field(default=15.0, metadata={"help": "seconds to wait for each answer"})
+
+    def __post_init__(self) -> None:
+        if MAIL_ADDRESS.fullmatch(self.sender) is None:
+            raise ValueError("sender: expected an address such as ops@example.org, and no name beside it")
 
 
 @dataclass(frozen=True, slots=True)

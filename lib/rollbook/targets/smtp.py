@@ -10,7 +10,7 @@ from ..errors import TargetError, Unreachable
 from ..ops import Execution, Mail, Op, OpResult
 from .base import MailReader, TargetSpec
 from .probe import BaseProbe
-from .settings import SmtpSettings
+from .settings import MAIL_ADDRESS, SmtpSettings
 from .surroundings import BaseTarget, Surroundings
 from .tls import advice_for, make_context
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _GO_ON: Final = 334
 _LOGGED_IN: Final = 235
 _PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
-_ADDRESS: Final = re.compile(r"[^\s<>,;:\"()\[\]\\@]+@[^\s<>,;:\"()\[\]\\@]+")
 _BREAKS: Final = re.compile(r"[\r\n\0]")
 
 
@@ -59,7 +58,7 @@ class SmtpTarget(BaseTarget[SmtpSettings]):
 
     def is_address(self, text: str) -> bool:
         """Tell whether a mail can be sent to *text*, and to nobody besides."""
-        return _ADDRESS.fullmatch(text) is not None
+        return MAIL_ADDRESS.fullmatch(text) is not None
 
     def message(self, op: Mail, to: str) -> bytes:
         """Write the mail as it goes over the wire, *to* in its head. Raises `TargetError` for what is no address."""
