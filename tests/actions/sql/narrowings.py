@@ -1,12 +1,14 @@
 """Columns that were made to hold less and taken back, with values of hypothesis's making."""
 
+from datetime import datetime
 from typing import Any
 
 from hypothesis import strategies as st
 
 FLOATS = st.floats(-1e6, 1e6, allow_subnormal=False) | st.integers(-2000, 2000).map(lambda number: number / 2)
 DECIMALS = st.decimals(-99999, 99999, places=4) | st.integers(-2000, 2000).map(lambda number: f"{number / 2:.4f}")
-MOMENTS = st.datetimes().map(lambda at: at.replace(year=max(at.year, 1000)).isoformat(" ", "microseconds"))
+_FIRST = datetime(1000, 1, 1)  # noqa: DTZ001  # columns without a time zone
+MOMENTS = st.datetimes(_FIRST).map(lambda at: at.isoformat(" ", "microseconds"))
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=9) | st.text(
     " é😀a", max_size=9
 )
