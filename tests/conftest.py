@@ -23,6 +23,7 @@ import pymongo
 import pytest
 import redis
 import sqlalchemy as sa
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # so that `servers` is found wherever pytest was started
 
@@ -44,6 +45,10 @@ from rollbook.demo.postgres_programs import find_postgres
 from rollbook.demo.process import free_port, spawn, stop
 from rollbook.demo.sample import Sample, build_sample
 from rollbook.library import stock_folder
+
+# A machine with much else to do is no reason to fail.
+settings.register_profile("untimed", parent=settings.default, deadline=None)
+settings.load_profile("untimed")
 
 S = TypeVar("S")
 NOW = dt.datetime.now(dt.UTC)

@@ -60,6 +60,15 @@ class Site:
             session.execute(statement.encode())
 
 
+@pytest.fixture
+def machine_here() -> Iterator[Machine]:
+    """Give the targets of this machine alone."""
+    redactor = Redactor()
+    pool = TargetPool({"local": TargetSpec("local", "local")}, SecretStore({}, redactor), redactor)
+    yield Machine(pool)
+    pool.close()
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     """Give the site on SQLite on this machine, and on PostgreSQL behind a prefix."""

@@ -2,7 +2,7 @@
 
 import fcntl
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,6 @@ from .shapes import NEEDS, PERSON, SHAPES, Shape, model, text
 
 # These hold what no server carries out, or what does otherwise than it says.
 UNFIT = ("case_sql", "case_custom", "case_narrow")
-
-
-@pytest.fixture
-def machine_here() -> Iterator[Machine]:
-    redactor = Redactor()
-    pool = TargetPool({"local": TargetSpec("local", "local")}, SecretStore({}, redactor), redactor)
-    yield Machine(pool)
-    pool.close()
 
 
 def write_all(site: Evolving, shapes: Sequence[Shape]) -> None:

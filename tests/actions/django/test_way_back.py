@@ -1,14 +1,11 @@
 """A way back that the rows in a table leave no room for is refused exactly where Django's would fail."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from rollbook.errors import RefusedError
-from rollbook.targets import Redactor, SecretStore, TargetPool
-from rollbook.targets.base import TargetSpec
 
 from ..conftest import Machine
 from .conftest import PYTHON
@@ -29,14 +26,6 @@ _FIELDS = {
     "loose": "models.ForeignKey('contenttypes.ContentType', models.CASCADE, null=True)",
     "apart": "models.ManyToManyField('contenttypes.ContentType')",
 }
-
-
-@pytest.fixture
-def machine_here() -> Iterator[Machine]:
-    redactor = Redactor()
-    pool = TargetPool({"local": TargetSpec("local", "local")}, SecretStore({}, redactor), redactor)
-    yield Machine(pool)
-    pool.close()
 
 
 def _refused(site: Evolving, app: str) -> bool:

@@ -11,7 +11,7 @@ from .shops import PASSWORD, Shop
 from .test_restore import schema
 
 pytestmark = pytest.mark.server
-STEPS = """
+BACKUP = """
 targets: {{db: postgres}}
 steps:
   - id: backup
@@ -20,6 +20,10 @@ steps:
   - id: check
     name: Read it to its end
     postgres.backup_check: {{backup: "{{{{ steps.backup.outputs.path }}}}"}}
+"""
+STEPS = (
+    BACKUP
+    + """\
   - id: newest
     name: List what there is
     postgres.backup_list: {{folder: {folder}, optional: true}}
@@ -30,21 +34,17 @@ steps:
     name: It is the same
     assert.that: {{that: "{{{{ steps.restore.outputs.database != '' and steps.check.outputs.rows == 972 }}}}"}}
 """
+)
 
 
-NIGHTLY = """
-targets: {{db: postgres}}
-steps:
-  - id: backup
-    name: Take a backup
-    postgres.backup: {{folder: {folder}}}
-  - id: check
-    name: Read it to its end
-    postgres.backup_check: {{backup: "{{{{ steps.backup.outputs.path }}}}"}}
+NIGHTLY = (
+    BACKUP
+    + """\
   - id: keep
     name: Clear away what is older
     backup.retention: {{folder: {folder}, keep: 1}}
 """
+)
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from .taken import Beside
+
 FLOATS = st.floats(-1e6, 1e6, allow_subnormal=False) | st.integers(-2000, 2000).map(lambda number: number / 2)
 DECIMALS = st.decimals(-99999, 99999, places=4) | st.integers(-2000, 2000).map(lambda number: f"{number / 2:.4f}")
 _FIRST = datetime(1000, 1, 1)  # noqa: DTZ001  # columns without a time zone
@@ -26,3 +28,22 @@ ALIKE: dict[str, Narrowed] = {
     "float to integer to decimal": ("double precision", ("bigint", "numeric(20, 2)"), FLOATS),
     "text shortened": ("varchar(40)", ("varchar(4)",), TEXTS),
 }
+
+
+def fill_narrowed(taken: Beside, types: tuple[str, ...], **more: Any) -> Any:
+    """Build a recovery of the column that was made *types* one after the other."""
+    narrowing = [{"column": "t.v", "to": one} for one in types]
+    return taken.recover(only=["t.v"], existing="fill", narrowing=narrowing, **more)
+
+
+def require_there_and_back(taken: Beside, types: tuple[str, ...], databases: tuple[str, str]) -> None:
+    """See that every cell of the first of *databases* becomes that of the other, and what it was again by an undo."""
+    live, backup = databases
+    left = taken.exact("t", live)
+    action = fill_narrowed(taken, types)
+
+    change = taken.do(action)
+
+    assert taken.exact("t", live) == taken.exact("t", backup)
+    taken.undo(action, change)
+    assert taken.exact("t", live) == left

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rollbook.errors import ConflictError
 
 from .conftest import BACKUP, LIVE, Taken
-from .narrowings import ALIKE, MOMENTS, TEXTS, Narrowed
+from .narrowings import ALIKE, MOMENTS, TEXTS, Narrowed, fill_narrowed, require_there_and_back
 from .snapshots import carry_out
 
 pytestmark = pytest.mark.server
@@ -38,11 +38,6 @@ def _literal(value: Any) -> str:
     return "NULL" if value is None else "'" + str(value).replace("'", "''") + "'"
 
 
-def _fill(taken: Taken, types: tuple[str, ...], **more: Any) -> Any:
-    narrowing = [{"column": "t.v", "to": one} for one in types]
-    return taken.recover(only=["t.v"], existing="fill", narrowing=narrowing, **more)
-
-
 @pytest.mark.parametrize("case", NARROWED)
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
@@ -50,14 +45,8 @@ def test_every_value_comes_back_and_goes_out_again(taken: Taken, case: str, data
     """Whatever a narrowing made of cells, each is as it was before, and after an undo as the narrowing left it."""
     was, types, values = NARROWED[case]
     _narrow(taken, was, types, data.draw(st.lists(values | st.none(), min_size=20, max_size=60)))
-    left = taken.exact("t", LIVE)
-    action = _fill(taken, types)
 
-    change = taken.do(action)
-
-    assert taken.exact("t", LIVE) == taken.exact("t", BACKUP)
-    taken.undo(action, change)
-    assert taken.exact("t", LIVE) == left
+    require_there_and_back(taken, types, (LIVE, BACKUP))
 
 
 def test_what_somebody_wrote_since_stays(taken: Taken) -> None:
@@ -65,7 +54,7 @@ def test_what_somebody_wrote_since_stays(taken: Taken) -> None:
     _narrow(
         taken, "numeric(12, 4)", ("numeric(6, 2)",), ["1.2345", "2.3456", "9"], "UPDATE t SET v = 99999999 WHERE id = 1"
     )
-    action = _fill(taken, ("numeric(6, 2)",))
+    action = fill_narrowed(taken, ("numeric(6, 2)",))
     change = taken.plan(action)
 
     given = carry_out(taken, action)
@@ -79,7 +68,7 @@ def test_what_somebody_wrote_since_stays(taken: Taken) -> None:
 def test_an_undo_keeps_what_somebody_wrote_over_it(taken: Taken) -> None:
     """A value that came back and was changed again is not rounded away."""
     _narrow(taken, "numeric(12, 4)", ("numeric(10, 2)",), ["1.2345", "2.3456"])
-    action = _fill(taken, ("numeric(10, 2)",))
+    action = fill_narrowed(taken, ("numeric(10, 2)",))
     change = taken.do(action)
     taken.execute("UPDATE t SET v = 7.7777 WHERE id = 0")
 
@@ -95,7 +84,7 @@ def test_cells_that_cannot_be_computed_are_told(taken: Taken, to: str) -> None:
     taken.both("DROP TABLE IF EXISTS t; CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'x')")
     taken.execute("UPDATE t SET v = '1'")
 
-    change = taken.plan(_fill(taken, (to,)))
+    change = taken.plan(fill_narrowed(taken, (to,)))
 
     assert change.ops == ()
     assert change.before.found.kept == ("t.v: 1 cells are not as they were, nor as the way back leaves them",)

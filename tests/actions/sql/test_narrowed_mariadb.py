@@ -10,7 +10,7 @@ from servers import SqlServer
 
 from rollbook.errors import ConflictError
 
-from .narrowings import ALIKE, MOMENTS, TEXTS, Narrowed
+from .narrowings import ALIKE, MOMENTS, TEXTS, Narrowed, fill_narrowed, require_there_and_back
 from .snapshots import carry_out
 from .taken_mariadb import BACKUP, LIVE, TakenOnMariadb, open_taken
 
@@ -52,11 +52,6 @@ def _literal(value: Any) -> str:
     return "NULL" if value is None else "'" + str(value).replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def _fill(taken: TakenOnMariadb, types: tuple[str, ...], **more: Any) -> Any:
-    narrowing = [{"column": "t.v", "to": one} for one in types]
-    return taken.recover(only=["t.v"], existing="fill", narrowing=narrowing, **more)
-
-
 @pytest.mark.parametrize("case", NARROWED)
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
@@ -64,21 +59,15 @@ def test_every_value_comes_back_and_goes_out_again(taken: TakenOnMariadb, case: 
     """Whatever ALTER TABLE made of cells, each is as it was before, and after an undo as ALTER TABLE left it."""
     was, types, values = NARROWED[case]
     _narrow(taken, was, types, data.draw(st.lists(values | st.none(), min_size=20, max_size=60)))
-    left = taken.exact("t", LIVE)
-    action = _fill(taken, types)
 
-    change = taken.do(action)
-
-    assert taken.exact("t", LIVE) == taken.exact("t", BACKUP)
-    taken.undo(action, change)
-    assert taken.exact("t", LIVE) == left
+    require_there_and_back(taken, types, (LIVE, BACKUP))
 
 
 def test_what_somebody_wrote_since_stays(taken: TakenOnMariadb) -> None:
     """A cell that holds something else than the narrowing left is not touched, and is told; the undo leaves it, too."""
     since = "UPDATE t SET v = 99999999 WHERE id = 1"
     _narrow(taken, "decimal(12,4)", ("numeric(6, 2)",), ["1.2345", "2.3456", "9"], since)
-    action = _fill(taken, ("numeric(6, 2)",))
+    action = fill_narrowed(taken, ("numeric(6, 2)",))
     change = taken.plan(action)
 
     given = carry_out(taken, action)
@@ -92,7 +81,7 @@ def test_what_somebody_wrote_since_stays(taken: TakenOnMariadb) -> None:
 def test_an_undo_keeps_what_somebody_wrote_over_it(taken: TakenOnMariadb) -> None:
     """A value that came back and was changed again is not rounded away."""
     _narrow(taken, "decimal(12,4)", ("numeric(10, 2)",), ["1.2345", "2.3456"])
-    action = _fill(taken, ("numeric(10, 2)",))
+    action = fill_narrowed(taken, ("numeric(10, 2)",))
     change = taken.do(action)
     taken.execute("UPDATE t SET v = 7.7777 WHERE id = 0")
 
@@ -107,7 +96,7 @@ def test_cells_that_cannot_be_computed_are_told(taken: TakenOnMariadb, to: str) 
     """Where nobody knows what a type makes of a cell, cells that differ are listed."""
     _narrow(taken, "varchar(90)", (), ["1 x"], "UPDATE t SET v = '1'")
 
-    change = taken.plan(_fill(taken, (to,)))
+    change = taken.plan(fill_narrowed(taken, (to,)))
 
     assert change.ops == ()
     assert change.before.found.kept == ("t.v: 1 cells are not as they were, nor as the way back leaves them",)

@@ -12,6 +12,7 @@ from rollbook.targets.postgres.refilling import _Refill
 from rollbook.values import Unknown
 
 from .conftest import BACKUP, Taken
+from .refills import require_kept_told, require_reference_back
 from .snapshots import carry_out
 
 pytestmark = pytest.mark.server
@@ -224,44 +225,12 @@ def test_cells_come_back_whatever_type_says_how_they_were_left(taken: Taken, kin
 
 def test_a_reference_comes_back_with_what_it_points_at(taken: Taken) -> None:
     """Cells of a column that points at rows which come back with it go back and out again in one go."""
-    taken.both(
-        "CREATE TABLE marks (id integer PRIMARY KEY);"
-        "CREATE TABLE flags (id integer PRIMARY KEY, mark integer NULL, FOREIGN KEY (mark) REFERENCES marks (id));"
-        "INSERT INTO marks VALUES (7), (8);"
-        "INSERT INTO flags VALUES (1, 7), (2, 8), (3, NULL)"
-    )
-    taken.execute("UPDATE flags SET mark = NULL;DELETE FROM marks")
-    action = _fill(taken, only=["marks", "flags.mark"])
-
-    change = taken.do(action)
-    back = taken.rows("SELECT id, mark FROM flags ORDER BY id")
-
-    assert set(change.before.fill) == {"marks", "flags.mark"}
-    assert back == [(1, 7), (2, 8), (3, None)]
-    assert taken.plan(action).ops == ()
-    taken.undo(action, change)
-    assert taken.rows("SELECT mark FROM flags WHERE mark IS NOT NULL") == taken.rows("SELECT id FROM marks") == []
+    require_reference_back(taken)
 
 
 def test_what_cannot_be_put_back_is_told(taken: Taken) -> None:
     """Cells that are neither as they were nor as the way back left them, and rows without a place, are named with counts."""
-    taken.both(
-        "CREATE TABLE flags (id integer PRIMARY KEY, one integer, two varchar(9) UNIQUE);"
-        "INSERT INTO flags VALUES (1, 1, 'a'), (2, NULL, 'b'), (3, 3, 'c')"
-    )
-    taken.execute("UPDATE flags SET one = 5")
-    rows = _fill(taken, only=["flags"])
-    cells = _fill(taken, only=["flags.one"])
-
-    told = taken.plan(cells)
-    taken.execute("DELETE FROM flags WHERE id = 3; INSERT INTO flags VALUES (4, 4, 'c')")
-    missing = taken.plan(rows)
-
-    assert (told.ops, missing.ops) == ((), ())
-    assert cells.outputs(told.after, ())["kept"] == [
-        "flags.one: 3 cells are not as they were, nor as the way back leaves them"
-    ]
-    assert "left as it is: flags: 1 rows are missing, and have no place" in rows.details(missing)
+    require_kept_told(taken)
 
 
 def test_rows_come_back_whatever_their_columns_are_called_and_turn_into(taken: Taken) -> None:

@@ -11,6 +11,7 @@ from servers import SqlServer
 from rollbook.errors import ConflictError, RefusedError, StepFailed
 from rollbook.targets.mysql import batches
 
+from .refills import require_kept_told, require_reference_back
 from .taken_mariadb import BACKUP, LIVE, TakenOnMariadb, open_taken
 
 pytestmark = pytest.mark.server
@@ -153,44 +154,12 @@ def test_what_was_left_has_to_be_told(taken: TakenOnMariadb) -> None:
 
 def test_a_reference_comes_back_with_what_it_points_at(taken: TakenOnMariadb) -> None:
     """Cells of a column that points at rows which come back with it go back and out again in one go."""
-    taken.both(
-        "CREATE TABLE marks (id integer PRIMARY KEY);\n"
-        "CREATE TABLE flags (id integer PRIMARY KEY, mark integer NULL, FOREIGN KEY (mark) REFERENCES marks (id));\n"
-        "INSERT INTO marks VALUES (7), (8);\n"
-        "INSERT INTO flags VALUES (1, 7), (2, 8), (3, NULL)"
-    )
-    taken.execute("UPDATE flags SET mark = NULL;\nDELETE FROM marks")
-    action = _fill(taken, only=["marks", "flags.mark"])
-
-    change = taken.do(action)
-    back = taken.rows("SELECT id, mark FROM flags ORDER BY id")
-
-    assert set(change.before.fill) == {"marks", "flags.mark"}
-    assert back == [(1, 7), (2, 8), (3, None)]
-    assert taken.plan(action).ops == ()
-    taken.undo(action, change)
-    assert taken.rows("SELECT mark FROM flags WHERE mark IS NOT NULL") == taken.rows("SELECT id FROM marks") == []
+    require_reference_back(taken)
 
 
 def test_what_cannot_be_put_back_is_told(taken: TakenOnMariadb) -> None:
     """Cells that are neither as they were nor as the way back left them, and rows without a place, are named with counts."""
-    taken.both(
-        "CREATE TABLE flags (id integer PRIMARY KEY, one integer, two varchar(9) UNIQUE);\n"
-        "INSERT INTO flags VALUES (1, 1, 'a'), (2, NULL, 'b'), (3, 3, 'c')"
-    )
-    taken.execute("UPDATE flags SET one = 5")
-    rows = _fill(taken, only=["flags"])
-    cells = _fill(taken, only=["flags.one"])
-
-    told = taken.plan(cells)
-    taken.execute("DELETE FROM flags WHERE id = 3;\nINSERT INTO flags VALUES (4, 4, 'c')")
-    missing = taken.plan(rows)
-
-    assert (told.ops, missing.ops) == ((), ())
-    assert cells.outputs(told.after, ())["kept"] == [
-        "flags.one: 3 cells are not as they were, nor as the way back leaves them"
-    ]
-    assert "left as it is: flags: 1 rows are missing, and have no place" in rows.details(missing)
+    require_kept_told(taken)
 
 
 def test_a_trigger_of_a_table_that_came_back_is_no_hindrance(taken: TakenOnMariadb) -> None:

@@ -9,9 +9,8 @@ from typing import Final
 
 from ...errors import RefusedError
 from .names import pathspec, shown_path
-from .repository import Expected, Repository, listed
+from .repository import AT_ONCE, Expected, Repository, listed
 
-_AT_ONCE: Final = 200  # paths in one command
 # Tags of `ls-files -v`: assume-unchanged, which --hard and --force restore wherever it is, and skip-worktree.
 _RESTORED: Final = "h"
 _SKIPPED: Final = "S"
@@ -82,9 +81,9 @@ def _parents(path: str) -> Iterable[str]:
 
 def _others(repository: Repository, paths: Iterable[str], *options: str) -> list[str]:
     asked, found = [pathspec(path) for path in sorted(paths)], list[str]()
-    for start in range(0, len(asked), _AT_ONCE):
+    for start in range(0, len(asked), AT_ONCE):
         found += repository.out(
-            "ls-files", "--others", "--full-name", *options, "--", *asked[start : start + _AT_ONCE]
+            "ls-files", "--others", "--full-name", *options, "--", *asked[start : start + AT_ONCE]
         ).splitlines()
     return found
 

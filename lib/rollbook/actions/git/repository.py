@@ -63,7 +63,7 @@ for path in "$@"; do
   if git cat-file --filters ":0:$path" | cmp -s - "./$path"; then printf '%s\\000' "$path"; fi
 done
 """
-_AT_ONCE: Final = 200  # paths in one command
+AT_ONCE: Final = 200  # paths in one command
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +193,8 @@ class Repository:
     def _as_checked_out(self, lines: Iterable[str]) -> frozenset[str]:
         paths = [shown_path(line[3:]) for line in lines if line.startswith(" M")]
         found: set[str] = set()
-        for start in range(0, len(paths), _AT_ONCE):
-            argv = (*ENVIRONMENT, "sh", "-c", _AS_CHECKED_OUT, "sh", *paths[start : start + _AT_ONCE])
+        for start in range(0, len(paths), AT_ONCE):
+            argv = (*ENVIRONMENT, "sh", "-c", _AS_CHECKED_OUT, "sh", *paths[start : start + AT_ONCE])
             said = self._host.run(argv, timeout=_SECONDS, directory=self._path)
             found.update(filter(None, said.stdout.split("\0")))
         return frozenset(found)
