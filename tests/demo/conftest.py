@@ -25,4 +25,4 @@ def serve(mongo_url: str, tmp_path: Path) -> Iterator[Callable[[], subprocess.Po
     yield start
     for process in started:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=90)

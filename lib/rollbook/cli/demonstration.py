@@ -1,9 +1,7 @@
 """The demo: servers of its own, a course that a mistaken import destroyed, and the way back."""
 
-import contextlib
 import os
 import shlex
-import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from ..action import Prompt
+from ..demo.keeping import wait_for_ctrl_c
 from ..demo.place import DemoPlace
 from ..library import Library, stock_folder
 from ..plan import Plan, PlannedStep
@@ -123,9 +122,7 @@ def serve_until_ctrl_c(what: str, environment: Mapping[str, str], *commands: str
         write(f"  {command}")
     write()
     write("Ctrl-C stops them.")
-    with contextlib.suppress(KeyboardInterrupt):
-        while True:
-            signal.pause()
+    wait_for_ctrl_c()
 
 
 @contextmanager

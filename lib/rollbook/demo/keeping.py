@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -90,6 +91,17 @@ def terminable() -> Iterator[None]:
         for sign in taken:
             if signal.getsignal(sign) is _leave:
                 signal.signal(sign, signal.SIG_DFL)
+
+
+def wait_for_ctrl_c() -> None:
+    """
+    Wait until a signal's handler raises; Ctrl-C just returns.
+
+    It wakes now and then: a signal that comes just before a wait without end begins would be kept until the next one.
+    """
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(0.5)
 
 
 class Place(ABC, Generic[Servers]):

@@ -5,13 +5,12 @@ Keep the demo's servers up in the foreground, so that its runs can be looked at,
 """
 
 import argparse
-import contextlib
 import shlex
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from rollbook.demo.keeping import wait_for_ctrl_c
 from rollbook.demo.place import DemoPlace
 from rollbook.errors import RollbookError
 
@@ -30,8 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
             sys.stdout.write("# The servers are up; Ctrl-C stops them.\n")
             sys.stdout.flush()
-            with contextlib.suppress(KeyboardInterrupt):
-                signal.pause()
+            wait_for_ctrl_c()
     except RollbookError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
