@@ -411,6 +411,15 @@ def test_last_failure_is_told_once() -> None:
     assert sum("no route to host" in moment.text for moment in moments) == 1
 
 
+def test_a_command_past_its_time_is_not_told_as_a_target_out_of_reach() -> None:
+    """What gave no answer in time is told as that: whether the target could be reached is another matter."""
+    story = Story(restore_plan()).begin("pruning").tell("unreachable", 9, step="pruning", error="past its time limit")
+
+    moments = report_of(story.finish("failed")).moments
+
+    assert [moment.word for moment in moments if "past its time limit" in moment.text] == ["no answer came"]
+
+
 def test_what_has_one_time_is_told_as_the_run_did_it() -> None:
     """A question's answer comes before the step after it, also where the clock shows the same millisecond."""
     story = Story(restore_plan()).reply("editors", 3, "done").end("versions", 0)

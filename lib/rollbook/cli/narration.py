@@ -154,7 +154,7 @@ def _step_finished(narrator: Narrator, record: Record) -> tuple[str, str]:
 
 
 def _step_failed(_: Narrator, record: Record) -> tuple[str, str]:
-    word = "unreachable" if record.type == "unreachable" else "failed"
+    word = "no answer" if record.type == "unreachable" else "failed"
     return "✕", f"{word}: {record.get('error')}"
 
 

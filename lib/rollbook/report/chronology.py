@@ -15,7 +15,7 @@ EVENT_WORDS: Mapping[str, tuple[str, Tone]] = {
     "drift": ("drift", "bad"),
     "in_doubt": ("in doubt", "bad"),
     "recovered": ("recovered", "good"),
-    "unreachable": ("unreachable", "bad"),
+    "unreachable": ("no answer", "bad"),
     "step_failed": ("failed", "bad"),
     "stage_left": ("stage left", "warn"),
     "lock_taken": ("lock taken", "calm"),
@@ -31,7 +31,7 @@ EVENT_TEXTS: Mapping[str, str] = {
     "drift": "The target was not as planned.",
     "in_doubt": "Whether the step had its effect was not known.",
     "recovered": "The step's effect was found to be there.",
-    "unreachable": "The target did not answer.",
+    "unreachable": "No answer came.",
     "interrupted": "The run was asked to stop.",
     "waiting": "An answer was asked for.",
 }

@@ -17,7 +17,7 @@ MOST_BARS, BUNDLE = 300, 6.0
 MARKS: Final = {
     "failed": "failed",
     "step_failed": "failed",
-    "unreachable": "unreachable",
+    "unreachable": "no answer",
     "drift": "drift",
     "in_doubt": "in doubt",
     "attempt": "tried again",
@@ -29,7 +29,7 @@ MARKS: Final = {
 }
 LETTERS: Final = {
     "failed": "X",
-    "unreachable": "U",
+    "no answer": "N",
     "drift": "D",
     "in doubt": "?",
     "tried again": "R",

@@ -40,7 +40,7 @@ STEP_WORDS: Final["Mapping[StepStatus, str]"] = {
     "changed": "changed",
     "skipped": "skipped",
     "failed": "failed",
-    "unreachable": "target unreachable",
+    "unreachable": "no answer came",
     "waiting": "waiting for an answer",
     "in_doubt": "in doubt",
     "recovered": "recovered after a cut",
