@@ -38,7 +38,8 @@ class StepRun:
     What happened to one step so far.
 
     *before*, *after* and *ops* are those last started, with every Unknown bound. *ops_done* counts
-    the ops known to have been carried out, *starts* each time they were begun. *known* is what an
+    the ops known to have been carried out, *starts* each time they were begun; *unsure* says that the last time
+    began and nobody knows how far it came. *known* is what an
     attempt that has not ended well was begun with. *error* is the last failure's text, *advice* what helps against it.
     Where that was that what earlier steps brought about does not stand any more, *again* are their addresses. *asks* is
     the question, as its kind and arguments, that it came to at work and that nobody has answered, *answers* are those
@@ -60,6 +61,7 @@ class StepRun:
     shown: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
     ops_done: int = 0
+    unsure: bool = False
     known: Mapping[str, Plain] = field(default_factory=dict)
     outputs: Plain = None
     output: OutputRecord | None = None

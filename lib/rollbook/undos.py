@@ -28,13 +28,14 @@ def undos_of(runs: Runs, run: Run) -> Iterator[Run]:
 
 def steps_taken_back(runs: Runs, run: Run) -> frozenset[str]:
     """Name the steps of *run* that its undos took back, without those that an undo of such an undo brought again."""
-    return frozenset(address for undo in undos_of(runs, run) for address in _taken_by(runs, undo))
+    return frozenset(address for undo in undos_of(runs, run) for address in _taken_by(runs, undo) - _since(run, undo))
 
 
 def standing_undo(runs: Runs, run: Run) -> Run | None:
     """Find the newest undo of *run* that took back something which no undo of that undo brought again."""
     changed = {step.address for step in run.steps if step.changed}
-    return next((undo for undo in undos_of(runs, run) if not changed.isdisjoint(_taken_by(runs, undo))), None)
+    undos = undos_of(runs, run)
+    return next((undo for undo in undos if not changed.isdisjoint(_taken_by(runs, undo) - _since(run, undo))), None)
 
 
 def earlier_steps(runs: Runs, run: Run) -> Mapping[str, Earlier]:
@@ -43,12 +44,17 @@ def earlier_steps(runs: Runs, run: Run) -> Mapping[str, Earlier]:
     for undo in undos_of(runs, run):
         if undo.status not in _OVER:
             continue
-        again, back = _brought_again(runs, undo), steps_taken_back(runs, undo)
+        again, back = _brought_again(runs, undo) | _since(run, undo), steps_taken_back(runs, undo)
         for step in undo.steps:
             stands = step.planned.undo_of not in again and step.address not in back
             if step.planned.writes and step.started_at and stands:
                 found.setdefault(step.address, Earlier(undo.id, step))
     return found
+
+
+def _since(run: Run, undo: Run) -> frozenset[str]:
+    """Name the steps that *run* itself began after *undo* had: it went on once that was taken back, or given up."""
+    return frozenset(step.address for step in run.steps if step.starts and step.starts[-1] > undo.started_at)
 
 
 def _taken_by(runs: Runs, undo: Run) -> frozenset[str]:

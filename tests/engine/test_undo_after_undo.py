@@ -271,3 +271,135 @@ def test_an_undo_of_an_undo_that_was_given_up_is_gone_on_with_by_the_next(worksh
         "undone",
     )
     assert spoken(workshop)[4:] == ["+a", "+b", "+b"]
+
+
+SLOW = "test ! -e slow || sleep 9; "
+
+
+def write_slow(workshop: Workshop) -> None:
+    """Write a runbook that says a, and takes it back; both give no answer in time, and say nothing, where told so."""
+    said = SAY.format(name="a", folder=workshop.folder, unsay=f"{SLOW}echo -a >> log")
+    said = said.replace("echo +a", f"{SLOW}echo +a").replace("name: Unsay it.,", "name: Unsay it., timeout: 1s,")
+    workshop.write("r", f"steps:\n{said}    timeout: 1s\n")
+
+
+def test_what_may_not_have_been_done_is_taken_back_by_a_decision(workshop: Workshop) -> None:
+    """Where nobody knows whether a step was done, its own undo steps, which count once, are not done on a guess."""
+    write_slow(workshop)
+    (workshop.folder / "slow").touch()
+    run = workshop.run("r")
+    (workshop.folder / "slow").unlink()
+
+    waiting = workshop.undo(run)
+    ended = workshop.resume(skip={"undo/a/una": "the log has no +a"})
+
+    assert run.step("a").status == "unreachable"
+    assert (waiting.status, waiting.waiting_for) == ("waiting", "undo/a/una/sure")
+    assert ended.status == "undone"
+    assert not (workshop.folder / "log").exists()
+
+
+def test_who_says_that_it_was_done_has_it_taken_back(workshop: Workshop) -> None:
+    """The answer yes is what the own undo steps wait for."""
+    write_slow(workshop)
+    (workshop.folder / "slow").touch()
+    run = workshop.run("r")
+    (workshop.folder / "slow").unlink()
+
+    ended = workshop.undo(run, nobody({"undo/a/una/sure": "yes"}))
+
+    assert ended.status == "undone"
+    assert spoken(workshop) == ["-a"]
+
+
+@pytest.mark.parametrize(("given", "said"), [("yes", ["+a", "+a"]), ("done", ["+a"])])
+def test_what_may_not_have_been_taken_back_comes_again_by_a_decision(
+    workshop: Workshop, given: str, said: list[str]
+) -> None:
+    """Where nobody knows whether an undo took a step back, the undo of it does not do that step twice on a guess."""
+    write_slow(workshop)
+    run = workshop.run("r")
+    (workshop.folder / "slow").touch()
+    back = workshop.undo(run)
+    (workshop.folder / "slow").unlink()
+
+    waiting = workshop.undo(back)
+    if given == "yes":
+        ended = workshop.resume(nobody({"a/sure": "yes"}))
+    else:
+        ended = workshop.resume(done={"a": "it still stands"})
+
+    assert (back.step("undo/a/una").status, waiting.waiting_for) == ("unreachable", "a/sure")
+    assert ended.status == "undone"
+    assert spoken(workshop) == said
+
+
+@pytest.mark.parametrize("effect", ["idempotent", "once"])
+def test_the_undo_of_an_undo_in_part_is_guarded_like_it(workshop: Workshop, effect: str) -> None:
+    """What that gave back at its end is taken again first, and given back at the end; and so on, at whatever depth."""
+    workshop.write("r", FREEZE.replace("effect: idempotent", f"effect: {effect}"))
+    run = workshop.run("r")
+    part = workshop.undo(run, to="a")
+    (workshop.folder / "log").unlink()
+
+    again = workshop.undo(part)
+    after_again, there = spoken(workshop), (workshop.folder / "b.txt").exists()
+    back = workshop.undo(again)
+    after_back, gone = spoken(workshop), not (workshop.folder / "b.txt").exists()
+    whole = workshop.undo(run)
+
+    assert (again.status, back.status, whole.status) == ("undone", "undone", "undone")
+    assert (there, gone, list(workshop.folder.glob("*.txt"))) == (True, True, [])
+    assert [step.address for step in again.steps if step.changed] == ["undo/end/again", "b", "end"]
+    assert (after_again, after_back, spoken(workshop)) == (["take", "give"], ["take", "give"] * 2, ["take", "give"] * 3)
+
+
+def test_what_the_run_did_again_itself_is_taken_back(workshop: Workshop) -> None:
+    """A run that went on after its undo was undone has done the step once more: that stands."""
+    write(workshop)
+    text = (workshop.folder / "runbooks/r.yml").read_text()
+    (workshop.folder / "runbooks/r.yml").write_text(text.replace("echo +b >> log", "echo +b >> log; test -e allowed"))
+    run = workshop.run("r")
+    workshop.undo(workshop.undo(run, to="a"))
+    (workshop.folder / "allowed").touch()
+    folder = workshop.runs.find(run.id)
+    gone_on = Engine(folder, workshop.planner("r"), asker=nobody(), watcher=workshop.watcher).resume()
+    taken = steps_taken_back(workshop.runs, gone_on)
+
+    whole = workshop.undo(gone_on)
+
+    assert (gone_on.status, taken, whole.status) == ("succeeded", frozenset(), "undone")
+    assert spoken(workshop) == ["+a", "+b", "-b", "+b", "-b", "-a"]
+
+
+INNER = """\
+runbook: v
+title: A test
+owner: tests
+summary: A test.
+steps:
+  - {id: d, name: Do., shell.run: {command: "echo d >> log"}, undo: {leave: x}}
+finally:
+  - {id: out, name: Out., shell.run: {command: "echo out >> log"}, undo: {leave: x}}
+"""
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_what_never_began_does_not_end_when_a_run_comes_again(workshop: Workshop, fails: bool) -> None:
+    """An include of which nothing was done has no end, and the run's end is told how the run ended at first."""
+    workshop.write("v", INNER)
+    stop = "  - {id: f, name: Fail., shell.run: {command: 'test -e allowed'}, undo: {leave: x}}\n"
+    end = (
+        "finally:\n  - {id: tell, name: Tell., shell.run: {command: 'echo {{ run.status }} >> log'}, "
+        "undo: {leave: x}}\n"
+    )
+    workshop.write("r", f"steps:\n{write_step('a', 'x')}{stop}  - {{id: i, name: Include it., include: v}}\n{end}")
+    if not fails:
+        (workshop.folder / "allowed").touch()
+    back = workshop.undo(workshop.run("r"))
+    (workshop.folder / "log").unlink()
+
+    again = workshop.undo(back)
+
+    assert (back.status, again.status) == ("undone", "undone")
+    assert spoken(workshop) == (["failed"] if fails else ["out", "succeeded"])

@@ -8,6 +8,7 @@ from rollbook.errors import LockHeld, RefusedError
 from rollbook.journal import Journal
 from rollbook.planner import plan_undo
 from rollbook.run import Run
+from rollbook.targets.pool import TargetSpec
 
 from .workshop import Workshop, nobody, write_step
 
@@ -139,3 +140,56 @@ def test_an_undo_that_was_killed_before_it_left_its_mark_counts(workshop: Worksh
 
     with pytest.raises(RefusedError, match="is over: undone by"):
         Engine(folder, workshop.planner("r"), asker=nobody(), watcher=workshop.watcher).resume()
+
+
+OWN = """\
+steps:
+  - id: a
+    name: Write a.
+    file.present: {path: a.txt, content: x}
+    undo:
+      steps:
+        - {id: un, name: Take it away., shell.run: {command: "echo un >> log; test -e allowed"}, effect: idempotent, MORE}
+        - {id: told, name: Tell., shell.run: {command: "echo told >> log"}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "log"),
+    [
+        ("retries: 1, delay: 0s", "failed", ["un", "un"]),
+        ("on_failure: continue", "undone", ["un", "told"]),
+        ("on_failure: undo", "failed", ["un"]),
+        ("ok_codes", "failed", ["un", "un"]),
+    ],
+)
+def test_own_undo_steps_are_carried_out_as_written(workshop: Workshop, more: str, status: str, log: list[str]) -> None:
+    """Retries and what is done about a failure count for them as for any step; a way back is not taken back itself."""
+    if more == "ok_codes":
+        more = "retries: 1, delay: 0s, verify: [{id: never, assert.that: {that: false}}]"
+        (workshop.folder / "allowed").touch()
+    workshop.write("r", OWN.replace("MORE", more))
+    run = workshop.run("r")
+
+    undo = workshop.undo(run)
+
+    assert undo.status == status
+    assert (workshop.folder / "log").read_text().split() == log
+
+
+def test_own_undo_steps_of_a_group_come_one_after_the_other(workshop: Workshop) -> None:
+    """For each member in the order in which they are written, not all of them at once."""
+    workshop.groups = {"web": ("h1", "h2")}
+    workshop.targets = {name: TargetSpec(name, "local") for name in ("h1", "h2")}
+    step = (
+        '  - id: a\n    name: Do.\n    target: web\n    shell.run: {command: "true"}\n    undo:\n      steps:\n'
+        '        - {id: one, name: One., target: web, shell.run: {command: "sleep 0.3; echo one >> log"}}\n'
+        '        - {id: two, name: Two., target: web, shell.run: {command: "echo two >> log"}}\n'
+    )
+    workshop.write("r", f"targets: {{web: {{}}}}\nsteps:\n{step}")
+    run = workshop.run("r")
+
+    undo = workshop.undo(run)
+
+    assert undo.status == "undone"
+    assert (workshop.folder / "log").read_text().split() == ["one", "two"] * 2

@@ -24,8 +24,7 @@ class Finish:
     def end(self, status: RunStatus, reason: str) -> None:
         """End the run for good: its `finally` steps, each by itself, then its last record."""
         session = self.session
-        # What is carried out again ends as it would have ended at first.
-        session.planner.run_names["status"] = "succeeded" if self.session.plan.again and status == "undone" else status
+        session.planner.run_names["status"] = self._told(status)
         last = [step for step in self.session.plan.steps if step.section == "finally" or self._owed(step)]
         if last:
             session.follow()
@@ -34,6 +33,13 @@ class Finish:
         if failed and status in ("succeeded", "undone"):
             status, reason = "failed", f"what had to be done at the end failed: {', '.join(failed)}"
         session.record("run_finished", status=status, reason=reason)
+
+    def _told(self, status: RunStatus) -> RunStatus:
+        """Give the status that the end's steps see: what is carried out again ends as it ended at first."""
+        if not self.session.plan.again or status != "undone":
+            return status
+        first = self.session.folder.beside(self.session.plan.again).read().status
+        return first if first in ("succeeded", "abandoned") else "failed"
 
     def _owed(self, planned: PlannedStep) -> bool:
         """Tell whether a step belongs to the end of an include that began, and to whose end the run does not come."""

@@ -143,6 +143,8 @@ class Walk:
 
     def _as_written(self, planned: PlannedStep) -> Decision:
         use = self.session.planner.uses.get(planned.address)
+        if use is not None and use.takes_back and use.step.on_failure != "continue":
+            return Decision("stop")  # the way back is not taken back, nor left with the stage that it takes back
         match use.step.on_failure if use else "stop":
             case "undo":
                 return Decision("undo")

@@ -30,6 +30,7 @@ def _step_started(step: StepRun, record: Record) -> StepRun:
         **{name: _told(record, name, getattr(planned, name)) for name in INTENT},
         known=record.get("known", {}),
         ops_done=record.get("done", 0),
+        unsure=True,
         error="",
         advice="",
         again=(),
@@ -50,7 +51,8 @@ def _told(record: Record, name: str, planned: Plain) -> Plain:
 
 
 def _op_finished(step: StepRun, record: Record) -> StepRun:
-    return _with_files(replace(step, ops_done=record["index"] + 1), record)
+    done = record["index"] + 1
+    return _with_files(replace(step, ops_done=done, unsure=done < len(step.ops)), record)
 
 
 def _worked(step: StepRun) -> tuple[datetime, datetime] | tuple[None, None]:
@@ -68,6 +70,7 @@ def _adopted(step: StepRun, record: Record) -> StepRun:
         started_at=began or at,
         ended_at=ended or at,
         after=_same(record.get("after", step.after), step.after),
+        unsure=False,
         known=_NOTHING,
         outputs=record.get("outputs"),
         reason=record["reason"],
@@ -97,6 +100,7 @@ def _step_finished(step: StepRun, record: Record) -> StepRun:
         known=_NOTHING,
         outputs=record.get("outputs"),
         ops_done=len(step.ops),
+        unsure=False,
         reason=record.get("reason", ""),
         by=record.get("by", ""),
         asks=None,
@@ -132,6 +136,7 @@ def _step_failed(step: StepRun, record: Record) -> StepRun:
         error=record.get("error", ""),
         advice=record.get("advice", ""),
         again=tuple(record.get("again", ())),
+        unsure=step.unsure and status == "unreachable",
         asks=record.get("question", step.asks),
         outputs=record.get("outputs"),
         adopted_at=None,

@@ -1,7 +1,7 @@
 """The undo of an undo: the first run's procedure again, in its order, as far as the undo took it back."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field, replace
 from typing import Any, Final
 
@@ -16,7 +16,19 @@ from .planner import Planner
 from .projection import Projection
 from .scope import Known, Use
 from .step import outline
-from .undo import CHANGED, SURE, changed_by, done_by_hand, doubtful, refuse_undo, reversed_step
+from .undo import (
+    CHANGED,
+    SURE,
+    began_around,
+    changed_by,
+    done_by_hand,
+    doubtful,
+    half_back,
+    own_steps,
+    refuse_undo,
+    reversed_step,
+    with_earlier,
+)
 
 _DECISIONS: Final = ("choose", "input")
 
@@ -47,10 +59,11 @@ def plan_again(
         raise refuse_undo(undo, way.refused)
     end = _end(made.steps, undo, to)
     steps = [part for step in made.steps if step.address not in end for part in (*way.sure.get(step.address, ()), step)]
+    guards = _guards(undo, first, planner, redone) if undo.plan.undo_to else ()
     return replace(
         made,
         title=f"{first.plan.title.removesuffix(_AGAIN)}{_AGAIN}",
-        steps=tuple(steps),
+        steps=(*guards, *steps),
         undo_of=undo.id,
         undo_to=to,
         again=first.id,
@@ -92,6 +105,17 @@ def _end(steps: Iterable[PlannedStep], undo: Run, to: str) -> frozenset[str]:
     return frozenset(own[own.index(last) :] if last in own else ())
 
 
+def _guards(undo: Run, first: Run, planner: Planner, redone: Mapping[str, Earlier]) -> Iterator[PlannedStep]:
+    """Take again what the end of an undo in part gave back, by the own undo steps of the steps that gave it back."""
+    projection = Projection()
+    ended = {step.address for step in undo.steps if step.planned.section == "finally" and step.done}
+    taken = {step.planned.undo_of for step in undo.steps if step.changed}
+    for step in reversed(first.steps):
+        own = planner.uses[step.address].step.undo if step.address in planner.uses else None
+        if step.address in ended & taken and own is not None:
+            yield from with_earlier(own_steps(step, planner, own.steps, projection), redone)
+
+
 @dataclass(slots=True)
 class _Way:
     """Says how each step of the first run comes again: *sure* are questions before one, *refused* what cannot."""
@@ -108,16 +132,15 @@ class _Way:
     def __post_init__(self) -> None:
         self.backs = {}
         for step in self.undo.steps:
-            if step.planned.undo_of and not step.address.endswith(SURE):
+            asked = step.address.endswith(SURE) and step.planned.kind == "human.confirm"
+            if step.planned.undo_of and not asked:
                 self.backs.setdefault(step.planned.undo_of, []).append(step)
 
     def step(self, use: Use, projection: Projection) -> PlannedStep | None:
         """Give the step in its other form; None where it is planned like in any run, as what ends one is."""
         past = self.first.step(use.address)
         if use.section != "steps":
-            # A run that was taken back in part may go on once that came again: its end is still its own.
-            ahead = self.undo.plan.undo_to and self.first.resumable and not (past and past.done)
-            return self._stands(use, past, "the first run has not come to its end") if ahead else None
+            return self._at_end(use, past)
         if use.step.include or isinstance(use.item, Unknown):
             return None  # what it holds is told when it is reached
         if past is not None and past.planned.verdict == "skip":
@@ -134,7 +157,7 @@ class _Way:
             # What an undo before it had done was not done by this one.
             other = any(self._elsewhere(back) for back in backs)
             came = any(back.started_at and (back.planned.writes or not other) for back in backs)
-            return self._plain(use) if came else self._stands(use, past, "the undo did not take it back")
+            return self._plain(use, past, backs) if came else self._stands(use, past, "the undo did not take it back")
         reversed_ = next((back for back in backs if back.ops and back.status in CHANGED), None)
         if reversed_ is not None:
             return self._reversed(use, reversed_, projection)
@@ -143,14 +166,27 @@ class _Way:
             return None
         return self._stands(use, past, "the undo left it as it was" if left else "the undo did not take it back")
 
-    def _plain(self, use: Use) -> PlannedStep | None:
-        """Have a step planned like in any run, but for what may be done once only and another undo of the undo did."""
-        before = self.redone.get(use.address)
-        if before is None or before.step.planned.effect != "once":
+    def _at_end(self, use: Use, past: StepRun | None) -> PlannedStep | None:
+        """Have the end planned like that of any run: but for that of an include of which nothing was done."""
+        done = past is not None and past.done
+        if use.section == "closing" and not done and not began_around(self.first, use.address):
+            return self._stands(use, past, "nothing was done that it ends")
+        # A run that was taken back in part may go on once that came again: its end is still its own.
+        ahead = self.undo.plan.undo_to and self.first.resumable and not done
+        return self._stands(use, past, "the first run has not come to its end") if ahead else None
+
+    def _plain(self, use: Use, past: StepRun, backs: Iterable[StepRun]) -> PlannedStep | None:
+        """Have a step planned like in any run, but for what may be done once only and stands already, or may stand."""
+        if past.planned.effect != "once" or past.planned.goal is not None:
             return None
-        if before.step.done and before.step.status != "skipped":
+        before = self.redone.get(use.address)
+        if before is not None and before.step.done and before.step.status != "skipped":
             return self._stands(use, before.step, f"run {before.by} did it again already, and it may be done once only")
-        self.sure[use.address] = (doubtful(outline(use), before.by),)
+        half = next((back for back in backs if back.starts and (not back.done or back.status == "skipped")), None)
+        if before is not None:
+            self.sure[use.address] = (doubtful(outline(use), before.by),)
+        elif half is not None:
+            self.sure[use.address] = (half_back(outline(use), half, self.undo.id),)
         return None
 
     def _elsewhere(self, back: StepRun) -> bool:

@@ -167,6 +167,16 @@ class Planner:
         """Take *plan* as it is, without reading anything, so that its steps' expressions can be evaluated."""
         for _ in self._walk(known, {step.address: step for step in plan.steps}, reading=False):
             pass
+        for step in plan.steps:
+            self.uses |= self._way_back(step)
+
+    def _way_back(self, step: PlannedStep) -> dict[str, Use]:
+        """Give the use of a planned step that is one of another's own undo steps."""
+        undone = self.uses.get(step.undo_of)
+        if undone is None or undone.step.undo is None:
+            return {}
+        uses = (undone.way_back(own) for own in undone.step.undo.steps)
+        return {use.address: use for use in uses if use.address == step.address}
 
     def plan_at(self, address: str) -> PlannedStep:
         """Plan one step on what is there now, whatever was planned before it."""

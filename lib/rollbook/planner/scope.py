@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Final, Literal
 
 from ..dataclass import dataclass
@@ -52,7 +52,8 @@ class Use:
     One use of a step at its address: with its loop's *item* and its group's *member*.
 
     *where* is the environment that it looks into, where its step names several. *held* says why it is not looked at
-    yet, though it might be.
+    yet, though it might be. *takes_back* tells that its step is one of another's own undo steps, of which later ones
+    see nothing.
     """
 
     step: Step
@@ -66,6 +67,17 @@ class Use:
     place: str = ""
     held: str = ""
     where: str = ""
+    takes_back: bool = False
+
+    def way_back(self, own: Step) -> "Use":
+        """
+        Give the use of *own*, one of the undo steps that the runbook gives the step.
+
+        They come one after the other, a member's before the next one's; also those of a `finally` step, for the run's
+        end is the beginning of its undo.
+        """
+        address = f"undo/{self.address}/{own.id}"
+        return replace(self, step=own, address=address, place="", group="", section="steps", takes_back=True)
 
     def names(self, common: Mapping[str, Plain]) -> dict[str, Plain]:
         """Give the names that the step's expressions see."""
@@ -76,6 +88,8 @@ class Use:
 
     def learn(self, outputs: Plain, status: Plain) -> None:
         """Let later steps see this use's *outputs*; uses of one looped step are collected."""
+        if self.takes_back:
+            return
         if not self.place:
             self.scope.steps[self.step.id] = {"outputs": outputs, "status": status}
             return
@@ -85,6 +99,8 @@ class Use:
 
     def mark(self, status: str) -> None:
         """Let later steps see how far this use came, though it is not over, or was over in another run."""
+        if self.takes_back:
+            return
         if self.place:
             self.scope.collect(self.step.id).tell(self.place, status)
             return

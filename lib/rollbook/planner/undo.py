@@ -12,6 +12,7 @@ from ..run import Run, StepRun
 from ..runbook import Step, StepUndo
 from ..schema import build, encode
 from ..undos import Earlier
+from .guards import ends_again, is_guard
 from .planner import Planner
 from .progress import rest_of
 from .projection import Projection
@@ -37,13 +38,14 @@ def plan_back(run: Run, planner: Planner, *, to: str = "", earlier: Mapping[str,
     steps: list[PlannedStep] = []
     projection = Projection()
     for step in wanted:
-        steps += _with_earlier(_back(step, planner, projection, refused), earlier)
+        steps += with_earlier(_back(step, planner, projection, refused), earlier)
     if refused:
         raise refuse_undo(run, refused.values(), to=next(iter(refused)))
+    last = ends_again(run, steps) if to or any(is_guard(step, run) for step in run.steps) else _finally_left(run)
     return replace(
         run.plan,
         title=f"Undo of {run.plan.title or run.plan.runbook}",
-        steps=(*steps, *(_ends_again(run, steps) if to else _finally_left(run))),
+        steps=(*steps, *last),
         undo_of=run.id,
         undo_to=to,
         again="",
@@ -75,52 +77,51 @@ def refuse_undo(run: Run, refused: Iterable[str], to: str = "STEP") -> UndoRefus
     )
 
 
-def _with_earlier(way: Iterable[PlannedStep], earlier: Mapping[str, Earlier]) -> Iterator[PlannedStep]:
+def with_earlier(way: Iterable[PlannedStep], earlier: Mapping[str, Earlier]) -> Iterator[PlannedStep]:
     """Leave out what may be done once only and an undo before did; ask, where nobody knows how far that one came."""
-    for planned in way:
+    steps = tuple(way)
+    questions = {f"{planned.address}{SURE}" for planned in steps}
+    asked: PlannedStep | None = None
+    for planned in steps:
+        if planned.address in questions:
+            asked = planned
+            continue
         before = earlier.get(planned.address)
-        if before is None or not planned.writes or planned.effect != "once" or planned.goal is not None:
-            yield planned
-        elif before.step.done:
-            if before.step.status != "skipped":
+        if before is not None and counts_once(planned):
+            if not before.step.done:
+                asked = doubtful(planned, before.by)
+            elif before.step.status != "skipped":
                 reason = f"run {before.by} did it already, and it may be done once only"
-                planned = replace(planned, verdict="skip", reason=reason, ops=(), shown=(), outputs=None)
-            yield planned
-        else:
-            yield doubtful(planned, before.by)
-            yield planned
+                planned, asked = replace(planned, verdict="skip", reason=reason, ops=(), shown=(), outputs=None), None
+        if asked is not None:
+            yield asked
+        yield planned
+        asked = None
 
 
-def _ends_again(run: Run, back: Iterable[PlannedStep]) -> tuple[PlannedStep, ...]:
-    """
-    Give the `finally` steps of a run that ended for good where an undo in part takes some *back*: it ends by them too.
-
-    What gave something back at the end takes it again for the undo, and nothing else in it would give it back.
-    """
-    taken = {step.undo_of for step in back if step.writes}
-    last = [step for step in run.steps if step.planned.section == "finally" and step.done]
-    if run.resumable or taken.isdisjoint(step.address for step in last):
-        return ()
-    looks = [step for step in last if action_type(step.planned.kind).family in ("fact", "assertion")]
-    return tuple(step.planned for step in last if step in looks or step.address in taken)
+def counts_once(planned: PlannedStep) -> bool:
+    """Tell whether a step may be done once only, and nothing that it reads tells whether it was."""
+    return planned.writes and planned.effect == "once" and planned.goal is None
 
 
 def _finally_left(run: Run) -> tuple[PlannedStep, ...]:
     """Give the `finally` steps of a run that never ended for good: the undo is its end."""
     if not run.resumable:
         return ()
-    begun = {step.address.rpartition("/")[0] for step in run.steps if step.started_at and step.status != "skipped"}
     return tuple(
         replace(step.planned, section="finally")
         for step in run.steps
-        if not step.done and (step.planned.section == "finally" or _owed(step.planned, begun))
+        if not step.done
+        and (
+            step.planned.section == "finally" or (step.planned.section == "closing" and began_around(run, step.address))
+        )
     )
 
 
-def _owed(planned: PlannedStep, begun: set[str]) -> bool:
-    """Tell whether a step belongs to the end of an include of which a step began."""
-    place = planned.address.rpartition("/")[0]
-    return planned.section == "closing" and any(f"{one}/".startswith(f"{place}/") for one in begun)
+def began_around(run: Run, address: str) -> bool:
+    """Tell whether a step of the include to which the step at *address* belongs took part in the run."""
+    inside = f"{address.rpartition('/')[0]}/"
+    return any(step.started_at and step.status != "skipped" and step.address.startswith(inside) for step in run.steps)
 
 
 def _wanted(run: Run, to: str) -> list[StepRun]:
@@ -131,7 +132,10 @@ def _wanted(run: Run, to: str) -> list[StepRun]:
             raise NotFoundError(f"Run {run.id} has no step {to!r}.", advice="`status RUN` lists its steps.")
         steps = steps[places[-1] + 1 :]
     changed = [
-        step for step in steps if ((step.status in CHANGED or _passed_over(step)) and step.ops) or done_by_hand(step)
+        step
+        for step in steps
+        if not is_guard(step, run)
+        and (((step.status in CHANGED or _passed_over(step)) and step.ops) or done_by_hand(step))
     ]
     return sorted(changed, key=lambda step: step.started_at or run.started_at, reverse=True)
 
@@ -159,7 +163,7 @@ def _back(step: StepRun, planner: Planner, projection: Projection, refused: dict
     elif own is not None and own.refuse:
         decision = Refuse(own.refuse)
     elif own is not None:
-        yield from _own_steps(step, planner, own.steps, projection)
+        yield from own_steps(step, planner, own.steps, projection)
         return
     else:
         decision = action.undo(change)
@@ -263,6 +267,16 @@ def doubtful(base: PlannedStep, by: str) -> PlannedStep:
     )
 
 
+def half_back(base: PlannedStep, back: StepRun, by: str) -> PlannedStep:
+    """Give the question before a step that the undo *by* began to take back in its step *back*."""
+    return _confirmed(
+        base,
+        "Decide whether to do again what may not have been taken back",
+        f"Run {by} began {back.address} and nobody knows how far that came; {base.address} may be done once only. Was "
+        f"it taken back, and is it to be done again? (If it still stands: `resume` with --mark-done {base.address}.)",
+    )
+
+
 def _confirmed(base: PlannedStep, name: str, text: str) -> PlannedStep:
     """Give a question that comes before the step *base*."""
     confirm = build(action_type("human.confirm"), {"text": text})
@@ -280,17 +294,29 @@ def _confirmed(base: PlannedStep, name: str, text: str) -> PlannedStep:
     )
 
 
-def _own_steps(
+def own_steps(
     step: StepRun, planner: Planner, steps: tuple[Step, ...], projection: Projection
 ) -> Iterator[PlannedStep]:
+    """Yield the undo *steps* that the runbook gives *step*; questions before, where it may not be done."""
     use = planner.uses[step.address]
+    doubted = step.unsure and use.step.on_doubt == "ask"
     for own in steps:
-        address = f"undo/{step.address}/{own.id}"
-        # Also those of a `finally` step come in their order: the run's end is the beginning of its undo.
-        inner = replace(use, step=own, address=address, place="", section="steps")
+        inner = use.way_back(own)
         planned = plan_use(inner, planner.common(), projection, planner.desk)
-        planner.uses[address] = inner
+        planner.uses[inner.address] = inner
         planned = replace(planned, undo_of=step.address, name=f"Undo: {own.name or own.id}")
         if planned.writes:
             planned = replace(planned, undo="reverse", undo_reason=f"{step.address} is carried out again")
+        if doubted and counts_once(planned):
+            yield _unsure(planned)
         yield planned
+
+
+def _unsure(planned: PlannedStep) -> PlannedStep:
+    """Give the question before a step that takes back what may not have been done."""
+    return _confirmed(
+        planned,
+        "Decide whether to take back what may not have been done",
+        f"{planned.undo_of} began and nobody knows how far it came; what takes it back may be done once only. Look at "
+        f"it: was it done, and is it to be taken back? (If it was not done: `resume` with --skip {planned.address}.)",
+    )

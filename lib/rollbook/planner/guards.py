@@ -1,0 +1,27 @@
+"""What guards an undo in part: what the run's end gave back is taken again before it, and given back at its end."""
+
+from collections.abc import Iterable
+
+from ..plan import PlannedStep
+from ..registry import action_type
+from ..run import Run, StepRun
+
+
+def ends_again(run: Run, back: Iterable[PlannedStep]) -> tuple[PlannedStep, ...]:
+    """
+    Give the `finally` steps of a run that ended for good where an undo in part takes some *back*: it ends by them too.
+
+    What gave something back at the end takes it again for the undo, and nothing else in it would give it back.
+    """
+    taken = {step.undo_of for step in back if step.writes}
+    last = [step for step in run.steps if step.planned.section == "finally" and step.done]
+    if run.resumable or taken.isdisjoint(step.address for step in last):
+        return ()
+    looks = [step for step in last if action_type(step.planned.kind).family in ("fact", "assertion")]
+    return tuple(step.planned for step in last if step in looks or step.address in taken)
+
+
+def is_guard(step: StepRun, run: Run) -> bool:
+    """Tell whether a step, in the undo of an undo in part, only took again what the run's own end gives back."""
+    ends = {one.address for one in run.steps if one.planned.section == "finally"}
+    return bool(run.plan.again) and step.planned.undo_of in ends
