@@ -3,7 +3,7 @@
 import pytest
 
 from rollbook.engine import Engine
-from rollbook.errors import PlanDrift
+from rollbook.errors import PlanDrift, UndoRefused
 from rollbook.planner import plan_undo
 from rollbook.undos import steps_taken_back
 
@@ -142,6 +142,26 @@ def test_an_undo_tells_what_was_done_by_hand(workshop: Workshop) -> None:
     assert [(step.address, step.verdict) for step in plan.steps] == [("undo/a", "delete"), ("undo/c", "skip")]
     assert "done by hand" in plan.steps[1].reason
     assert "the vendor did" in plan.steps[1].reason
+
+
+@pytest.mark.parametrize("step", ["present", "absent"])
+def test_what_somebody_wrote_where_a_step_left_no_file_can_be_had_again(workshop: Workshop, step: str) -> None:
+    """Also where the step had removed the file, or an undo had: what is written over is kept beside."""
+    kind = "file.absent: {path: a.txt}" if step == "absent" else "file.present: {path: a.txt, content: new}"
+    workshop.write("r", f"steps:\n  - {{id: a, name: Do., {kind}}}\n")
+    file = workshop.folder / "a.txt"
+    if step == "absent":
+        file.write_text("old")
+    run = workshop.run("r")
+    run = run if step == "absent" else workshop.undo(run)
+    file.write_text("somebody's")
+
+    address = "undo/a/sure" if step == "absent" else "a/sure"
+    back = workshop.undo(run, nobody({address: "yes"}))
+    again = workshop.undo(back)
+
+    assert (back.status, again.status) == ("undone", "undone")
+    assert file.read_text() == "somebody's"
 
 
 @pytest.mark.parametrize("before", ["old", None], ids=["replaced", "made"])
@@ -378,7 +398,10 @@ title: A test
 owner: tests
 summary: A test.
 steps:
-  - {id: d, name: Do., shell.run: {command: "echo d >> log"}, undo: {leave: x}}
+  - id: d
+    name: Do.
+    shell.run: {command: "echo d >> log"}
+    undo: {steps: [{id: un, name: Undo it., shell.run: {command: "echo -d >> log"}}]}
 finally:
   - {id: out, name: Out., shell.run: {command: "echo out >> log"}, undo: {leave: x}}
 """
@@ -402,4 +425,65 @@ def test_what_never_began_does_not_end_when_a_run_comes_again(workshop: Workshop
     again = workshop.undo(back)
 
     assert (back.status, again.status) == ("undone", "undone")
-    assert spoken(workshop) == (["failed"] if fails else ["out", "succeeded"])
+    assert spoken(workshop) == (["failed"] if fails else ["d", "out", "succeeded"])
+
+
+def test_the_end_of_an_include_that_stood_is_not_done_again(workshop: Workshop) -> None:
+    """Where an undo in part left an include, the undo of it leaves that include's end."""
+    workshop.write("v", INNER)
+    workshop.write("r", f"steps:\n  - {{id: i, name: Include it., include: v}}\n{write_step('a', 'x')}")
+    part = workshop.undo(workshop.run("r"), to="i/d")
+    (workshop.folder / "log").unlink()
+
+    again = workshop.undo(part)
+
+    assert again.status == "undone"
+    assert (workshop.folder / "a.txt").exists()
+    assert not (workshop.folder / "log").exists()
+
+
+GUARDED = INNER.replace(
+    "undo: {leave: x}", "undo: {steps: [{id: in, name: In., shell.run: {command: 'echo in >> log'}}]}"
+)
+
+
+def test_an_undo_in_part_within_an_include_is_guarded_by_its_end(workshop: Workshop) -> None:
+    """What the include's end gave back is taken again and given back, by the undo and by the undo of it."""
+    workshop.write("v", GUARDED.replace("finally:", write_step("w", "x") + "finally:"))
+    workshop.write("r", "steps:\n  - {id: i, name: Include it., include: v}\n")
+    run = workshop.run("r")
+    (workshop.folder / "log").unlink()
+
+    part = workshop.undo(run, to="i/d")
+    after_part, gone = spoken(workshop), not (workshop.folder / "w.txt").exists()
+    again = workshop.undo(part)
+
+    assert (part.status, again.status) == ("undone", "undone")
+    assert (gone, (workshop.folder / "w.txt").exists()) == (True, True)
+    assert (after_part, spoken(workshop)) == (["in", "out"], ["in", "out"] * 2)
+
+
+LISTED = """\
+steps:
+  - {id: list, name: List., shell.run: {command: cat list, plan: true, effect: read}, parse: lines}
+  - id: b
+    name: Say it.
+    loop: "{{ steps.list.outputs.value }}"
+    file.present: {path: "{{ item }}.txt", content: x}
+  - {id: c, name: Say c., when: "'q' in steps.list.outputs.value", file.present: {path: c.txt, content: x}}
+"""
+
+
+def test_an_undo_that_would_not_bring_all_again_is_refused(workshop: Workshop) -> None:
+    """Where what the runbook goes by reads otherwise since, nothing is told to be there again that is not."""
+    (workshop.folder / "list").write_text("p\nq\n")
+    workshop.write("r", LISTED)
+    back = workshop.undo(workshop.run("r"))
+    (workshop.folder / "list").write_text("r\nq\n")
+
+    with pytest.raises(UndoRefused, match=r"leaves out: b\[p\]\."):
+        workshop.undo(back)
+
+    (workshop.folder / "list").write_text("p\nq\n")
+    assert workshop.undo(back).status == "undone"
+    assert sorted(path.name for path in workshop.folder.glob("*.txt")) == ["c.txt", "p.txt", "q.txt"]

@@ -56,6 +56,13 @@ def test_an_argv_meets_no_shell(pool: TargetPool, execution: Any) -> None:
     assert result.outputs["stdout"] == "$HOME ; rm -rf / *\n"
 
 
+@pytest.mark.parametrize("given", [{"argv": ("echo", "a\0b")}, {"argv": ("echo",), "environment": {"X": "a\0b"}}])
+def test_a_nul_byte_is_told_before_the_start(pool: TargetPool, execution: Any, given: dict[str, Any]) -> None:
+    """No argument and no variable of a program can hold one; what to do instead is said."""
+    with pytest.raises(TargetError, match="holds a NUL byte"):
+        pool.execute(Command("here", **given), execution)
+
+
 def test_a_secret_does_not_come_back(pool: TargetPool, execution: Any) -> None:
     """Raw, in base64 and in an error: the value of a command's secret is in nothing that comes back."""
     op = sh(

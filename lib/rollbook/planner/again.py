@@ -1,17 +1,18 @@
 """The undo of an undo: the first run's procedure again, in its order, as far as the undo took it back."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import field, replace
 from typing import Any, Final
 
 from ..action import Refuse, Reverse
 from ..dataclass import dataclass
-from ..errors import NotFoundError, UsageError
+from ..errors import NotFoundError, UndoRefused, UsageError
 from ..plan import Plan, PlannedStep
 from ..run import Run, StepRun
 from ..undos import Earlier
 from ..values import Unknown
+from .guards import around
 from .planner import Planner
 from .projection import Projection
 from .scope import Known, Use
@@ -19,7 +20,6 @@ from .step import outline
 from .undo import (
     CHANGED,
     SURE,
-    began_around,
     changed_by,
     done_by_hand,
     doubtful,
@@ -53,11 +53,12 @@ def plan_again(
     brought again. With *to*, a step of *undo*, its later steps only are taken back. *known* steps are over.
     """
     planner.answers = {**planner.answers, **_decisions(first, planner.answers)}
-    way = _Way(undo, first, planner, earlier, redone)
+    way = _Way(undo, first, planner, earlier, redone, known or {})
     made = planner.plan(known, instead=way.step)
     if way.refused:
         raise refuse_undo(undo, way.refused)
     end = _end(made.steps, undo, to)
+    _require_all(undo, first, made, end)
     steps = [part for step in made.steps if step.address not in end for part in (*way.sure.get(step.address, ()), step)]
     guards = _guards(undo, first, planner, redone) if undo.plan.undo_to else ()
     return replace(
@@ -105,6 +106,24 @@ def _end(steps: Iterable[PlannedStep], undo: Run, to: str) -> frozenset[str]:
     return frozenset(own[own.index(last) :] if last in own else ())
 
 
+def _require_all(undo: Run, first: Run, made: Plan, end: Collection[str]) -> None:
+    """Raise `UndoRefused` where what decides about steps reads otherwise by now, so that not all would come again."""
+    come = {step.address for step in made.steps if step.verdict != "skip" or step.undo_of}
+    later = tuple(step.address for step in made.steps if step.verdict == "unknown")
+    taken = {step.planned.undo_of for step in undo.steps if step.ops and step.status in CHANGED} - {*end}
+    lost = [
+        step.address
+        for step in first.steps
+        if step.address in taken - come and step.planned.section == "steps" and not step.address.startswith(later)
+    ]
+    if lost:
+        raise UndoRefused(
+            f"Run {undo.id} cannot be undone: what it took back would not all come again. What the runbook goes by "
+            f"reads otherwise now, and leaves out: {', '.join(lost)}.",
+            advice=f"Start {first.plan.runbook} anew, which goes by what is there now; or put back what it read then.",
+        )
+
+
 def _guards(undo: Run, first: Run, planner: Planner, redone: Mapping[str, Earlier]) -> Iterator[PlannedStep]:
     """Take again what the end of an undo in part gave back, by the own undo steps of the steps that gave it back."""
     projection = Projection()
@@ -112,24 +131,31 @@ def _guards(undo: Run, first: Run, planner: Planner, redone: Mapping[str, Earlie
     taken = {step.planned.undo_of for step in undo.steps if step.changed}
     for step in reversed(first.steps):
         own = planner.uses[step.address].step.undo if step.address in planner.uses else None
-        if step.address in ended & taken and own is not None:
+        if step.planned.section != "steps" and step.address in ended & taken and own is not None:
             yield from with_earlier(own_steps(step, planner, own.steps, projection), redone)
 
 
 @dataclass(slots=True)
 class _Way:
-    """Says how each step of the first run comes again: *sure* are questions before one, *refused* what cannot."""
+    """
+    Says how each step of the first run comes again: *sure* are questions before one, *refused* what cannot.
+
+    *coming* are the changes that come again, or did so where they are *known*.
+    """
 
     undo: Run
     first: Run
     planner: Planner
     earlier: Mapping[str, Earlier]
     redone: Mapping[str, Earlier]
+    known: Mapping[str, Known]
     sure: dict[str, tuple[PlannedStep, ...]] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
     backs: dict[str, list[StepRun]] = field(init=False)
+    coming: set[str] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.coming = {address for address, over in self.known.items() if over.planned.writes}
         self.backs = {}
         for step in self.undo.steps:
             asked = step.address.endswith(SURE) and step.planned.kind == "human.confirm"
@@ -141,6 +167,12 @@ class _Way:
         past = self.first.step(use.address)
         if use.section != "steps":
             return self._at_end(use, past)
+        planned = self._within(use, past, projection)
+        if (planned is None or planned.verdict != "skip") and past is not None and past.ops and past.status in CHANGED:
+            self.coming.add(use.address)
+        return planned
+
+    def _within(self, use: Use, past: StepRun | None, projection: Projection) -> PlannedStep | None:
         if use.step.include or isinstance(use.item, Unknown):
             return None  # what it holds is told when it is reached
         if past is not None and past.planned.verdict == "skip":
@@ -169,11 +201,15 @@ class _Way:
     def _at_end(self, use: Use, past: StepRun | None) -> PlannedStep | None:
         """Have the end planned like that of any run: but for that of an include of which nothing was done."""
         done = past is not None and past.done
-        if use.section == "closing" and not done and not began_around(self.first, use.address):
-            return self._stands(use, past, "nothing was done that it ends")
+        taken = any(back.changed for back in self.backs.get(use.address, ()))
+        if use.section == "closing" and not taken and not self._comes_around(use.address):
+            return self._stands(use, past, "nothing comes again that it ends")
         # A run that was taken back in part may go on once that came again: its end is still its own.
         ahead = self.undo.plan.undo_to and self.first.resumable and not done
         return self._stands(use, past, "the first run has not come to its end") if ahead else None
+
+    def _comes_around(self, address: str) -> bool:
+        return any(one.startswith(around(address)) for one in self.coming)
 
     def _plain(self, use: Use, past: StepRun, backs: Iterable[StepRun]) -> PlannedStep | None:
         """Have a step planned like in any run, but for what may be done once only and stands already, or may stand."""

@@ -1,10 +1,9 @@
 """One step planned: from its place in a runbook to what it will do, read from the real systems."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import timedelta
-from functools import cache
-from typing import Any, Final, Literal, NamedTuple, cast
+from typing import Any, Final, Literal, NamedTuple
 
 from ..action import (
     Action,
@@ -19,18 +18,17 @@ from ..action import (
     Reverse,
     compared_fields,
     identity_fields,
-    reader_types,
 )
 from ..command import require_whole
 from ..errors import NotFoundError, RefusedError, RollbookError, SchemaError
-from ..expressions import condition, in_shell_quotes, render
+from ..expressions import condition, render
 from ..ops import Command, Op
 from ..parse import parse_output
 from ..plan import PlannedStep, UndoKind
 from ..registry import action_type
 from ..schema import build, encode, parse_duration
-from ..schema.fields import field_key
 from ..values import Plain, Unknown, unknowns
+from .arguments import absent_targets, named_targets, rendered_arguments
 from .projection import Projection
 from .scope import Use, unknown_outputs, with_unknowns
 
@@ -82,8 +80,8 @@ def _plan(
         return replace(planned, verdict="skip", reason=taking_part, outputs=None)
     kind = action_type(use.step.kind)
     arguments = rendered_arguments(use, kind, names)
-    targets = _targets(kind, arguments)
-    absent = [name for name in targets if name not in desk.read]
+    targets = named_targets(kind, arguments)
+    absent = absent_targets(use, targets, desk.read)
     first = None if absent else next(unknowns(arguments), None)
     if not absent and (first is None or _accepts_unknown(first)):
         return _judged(plan_action(planned, build(kind, arguments), targets, use, projection, desk), use, names)
@@ -148,76 +146,6 @@ def takes_part(use: Use, names: Mapping[str, Plain]) -> str | Unknown:
     if isinstance(holds, Unknown):
         return holds
     return "" if holds else f"when: {use.step.when} does not hold"
-
-
-def rendered_arguments(use: Use, kind: type[Action[Any]], names: Mapping[str, Plain]) -> dict[str, Plain]:
-    """Render the step's arguments and put the keywords that the kind has as fields beside them."""
-    arguments = {name: render(value, names) for name, value in use.step.arguments.items()}
-    command = use.step.arguments.get("command")
-    if isinstance(command, str) and isinstance(arguments["command"], str):
-        unsafe = in_shell_quotes(command)
-        if unsafe:
-            raise RefusedError(
-                f"{unsafe} stands inside quotes (or a comment) of the command, where what it holds could end "
-                "them and be run.",
-                advice="Take the quotes away: each value is quoted as one word. Or write the command as a list.",
-            )
-        # A text goes to a shell, so what is put into it is quoted; an expression that gives a list is an argv.
-        arguments["command"] = render(command, names, quote=True)
-    member = use.member or (render(use.step.target, names) if use.step.target else "")
-    references = reader_types(kind)
-    if member and references:
-        arguments[next(iter(references))] = member
-    own = _keys(cast("Any", kind))
-    for keyword, value in _keywords(use, names).items():
-        if keyword in own and keyword not in arguments:
-            arguments[keyword] = value
-    return _qualified(arguments, kind, use) if use.scope.environment.mark else arguments
-
-
-def _qualified(arguments: dict[str, Plain], kind: type[Action[Any]], use: Use) -> dict[str, Plain]:
-    """Name each target as the run knows it among those of several environments."""
-    for reference, default in _references(cast("Any", kind)).items():
-        value = arguments.get(reference, default)
-        name = getattr(value, "name", value)
-        if isinstance(name, str) and name:
-            arguments[reference] = use.scope.environment.qualified(name)
-    return arguments
-
-
-def _keywords(use: Use, names: Mapping[str, Plain]) -> dict[str, Plain]:
-    step = use.step
-    given: dict[str, Plain] = {
-        "effect": step.effect,
-        "run_as": render(step.run_as, names) or ("root" if step.become else ""),
-        "environment": render(dict(step.environment), names),
-        "detach": step.detach,
-        "no_log": step.no_log,
-    }
-    return {name: value for name, value in given.items() if value}
-
-
-@cache
-def _keys(kind: Any) -> frozenset[str]:  # noqa: ANN401  # to mypy, a class that may be any is not hashable
-    return frozenset(field_key(part) for part in fields(kind))
-
-
-@cache
-def _references(kind: Any) -> Mapping[str, Plain]:  # noqa: ANN401  # as above
-    """Give the default of each field that refers to a target."""
-    references = reader_types(kind)
-    return {part.name: part.default for part in fields(kind) if part.name in references}
-
-
-def _targets(kind: type[Action[Any]], arguments: Mapping[str, Plain]) -> tuple[str, ...]:
-    named = []
-    for reference, default in _references(cast("Any", kind)).items():
-        value = arguments.get(reference, default)
-        for one in value if isinstance(value, list | tuple) else (value,):
-            name = getattr(one, "name", one)
-            if isinstance(name, str) and name not in named:
-                named.append(name)
-    return tuple(named)
 
 
 def plan_action(

@@ -12,7 +12,7 @@ from ..run import Run, StepRun
 from ..runbook import Step, StepUndo
 from ..schema import build, encode
 from ..undos import Earlier
-from .guards import ends_again, is_guard
+from .guards import around, ends_again, is_guard
 from .planner import Planner
 from .progress import rest_of
 from .projection import Projection
@@ -32,7 +32,8 @@ def plan_back(run: Run, planner: Planner, *, to: str = "", earlier: Mapping[str,
     *earlier* are steps, by address, that undos before began. Raises `UndoRefused` naming every change in the way that
     cannot be taken back.
     """
-    wanted = _wanted(run, to)
+    stays = _place(run, to)
+    wanted = _wanted(run, stays)
     planner.follow(run.plan, {step.address: Known.of(step) for step in run.steps if step.done})
     refused: dict[str, str] = {}
     steps: list[PlannedStep] = []
@@ -41,7 +42,8 @@ def plan_back(run: Run, planner: Planner, *, to: str = "", earlier: Mapping[str,
         steps += with_earlier(_back(step, planner, projection, refused), earlier)
     if refused:
         raise refuse_undo(run, refused.values(), to=next(iter(refused)))
-    last = ends_again(run, steps) if to or any(is_guard(step, run) for step in run.steps) else _finally_left(run)
+    guarded = to or any(is_guard(step, run) for step in run.steps)
+    last = ends_again(run, steps, run.steps[stays].address if to else "") if guarded else _finally_left(run)
     return replace(
         run.plan,
         title=f"Undo of {run.plan.title or run.plan.runbook}",
@@ -120,17 +122,20 @@ def _finally_left(run: Run) -> tuple[PlannedStep, ...]:
 
 def began_around(run: Run, address: str) -> bool:
     """Tell whether a step of the include to which the step at *address* belongs took part in the run."""
-    inside = f"{address.rpartition('/')[0]}/"
+    inside = around(address)
     return any(step.started_at and step.status != "skipped" and step.address.startswith(inside) for step in run.steps)
 
 
-def _wanted(run: Run, to: str) -> list[StepRun]:
-    steps = list(run.steps)
-    if to:
-        places = [index for index, step in enumerate(steps) if to in (step.address, step.planned.id)]
-        if not places:
-            raise NotFoundError(f"Run {run.id} has no step {to!r}.", advice="`status RUN` lists its steps.")
-        steps = steps[places[-1] + 1 :]
+def _place(run: Run, to: str) -> int:
+    """Give the place of the step *to*, which stays, among those of the run; -1 where all of it goes."""
+    places = [index for index, step in enumerate(run.steps) if to and to in (step.address, step.planned.id)]
+    if to and not places:
+        raise NotFoundError(f"Run {run.id} has no step {to!r}.", advice="`status RUN` lists its steps.")
+    return places[-1] if places else -1
+
+
+def _wanted(run: Run, stays: int) -> list[StepRun]:
+    steps = run.steps[stays + 1 :]
     changed = [
         step
         for step in steps

@@ -30,8 +30,8 @@ class FileState:
     A file on a host; *kept* names, by the first digits of their SHA-256, the copies kept beside it.
 
     *sha256* is Unknown only in a plan, where the content holds something of the run, such as its id. *owner* is
-    None where it does not matter. As the goal of an undo, *undone* is the content that the step had left: any other is
-    somebody's, and is kept.
+    None where it does not matter. As the goal of an undo, *undone* is the content that the step had left, empty where
+    it left no file: any other is somebody's, and is kept.
     """
 
     exists: bool
@@ -137,7 +137,7 @@ def way_back(path: str, change: Change[F], *, keep: bool) -> Undo[F]:
     if not change.ops:
         return Leave("nothing was changed")
     if keep:
-        before = replace(before, undone=after.sha256)
+        before = replace(before, undone=after.sha256 if after.exists else "")
     if not before.exists:
         return Reverse(before, "the file is removed; folders made for it stay")
     if before.sha256 == after.sha256:

@@ -1,0 +1,38 @@
+"""What a step's expressions may put in, and which targets an action may name."""
+
+import pytest
+
+from rollbook.errors import RefusedError
+from rollbook.targets.base import TargetSpec
+
+from .workshop import Workshop
+
+
+@pytest.mark.parametrize(
+    "use", ["shell.run: {command: ['rm', '{{ v }}']}", "file.present: {path: o, content: '{{ v }}'}"]
+)
+def test_bytes_that_were_lost_are_not_used(workshop: Workshop, use: str) -> None:
+    """What a command printed in bytes that are no text names no file, and is written into none."""
+    use = use.replace("{{ v }}", "{{ steps.a.outputs.stdout }}")
+    first = "  - {id: a, name: Say., shell.run: {command: \"printf 'p\\\\344ss'\"}, effect: read}\n"
+    workshop.write("r", f"steps:\n{first}  - {{id: b, name: Use., {use}}}\n")
+
+    run = workshop.run("r")
+
+    assert (run.step("a").status, run.status) == ("changed", "failed")
+    assert any("not UTF-8 text" in event.text for event in run.events)
+
+
+def test_a_group_is_no_target_of_an_action(workshop: Workshop) -> None:
+    """It is refused, with what to write; so is a target that nobody declared and that is not there."""
+    workshop.groups = {"web": ("h1", "h2")}
+    workshop.targets = {name: TargetSpec(name, "local") for name in ("h1", "h2")}
+    step = "steps:\n  - {id: a, name: Do., shell.run: {command: 'true', target: NAME}, undo: {leave: x}}\n"
+    workshop.write("g", "targets: {web: {}}\n" + step.replace("NAME", "web"))
+    workshop.write("other", step.replace("NAME", "'{{ vars.host }}'"))
+    workshop.variables = {"host": "h3"}
+
+    with pytest.raises(RefusedError, match="web is a group"):
+        workshop.planner("g").plan()
+    with pytest.raises(RefusedError, match="the environment has no target h3"):
+        workshop.planner("other").plan()
