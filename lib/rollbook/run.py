@@ -39,7 +39,8 @@ class StepRun:
 
     *before*, *after* and *ops* are those last started, with every Unknown bound. *ops_done* counts
     the ops known to have been carried out, *starts* each time they were begun; *unsure* says that the last time
-    began and nobody knows how far it came. *known* is what an
+    began and nobody knows how far it came. *began* and *began_last* number the journal's records in which it first and
+    last did so: clocks are set back, journals are not. *known* is what an
     attempt that has not ended well was begun with. *error* is the last failure's text, *advice* what helps against it.
     Where that was that what earlier steps brought about does not stand any more, *again* are their addresses. *asks* is
     the question, as its kind and arguments, that it came to at work and that nobody has answered, *answers* are those
@@ -62,6 +63,8 @@ class StepRun:
     details: tuple[str, ...] = ()
     ops_done: int = 0
     unsure: bool = False
+    began: int = 0
+    began_last: int = 0
     known: Mapping[str, Plain] = field(default_factory=dict)
     outputs: Plain = None
     output: OutputRecord | None = None
@@ -168,7 +171,8 @@ class Run:
     *head* is the journal's head hash, *waiting_for* the address of an open question, *operator* who
     started it (`user@host`), *operators* all who carried it on. *abandoning* is the reason for which it is
     being given up: what is left of it are its `finally` steps. *agreement_due*: newly planned steps wait to
-    be agreed to. *ended_because* is what its end gave as a reason. *first* is the record that it began with,
+    be agreed to. *ended_because* is what its end gave as a reason. *undone_at* is how many records the journal of the
+    run that it takes back had by then. *first* is the record that it began with,
     its plan no longer as JSON: a plan is large, and whoever reads the journal again need not decode it again.
     """
 
@@ -194,6 +198,7 @@ class Run:
     ended_because: str = ""
     records: int = 0
     head: str = ""
+    undone_at: int = 0
     first: Record | None = field(default=None, repr=False, compare=False)
 
     @property

@@ -54,7 +54,7 @@ def earlier_steps(runs: Runs, run: Run) -> Mapping[str, Earlier]:
 
 def _since(run: Run, undo: Run) -> frozenset[str]:
     """Name the steps that *run* itself began after *undo* had: it went on once that was taken back, or given up."""
-    return frozenset(step.address for step in run.steps if step.starts and step.starts[-1] > undo.started_at)
+    return frozenset(step.address for step in run.steps if undo.undone_at and step.began_last > undo.undone_at)
 
 
 def _taken_by(runs: Runs, undo: Run) -> frozenset[str]:

@@ -1,9 +1,12 @@
 """An undo of a run that another undo took back in part, or was given up over."""
 
+from datetime import timedelta
+
 import pytest
 
 from rollbook.engine import Engine
 from rollbook.errors import PlanDrift, UndoRefused
+from rollbook.journal import utc_now
 from rollbook.planner import plan_undo
 from rollbook.undos import steps_taken_back
 
@@ -487,3 +490,24 @@ def test_an_undo_that_would_not_bring_all_again_is_refused(workshop: Workshop) -
     (workshop.folder / "list").write_text("p\nq\n")
     assert workshop.undo(back).status == "undone"
     assert sorted(path.name for path in workshop.folder.glob("*.txt")) == ["c.txt", "p.txt", "q.txt"]
+
+
+@pytest.mark.parametrize("back", [0, 600])
+def test_a_clock_that_was_set_back_changes_no_order(workshop: Workshop, back: int) -> None:
+    """What came first is told by the journals: the last change goes back first, and nothing twice or not at all."""
+    write(workshop)
+    text = (workshop.folder / "runbooks/r.yml").read_text()
+    (workshop.folder / "runbooks/r.yml").write_text(text.replace("echo +b >> log", "echo +b >> log; test -e allowed"))
+    run = workshop.run("r")
+    part = workshop.undo(run, to="a")
+    workshop.undo(part)
+    (workshop.folder / "allowed").touch()
+    workshop.clock = lambda: utc_now() - timedelta(seconds=back)
+    folder = workshop.runs.find(run.id)
+    planner = workshop.planner("r")
+    gone_on = Engine(folder, planner, asker=nobody(), watcher=workshop.watcher, clock=workshop.clock).resume()
+
+    whole = workshop.undo(gone_on)
+
+    assert (gone_on.status, whole.status) == ("succeeded", "undone")
+    assert spoken(workshop) == ["+a", "+b", "-b", "+b", "-b", "-a"]

@@ -79,7 +79,8 @@ class Engine:
         with Journal(self.folder.journal, clock=self.clock) as journal, self._session(journal, plan) as session:
             session.locks = locks
             content = {"run": self.folder.id, "plan": plan, "digest": plan.digest, "reason": reason}
-            with beginning(self.folder, plan, self.planner.pool, undone):
+            with beginning(self.folder, plan, self.planner.pool, undone) as back:
+                content |= {"undone_at": back.records} if back else {}
                 first = session.record("run_started", operator=session.operator, version=__version__, **content)
             # A secret may have been taken out of what the journal tells.
             known = first if isinstance(first["plan"], Plan) else None

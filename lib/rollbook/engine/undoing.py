@@ -20,15 +20,15 @@ BEING_UNDONE_BY: Final = "being-undone-by"
 
 
 @contextmanager
-def beginning(folder: RunFolder, plan: Plan, pool: Pool, undone: Run | None = None) -> Iterator[None]:
+def beginning(folder: RunFolder, plan: Plan, pool: Pool, undone: Run | None = None) -> Iterator[Run | None]:
     """
-    Begin the run in *folder* within this block; a run that *plan* takes back is not carried on from then on.
+    Begin the run in *folder* within this block; give the run that *plan* takes back, not carried on from then on.
 
     Raises `LockHeld` when somebody carries that one out, and `RefusedError` when it went on since *plan* was
     made of it as *undone*, or a command of it that outlived its process still does.
     """
     if not plan.undo_of:
-        yield
+        yield None
         return
     place = folder.beside(plan.undo_of)
     with held_still(place.journal):
@@ -42,7 +42,7 @@ def beginning(folder: RunFolder, plan: Plan, pool: Pool, undone: Run | None = No
                 advice=f"Look how it stands (`status {undone.id}`), then plan its undo again.",
             )
         _mark(place, BEING_UNDONE_BY, folder)
-        yield
+        yield run
 
 
 def mark_undone(folder: RunFolder, run: Run) -> None:

@@ -142,7 +142,7 @@ def _wanted(run: Run, stays: int) -> list[StepRun]:
         if not is_guard(step, run)
         and (((step.status in CHANGED or _passed_over(step)) and step.ops) or done_by_hand(step))
     ]
-    return sorted(changed, key=lambda step: step.started_at or run.started_at, reverse=True)
+    return sorted(changed, key=lambda step: step.began, reverse=True)
 
 
 def _passed_over(step: StepRun) -> bool:

@@ -236,7 +236,7 @@ def _shares(measured: Impact) -> Iterator[tuple[str, str, float]]:
     )
     whole = sum(seconds for _, _, seconds in parts)
     for kind, words, seconds in parts:
-        if seconds:
+        if seconds > 0 and whole > 0:  # a clock that was set back makes spans that are none
             yield kind, f"{words} {duration(seconds)}", 100 * seconds / whole
 
 

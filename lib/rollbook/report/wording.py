@@ -126,6 +126,8 @@ def duration(seconds: float | None) -> str:
     """Print a duration in the two largest units that matter; nothing for None."""
     if seconds is None:
         return ""
+    if seconds < 0:
+        return "unknown (the clock was set back)"
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 59.95:
