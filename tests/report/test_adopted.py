@@ -118,10 +118,10 @@ def test_until_somebody_went_on_it_stood_still(run: Callable[[], Run]) -> None:
 
 
 def test_thinking_about_a_failure_is_no_work() -> None:
-    """Where somebody does by hand at once what had failed, its work ends with the failure."""
+    """Where somebody does by hand at once what had failed, its work ends with the failure, and they were waited for."""
     impact = report_of(marked_done()).impact
 
-    assert (impact.working, impact.between) == (pytest.approx(20), pytest.approx(60, abs=0.1))
+    assert (impact.working, impact.waiting) == (pytest.approx(20), pytest.approx(60))
 
 
 def test_what_was_cut_off_and_done_by_hand_worked_for_a_time_unknown() -> None:

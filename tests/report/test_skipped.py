@@ -109,10 +109,10 @@ def test_from_the_failure_to_the_resume_it_stood_still() -> None:
 
 
 def test_thinking_about_a_failure_is_no_work() -> None:
-    """Where somebody who is asked goes past what had failed, its work ends with the failure."""
+    """Where somebody who is asked goes past what had failed, its work ends with the failure, and they were waited for."""
     impact = report_of(at_the_terminal()).impact
 
-    assert (impact.working, impact.between) == (pytest.approx(20), pytest.approx(60, abs=0.1))
+    assert (impact.working, impact.waiting) == (pytest.approx(20), pytest.approx(60))
 
 
 def test_what_was_cut_off_and_skipped_worked_for_a_time_unknown() -> None:

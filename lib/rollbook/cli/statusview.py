@@ -9,6 +9,7 @@ from ..errors import JournalError
 from ..journal import utc_now
 from ..library import runbook_from_sources
 from ..plan import SYMBOLS, Plan
+from ..report.steps import own_seconds
 from ..report.wording import (
     BY_HAND,
     STEP_MARKS,
@@ -79,6 +80,7 @@ def _facts(run: Run, folder: RunFolder, back: Mapping[str, str]) -> dict[str, Pl
 
 def status_json(run: Run, folder: RunFolder) -> str:
     """Give one run as JSON, with its steps."""
+    worked = own_seconds(run)
     steps = [
         {
             "step": step.address,
@@ -86,7 +88,7 @@ def status_json(run: Run, folder: RunFolder) -> str:
             "status": step.status,
             "changed": step.changed,
             "attempts": step.attempts,
-            "seconds": step.seconds,
+            "seconds": worked[step.address],
             "reason": step.reason or None,
             "by": step.by or None,
             "adopted_at": step.adopted_at.isoformat() if step.adopted_at else None,
@@ -141,9 +143,10 @@ def status_lines(run: Run, folder: RunFolder, screen: Screen) -> Iterator[str]:
         yield from screen.wrap(visible(text), first=f"  {label:<11}", rest=" " * 13)
     yield f"  digest     {plan.digest[:12]}"
     yield ""
+    worked = own_seconds(run)
     width = min(max((len(step.address) for step in run.steps), default=0), 32)
     for step in run.steps:
-        yield from _step(step, width, screen)
+        yield from _step(step, worked[step.address], width, screen)
     yield ""
     yield f"  journal    {folder.journal}, {count(run.records, 'record')}, head {run.head[:12]}"
     for label, text in () if undone or _being_undone(run) else going_on(run):
@@ -196,12 +199,12 @@ def _about(run: Run, folder: RunFolder, undone: str) -> Iterator[tuple[str, str]
         yield "here", f"site {stand['site']}; {stopping}{stand['way_back']}"
 
 
-def _step(step: StepRun, width: int, screen: Screen) -> Iterator[str]:
+def _step(step: StepRun, seconds: float | None, width: int, screen: Screen) -> Iterator[str]:
     looks = "ok" if only_read(step) else step.status
     mark = screen.paint(STEP_MARKS[looks], _STYLES[STEP_TONES[looks]])
     words = [_worded(step)]
-    if not step.settled_at and step.seconds is not None and step.seconds >= 0.1:  # less tells nothing
-        words.append(duration(step.seconds))
+    if not step.settled_at and seconds is not None and seconds >= 0.1:  # less tells nothing
+        words.append(duration(seconds))
     if step.attempts > 1:
         words.append(count(step.attempts, "attempt"))
     if (at := step.settled_at or step.started_at) is not None:

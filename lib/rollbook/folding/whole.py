@@ -166,6 +166,8 @@ def _interrupted(run: Run, record: Record) -> Run:
 
 def _finished(run: Run, record: Record) -> Run:
     at = moment(record.at)
+    if record["status"] == "failed":
+        run = _event(run, record)  # it may go on, and this is when it stopped
     return replace(run, status=record["status"], ended_at=at, ended_because=record.get("reason", ""))
 
 

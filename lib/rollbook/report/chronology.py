@@ -76,6 +76,8 @@ def _run_moments(run: Run, steps: Sequence[StepAccount], what: str) -> Iterator[
 
 
 def _told_by_step(event: Event, step: StepAccount | None) -> bool:
+    if event.type == "run_finished":
+        return True  # the failure before it tells that
     if step is None or step.skipped:
         return False
     if event.type == "waiting":

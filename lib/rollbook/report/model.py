@@ -3,7 +3,7 @@
 import hashlib
 import shlex
 from collections.abc import Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 
 from ..plan import PlannedStep, shown
 from ..run import GivenAnswer, Note, Run
@@ -11,11 +11,13 @@ from ..scratch import scratch_of
 from ..values import RUN_ID, Plain, bind
 from .account import AnswerAccount, NoteAccount, Report, RunAccount, Span, StepAccount, WrittenSection
 from .chronology import chronology
-from .impact import gaps_of, impact_of, last_moment, waits_of, with_begins
+from .impact import gaps_of, impact_of, with_begins
+from .instants import last_moment
 from .stages import stages_of
 from .stakes import stakes_of
 from .steps import LONG, step_accounts
 from .summary import summary_of
+from .waits import waits_of
 from .wording import RUN_TONES, RUN_WORDS
 
 SECTIONS: Mapping[str, tuple[str, str]] = {
@@ -129,16 +131,26 @@ def _pairs(value: Plain) -> Sequence[tuple[str, Plain]]:
 
 def _answers(run: Run, steps: Sequence[StepAccount]) -> tuple[AnswerAccount, ...]:
     accounts = {step.address: step for step in steps if step.run == run.id}
-    waits = {key: wait for wait in waits_of(run) for key in (wait.address, (wait.address, wait.ended))}
+    waits: dict[str, list[Span]] = {}
+    for wait in waits_of(run):
+        waits.setdefault(wait.address, []).append(wait)
     planned = {step.address: step.planned for step in run.steps}
     return tuple(
-        _answer(run, given, accounts.get(given.address), planned.get(given.address), waits.get(_wait(given)))
+        _answer(
+            run,
+            given,
+            accounts.get(given.address),
+            planned.get(given.address),
+            _wait(given, waits.get(given.address, ())),
+        )
         for given in run.answers
     )
 
 
-def _wait(given: GivenAnswer) -> str | tuple[str, datetime]:
-    return (given.address, given.at) if given.asked else given.address
+def _wait(given: GivenAnswer, waits: Sequence[Span]) -> Span | None:
+    """Find the wait that an answer ended, or, of an approval that others had to give as well, was given in."""
+    own = (wait for wait in waits if wait.began <= given.at and (wait.ended is None or given.at <= wait.ended))
+    return min(own, key=lambda wait: wait.ended != given.at, default=None)
 
 
 def _answer(

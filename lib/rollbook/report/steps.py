@@ -9,7 +9,9 @@ from ..run import Run, StepRun
 from ..values import Plain
 from .account import FieldChange, Span, StepAccount, UndoAccount, UndoState
 from .graph import graph_of
-from .impact import last_moment, waits_of, without
+from .impact import gaps_of, with_begins, without
+from .instants import last_moment
+from .waits import waits_of
 from .wording import STEP_WORDS, step_words
 
 LONG = 4000
@@ -29,6 +31,23 @@ def step_accounts(run: Run, undo: Run | None, gaps: Sequence[Span]) -> tuple[Ste
         rest = enumerate(undo.steps, len(told) + 1)
         told += [replace(_told(number, undo, step, [], ()), undo=None) for number, step in rest]
     return tuple(told)
+
+
+def own_seconds(run: Run) -> Mapping[str, float | None]:
+    """Give the seconds of each step's own work: without what people were waited for, or a stop; None while it works."""
+    run, now = with_begins(run), last_moment(run)
+    waits: dict[str, list[Span]] = {}
+    for wait in waits_of(run):
+        waits.setdefault(wait.address, []).append(wait)
+    gaps = gaps_of(run)
+    return {
+        step.address: None
+        if step.started_at is None or step.ended_at is None or _untouched(step)
+        else sum(
+            span.seconds(now) for span in _spans(run, step, waits.get(step.address, []), gaps) if span.kind == "work"
+        )
+        for step in run.steps
+    }
 
 
 def _told(number: int, run: Run, step: StepRun, waits: Sequence[Span], gaps: Sequence[Span]) -> StepAccount:
