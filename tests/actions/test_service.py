@@ -17,7 +17,6 @@ from engine.workshop import Workshop, nobody, through_a_crash
 from rollbook.action import Leave
 from rollbook.demo.process import spawn, stop
 from rollbook.errors import CommandFailed, SchemaError, TargetError, Unreachable
-from rollbook.registry import BUILTINS
 from rollbook.testing import Case, FakeFile, FakeWorld, Law, law_id, laws_of
 from rollbook.testing.crash import crashing
 from rollbook.values import Plain
@@ -90,11 +89,6 @@ CASES = [
 def test_laws(case: Case, law: Law) -> None:
     """A kind keeps each law."""
     law(case)
-
-
-def test_every_kind_has_a_case() -> None:
-    """No kind of this system escapes the laws."""
-    assert {case.kind for case in CASES} == {kind for kind in BUILTINS if kind.startswith("service.")}
 
 
 def test_what_is_stopped_first_is_started_last() -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from rollbook.targets.base import TargetSpec
 from ..conftest import Machine
 
 SECRET = "a secret that is long enough"
+NAME = "shop_20260102T030405.678Z-1a2b3c"
 _numbers = itertools.count(1)
 
 
@@ -74,13 +75,17 @@ def postgres_desk(store: Store, postgres_url: str) -> Iterator[Machine]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Make a folder as postgres.backup leaves it, with a file that goes in several parts."""
-    made = tmp_path / "shop_20260102T030405.678Z-1a2b3c"
     contents = {"dump/toc.dat": b"toc", "dump/1.dat.gz": os.urandom(20_000_000), "sums.txt": b"1\t2\t3\n"}
+    return make_backup(tmp_path / NAME, contents)
+
+
+def make_backup(made: Path, contents: Mapping[str, bytes], day: int = 2) -> Path:
+    """Make a folder as postgres.backup leaves it, of that day of January."""
     (made / "dump").mkdir(parents=True)
     for name, content in contents.items():
         (made / name).write_bytes(content)
     files = (FileEntry(name, len(part), hashlib.sha256(part).hexdigest()) for name, part in sorted(contents.items()))
-    at = "2026-01-02T03:04:05.678Z"
+    at = f"2026-01-{day:02}T03:04:05.678Z"
     properties = Properties("shop", "UTF8", "C", "C")
     manifest = Manifest("run", "shop", 150_020, at, at, "none", properties, (), tuple(files), {})
     (made / "manifest.json").write_text(manifest.text())

@@ -12,9 +12,7 @@ from rollbook.targets.base import TargetSpec
 from rollbook.targets.s3 import S3Target
 
 from ..conftest import Machine, use
-from .conftest import SECRET, Store
-
-NAME = "shop_20260102T030405.678Z-1a2b3c"
+from .conftest import NAME, SECRET, Store
 
 
 def contents(folder: Path) -> dict[str, bytes]:

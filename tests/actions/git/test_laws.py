@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from rollbook.ops import Op, OpResult
-from rollbook.registry import BUILTINS
 from rollbook.testing import LAWS, Case, FakeWorld, Law, law_id
 
 from .conftest import Bound, Repo, bad_deploy
@@ -105,8 +104,3 @@ def test_laws(use: Use, law: Law, host: Bound, originals: dict[bool, dict[str, s
 
     filled = {key: value.format(**known) if isinstance(value, str) else value for key, value in use.arguments.items()}
     law(Case(use.name, use.kind, {"repository": str(tmp_path / "work"), **filled}, world))
-
-
-def test_every_kind_has_a_case() -> None:
-    """No kind of this system escapes the laws."""
-    assert {use.kind for use in USES} == {kind for kind in BUILTINS if kind.startswith("git.")}

@@ -10,9 +10,10 @@ import psycopg
 import pytest
 from servers import SqlServer
 
+from rollbook.postgres.scratch import Mark
 from rollbook.targets import Redactor, SecretStore, TargetPool
 from rollbook.targets.base import TargetSpec
-from rollbook.testing import Case, FakeWorld, Law, law_id, laws_of
+from rollbook.testing import LAWS, Case, FakeWorld, Law, law_id
 from rollbook.values import Plain
 
 from ..conftest import Machine
@@ -26,7 +27,7 @@ LIVE = "law shop"
 class RealWorld(FakeWorld):
     """A small database, and a folder with a backup of it, as they are before every law."""
 
-    def __init__(self, shop: Shop, folder: Path) -> None:
+    def __init__(self, shop: Shop, folder: Path, *, scratch: str = "") -> None:
         super().__init__()
         self._shop = shop
         self._folder = folder
@@ -37,6 +38,9 @@ class RealWorld(FakeWorld):
             if RUN in name:
                 shop.run(f'DROP DATABASE "{name}"', database="postgres")
         shutil.rmtree(folder / "made", ignore_errors=True)
+        if scratch:
+            marked = f"COMMENT ON DATABASE \"{scratch}\" IS '{Mark(RUN, 'scratch', LIVE)}'"
+            shop.run(f'CREATE DATABASE "{scratch}"', marked, database="postgres")
 
     def contents(self) -> Plain:
         """Give what would differ had something been written."""
@@ -52,7 +56,8 @@ class Court:
 
     def case(self, kind: str, arguments: dict[str, Any]) -> Case:
         given = {name: self._placed(value) for name, value in arguments.items()}
-        return Case(kind, kind, given, lambda: RealWorld(self.shop, self.folder), hidden=(PASSWORD,))
+        scratch = arguments["database"] if kind == "postgres.drop_scratch" else ""
+        return Case(kind, kind, given, lambda: RealWorld(self.shop, self.folder, scratch=scratch), hidden=(PASSWORD,))
 
     def _placed(self, value: Any) -> Any:
         return value.replace("FOLDER", str(self.folder)) if isinstance(value, str) else value
@@ -82,17 +87,19 @@ def court(postgres_server: SqlServer, tmp_path_factory: pytest.TempPathFactory) 
         shop.run(f'DROP DATABASE "{name}" WITH (FORCE)', database="postgres")
 
 
-USES: dict[str, dict[str, Any]] = {
-    "postgres.backup": {"folder": "FOLDER/made", "run": RUN},
-    "postgres.backup_check": {"backup": "FOLDER/given.dump"},
-    "postgres.backup_list": {"folder": "FOLDER"},
-    "postgres.base": {"backup": "FOLDER/given.dump", "command": ["psql", "-XqAtc", "SELECT 1"], "run": RUN},
-    "postgres.restore": {"backup": "FOLDER/given.dump", "role": "scratch", "run": RUN},
-}
-LAWS = [(kind, law) for kind in USES for _, law in laws_of([Case(kind, kind, {})])]
+USES: list[tuple[str, dict[str, Any]]] = [
+    ("postgres.backup", {"folder": "FOLDER/made", "run": RUN}),
+    ("postgres.backup_check", {"backup": "FOLDER/given.dump"}),
+    ("postgres.backup_list", {"folder": "FOLDER"}),
+    ("postgres.base", {"backup": "FOLDER/given.dump", "command": ["psql", "-XqAtc", "SELECT 1"], "run": RUN}),
+    ("postgres.restore", {"backup": "FOLDER/given.dump", "role": "scratch", "run": RUN}),
+    ("postgres.drop_scratch", {"database": f"{LIVE}_rb_{RUN}", "run": RUN}),
+    ("postgres.drop_scratch", {"database": "", "run": RUN}),
+]
 
 
-@pytest.mark.parametrize(("kind", "law"), LAWS, ids=lambda value: value if isinstance(value, str) else law_id(value))
-def test_laws(court: Court, kind: str, law: Law) -> None:
+@pytest.mark.parametrize("law", LAWS, ids=law_id)
+@pytest.mark.parametrize(("kind", "arguments"), USES, ids=lambda value: str(value)[:40])
+def test_laws(court: Court, kind: str, arguments: dict[str, Any], law: Law) -> None:
     """A kind keeps each law."""
-    law(court.case(kind, USES[kind]))
+    law(court.case(kind, arguments))

@@ -36,6 +36,12 @@ CASES: list[tuple[str, Mapping[str, Any], str]] = [
         },
         "DELETE FROM posts; UPDATE users SET nick = 'n', name = NULL",
     ),
+    (
+        "sql.recoverable",
+        {"source": BACKUP, "only": ["posts", "users.nick"]},
+        "DROP TABLE posts; ALTER TABLE users DROP COLUMN nick",
+    ),
+    ("sql.recoverable", {"source": BACKUP, "only": ["users.*"], "existing": "fill"}, "UPDATE users SET nick = 'n'"),
     ("postgres.data_loss", {"against": BACKUP}, "DROP TABLE posts; INSERT INTO users (name) VALUES ('new')"),
     (
         "postgres.affected_users",
