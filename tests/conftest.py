@@ -1,7 +1,9 @@
 """
 Servers and samples for every test: servers once a session, databases once a test.
 
-A server that this machine cannot give skips the tests that want it; ROLLBOOK_REQUIRE_SERVERS=1 makes them fail.
+A server that this machine cannot give skips the tests that want it; ROLLBOOK_REQUIRE_SERVERS=1 makes them fail, and with
+them every other test of servers that is skipped. The one exception is Docker (`test_docker.py`): its daemon wants rights over
+the kernel that a container, as CI is one, does not have, so its tests run where it can be started and skip elsewhere.
 """
 
 import datetime as dt
@@ -14,7 +16,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -78,6 +80,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(f"NOT TESTED, no {server}: {reason}", yellow=True)
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test of servers that skips where servers are required, whatever skips it."""
+    report = yield
+    excused = any(item.get_closest_marker(name) for name in ("may_skip", "torture"))
+    if report.skipped and _required() and item.get_closest_marker("server") and not excused:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and servers are required (ROLLBOOK_REQUIRE_SERVERS=1): {reason}"
+    return report
+
+
+def _required() -> bool:
+    return os.environ.get("ROLLBOOK_REQUIRE_SERVERS") == "1"
+
+
 def _give(request: pytest.FixtureRequest, name: str, start: Callable[[], S]) -> S:
     """Start a server, or skip or fail the test that wants it."""
     try:
@@ -85,7 +103,7 @@ def _give(request: pytest.FixtureRequest, name: str, start: Callable[[], S]) -> 
     except (Unavailable, DemoError) as error:
         reason = error.message if isinstance(error, DemoError) else str(error)
         request.config.stash[_missing][name] = reason
-        if os.environ.get("ROLLBOOK_REQUIRE_SERVERS") == "1":
+        if _required():
             pytest.fail(f"{name} is required (ROLLBOOK_REQUIRE_SERVERS=1): {reason}", pytrace=False)
         pytest.skip(f"no {name}: {reason}")
 

@@ -336,6 +336,7 @@ def test_a_read_only_replica_says_so(mariadb_url: str, make_pool: Any, execution
     assert [finding.subject for finding in findings if finding.severity == "missing"] == ["takes writes"]
 
 
+@pytest.mark.may_skip("SQLite has no connection to lose")
 def test_a_connection_lost_in_a_transaction_says_what_was_written(
     pool: TargetPool, engine: sa.Engine, execution: Any
 ) -> None:
@@ -355,6 +356,7 @@ def test_a_connection_lost_in_a_transaction_says_what_was_written(
     assert pool.execute(Sql("ledger", (update("full", FULL),)), execution).outputs["rows"] == [1]
 
 
+@pytest.mark.may_skip("SQLite has no connection to lose")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # psycopg tells of its cursor; Python shows none of these
 def test_a_reader_that_lets_go_early_is_told_no_errors(
     pool: TargetPool, engine: sa.Engine, caplog: pytest.LogCaptureFixture

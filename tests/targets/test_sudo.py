@@ -76,15 +76,11 @@ def _prepare(folder: Path) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def door(server_folder: Path) -> Iterator[Door]:
-    """Start the sshd. No other server of the tests needs sudo, so its lack only skips."""
+def door(server_folder: Path, give_one: Any) -> Iterator[Door]:
+    """Start the sshd."""
     folder = server_folder / "sudo"
     folder.mkdir(mode=0o755)
-    try:
-        enter = _prepare(folder)
-        plain = start_sshd(folder)
-    except Unavailable as error:
-        pytest.skip(f"no sudo behind sshd: {error}")
+    enter, plain = give_one("sudo behind sshd", lambda: (_prepare(folder), start_sshd(folder)))
     plain.stop()
     argv = [str(shutil.which("unshare")), *enter[1:], "/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "sshd_config")]
     process = spawn(argv, log=folder / "log")
