@@ -6,6 +6,10 @@ import signal
 from pathlib import Path
 
 import pytest
+import yaml
+
+from rollbook.cli.starter import FILES
+from rollbook.library import stock_folder
 
 from .program import INVOKE, ROLLBOOK, run, slow_run, wait_until
 
@@ -42,15 +46,35 @@ def test_a_fresh_repository_lists_and_plans(own: Path, program: tuple[str, ...])
 
 
 def test_what_init_wrote_is_clean(own: Path) -> None:
-    """Nothing is to be said against the example, nor against the targets that its environment offers."""
+    """Nothing is to be said against the example, nor against all that its environment offers as comments."""
     inventory = own / "inventory/here.yml"
-    inventory.write_text(re.sub(r"(?m)^  # (ledger|app|site):", r"  \1:", inventory.read_text()))
+    inventory.write_text(offered(inventory.read_text()))
 
     linted = run(own, "lint", "runbooks/hello.yml", "inventory/here.yml")
 
     assert "2 files: no errors, no other findings." in linted.stdout
-    assert "site:" in inventory.read_text().splitlines()[-1]
+    assert "\n  site:" in inventory.read_text()
     assert "/tmp" not in (own / "runbooks/hello.yml").read_text()
+
+
+def test_what_stock_books_look_for_is_offered() -> None:
+    """Each variable and target that a runbook or playbook of Rollbook's reads stands in the environment of `init`."""
+    books = [
+        path.read_text() for folder in ("runbooks", "playbooks") for path in (stock_folder() / folder).glob("*.yml")
+    ]
+    read = {name for book in books for name in re.findall(r"\bvars\.(\w+)", book)}
+    bound = {name for book in books for name in yaml.safe_load(book).get("targets", {})}
+
+    inventory = yaml.safe_load(offered(FILES["inventory/here.yml"]))
+
+    assert {"pruning_resume_command", "backup_folder"} <= read
+    assert set(inventory["vars"]) == read
+    assert set(inventory["targets"]) == bound | {"local"}
+
+
+def offered(inventory: str) -> str:
+    """Take the comment away from what an environment offers, as its text says."""
+    return re.sub(r"(?m)^(\s*)# (vars:| {2}|[a-z_]+: \{)", r"\1\2", inventory)
 
 
 def test_init_never_overwrites(own: Path) -> None:

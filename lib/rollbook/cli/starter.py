@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import RefusedError
+from .starter_inventory import INVENTORY
 
 _TASKS: Final = '''"""The tasks that `invoke` finds here: the same commands as `rollbook`."""
 
@@ -78,22 +79,6 @@ stages:
     inputs: {who: "{{ inputs.who }}"}
 """
 
-_INVENTORY: Final = """\
-# One file for each environment; a runbook's targets bind to the targets of the same name here.
-environment: here
-
-# A protected environment asks for its name and a reason, and takes no approval from the command line.
-protected: false
-
-targets:
-  local: {kind: local}
-
-  # A secret is a reference: env:NAME, file:PATH (mode 0600) or command:ARGV. Values are never written down.
-  # ledger: {kind: sql, url: {secret: "env:LEDGER_URL"}}
-  # app: {kind: ssh, host: app1.example.org}
-  # site: {kind: http, base_url: "https://example.org"}
-"""
-
 _IGNORE: Final = """\
 # Runs: journals, outputs and reports. They may hold what commands printed.
 .rollbook/
@@ -123,7 +108,7 @@ FILES: Final[Mapping[str, str]] = {
     "tasks.py": _TASKS,
     "runbooks/hello.yml": _HELLO,
     "playbooks/welcome.yml": _WELCOME,
-    "inventory/here.yml": _INVENTORY,
+    "inventory/here.yml": INVENTORY,
     ".gitignore": _IGNORE,
     "README.md": _README,
 }

@@ -215,6 +215,25 @@ def test_commands_of_the_environment_take_the_place_of_people(sqlite_sample: Sam
     assert order.index("prune_running_before_undo") < order.index("pointers") < order.index("agree_after_undo")
 
 
+def test_pruning_is_not_resumed_into_a_start_that_it_missed(sqlite_sample: Sample, tmp_path: Path) -> None:
+    """Where the environment tells that pruning would begin at once, that is waited out before it is resumed, by an undo too."""
+    late = tmp_path / "late"
+    missed = f"echo missed >> {tmp_path / 'log'}; rm {late}"
+    made, log = with_commands(sqlite_sample, tmp_path, pruning_missed_command=missed)
+    late.touch()
+
+    run = restore(made, sqlite_sample)
+
+    assert run.status == "succeeded"
+    assert log.read_text().split() == ["freeze", "pause", "unfreeze", "missed", "missed", "resume"]
+
+    log.write_text("")
+    back = made.undo(run, nobody(UNDO))
+
+    assert back.status == "undone"
+    assert log.read_text().split() == ["pause", "freeze", "missed", "resume", "unfreeze"]
+
+
 def commands(log: Path, **other: list[str] | str) -> dict[str, object]:
     """Name commands that write a word to *log*, with *other* ones in the place of some."""
     said = {
