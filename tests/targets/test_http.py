@@ -313,6 +313,18 @@ def test_nobody_there_is_unreachable(make_pool: Any, execution: Any) -> None:
     assert pool.target("site").check()[0].severity == "missing"
 
 
+@pytest.mark.parametrize("address", ["http://no.such.invalid", "https://no.such.invalid", "http://127.0.0.1:1"])
+def test_who_does_not_answer_is_told_in_clean_words(make_pool: Any, address: str) -> None:
+    """The address and the reason are there, and no name of a class."""
+    pool = make_pool(site=("http", {"base_url": address}))
+
+    (finding,) = pool.target("site").check()
+
+    assert f"HEAD {address}" in finding.message or f"GET {address}" in finding.message
+    assert "Name or service not known" in finding.message or "resol" in finding.message or "refused" in finding.message
+    assert "Connection" not in finding.message.replace("Connection refused", "")
+
+
 def test_a_request_without_an_answer_is_in_doubt(pool: TargetPool, execution: Any) -> None:
     """A request that writes and gets no whole answer says that it may have been taken."""
     with pytest.raises(Unreachable, match="may have been taken or not"):

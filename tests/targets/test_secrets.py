@@ -66,6 +66,22 @@ def test_what_is_not_there_says_what_to_do(reference: str) -> None:
     assert caught.value.advice
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("ROLLBOOK_DEMO_MONGO_URL", "rollbook demo --stay"),
+        ("ROLLBOOK_FORUM_SITE_URL", "rollbook demo-rollback --stay"),
+        ("LEDGER_URL", "export LEDGER_URL"),
+    ],
+)
+def test_a_variable_of_the_demos_is_set_by_its_demo(name: str, words: str) -> None:
+    """Nobody knows its value: the advice is what starts the servers and prints it."""
+    with pytest.raises(SecretError) as caught:
+        store()[0].value(Secret(f"env:{name}"))
+
+    assert words in caught.value.advice
+
+
 def test_a_short_secret_is_refused() -> None:
     """A value under six characters cannot be hidden, so it is not used, nor shown."""
     with pytest.raises(SecretError, match="5 characters") as caught:

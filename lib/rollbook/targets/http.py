@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _KEPT: Final = 1 << 16
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
+_CONNECTION: Final = re.compile(r"\w*Connection(Pool)?\(host=[^)]*\): ")  # how urllib3 begins what it says of one
 _LOADING: Final = Lock()
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
@@ -179,7 +180,7 @@ class HttpTarget(BaseTarget[HttpSettings]):
         from urllib3 import exceptions
 
         place = self.safe(f"{method} {address}")
-        text = " ".join(self.safe(error).split())
+        text = _CONNECTION.sub("", " ".join(self.safe(error).split()))
         match error:
             case exceptions.SSLError():
                 return Unreachable(

@@ -14,6 +14,13 @@ from .redaction import SHORTEST, Redactor
 
 _LARGEST: Final = 1 << 16
 _SECONDS: Final = 30.0
+_STAY: Final = "starts the servers that this names, and prints what to export."
+_FORUM: Final = f"`rollbook demo-rollback --stay`, or `rollbook demo-migration --stay`, {_STAY}"
+_DEMO: Final = f"`rollbook demo --stay` {_STAY}"
+_DEMOS: Final = {
+    **dict.fromkeys(("ROLLBOOK_DEMO_LEDGER_URL", "ROLLBOOK_DEMO_MONGO_URL", "ROLLBOOK_DEMO_SITE_URL"), _DEMO),
+    **dict.fromkeys(("ROLLBOOK_FORUM_DATABASE_URL", "ROLLBOOK_FORUM_SITE_URL"), _FORUM),
+}
 
 
 class SecretStore:
@@ -89,7 +96,7 @@ class SecretStore:
         if found is None:
             raise SecretError(
                 f"secret env:{name}: the environment variable {name} is not set",
-                advice=f"Set it for this shell only: read -rs {name} && export {name}",
+                advice=_DEMOS.get(name, f"Set it for this shell only: read -rs {name} && export {name}"),
             )
         return found
 
