@@ -105,11 +105,17 @@ def stay_up(folder: Path) -> int:
             "The demo's servers are up.",
             place.environment(),
             f"{Started.program} plan {_RUNBOOK} --env {DEMO} --set {course}",
+            note=(
+                f"Where `{Started.program} demo` has restored the course already, that plan finds nothing to do:"
+                f" `{Started.program} undo last`, typed there first, brings the destroyed one back."
+            ),
         )
     return OK
 
 
-def serve_until_ctrl_c(what: str, environment: Mapping[str, str], *commands: str, programs: str = "") -> None:
+def serve_until_ctrl_c(
+    what: str, environment: Mapping[str, str], *commands: str, programs: str = "", note: str = ""
+) -> None:
     """Say what other terminals must export to reach the servers, and which commands may be tried there; and wait."""
     write(f"{what} In another terminal:")
     write()
@@ -121,6 +127,9 @@ def serve_until_ctrl_c(what: str, environment: Mapping[str, str], *commands: str
     for command in commands:
         write(f"  {command}")
     write()
+    if note:
+        write(note)
+        write()
     write("Ctrl-C stops them.")
     wait_for_ctrl_c()
 
