@@ -51,6 +51,17 @@ def test_the_code_s_own_migrations_make_the_base(shop: Shop, desk: Machine, path
     assert base not in shop.databases()
 
 
+def test_migrations_find_no_schema_of_rollbook(shop: Shop, desk: Machine, path: Path) -> None:
+    """An account of that name would make its tables there, where nobody looks for them; afterwards it is as it was."""
+    seen = "CREATE TABLE public.seen AS SELECT nspname FROM pg_namespace"
+
+    desk.apply(migrating(then=f"with psycopg.connect() as other: other.execute({seen!r})", backup=str(path)))
+
+    base = f"{shop.name}_rbbase_{RUN}"
+    assert shop.rows("SELECT count(*) FROM seen WHERE nspname = 'rollbook'", base) == [(0,)]
+    assert shop.rows("SELECT count(*) FROM pg_namespace WHERE nspname = 'rollbook'", base) == [(1,)]
+
+
 def test_migrations_that_fail_fail_the_step(shop: Shop, desk: Machine, path: Path) -> None:
     """What they said is told, and a half is no base."""
     action = migrating(then="raise SystemExit('no such column')", backup=str(path))

@@ -240,6 +240,45 @@ def test_dumps_of_every_form_tell_the_losses(forum: Forum, tmp_path: Path, form:
     assert (given["added"], given["changed"], given["deleted"]) == (2, 0, 1)
 
 
+@pytest.mark.parametrize(
+    ("migration", "since"),
+    [
+        ("ALTER TABLE moods ALTER mood TYPE text", "INSERT INTO moods VALUES (900, '2026-01-01', 'other')"),
+        (
+            "ALTER TABLE moods ALTER mood TYPE text; DROP TYPE mood",
+            "INSERT INTO moods VALUES (900, '2026-01-01', 'ok')",
+        ),
+        ("ALTER TABLE moods ALTER id TYPE bigint", "INSERT INTO moods VALUES (5000000000, '2026-01-01', 'ok')"),
+        ("ALTER TABLE moods ALTER id TYPE text", "INSERT INTO moods VALUES ('900', '2026-01-01', 'ok')"),
+        (
+            "ALTER TABLE moods DROP CONSTRAINT moods_pkey; ALTER TABLE moods ADD PRIMARY KEY (id, day)",
+            "INSERT INTO moods VALUES (900, '2026-01-01', 'ok')",
+        ),
+    ],
+)
+def test_a_table_that_was_migrated_is_compared_with_its_manifest(
+    forum: Forum, tmp_path: Path, migration: str, since: str
+) -> None:
+    """Where a value, a type or the key itself is none that the backup knows, the rows are read and counted as ever."""
+    forum.execute(
+        "DROP TYPE IF EXISTS mood CASCADE; CREATE TYPE mood AS ENUM ('ok', 'sad');"
+        "CREATE TABLE moods (id integer PRIMARY KEY, day date NOT NULL, mood mood);"
+        "INSERT INTO moods SELECT g, '2026-01-01', 'ok' FROM generate_series(1, 500) g"
+    )
+    backup = forum.action("postgres.backup", folder=str(tmp_path), run="20260102T030405.678Z-1a2b3c")
+    before = backup.probe(forum.read)
+    (made,) = [op.carry_out(forum.pool, FakeExecution()) for op in backup.ops(before, backup.desired(before))]
+    forum.execute(
+        f"{migration}; DELETE FROM moods WHERE id::text = '300'; UPDATE moods SET mood = 'sad' WHERE id::text = '4'"
+    )
+    forum.execute(since)
+    loss = forum.action("postgres.data_loss", backup=str(made.outputs["path"]))
+
+    given = loss.outputs(loss.probe(forum.read), ())
+
+    assert (given["added"], given["changed"], given["deleted"]) == (1, 1, 1)
+
+
 def test_a_dump_that_is_not_there_is_told(forum: Forum) -> None:
     """A path with nothing at its end is an error that names it, and not a dump without rows."""
     with pytest.raises(TargetError, match="no-such-dump"):

@@ -129,7 +129,7 @@ pg_backend_pid();` until none is left.
         ops: list[Op] = []
         roles = {name: may for name, may in new.roles.items() if old.roles.get(name) is not may}
         if roles or old.limit != new.limit or old.mark != new.mark:
-            if new.shut and old.refused:
+            if new.mark is not None and old.refused:
                 raise RefusedError("A fence would not hold:\n" + "\n".join(f"  - {one}" for one in old.refused))
             name, place = self.server.name, old.maintenance
             comment = old.comment if new.mark is None else new.mark.on(old.comment)
@@ -153,6 +153,8 @@ pg_backend_pid();` until none is left.
         """Say who is shut out, and what else that touches."""
         if not change.ops or not change.after.shut:
             return ()
+        if change.after.mark is None:
+            return ("nobody is let in by this: they were shut out before the fence was put up",)
         inside = ", ".join(f"{one.role} {one.sessions}" for one in change.before.sessions) or "none"
         lines = [f"sessions now: {inside}"]
         if change.after.how == "roles":
@@ -167,4 +169,6 @@ pg_backend_pid();` until none is left.
 
 def _down(state: FenceState, mark: FenceMark) -> FenceState:
     roles = {name: may or name in mark.roles for name, may in state.roles.items()}
-    return replace(state, shut=False, limit=mark.limit, roles=roles, mark=None)
+    # Whom somebody had shut out before stays so; nobody is in, for all sessions were ended.
+    shut = mark.limit == 0 if state.how == "limit" else not any(roles.values())
+    return replace(state, shut=shut, limit=mark.limit, roles=roles, mark=None)

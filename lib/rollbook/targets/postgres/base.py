@@ -1,7 +1,7 @@
 """Makes the base of a merge: the backup in a scratch database, migrated forward by the deployed code itself."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
@@ -11,10 +11,12 @@ from ...postgres.restoring import MakeBase
 from ..hosts import KEPT
 from ..output import CommandOutput
 from ..process import Launch
+from .horizons import set_aside, take_back
 from .programs import Host, address_from, environment, host_of
 from .restore import maintenance, restore_database
 
 if TYPE_CHECKING:
+    from .session import Connection
     from .target import PostgresTarget
 
 _NOT_FOUND: Final = (126, 127)
@@ -29,16 +31,24 @@ def make_base(target: "PostgresTarget", op: MakeBase, execution: Execution) -> O
     """Restore, migrate, and mark what came of it."""
     host = host_of(target, op.host)
     result = restore_database(target, op.restore, execution)
+    _in_base(target, op, set_aside)
     before = _settled(target, op.restore.database)
     failure = _migrate(target, host, op, execution)
     if failure is not None and not op.optional:
         raise failure
     if failure is None:
         _require_connected(target, op, before)
+    _in_base(target, op, take_back)
     with maintenance(target, execution) as connection:
         connection.execute(op.restore.marked("undecided" if failure else "base").encode())
     told = "" if failure is None else f"{failure.message}: {failure.tail.strip()[-600:]}"
     return OpResult(outputs={**result.outputs, "failure": told})
+
+
+def _in_base(target: "PostgresTarget", op: MakeBase, change: Callable[["Connection"], None]) -> None:
+    with closing(target.connect(op.restore.database)) as connection:
+        change(connection)
+        connection.commit()
 
 
 def _migrate(target: "PostgresTarget", host: Host, op: MakeBase, execution: Execution) -> CommandFailed | None:

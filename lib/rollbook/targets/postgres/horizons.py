@@ -47,6 +47,7 @@ _PLACES: Final = """
           GROUP BY root) AS found
     JOIN pg_catalog.pg_class r ON r.oid = found.root JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
     WHERE found.stored ORDER BY 1, 2"""
+_ASIDE: Final = "rollbook_set_aside"
 _MADE: Final = """
     CREATE SCHEMA IF NOT EXISTS rollbook;
     CREATE TABLE IF NOT EXISTS rollbook.horizons (name text PRIMARY KEY, told jsonb NOT NULL)"""
@@ -84,6 +85,20 @@ def keep_horizon(connection: "Connection", of: Of, told: Horizon | None) -> None
     connection.execute("DELETE FROM rollbook.horizons WHERE name = %s", (of,))
     if told is not None:
         connection.execute("INSERT INTO rollbook.horizons VALUES (%s, %s::jsonb)", (of, json.dumps(encode(told))))
+
+
+def set_aside(connection: "Connection") -> None:
+    """
+    Give the ledger's schema another name while programs of others work in the database.
+
+    To an account of its name it would be the first place to look for tables, and to make them.
+    """
+    connection.execute(f"ALTER SCHEMA rollbook RENAME TO {_ASIDE}".encode())
+
+
+def take_back(connection: "Connection") -> None:
+    """Give the ledger's schema its name again."""
+    connection.execute(f"ALTER SCHEMA {_ASIDE} RENAME TO rollbook".encode())
 
 
 @dataclass(frozen=True, slots=True)

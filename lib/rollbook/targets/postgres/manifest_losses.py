@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...dataclass import dataclass
 from ...postgres.catalog import Table
-from ...postgres.digest import chunk_of, in_chunks
+from ...postgres.digest import chunk_of, in_chunks, integer_key
 from ...postgres.dumptext import blocks
 from ...postgres.loss import ByWhat, Depth, Lining, TableLoss, lining
 from ...postgres.manifest import Manifest, TableContent
@@ -83,19 +83,34 @@ class _Look:
         whole = bool(content.sha256) and hashlib.sha256(part).hexdigest() == content.sha256
         if not whole or not self._comparable or plain.only_backup:
             return self._read(_Suspect(content, table, None), plain)
-        new, bad = dict(self._present(content, table)), set[int]()
+        present = self._present(content, table)
+        if present is None:
+            return self._read(_Suspect(content, table, None), plain)
+        new, bad = dict(present), set[int]()
         for chunk, found in _numbered(io.BytesIO(part)):
             if new.pop(chunk, None) != found:
                 bad.add(chunk)
         if not bad:
             added = sum(map(rows_in, new.values()))
             return replace(plain, added=added, changed=0 if content.key else None, deleted=0, by=_by(content))
-        return self._read(_Suspect(content, table, frozenset(bad | new.keys()) if content.ranged else None), plain)
+        chunks = frozenset(bad | new.keys()) if _in_ranges(content, table) else None
+        return self._read(_Suspect(content, table, chunks), plain)
 
-    def _present(self, content: TableContent, table: Table) -> Chunks:
+    def _present(self, content: TableContent, table: Table) -> Chunks | None:
+        """Sum live's rows up as the backup's were; None where a value of live is none of the type that it had there."""
+        from psycopg.errors import DataError, IntegrityError, ProgrammingError
+
         if not content.columns:
             return {0: b"%d\t0" % counted(self._live, table)}
-        return read_sums(self._live, content.digest(), content.relation(table))
+        try:
+            with self._live.transaction():
+                return read_sums(self._live, content.digest(), content.relation(table))
+        except (
+            DataError,
+            IntegrityError,
+            ProgrammingError,
+        ):  # the last where the type itself is gone, or no cast leads to it
+            return None
 
     def _read(self, suspect: _Suspect, plain: TableLoss) -> TableLoss:
         """Read the rows of a table on both sides, or those of its chunks that differ."""
@@ -128,6 +143,13 @@ class _Look:
                 yield bytes(read)[:-1]
 
 
+def _in_ranges(content: TableContent, table: Table) -> bool:
+    """Say whether rows of both sides can be told to be in a chunk: by one integer that is the key of both."""
+    lined = lining(table, [column.name for column in content.columns])
+    key = tuple(lined.columns[at] for at in lined.keyed)
+    return content.ranged and key == content.key and integer_key(table, key)
+
+
 def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     for line in lines:
         chunk, _, rest = line.rstrip(b"\n").partition(b"\t")
@@ -137,7 +159,7 @@ def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
 def _within(rows: Iterable[bytes], lined: Lining, suspect: _Suspect) -> Iterator[bytes]:
     """Leave out the rows of chunks that agree."""
     chunks = suspect.chunks
-    if chunks is None or lined.keyed == () or suspect.content.key != (lined.columns[lined.keyed[0]],):
+    if chunks is None:
         yield from rows
         return
     for row in rows:

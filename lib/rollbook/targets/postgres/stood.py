@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from ...dataclass import dataclass
 from ...postgres.catalog import Table
-from ...postgres.copytext import Cells, cells, line
+from ...postgres.copytext import Cells, cells, line, value
 from ...postgres.names import Name, equal, listed, literal, quote
 from ...postgres.shape import Shape
 from ...postgres.staging import THERE, Stage
@@ -77,6 +77,7 @@ def note_again(kept: "Connection") -> None:
 
 def _keep(incoming: "Connection", live: "Connection", table: Table, *, touched: bool) -> None:
     key = [str(name) for (name,) in incoming.execute(_KEY, (f"rollbook.apart_{table.oid}",))]
+    strange = _load_clashing(incoming, table, key)
     keys = _keys(incoming, table, key, touched=touched)
     query = f"SELECT count(*) FROM (SELECT FROM ({keys}) w LIMIT {MOST + 1}) x"
     counted = incoming.execute(query.encode()).fetchone() or (0,)
@@ -87,17 +88,31 @@ def _keep(incoming: "Connection", live: "Connection", table: Table, *, touched: 
     with incoming.cursor().copy(rows.encode()) as source, live.cursor().copy(into) as copy:
         for part in source:
             copy.write(part)
+    with live.cursor() as cursor:
+        cursor.executemany("INSERT INTO rollbook.stood VALUES (%s, %s, %s)", [(*table.name, one) for one in strange])
     live.execute("INSERT INTO rollbook.known VALUES (%s, %s, %s)", (*table.name, key))
+
+
+def _load_clashing(incoming: "Connection", table: Table, key: Sequence[str]) -> list[list[str | None]]:
+    """Load the keys of conflicts as the table has them; gives those of other types, which no row of it has."""
+    made = f"CREATE TEMP TABLE clash_{table.oid} AS SELECT {listed(key)} FROM {table.relation} WITH NO DATA"
+    incoming.execute(made.encode())
+    parts = ", ".join(f"c.key[{at}]" for at in range(1, len(key) + 1))
+    own = f"{_of('c', table)} AND cardinality(c.key) = {len(key)}"
+    query = f"COPY (SELECT DISTINCT {parts} FROM rollbook.conflicts c WHERE {own} LIMIT {MOST + 1}) TO STDOUT"
+    with incoming.cursor().copy(query.encode()) as copy:
+        lines = list(map(bytes, copy))
+    refused = load(incoming, f"{_clash(table)} ({listed(key)})", lines)
+    return [[value(cell) for cell in cells(lines[at])] for at in refused]
+
+
+def _clash(table: Table) -> str:
+    return f"pg_temp.clash_{table.oid}"
 
 
 def _keys(incoming: "Connection", table: Table, key: Sequence[str], *, touched: bool) -> str:
     """Give the query for the keys of the rows to keep: those that the migration left otherwise, and conflicts."""
-    typed = (f"(c.key[{at}])::{table.column(name).type}" for at, name in enumerate(key, 1))
-    own = f"{_of('c', table)} AND cardinality(c.key) = {len(key)}"
-    wanted = [
-        f"SELECT {listed(key)} FROM rollbook.apart_{table.oid}",
-        f"SELECT {', '.join(typed)} FROM rollbook.conflicts c WHERE {own}",
-    ]
+    wanted = [f"SELECT {listed(key)} FROM {one}" for one in (f"rollbook.apart_{table.oid}", _clash(table))]
     pristine = f"rollbook.pristine_{table.oid}"
     there = incoming.execute("SELECT pg_catalog.to_regclass(%s) IS NOT NULL", (pristine,)).fetchone()
     if touched and there == (True,):

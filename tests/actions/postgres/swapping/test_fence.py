@@ -52,6 +52,21 @@ def test_writers_are_shut_out_and_let_in_by_their_roles(site: Site) -> None:
     inside.close()
 
 
+def test_who_was_shut_out_before_stays_so(site: Site) -> None:
+    """Where somebody took the writers' logins away by hand, taking the fence down gives them to nobody, and says so."""
+    site.admin(f"ALTER ROLE {site.app} NOLOGIN")
+    machine = site.machine()
+    machine.apply(fence())
+    down = fence(up=False)
+
+    change = machine.apply(down)
+
+    assert not enters(site, site.app)
+    assert site.admin(comment(site)) == [(None,)]
+    assert down.details(change) == ("nobody is let in by this: they were shut out before the fence was put up",)
+    assert machine.plan(down).ops == ()
+
+
 def test_a_superuser_shuts_out_by_the_limit(site: Site) -> None:
     """Where the tool is superuser no role changes, and the limit is as before afterwards."""
     site.admin(f"ALTER DATABASE {site.live} CONNECTION LIMIT 7", f"COMMENT ON DATABASE {site.live} IS 'The shop.'")

@@ -238,6 +238,28 @@ def test_undo_tells_users_from_the_rollback(site: Site, tmp_path: Path) -> None:
     assert exported.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_key_beyond_the_backup_s_type_stops_no_swap(site: Site, tmp_path: Path) -> None:
+    """What the carry left out is told in a file, and the kept database has it still when the swap is undone."""
+    _, restored, base = site.names
+    for name in (site.live, base):
+        script(site.url(name), "ALTER TABLE book ALTER id TYPE bigint")
+    script(site.url(user=site.app), "INSERT INTO book VALUES (5000000000, 1, 'beyond')")
+    machine = site.machine()
+    for final in (False, True):
+        given = {"restored": restored, "base": base, "folder": str(tmp_path / "carry"), "final": final, "run": "r1"}
+        machine.apply(use("postgres.carry", conflicts="keep_live", **given))
+    action = swap(site, folder=str(tmp_path), conflicts="stop")
+
+    change = machine.apply(action)
+    script(site.url(user=site.app), "DELETE FROM book WHERE id = 41")
+    without = titles(site, "title = 'beyond'")
+    machine.undo(action, change)
+
+    assert "5000000000" in (tmp_path / "carry" / "conflicts-final.csv").read_text()
+    assert without == []
+    assert titles(site, "title = 'beyond' OR id = 41") == ["beyond"]
+
+
 def test_undo_stops_where_users_wrote_what_both_hold_otherwise(site: Site, tmp_path: Path) -> None:
     """A cell that the migration changed too, and a row that it had taken, are conflicts of their own kind."""
     _, restored, base = site.names
