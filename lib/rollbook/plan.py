@@ -34,6 +34,9 @@ WRITING: Final[frozenset[Verdict]] = frozenset({"create", "update", "delete", "r
 DECIDE: Final = "Decide"
 """The heading above the steps by which a playbook decides."""
 
+OWN_STEPS: Final = "by the runbook's own undo steps"
+"""Begins the reason of a way back that the runbook itself gives."""
+
 
 def heading_of(stage: str, environment: str) -> tuple[str, str]:
     """

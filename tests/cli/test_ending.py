@@ -11,6 +11,7 @@ from rollbook.cli.ending import boundary, brief, ending_lines, run_code, sentenc
 from rollbook.cli.holder import holder_of
 from rollbook.cli.screen import Screen
 from rollbook.journal import Journal, RecordType
+from rollbook.plan import OWN_STEPS, PlannedStep
 
 from .plans import POINTERS, restore_plan
 from .runs import BEGAN, RUN_ID, finished, started, write_run
@@ -240,3 +241,52 @@ def test_a_run_cut_off_in_its_only_change_can_be_undone(tmp_path: Path) -> None:
     assert "resume or undo the run; undo looks at what pointers did" in " ".join(told.split())
     assert f"undo {RUN_ID}" in told
     assert "nothing to take back" not in told
+
+
+GIVEN_UP_IN_DOUBT: Records = (
+    *DOUBT,
+    ("run_resumed", {"operator": "ada@desk", "abandoning": "a drill"}),
+    ("run_finished", {"status": "abandoned", "reason": "a drill"}),
+)
+
+
+def test_a_run_given_up_in_doubt_is_not_to_be_resumed(tmp_path: Path) -> None:
+    """It ends as any run that was given up, and says what may be half done and what helps, which no resume does."""
+    _, run = write_run(tmp_path, *GIVEN_UP_IN_DOUBT)
+
+    told = " ".join("\n".join(ending_lines(run, {}, Screen(), {})).split())
+
+    assert run_code(run) == 0
+    assert "step pointers began and did not end: its writes may be half done; look at its target, or undo" in told
+    assert "resume" not in told
+    assert f"undo {RUN_ID}" in told
+
+
+OWN = replace(POINTERS, undo_reason=f"{OWN_STEPS}: Write it back")
+UNREACHABLE: Records = (started("pointers"), ("unreachable", {"step": "pointers", "error": "no answer"}))
+FAILED_WHOLE: Records = (started("pointers"), ("step_failed", {"step": "pointers", "error": "exit 1"}))
+WROTE: Records = (started("pointers"), ("op_finished", {"step": "pointers", "index": 0}), FAILED_WHOLE[1])
+PASSED: tuple[RecordType, dict[str, object]] = ("step_skipped", {"step": "pointers", "reason": "why", "by": "ada"})
+NEVER_BEGUN: Records = (FAILED_WHOLE[1],)
+
+
+@pytest.mark.parametrize("passed", [(), (PASSED,)], ids=["left", "passed over"])
+@pytest.mark.parametrize(
+    ("records", "planned", "changes"),
+    [
+        (UNREACHABLE, POINTERS, 1),
+        (WROTE, POINTERS, 1),
+        (FAILED_WHOLE, OWN, 1),
+        (FAILED_WHOLE, POINTERS, 0),
+        (NEVER_BEGUN, OWN, 0),
+    ],
+    ids=["no answer", "wrote", "own undo", "wrote nothing", "never begun"],
+)
+def test_what_failed_counts_where_its_undo_has_work(
+    tmp_path: Path, records: Records, planned: PlannedStep, changes: int, passed: Records
+) -> None:
+    """A failure that may have written, or has undo steps of its own, is taken back: nobody reads that nothing is."""
+    plan = restore_plan(steps=(planned,))
+    _, run = write_run(tmp_path, *records, *passed, plan=plan)
+
+    assert boundary(run, {}).reversible == changes

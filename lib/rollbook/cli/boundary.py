@@ -12,6 +12,11 @@ from .words import count
 
 Site = Literal["up", "read-only", "down"]
 _WORSE: Final[tuple[Site, ...]] = ("up", "read-only", "down")
+_WAYS: Final = (
+    ("resume or undo the run", "resume the run"),
+    ("look at its target, or undo the run", "look at its target"),
+)
+"""What to do about a step cut off: while the run may go on, and after it; the second where no undo goes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,7 @@ class Boundary:
     Where a run has several environments, *site* is that of the one that is worst off, and *where* names it.
     *reversible* is how many changes an undo from there takes back, *refused_by* the address of the
     last step that it cannot pass. *begun* is that of a step in the middle of which the run is, or was
-    cut off: *held* tells whether a process is at it now.
+    cut off: *held* tells whether a process is at it now, *over* that nobody can go on with the run.
     """
 
     site: Site
@@ -31,6 +36,7 @@ class Boundary:
     begun: str = ""
     held: bool = False
     where: str = ""
+    over: bool = False
 
     @property
     def calm(self) -> bool:
@@ -42,7 +48,7 @@ class Boundary:
         if self.begun and self.held:
             return f"step {self.begun} is under way"
         if self.begun:
-            way = "resume the run" if self.refused_by and not self.reversible else "resume or undo the run"
+            way = _WAYS[self.over][bool(self.refused_by and not self.reversible)]
             return f"step {self.begun} began and did not end: its writes may be half done; {way}"
         if self.calm:
             return "you may stop here"

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from ..plan import OWN_STEPS, PlannedStep
 from ..report.wording import duration, visible
 from ..run import DONE, Event, Run, StepRun
 from ..scratch import halves_of, scratch_of
@@ -27,7 +28,7 @@ _CODES: Final[Mapping[str, int]] = {
 
 def run_code(run: Run) -> int:
     """Give the exit code that a run's state means."""
-    if run.status != "succeeded" and in_doubt(run):
+    if run.resumable and in_doubt(run):
         return WAITING
     if run.status == "stopped" and paused(run):
         return WAITING
@@ -73,10 +74,10 @@ def current(run: Run) -> StepRun | None:
 
 def boundary(run: Run, sites: Mapping[str, Site], *, held: bool = False) -> Boundary:
     """Say what holds where the run is now, from what was really done; *held*: a process carries it out."""
-    here = Boundary("up", 0)
     done = [as_happened(step.planned, step.status) for step in run.steps if step.done]
-    for found in boundaries(done, sites, run.plan.passed).values():
-        here = found
+    there = _last(boundaries(done, sites, run.plan.passed))
+    left = [_as_left(step) for step in run.steps if step.done or _leaves_something(step)]
+    here = replace(_last(boundaries(left, sites, run.plan.passed)), site=there.site, where=there.where)
     down = next((one for one in reversed(run.downtimes) if one.ended_at is None), None)
     if down is not None:
         here = replace(here, site="down", where=down.environment)
@@ -84,7 +85,25 @@ def boundary(run: Run, sites: Mapping[str, Site], *, held: bool = False) -> Boun
     final = [step.address for step in run.steps if step.address in begun and step.planned.undo == "refuse"]
     if final:
         here = replace(here, reversible=0, refused_by=final[-1])
-    return replace(here, begun=", ".join(begun), held=held)
+    return replace(here, begun=", ".join(begun), held=held, over=not run.resumable)
+
+
+def _last(found: Mapping[str, Boundary]) -> Boundary:
+    return next(reversed(tuple(found.values())), Boundary("up", 0))
+
+
+def _leaves_something(step: StepRun) -> bool:
+    """Tell of a step that failed, or that somebody went past once it had begun, whether an undo has work with it."""
+    if not step.ops or not (step.status in ("failed", "unreachable") or (step.status == "skipped" and step.starts)):
+        return False
+    return step.changed or step.unsure or step.planned.undo_reason.startswith(OWN_STEPS)
+
+
+def _as_left(step: StepRun) -> PlannedStep:
+    """Give a step as what an undo finds of it."""
+    if not _leaves_something(step):
+        return as_happened(step.planned, step.status)
+    return replace(step.planned, verdict="update") if step.planned.verdict == "unknown" else step.planned
 
 
 def sentence(run: Run, holder: str = "") -> str:

@@ -12,7 +12,7 @@ from ..dataclass import dataclass
 from ..engine import put_note
 from ..engine.undoing import BEING_UNDONE_BY, UNDONE_BY
 from ..errors import JournalError, RefusedError, RollbookError
-from ..planner.step import OWN_STEPS
+from ..plan import OWN_STEPS
 from ..planner.undo import changed_by
 from ..run import Run
 from ..runs import RunFolder, Runs, operator

@@ -27,7 +27,7 @@ from ..runs import RunFolder, Runs
 from ..schema import encode
 from ..undos import standing_undo, steps_taken_back
 from ..values import Plain
-from .boundary import sites
+from .boundary import Boundary, sites
 from .ending import boundary, brief, current, going_on, run_code, sentence
 from .hints import typed
 from .holder import holder_of
@@ -101,15 +101,18 @@ def status_json(run: Run, folder: RunFolder) -> str:
     whole = {
         **_facts(run, folder, taken_back(Runs())),
         "brief": told_briefly(run, folder),
-        "stands": encode(_stand(run, folder)),
+        "stands": encode(_stand(_here(run, folder))),
         "step_list": steps,
     }
     return json_text(whole)
 
 
-def _stand(run: Run, folder: RunFolder) -> Plain:
+def _here(run: Run, folder: RunFolder) -> Boundary:
     held = bool(holder_of(folder))
-    here = boundary(_still(run), sites(runbook_from_sources(run.plan.sources)), held=held)
+    return boundary(_still(run), sites(runbook_from_sources(run.plan.sources)), held=held)
+
+
+def _stand(here: Boundary) -> Plain:
     return {"site": here.site, "stopping": here.stopping(), "way_back": here.way_back()}
 
 
@@ -127,9 +130,7 @@ def told_briefly(run: Run, folder: RunFolder) -> str:
 def _still(run: Run) -> Run:
     """Give the run as far as it still stands, where it was taken back."""
     back = steps_taken_back(Runs(), run)
-    return replace(
-        run, steps=tuple(replace(one, status="skipped") if one.address in back else one for one in run.steps)
-    )
+    return replace(run, steps=tuple(replace(one, status="undone") if one.address in back else one for one in run.steps))
 
 
 def status_lines(run: Run, folder: RunFolder, screen: Screen) -> Iterator[str]:
@@ -193,10 +194,10 @@ def _about(run: Run, folder: RunFolder, undone: str) -> Iterator[tuple[str, str]
             yield "since", f"run {again.id} took that undo back in turn{again.plan.down_to}"
     if run.reason:
         yield "reason", run.reason
-    stand = _stand(run, folder)
-    stopping = f"{stand['stopping']}; " if run.resumable else ""
+    here = _here(run, folder)
+    stopping = f"{here.stopping()}; " if run.resumable or here.begun else ""
     if not undone and not _being_undone(run):
-        yield "here", f"site {stand['site']}; {stopping}{stand['way_back']}"
+        yield "here", f"site {here.site}; {stopping}{here.way_back()}"
 
 
 def _step(step: StepRun, seconds: float | None, width: int, screen: Screen) -> Iterator[str]:

@@ -24,7 +24,7 @@ from ..errors import NotFoundError, RefusedError, RollbookError, SchemaError
 from ..expressions import condition, render
 from ..ops import Command, Op
 from ..parse import parse_output
-from ..plan import PlannedStep, UndoKind
+from ..plan import OWN_STEPS, PlannedStep, UndoKind
 from ..registry import action_type
 from ..schema import build, encode, parse_duration
 from ..values import Plain, Unknown, unknowns
@@ -32,7 +32,6 @@ from .arguments import absent_targets, named_targets, rendered_arguments
 from .projection import Projection
 from .scope import Use, unknown_outputs, with_unknowns
 
-OWN_STEPS: Final = "by the runbook's own undo steps"
 _UNDO: Final[Mapping[type, UndoKind]] = {Reverse: "reverse", Leave: "leave", Refuse: "refuse"}
 
 
