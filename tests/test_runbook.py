@@ -168,6 +168,16 @@ def test_an_input_or_target_may_be_only_its_type() -> None:
         ("human.task: {text: x}\n  undo: {leave: a, refuse: b}", "11:9: expected exactly one of steps, leave"),
         ("human.task: {text: x}\n  approve: {names: [a], quorum: 2}", "11:12: quorum: 2 cannot be reached"),
         ("human.task: {text: x}\n  verify: [{human.task: {text: x}}]", "11:12: verify takes assertions only"),
+        (
+            "human.task: {text: x}\n  undo: [{id: u, name: U., loop: [1, 2], human.task: {text: '{{ item }}'}}]",
+            "11:28: an undo step has no loop",
+        ),
+        (
+            "human.task: {text: x}\n  undo: [{id: u, name: U., human.task: {text: x}}, "
+            "{id: w, name: W., human.task: {text: '{{ steps.u.outputs.value }}'}}]",
+            "11:89: there is no step 'u'",
+        ),
+        ("human.task: {text: x}\n  undo: [{id: u, name: U., include: other}]", "11:28: an undo step takes one action"),
         ("shell.run: {command: [a]}\n  retries: 2", "11:3: this command may run only once"),
         ("shell.run: [a]", "10:14: expected the arguments of shell.run as a mapping"),
         ("shell.run: {command: [a]}\n  parse: {regex: '(a'}", "8:3: parse: '(a' is not a regular expression: missing"),

@@ -511,3 +511,17 @@ def test_a_clock_that_was_set_back_changes_no_order(workshop: Workshop, back: in
 
     assert (gone_on.status, whole.status) == ("succeeded", "undone")
     assert spoken(workshop) == ["+a", "+b", "-b", "+b", "-b", "-a"]
+
+
+@pytest.mark.parametrize("guard", ["requires: [{that: '1 == 2'}]", "approve: {names: [bob]}"])
+def test_what_was_never_taken_back_does_not_come_again(workshop: Workshop, guard: str) -> None:
+    """An own undo step that failed, or waits, before it began has taken nothing back."""
+    write(workshop)
+    file = workshop.folder / "runbooks/r.yml"
+    file.write_text(file.read_text().replace("{id: una,", f"{{id: una, {guard},"))
+    back = workshop.undo(workshop.run("r"))
+
+    again = workshop.undo(back)
+
+    assert (back.step("undo/a/una").starts, again.status) == ((), "undone")
+    assert spoken(workshop) == ["+a", "+b", "-b", "+b"]

@@ -186,10 +186,11 @@ class _Way:
             return None
         backs = self.backs.get(use.address, [])
         if use.step.undo is not None and use.step.undo.steps:
-            # What an undo before it had done was not done by this one.
-            other = any(self._elsewhere(back) for back in backs)
-            came = any(back.started_at and (back.planned.writes or not other) for back in backs)
-            return self._plain(use, past, backs) if came else self._stands(use, past, "the undo did not take it back")
+            return (
+                self._plain(use, past, backs)
+                if self._came(backs)
+                else self._stands(use, past, "the undo did not take it back")
+            )
         reversed_ = next((back for back in backs if back.ops and back.status in CHANGED), None)
         if reversed_ is not None:
             return self._reversed(use, reversed_, projection)
@@ -224,6 +225,13 @@ class _Way:
         elif half is not None:
             self.sure[use.address] = (half_back(outline(use), half, self.undo.id),)
         return None
+
+    def _came(self, backs: Iterable[StepRun]) -> bool:
+        """Tell whether the undo itself took a step back, or began to, by these own undo steps of it."""
+        writes = [back for back in backs if back.planned.writes]
+        # What an undo before it had done was not done by this one.
+        looked = [] if any(self._elsewhere(back) for back in backs) else backs
+        return any(back.starts or (back.done and back.status != "skipped") for back in writes or looked)
 
     def _elsewhere(self, back: StepRun) -> bool:
         before = self.earlier.get(back.address)

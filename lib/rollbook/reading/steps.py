@@ -169,18 +169,25 @@ class StepReader:
     def _undo(self, content: Mapping[str, Plain], path: Path, scope: Scope) -> tuple[Step, ...]:
         """Read the steps under `undo:`, which see what the step gave."""
         undo = content.get("undo")
-        if isinstance(undo, dict):
-            return self._unnumbered(undo.get("steps"), (*path, "undo", "steps"), scope, "undo")
-        return self._unnumbered(undo, (*path, "undo"), scope, "undo")
+        place: Path = (*path, "undo", "steps") if isinstance(undo, dict) else (*path, "undo")
+        steps = self._unnumbered(undo.get("steps") if isinstance(undo, dict) else undo, place, scope, "undo")
+        for step in steps:
+            if step.include:
+                message = "an undo step takes one action: write the steps of the include here"
+                self.problems.add((*step.path, "include"), message, at_key=True)
+            if step.loop is not None:
+                message = "an undo step has no loop: write a step for each, or one command for all"
+                self.problems.add((*step.path, "loop"), message, at_key=True)
+        return steps
 
     def _unnumbered(self, content: Plain, path: Path, scope: Scope, word: str) -> tuple[Step, ...]:
         """Read steps that need no id and no name of their own."""
         if not content:
             return ()
-        scope = replace(scope, before=dict(scope.before), includes=dict(scope.includes))
         found = []
         for number, (part, place, _) in enumerate(walk_steps(content, path), 1):
-            step = self.one(part, place, scope)
+            # What one gives, those after it do not see.
+            step = self.one(part, place, replace(scope, before=dict(scope.before), includes=dict(scope.includes)))
             if step is not None:
                 found.append(step if step.id else replace(step, id=f"{word}{number}"))
         return tuple(found)
