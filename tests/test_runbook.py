@@ -173,8 +173,10 @@ def test_an_input_or_target_may_be_only_its_type() -> None:
             "11:28: an undo step has no loop",
         ),
         (
-            "human.task: {text: x}\n  undo: [{id: u, name: U., human.task: {text: x}}, "
-            "{id: w, name: W., human.task: {text: '{{ steps.u.outputs.value }}'}}]",
+            (
+                "human.task: {text: x}\n  undo: [{id: u, name: U., human.task: {text: x}}, "
+                "{id: w, name: W., human.task: {text: '{{ steps.u.outputs.value }}'}}]"
+            ),
             "11:89: there is no step 'u'",
         ),
         ("human.task: {text: x}\n  undo: [{id: u, name: U., include: other}]", "11:28: an undo step takes one action"),
