@@ -369,12 +369,15 @@ def test_the_undo_of_an_undo_in_part_is_guarded_like_it(workshop: Workshop, effe
     after_again, there = spoken(workshop), (workshop.folder / "b.txt").exists()
     back = workshop.undo(again)
     after_back, gone = spoken(workshop), not (workshop.folder / "b.txt").exists()
+    deeper = workshop.undo(workshop.undo(workshop.undo(back)))
+    after_deeper = spoken(workshop)[4:]
     whole = workshop.undo(run)
 
-    assert (again.status, back.status, whole.status) == ("undone", "undone", "undone")
+    assert {one.status for one in (again, back, deeper, whole)} == {"undone"}
+    assert after_deeper == ["take", "give"] * 3
     assert (there, gone, list(workshop.folder.glob("*.txt"))) == (True, True, [])
     assert [step.address for step in again.steps if step.changed] == ["undo/end/again", "b", "end"]
-    assert (after_again, after_back, spoken(workshop)) == (["take", "give"], ["take", "give"] * 2, ["take", "give"] * 3)
+    assert (after_again, after_back, spoken(workshop)) == (["take", "give"], ["take", "give"] * 2, ["take", "give"] * 6)
 
 
 def test_what_the_run_did_again_itself_is_taken_back(workshop: Workshop) -> None:
@@ -525,3 +528,15 @@ def test_what_was_never_taken_back_does_not_come_again(workshop: Workshop, guard
 
     assert (back.step("undo/a/una").starts, again.status) == ((), "undone")
     assert spoken(workshop) == ["+a", "+b", "-b", "+b"]
+
+
+def test_the_end_of_what_comes_again_is_told_as_at_first_at_any_depth(workshop: Workshop) -> None:
+    """A run that succeeded is told as that however often it was taken back and came again."""
+    end = "finally:\n  - {id: t, name: Tell., shell.run: {command: 'echo {{ run.status }} >> log'}, undo: {leave: x}}\n"
+    workshop.write("r", "steps:\n" + write_step("a", "x") + end)
+    run = workshop.run("r")
+    for _ in range(4):
+        run = workshop.undo(run)
+
+    assert spoken(workshop) == ["succeeded"] * 3
+    assert (workshop.folder / "a.txt").exists()

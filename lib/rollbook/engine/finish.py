@@ -38,8 +38,10 @@ class Finish:
         """Give the status that the end's steps see: what is carried out again ends as it ended at first."""
         if not self.session.plan.again or status != "undone":
             return status
-        first = self.session.folder.beside(self.session.plan.again).read().status
-        return first if first in ("succeeded", "abandoned") else "failed"
+        first = self.session.folder.beside(self.session.plan.again).read()
+        while first.plan.again and first.status == "undone":  # it came again itself
+            first = self.session.folder.beside(first.plan.again).read()
+        return first.status if first.status in ("succeeded", "abandoned") else "failed"
 
     def _owed(self, planned: PlannedStep) -> bool:
         """Tell whether a step belongs to the end of an include that began, and to whose end the run does not come."""

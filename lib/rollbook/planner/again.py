@@ -60,7 +60,7 @@ def plan_again(
     end = _end(made.steps, undo, to)
     _require_all(undo, first, made, end)
     steps = [part for step in made.steps if step.address not in end for part in (*way.sure.get(step.address, ()), step)]
-    guards = _guards(undo, first, planner, redone) if undo.plan.undo_to else ()
+    guards = _guards(undo, first, planner, redone)
     return replace(
         made,
         title=f"{first.plan.title.removesuffix(_AGAIN)}{_AGAIN}",
@@ -125,7 +125,7 @@ def _require_all(undo: Run, first: Run, made: Plan, end: Collection[str]) -> Non
 
 
 def _guards(undo: Run, first: Run, planner: Planner, redone: Mapping[str, Earlier]) -> Iterator[PlannedStep]:
-    """Take again what the end of an undo in part gave back, by the own undo steps of the steps that gave it back."""
+    """Take again what the end of the undo gave back, by the own undo steps of the steps that gave it back."""
     projection = Projection()
     ended = {step.address for step in undo.steps if step.planned.section == "finally" and step.done}
     taken = {step.planned.undo_of for step in undo.steps if step.changed}
