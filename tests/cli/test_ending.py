@@ -216,9 +216,10 @@ def test_a_run_that_nobody_carries_out_any_more_is_told_as_cut_off(tmp_path: Pat
     ("records", "words"),
     [
         ((finished("versions"), finished("choice"), started("pointers")), ("2 of 7 steps done", "left")),
-        (WAITING, ("waiting for an answer", "for 5")),
+        (WAITING, ("waiting for an answer", "for 5", "of work left")),
         ((finished("versions"),), ("1 of 7 steps done, waits for a person at “Choose the version",)),
-        (FAILED, ("failed", "the site is down", "it can be resumed")),
+        (FAILED, ("failed", "the site is down", "it can be resumed", "of work left")),
+        (STOPPED, ("stopped", "of work left")),
         (DONE, ("succeeded after", "1 of 7 steps")),
     ],
 )
@@ -290,3 +291,13 @@ def test_what_failed_counts_where_its_undo_has_work(
     _, run = write_run(tmp_path, *records, *passed, plan=plan)
 
     assert boundary(run, {}).reversible == changes
+
+
+def test_a_run_given_up_and_taken_back_does_not_wait(tmp_path: Path) -> None:
+    """What was taken back while it was being given up waits for nobody, however its journal ends."""
+    _, run = write_run(tmp_path, *GIVEN_UP, ("waiting", {"step": "thaw"}))
+
+    told = brief(run, BEGAN, back=True)
+
+    assert "was to be given up (a drill)" in told
+    assert "waiting" not in told

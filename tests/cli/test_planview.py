@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from rollbook.cli.boundary import boundaries, sites
+from rollbook.cli.changeview import change_lines
 from rollbook.cli.planview import plan_lines, step_lines
 from rollbook.cli.screen import Screen
 from rollbook.library import Library, stock_folder
@@ -140,3 +141,13 @@ def test_an_undo_leaves_the_site_as_it_was_before_the_step() -> None:
     after = boundaries(undone, sites(book))
 
     assert [after[step.address].site for step in undone] == ["down", "up"]
+
+
+def test_long_texts_are_shown_where_they_differ() -> None:
+    """A line put at the end of a long text is in the plan: what is there before and after does not look the same."""
+    text = "Welcome to this host. " * 20
+    step = replace(POINTERS, before={"text": text}, after={"text": f"{text}Restore in progress"}, compared=("text",))
+
+    lines = list(change_lines(step, WIDE))
+
+    assert "Restore in progress" in "".join(lines)

@@ -236,8 +236,20 @@ def test_the_help_names_what_json_holds(own: Path) -> None:
     for words in (("runs",), ("status", "last"), ("report", "last"), ("list-runbooks",)):
         told = json.loads(run(own, *words, "--json").stdout)
         shown = run(own, "--help", words[0]).stdout + (runs_help if words[0] == "status" else "")
-        keys = told[0] if isinstance(told, list) else told
+        keys = [*(told[0] if isinstance(told, list) else told)]
+        keys += told["step_list"][0] if words[0] == "status" else []
         assert set(keys) <= set(re.findall("[a-z_]+", shown))
+
+
+def test_what_is_over_is_adopted_no_more_and_told_as_on_every_screen(own: Path) -> None:
+    """Who adopts a command that only looked is told that it ran; one sentence and JSON do not go together."""
+    run(own, "run-runbook", "slow", "--set", f"folder={own}", "--yes", "--until", "wait")
+
+    adopted = run(own, "adopt", "last", "wait", "--reason", "r")
+    both = run(own, "status", "last", "--brief", "--json")
+
+    assert "is over already (ran, to read only)" in adopted.stderr
+    assert (both.returncode, both.stdout) == (64, "")
 
 
 @pytest.mark.parametrize("words", [("--list",), ("--help", "plan"), ("show", "slow"), ("plan", "hello", "--json")])

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from ..plan import PlannedStep, completes, shown
+from ..plan import PlannedStep, completes, shown, shown_apart
 from ..report.wording import visible
 from ..values import UNKNOWN_KEY, Plain
 from .screen import Screen
@@ -40,10 +40,10 @@ def change_lines(step: PlannedStep, screen: Screen) -> Iterator[str]:
 
 def _pair(old: Plain, new: Plain, screen: Screen, lead: str) -> Iterator[str]:
     indent = " " * len(lead)
-    before, after = visible(shown(old)), visible(shown(new))
     if old is None or new is None:
-        yield from screen.wrap(after if old is None else before, first=lead, rest=indent)
+        yield from screen.wrap(visible(shown(new if old is None else old)), first=lead, rest=indent)
         return
+    before, after = map(visible, shown_apart(old, new))
     if len(lead) + len(before) + len(after) + 4 <= screen.width:
         yield f"{lead}{before} -> {after}"
         return

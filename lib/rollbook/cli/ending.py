@@ -271,18 +271,21 @@ def brief(run: Run, now: datetime, holder: str = "", *, back: bool = False) -> s
     step = current(run)
     progress = f"{done} of {count(len(run.steps), 'step')} done"
     title = run.plan.title or run.plan.runbook
-    head = f"{title} ({run.plan.environment}, run {run.id}{', being given up' if _giving_up(run) else ''})"
+    giving_up = ", being given up" if _giving_up(run) and not back else ""
+    head = f"{title} ({run.plan.environment}, run {run.id}{giving_up})"
+    if back and run.abandoning and run.resumable:
+        return f"{head}: was to be given up ({run.abandoning}), {progress}."
     if _asked_now(run, step, holder) and step is not None:
         return f"{head}: {progress}, waits for a person at “{step.planned.name}” for {_since(run, now)}."
     if run.status == "running" and step is not None and holder:
         return f"{head}: {progress}, now “{step.planned.name}”, {_left(run, now)}."
     if run.status == "waiting" and step is not None:
         what = f"for {_awaited(run)} at" if asks_agreement(run) or in_doubt(run) else "for an answer to"
-        return f"{head}: {progress}, waiting {what} “{step.planned.name}” for {_since(run, now)}."
+        return f"{head}: {progress}, waiting {what} “{step.planned.name}” for {_since(run, now)}{_ahead(run)}."
     if run.status in ("failed", "stopped", "running"):
         where = f" {'before' if step.started_at is None else 'at'} “{step.planned.name}”" if step else ""
         down = "; the site is down" if run.downtimes and run.downtimes[-1].ended_at is None else ""
-        return f"{head}: {_word(run)}{where}, {progress}{down}{'' if back else '; it can be resumed'}."
+        return f"{head}: {_word(run)}{where}, {progress}{down}{'' if back else f'; it can be resumed{_ahead(run)}'}."
     took = duration(((run.ended_at or now) - run.started_at).total_seconds())
     how = f"took back run {run.plan.undo_of}{run.plan.down_to}" if run.status == "undone" else run.status
     return f"{head}: {how} after {took}, {progress}."
@@ -309,6 +312,15 @@ def _left(run: Run, now: datetime) -> str:
     spent = (now - running.started_at).total_seconds() if running and running.started_at else 0.0
     left = max(0.0, sum(known) - min(spent, running.planned.estimate or 0.0 if running else 0.0))
     return f"{about(left)} left"
+
+
+def _ahead(run: Run) -> str:
+    """Say how long the work ahead takes; nothing where no earlier run tells."""
+    rest = [step for step in run.steps if not step.done and step.planned.verdict != "skip"]
+    if run.abandoning:
+        rest = [step for step in rest if step.planned.section == "finally"]
+    known = [step.planned.estimate for step in rest if step.planned.estimate is not None]
+    return f", {about(sum(known))} of work left" if known else ""
 
 
 def _since(run: Run, now: datetime) -> str:

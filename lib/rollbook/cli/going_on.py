@@ -1,11 +1,15 @@
 """Commands that carry an earlier run on or take it back: `resume`, `undo`, `abandon`, `pause`, `adopt`, `approve`."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from ..errors import UsageError
+from ..errors import NotFoundError, UsageError
 from .command import CHANGES, OK, command
 from .options import doubts, known, pairs, reasons
 from .screen import screen, write
+
+if TYPE_CHECKING:
+    from ..run import Run
 
 _RUN = "The run's id, its beginning or end, or `last`."
 _REASON = "Why, for the report."
@@ -165,6 +169,17 @@ def abandon(run: str, *, reason: str = "", answer: tuple[str, ...] = (), yes: bo
         return carry_on(past, folder, place, prepared, lambda engine: engine.abandon(reason))
 
 
+def _require_ahead(run: "Run", name: str) -> None:
+    """Raise `NotFoundError` for a step that is over already."""
+    from ..report.wording import step_words
+
+    step = next((one for one in run.steps if name in (one.address, one.planned.id)), None)
+    if run.resumable and step is not None and step.done:
+        raise NotFoundError(
+            f"Step {name!r} is over already ({step_words(step)}).", advice=f"`status {run.id}` lists the steps."
+        )
+
+
 @command("adopt", help={"run": _RUN, "step": "The step that was done by hand.", "reason": f"{_REASON} Required."})
 def adopt(run: str, step: str, *, reason: str = "") -> int:
     """
@@ -182,6 +197,7 @@ def adopt(run: str, step: str, *, reason: str = "") -> int:
     folder = Runs().find(run)
     past = folder.read()
     known("step", (step,), past.plan.steps)
+    _require_ahead(past, step)
     with reopen_workplace(past.plan, Library()) as place:
         carry_on(past, folder, place, Prepared(past.plan.answers), lambda engine: engine.adopt(step, reason))
     return OK

@@ -88,16 +88,19 @@ def status(run: str = _LAST, *, brief: bool = False, json: bool = False) -> int:
 
     --json prints what `runs --json` gives for each, with brief (the sentence
     of --brief), stands {site, stopping, way_back}, and step_list: a list of
-    {step, name, status, attempts, seconds, reason, by, adopted_at, skipped_at,
-    error, outputs}; adopted_at is when it was done by hand, skipped_at when
-    somebody went past it, seconds are those of its own work; status is
-    one of pending, running, ok, changed, skipped, failed, unreachable,
-    waiting, in_doubt, recovered, undone.
+    {step, name, status, changed, attempts, seconds, reason, by, adopted_at,
+    skipped_at, error, outputs}; changed is whether it changed something,
+    adopted_at when it was done by hand, skipped_at when somebody went past
+    it, seconds are those of its own work; status is one of pending, running,
+    ok, changed, skipped, failed, unreachable, waiting, in_doubt, recovered,
+    undone.
     """
     from ..report.wording import visible
     from ..runs import Runs
     from .statusview import status_json, status_lines, told_briefly
 
+    if brief and json:
+        raise UsageError("--brief and --json do not go together.", advice="--json has the sentence as `brief`.")
     folder = Runs().find(run)
     found = folder.read()
     if brief:

@@ -110,11 +110,12 @@ In the Mongo shell, with the org, course and run of `<course_id>`:
             return ("no time of the damage is given, so the course's files were not looked at",)
         lines = [f"{item.uploaded} {item.name} ({item.size} bytes)" for item in state.files]
         more = [f"and {state.total - len(lines)} more"] if state.total > len(lines) else []
-        began = "the damage" if self.since else "the version was saved"
-        head = (
-            f"{state.total} course files were uploaded since {began}, {text(since)}; "
-            "what they replaced will not come back"
+        began = (
+            f"{text(since)}, the earliest that the damage may have begun (an import uploads its files before it saves)"
+            if self.since
+            else f"the version was saved, {text(since)}"
         )
+        head = f"{state.total} course files were uploaded since {began}; what they replaced will not come back"
         return (head, *lines, *more)
 
 
