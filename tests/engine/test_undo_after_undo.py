@@ -296,14 +296,14 @@ def test_an_undo_of_an_undo_that_was_given_up_is_gone_on_with_by_the_next(worksh
     assert spoken(workshop)[4:] == ["+a", "+b", "+b"]
 
 
-SLOW = "test ! -e slow || sleep 9; "
+SLOW = "test ! -e slow || sleep 30; "
 
 
 def write_slow(workshop: Workshop) -> None:
     """Write a runbook that says a, and takes it back; both give no answer in time, and say nothing, where told so."""
     said = SAY.format(name="a", folder=workshop.folder, unsay=f"{SLOW}echo -a >> log")
-    said = said.replace("echo +a", f"{SLOW}echo +a").replace("name: Unsay it.,", "name: Unsay it., timeout: 1s,")
-    workshop.write("r", f"steps:\n{said}    timeout: 1s\n")
+    said = said.replace("echo +a", f"{SLOW}echo +a").replace("name: Unsay it.,", "name: Unsay it., timeout: 3s,")
+    workshop.write("r", f"steps:\n{said}    timeout: 3s\n")
 
 
 def test_what_may_not_have_been_done_is_taken_back_by_a_decision(workshop: Workshop) -> None:
