@@ -51,14 +51,6 @@ def write(workshop: Workshop) -> None:
     workshop.write("r", "steps:\n" + body + said["often"] + OFTEN + FINALLY)
 
 
-def spoken(workshop: Workshop) -> list[str]:
-    """Give what was said, and forget it."""
-    log = workshop.folder / "log"
-    words = log.read_text().split() if log.exists() else []
-    log.unlink(missing_ok=True)
-    return words
-
-
 def carried(workshop: Workshop) -> tuple[Run, Run]:
     """Run it, and take it back."""
     write(workshop)
@@ -70,13 +62,13 @@ def test_what_was_taken_back_is_brought_about_again(workshop: Workshop) -> None:
     """Own undo steps by the step, reversed changes by their way back, what may be repeated; not what counts once."""
     run, back = carried(workshop)
     assert (run.status, back.status) == ("succeeded", "undone")
-    assert spoken(workshop) == ["own", "once", "often", "-own"]
+    assert workshop.said(forget=True) == ["own", "once", "often", "-own"]
     assert not (workshop.folder / "a.txt").exists()
 
     again = workshop.undo(back, nobody({"sure": "yes"}))
 
     assert again.status == "undone", [(step.address, step.error) for step in again.steps if step.error]
-    assert spoken(workshop) == ["own", "often"]
+    assert workshop.said(forget=True) == ["own", "often"]
     assert (workshop.folder / "a.txt").read_text() == "two"
     assert [step.address for step in again.steps] == [step.address for step in run.steps]
     assert (workshop.folder / "end.txt").read_text() == "succeeded changed"
@@ -104,19 +96,19 @@ def test_nobody_decides_otherwise_by_the_way(workshop: Workshop) -> None:
 def test_back_and_forth_goes_on(workshop: Workshop) -> None:
     """What came again is taken back like the first run, and so on."""
     run, back = carried(workshop)
-    spoken(workshop)
+    workshop.said(forget=True)
     again = workshop.undo(back, nobody({"sure": "yes"}))
-    spoken(workshop)
+    workshop.said(forget=True)
 
     third = workshop.undo(again)
 
     assert third.status == "undone"
-    assert (spoken(workshop), (workshop.folder / "a.txt").exists()) == (["-own"], False)
+    assert (workshop.said(forget=True), (workshop.folder / "a.txt").exists()) == (["-own"], False)
     assert [step.address for step in third.steps if step.ops] == [step.address for step in back.steps if step.ops]
 
     fourth = workshop.undo(third, nobody({"sure": "yes"}))
 
-    assert (fourth.status, spoken(workshop)) == ("undone", ["own", "often"])
+    assert (fourth.status, workshop.said(forget=True)) == ("undone", ["own", "often"])
     assert (workshop.folder / "a.txt").read_text() == "two"
     assert fourth.plan.title == f"{run.plan.title}, again"
 
@@ -137,7 +129,7 @@ def test_somebodys_later_work_is_asked_about(workshop: Workshop) -> None:
 def test_what_is_left_of_it_is_planned_anew_after_drift(workshop: Workshop) -> None:
     """A resume after drift keeps what came again already, and asks about the change."""
     _, back = carried(workshop)
-    spoken(workshop)
+    workshop.said(forget=True)
     waiting = workshop.undo(back, nobody({}))
     (workshop.folder / "a.txt").write_text("mine")
     with pytest.raises(PlanDrift):
@@ -147,19 +139,19 @@ def test_what_is_left_of_it_is_planned_anew_after_drift(workshop: Workshop) -> N
 
     assert (asked.id, asked.status, asked.waiting_for) == (waiting.id, "waiting", "a/sure")
     assert workshop.resume(nobody({"a/sure": "yes"})).status == "undone"
-    assert spoken(workshop) == ["own", "often"]
+    assert workshop.said(forget=True) == ["own", "often"]
     assert (workshop.folder / "a.txt").read_text() == "two"
 
 
 def test_to_keeps_what_the_undo_did_from_a_step_on(workshop: Workshop) -> None:
     """With --to, the named step of the undo stays, and those of its later steps alone are taken back."""
     _, back = carried(workshop)
-    spoken(workshop)
+    workshop.said(forget=True)
 
     again = workshop.undo(back, nobody({"sure": "yes"}), to="undo/a")
 
     assert again.status == "undone"
-    assert spoken(workshop) == ["own"]
+    assert workshop.said(forget=True) == ["own"]
     assert not (workshop.folder / "a.txt").exists()
 
 
@@ -173,7 +165,7 @@ def test_an_unfinished_run_comes_again_as_far_as_it_came(workshop: Workshop) -> 
     again = workshop.undo(back)
 
     assert (back.status, again.status) == ("undone", "undone")
-    assert spoken(workshop) == []
+    assert workshop.said(forget=True) == []
     assert again.step("a").reason == "the first run did not do it"
 
 

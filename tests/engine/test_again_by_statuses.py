@@ -11,23 +11,15 @@ def say(name: str, when: str = "", more: str = "") -> str:
     return f"  - id: {name}\n    name: Say {name}.\n{condition}{more}{SAY.format(name)}"
 
 
-def spoken(workshop: Workshop) -> list[str]:
-    """Give what was said, and forget it."""
-    log = workshop.folder / "log"
-    words = log.read_text().split() if log.exists() else []
-    log.unlink(missing_ok=True)
-    return words
-
-
 def there_and_back(workshop: Workshop) -> tuple[list[str], list[str], list[str]]:
     """Run it, take it back, and take that back; give what each said."""
     run = workshop.run("r")
-    first = spoken(workshop)
+    first = workshop.said(forget=True)
     back = workshop.undo(run)
-    second = spoken(workshop)
+    second = workshop.said(forget=True)
     again = workshop.undo(back)
     assert (run.status, back.status, again.status) == ("succeeded", "undone", "undone")
-    return first, second, spoken(workshop)
+    return first, second, workshop.said(forget=True)
 
 
 def test_a_step_that_stands_is_seen_as_it_ended(workshop: Workshop) -> None:
@@ -87,4 +79,4 @@ def test_a_step_left_in_doubt_and_passed_over_is_seen_as_failed(workshop: Worksh
     run = workshop.resume(skip={"c": "no time"})
 
     assert run.status == "succeeded"
-    assert spoken(workshop) == ["+d"]
+    assert workshop.said(forget=True) == ["+d"]

@@ -132,6 +132,14 @@ class Workshop:
             plan, reason="a test"
         )
 
+    def said(self, *, forget: bool = False) -> list[str]:
+        """Give the words that steps wrote into the log."""
+        log = self.folder / "log"
+        words = log.read_text().split() if log.exists() else []
+        if forget:
+            log.unlink(missing_ok=True)
+        return words
+
     def resume(self, asker: Asker | None = None, **given: Mapping[str, str]) -> Run:
         """Resume the newest run in fresh targets, with the answers of its plan."""
         folder = self.runs.all()[-1]
