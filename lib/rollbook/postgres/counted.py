@@ -26,6 +26,11 @@ class Counted:
         """Give the name of the table of rows to delete."""
         return f"pg_temp.less_{self.table.oid}"
 
+    @property
+    def leaving(self) -> str:
+        """Give the name of the table of where those rows lie that are chosen to be deleted."""
+        return f"pg_temp.leaving_{self.table.oid}"
+
     def make(self) -> tuple[str, ...]:
         """Make both tables."""
         carried, options = listed(self.shape.carried), "INCLUDING DEFAULTS INCLUDING GENERATED"
@@ -45,12 +50,20 @@ class Counted:
             f' WHERE h."~text" = w."~text" AND h."~n" = w."~n") ON CONFLICT DO NOTHING'
         )
 
-    def remove(self) -> str:
-        """Delete as many of each row as live has less."""
+    def choose(self) -> str:
+        """Choose as many of each row as live has less, to be deleted."""
         held = self._numbered(self.table.relation, more=', ctid AS "~at", tableoid AS "~part"')
         return (
-            f"DELETE FROM {self.table.relation} t USING ({held}) h, ({self._numbered(self.less)}) w"
-            f' WHERE h."~text" = w."~text" AND h."~n" = w."~n" AND t.ctid = h."~at" AND t.tableoid = h."~part"'
+            f'CREATE TEMP TABLE leaving_{self.table.oid} ON COMMIT DROP AS SELECT h."~at", h."~part"'
+            f" FROM ({held}) h JOIN ({self._numbered(self.less)}) w"
+            f' ON h."~text" = w."~text" AND h."~n" = w."~n"'
+        )
+
+    def remove(self) -> str:
+        """Delete those that were chosen."""
+        return (
+            f"DELETE FROM {self.table.relation} t USING {self.leaving} h"
+            f' WHERE t.ctid = h."~at" AND t.tableoid = h."~part"'
         )
 
     def insert(self) -> str:

@@ -136,14 +136,68 @@ def test_unique_expressions_and_partial_indexes_are_looked_up(trio: Any) -> None
     assert script(trio.restored, "SELECT id FROM t ORDER BY id") == [(2,), (3,), (4,)]
 
 
+LOOSE = (
+    "CREATE TABLE p (id int PRIMARY KEY, code text UNIQUE)",
+    "CREATE TABLE must (p int NOT NULL REFERENCES p, what text)",
+    "CREATE TABLE may (code text REFERENCES p (code) ON UPDATE CASCADE ON DELETE SET NULL) PARTITION BY LIST (code)",
+    "CREATE TABLE may_be PARTITION OF may DEFAULT",
+    "CREATE TABLE gone (p int NOT NULL CONSTRAINT gone_fk REFERENCES p ON DELETE CASCADE, what text)",
+    "COMMENT ON CONSTRAINT gone_fk ON gone IS 'kept'",
+    "INSERT INTO p SELECT g, 'c' || g FROM generate_series(1, 9) g",
+    "INSERT INTO must SELECT id, 'm' FROM p; INSERT INTO may SELECT code FROM p; INSERT INTO gone SELECT id, 'g' FROM p",
+    "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'fired'; END $$",
+    "CREATE TRIGGER no BEFORE DELETE ON gone FOR EACH ROW EXECUTE FUNCTION no()",
+)
+KEYS = "SELECT conname, pg_get_constraintdef(oid), obj_description(oid) FROM pg_constraint WHERE contype = 'f' ORDER BY 1, 2"
+
+
+@pytest.mark.parametrize("backup_wins", [True, False])
+@pytest.mark.parametrize("passes", [(True,), (False, True), (False, False, True, True)])
 @pytest.mark.parametrize("mighty", [True, False])
-def test_a_child_without_a_key_is_refused_in_words(trio: Any, mighty: bool) -> None:
-    """Nothing tells such rows apart between passes: the pass is taken back, and the constraint named."""
+def test_children_without_a_key_are_settled_by_the_final_pass(
+    trio: Any, mighty: bool, passes: tuple[bool, ...], backup_wins: bool
+) -> None:
+    """Where users deleted or renamed their parents they follow, and the backup's own are emptied, listed, or keep theirs."""
+    users = (
+        "DELETE FROM must WHERE p IN (1, 2); DELETE FROM p WHERE id IN (1, 2); UPDATE p SET code = 'new3' WHERE id = 3",
+        "INSERT INTO p VALUES (20, 'c20'); INSERT INTO must VALUES (20, 'n'); INSERT INTO may VALUES ('c20')",
+    )
+    sources = mighty_if(
+        trio, site(trio, LOOSE, ("DROP TABLE gone", "DELETE FROM may WHERE code = 'c2'"), users), mighty
+    )
+    before = script(trio.restored, KEYS)
+
+    for final in passes:
+        carry(
+            sources,
+            final=final,
+            policy=KEEP_BACKUP if backup_wins else Policy("keep_live", {}),
+        )
+
+    kept = [1, 2] if backup_wins else []
+    assert script(trio.restored, "SELECT array_agg(id ORDER BY id) FROM p") == [([*kept, *range(3, 10), 20],)]
+    assert script(trio.restored, "SELECT array_agg(p ORDER BY p) FROM must") == [([*range(3, 10), 20],)]
+    assert script(trio.restored, "SELECT array_agg(p ORDER BY p) FROM gone") == [([*kept, *range(3, 10)],)]
+    found = [one for (one,) in script(trio.restored, "SELECT code FROM may ORDER BY code")]
+    assert found == sorted(["c20", "new3", *(f"c{one}" for one in ([2] if backup_wins else []) + [*range(4, 10)])]) + [
+        None
+    ] * (1 if backup_wins else 2)
+    assert script(trio.restored, KEYS) == before
+    with closing(connect(sources.restored)) as restored:
+        listed = sorted((one.table.name, one.key, one.settled) for one in read_conflicts(restored))
+    settled = "backup" if backup_wins else "removed"
+    assert [one for one in listed if one[0] == "gone"] == [("gone", (str(one), "g"), settled) for one in (1, 2)]
+
+
+@pytest.mark.parametrize("mighty", [True, False])
+def test_a_child_without_a_key_that_broke_its_own_is_refused_in_words(trio: Any, mighty: bool) -> None:
+    """A foreign key that does not hold for old rows tells nothing of which to settle: the pass is taken back."""
     good = (
         "CREATE TABLE p (id int PRIMARY KEY)",
-        "CREATE TABLE c (p int NOT NULL REFERENCES p)",
+        "CREATE TABLE c (p int NOT NULL)",
         "INSERT INTO p VALUES (1), (2)",
-        "INSERT INTO c VALUES (2)",
+        "INSERT INTO c VALUES (2), (99)",
+        "ALTER TABLE c ADD CONSTRAINT c_p_fkey FOREIGN KEY (p) REFERENCES p NOT VALID",
     )
     sources = site(trio, good, ("DROP TABLE c",), ("DELETE FROM p WHERE id = 2", "INSERT INTO p VALUES (3)"))
 

@@ -46,6 +46,7 @@ from .sequences import advance_sequences
 from .session import connect
 from .sums import Summed
 from .surveys import troubled
+from .unkeyed import bring_parents, note_strays, settled_for_good, with_waiting
 from .wording import worded
 from .writes import read_writes
 
@@ -121,19 +122,21 @@ def carry(
     with worded(), closing(connect(sources.restored)) as restored:
         open_ledger(restored)
         _settings(restored)
-        work = Stages(restored, read_catalog(restored))
+        work = Stages(restored, with_waiting(restored, read_catalog(restored)))
         again = troubled(restored, work.catalog)
-        forget_conflicts(restored)
+        forget_conflicts(restored, but=settled_for_good(restored, work.catalog))
         terms = replace(terms, policy=_ruled(policy, rules, work.catalog))
         read = _read_live(sources, work, terms, errand, again, final=final)
         # The readers are closed: a snapshot of the restored database would be in the way of its constraints.
-        resolve(work, terms.policy)
+        resolve(work, terms.policy, lambda: final and bring_parents(work, terms.policy, read.counted))
         for one in read.counted:
             settle_counted(work, one)
+        if final:
+            note_strays(work, read.counted)
         counts = export_conflicts_of(restored, errand.exports, final=final)
         if final:
             require_settled(restored, terms.policy)
-        apply(work, read.counted)
+        apply(work, read.counted, final=final)
         moved = advance_sequences(restored, work.catalog, read.theirs)
         told = replace(_told(read, counts, moved, errand.exports), partitions=tuple(map(str, made)))
         close_ledger(restored, errand.mark, told, final=final)

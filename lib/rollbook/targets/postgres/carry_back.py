@@ -37,6 +37,7 @@ from .resolving import Stages, resolve
 from .sequences import advance_sequences
 from .session import connect
 from .stood import Lookup, Then, is_recorded, known_tables, note_again
+from .unkeyed import bring_parents, note_strays, with_waiting
 from .wording import worded
 from .writes import counted_anew
 
@@ -96,12 +97,13 @@ def carry_back(
     with worded("the way back"), closing(connect(kept)) as ours:
         open_ledger(ours)
         forget_conflicts(ours)
-        work, known = Stages(ours, read_catalog(ours)), known_tables(ours)
+        work, known = Stages(ours, with_waiting(ours, read_catalog(ours))), known_tables(ours)
         with closing(connect(live, reading=True)) as theirs:
             way = _Way(work, kept, theirs, read_catalog(theirs), moment, policy, errand, known)
             differing = tuple(way.merge())
             work.recall()
-        resolve(work, policy)
+        resolve(work, policy, lambda: bring_parents(work, policy, ()))
+        note_strays(work, ())
         counts = export_conflicts_of(ours, errand.exports, final=True)
         require_settled(ours, policy)
         apply(work)

@@ -41,6 +41,7 @@ def count_table(
         _load(work, counted, policy, batch)
     if based and _was_done(work.connection, counted, digest):
         work.run(f"TRUNCATE {counted.more}, {counted.less}")
+    work.run(counted.choose())
     return total
 
 

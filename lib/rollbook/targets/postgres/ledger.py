@@ -1,7 +1,7 @@
 """What the passes write down in the restored database: a schema of their own, dropped before the swap."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from ...dataclass import dataclass
@@ -30,6 +30,7 @@ _MADE: Final = (
     "CREATE TABLE IF NOT EXISTS rollbook.surveys (relation bigint PRIMARY KEY, digest jsonb, way text NOT NULL)",
     "CREATE TABLE IF NOT EXISTS rollbook.sums (relation bigint, chunk bigint, sum text, PRIMARY KEY (relation, chunk))",
     "CREATE TABLE IF NOT EXISTS rollbook.lasts (relation bigint PRIMARY KEY, key bigint NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS rollbook.waiting (told jsonb NOT NULL)",
     """CREATE TABLE IF NOT EXISTS rollbook.exported (
         namespace text NOT NULL, relation text NOT NULL, key text[] NOT NULL, cells jsonb NOT NULL)""",
 )
@@ -61,9 +62,14 @@ def read_last(connection: "Connection", stage: Stage) -> int | None:
     return None if known is None else int(known[0])
 
 
-def forget_conflicts(connection: "Connection") -> None:
-    """Forget what did not fit in the pass before: every pass looks anew at it."""
-    connection.execute("TRUNCATE rollbook.conflicts, rollbook.exported")
+def forget_conflicts(connection: "Connection", *, but: Collection[Name] = ()) -> None:
+    """Forget what did not fit in the pass before: every pass looks anew at it; *but* of some tables it stays known."""
+    connection.execute("TRUNCATE rollbook.exported")
+    connection.execute(
+        "DELETE FROM rollbook.conflicts"
+        " WHERE (namespace, relation) NOT IN (SELECT * FROM unnest(%s::text[], %s::text[]))",
+        ([name.schema for name in but], [name.name for name in but]),
+    )
 
 
 def close_ledger(connection: "Connection", mark: Mark, told: Told, *, final: bool) -> None:

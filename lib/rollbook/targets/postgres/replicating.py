@@ -15,6 +15,7 @@ from ...postgres.names import Name
 from ...postgres.rechecking import astray, kept_aside, left_alone
 from ...postgres.staging import THERE
 from .resolving import Stages
+from .unkeyed import is_loose, waiting_keys
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -36,7 +37,7 @@ _UNWATCHED: Final = """
 def becomes_replica(stages: Stages, touched: Collection[Name], counted: Sequence[Counted]) -> bool:
     """Let the transaction write as a replica; False where the account may not, or not all could be looked up."""
     without_key = {one.table.name for one in counted}
-    if any(key.parent in without_key for key in stages.catalog.foreign_keys):
+    if any(key.parent in without_key for key in stages.catalog.foreign_keys) or waiting_keys(stages.connection):
         return False
     tables = stages.catalog.tables
     oids = {"touched": [tables[name].oid for name in touched], "known": [one.oid for one in tables.values()]}
@@ -55,16 +56,23 @@ def _allowed(connection: "Connection") -> bool:
 
 
 @contextmanager
-def looked_up(stages: Stages, touched: Collection[Name], counted: Sequence[Counted]) -> Iterator[None]:
-    """Look every foreign key of what is written inside up. Raises StepFailed naming one that does not hold."""
+def looked_up(stages: Stages, touched: Collection[Name], counted: Sequence[Counted], *, final: bool) -> Iterator[None]:
+    """
+    Look every foreign key of what is written inside up; one of a table without a key in the *final* pass, for all rows.
+
+    Raises StepFailed naming one that does not hold.
+    """
     tables = stages.catalog.tables
-    keys = [key for key in stages.catalog.foreign_keys if key.child in touched or key.parent in touched]
+    concerned = [key for key in stages.catalog.foreign_keys if key.child in touched or key.parent in touched]
+    keys = [key for key in concerned if final or not is_loose(stages.catalog, key)]
     for at, key in enumerate(keys):
         if key.parent in stages.made:
             stages.run(kept_aside(key, at, stages.made[key.parent].standing()))
     yield
     for at, key in enumerate(keys):
         found = any(stages.run(astray(key, tables[key.parent], one)) for one in _written(stages, key, counted))
+        if not found and is_loose(stages.catalog, key):
+            found = stages.run(astray(key, tables[key.parent], f"{tables[key.child].relation} s WHERE true")) > 0
         if not found and key.parent in stages.made:
             found = stages.run(*left_alone(key, at, tables[key.child], tables[key.parent])) > 0
         if found:

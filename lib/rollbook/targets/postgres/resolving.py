@@ -110,8 +110,12 @@ class Stages:
             self.run(*stage.record())
 
 
-def resolve(stages: Stages, policy: Policy) -> None:
-    """Settle everything; afterwards what is on the stages can be applied."""
+def resolve(stages: Stages, policy: Policy, more: Callable[[], bool] = lambda: False) -> None:
+    """
+    Settle everything; afterwards what is on the stages can be applied.
+
+    *more* is done at the end of each round, and says whether it moved a row.
+    """
     for key in stages.catalog.foreign_keys:
         _prepare(stages, key)
     while (
@@ -119,6 +123,7 @@ def resolve(stages: Stages, policy: Policy) -> None:
         or _uniques(stages, policy)
         or _parents(stages, policy, hard=True)
         or _parents(stages, policy, hard=False)
+        or more()
     ):
         continue
 
