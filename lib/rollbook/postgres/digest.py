@@ -143,7 +143,12 @@ def make_digest(
 
 
 def _hashes_alike(one: Column, other: Column) -> bool:
-    return one.type == other.type and _without_length(one.type) in _EXACT and one.exact and other.exact
+    return one.type == other.type and hashes_exactly(one) and hashes_exactly(other)
+
+
+def hashes_exactly(column: Column) -> bool:
+    """Say whether values of a column that are written otherwise are never one to the server, nor hashed alike."""
+    return _without_length(column.type) in _EXACT and column.exact
 
 
 def _without_length(type_: str) -> str:

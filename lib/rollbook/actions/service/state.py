@@ -179,7 +179,7 @@ class ServiceState(Action[ServicesState]):
         """Start exactly what ran before, and stop what did not; a restart stays."""
         was = tuple(sorted({*change.before.running, *change.before.moving}))
         if was == change.after.running:
-            return Leave("a restart is not taken back: what ran before runs now")
+            return Leave("a restart is not taken back: they run on with what they read when they were restarted")
         told = f"what ran before is started again: {', '.join(was)}" if self.wanted == "stopped" else ""
         return Reverse(replace(change.before, running=was, moving=(), stale=()), told or "what did not run is stopped")
 

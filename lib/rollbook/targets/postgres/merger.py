@@ -23,6 +23,7 @@ from .merging import Desk, Watch, merge_table
 from .naming import Moves, Reading, read_natural, renamed, rows_with
 from .newer import Newer, look_newer
 from .resolving import Stages
+from .spelling import may_be_respelled, respelled
 from .sums import Summed, read_sums
 from .surveys import forget_survey, look_again, save_survey
 
@@ -105,7 +106,9 @@ class Merger:
         base, live = Side(self.base, self.old.tables[name], self._base_relation(table), summed), self._live(name)
         again = None
         way = f"{lined!r} from {self.base.info.dbname}"
-        if name not in self.troubled and not self._is_mapped(name):
+        # A key that is spelled otherwise is in another chunk.
+        spelled = may_be_respelled(lined.key, table, live.table)
+        if name not in self.troubled and not self._is_mapped(name) and not spelled:
             again = look_again(self.work.connection, stage, way, base, live)
         if again is None:
             newer = self._newer(stage, lined, base, live)
@@ -122,6 +125,8 @@ class Merger:
         save_survey(self.work.connection, stage, way, found)
         new = found.beyond(stage.last) if stage.last is not None and self._are_plain(stage, lined) else frozenset()
         lines, rest = new_lines(live, found.digest, new), rows_of(found.without(new), lined, base, live)
+        if spelled:
+            rest = respelled(rest, lined.key, live)
         return kept + self._stage(stage, lined, rest, new=lines)
 
     def _newer(self, stage: Stage, lined: Shape, base: Side, live: Side) -> Newer | str:
