@@ -27,9 +27,24 @@ def table(type_: str) -> Table:
 )
 def test_values_are_hashed_as_the_server_holds_them_where_equal_means_same(type_: str, other: str, quick: bool) -> None:
     """Only types of which no two equal values have different texts are hashed without making texts of them."""
-    digest = make_digest(table(type_), table(other), ("a",), ("a",), dense=False, rows=1, same_major=True)
+    digest = make_digest(table(type_), table(other), ("a",), ("a",), dense=False, rows=1, majors=(15,))
 
     assert digest.texts == (() if quick else ("a",))
+
+
+@pytest.mark.parametrize(
+    ("majors", "mark"),
+    [
+        ((13, 13), """hashtextextended(ROW(t."a")::text, 0)"""),
+        ((14, 14), """hashint8extended(hash_record_extended(ROW(t."a"), 0), 1)"""),
+        ((15, 16), """('x' || left(md5(ROW(t."a")::text), 16))::bit(64)::bigint"""),
+    ],
+)
+def test_rows_are_hashed_by_what_both_servers_know(majors: tuple[int, int], mark: str) -> None:
+    """Before PostgreSQL 14 no server hashes rows, and no two majors promise to hash a text alike."""
+    digest = make_digest(table("text"), table("text"), ("a",), ("a",), dense=False, rows=1, majors=majors)
+
+    assert digest.mark == mark
 
 
 def test_manifests_of_before_are_hashed_as_they_were() -> None:

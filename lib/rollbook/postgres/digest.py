@@ -8,6 +8,7 @@ from .catalog import Column, Table
 from .names import listed, quote
 
 _CHUNK_BITS: Final = 7  # 128 keys: with larger chunks, scattered changes make every chunk a bad one
+_HASHES_ROWS: Final = 14  # the first major with `hash_record_extended`
 _INTEGERS: Final = ("smallint", "integer", "bigint")
 _EXACT: Final = frozenset(
     {"smallint", "integer", "bigint", "boolean", "date", "uuid", "bytea", "text", "character varying"}
@@ -125,10 +126,17 @@ def make_digest(
     *,
     dense: bool,
     rows: int,
-    same_major: bool,
+    majors: Iterable[int],
     folded: bool = False,
 ) -> Digest:
-    """Choose how to compare two tables of about *rows* rows; *dense* says that an integer key has few gaps."""
+    """
+    Choose how to compare two tables of about *rows* rows; *dense* says that an integer key has few gaps.
+
+    *majors* are the servers' major versions: those before 14 hash no rows, only texts.
+    """
+    different = {*majors}
+    same_major = len(different) == 1
+    quick = same_major and min(different) >= _HASHES_ROWS
     pairs = [(base.column(name), live.column(name)) for name in columns]
     return Digest(
         key=key,
@@ -136,8 +144,8 @@ def make_digest(
         ranged=dense and integer_key(live, key) and integer_key(base, key),
         buckets=1 << max(0, (rows >> _CHUNK_BITS).bit_length()),
         same_major=same_major,
-        quick=same_major,
-        texts=tuple(one.name for one, other in pairs if same_major and not _hashes_alike(one, other)),
+        quick=quick,
+        texts=tuple(one.name for one, other in pairs if quick and not _hashes_alike(one, other)),
         folded=folded,
     )
 

@@ -61,7 +61,8 @@ def _counted(connection: "Connection", table: Table) -> TableContent:
         counted = connection.execute(f"SELECT count(*) FROM {table.relation} AS t").fetchone()
         rows = counted[0] if counted else 0
     columns = tuple(sorted(column.name for column in table.columns))
-    digest = make_digest(table, table, key, columns, dense=dense, rows=rows, same_major=True)
+    majors = (connection.info.server_version // 10_000,)
+    digest = make_digest(table, table, key, columns, dense=dense, rows=rows, majors=majors)
     return TableContent(
         schema=table.name.schema,
         name=table.name.name,

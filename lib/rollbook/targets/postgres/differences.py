@@ -206,7 +206,7 @@ def choose_digest(shape: Shape, base: Side, live: Side) -> Digest:
         shape.compared,
         dense=dense,
         rows=rows,
-        same_major=len(majors) == 1,
+        majors=majors,
         folded=bool(shape.key) and min(majors) >= _BIT_XOR,
     )
 
