@@ -53,7 +53,10 @@ class Asked:
 
     def fills_cells(self, table: str, column: str) -> bool:
         """Say whether cells of a column that is there are to come back: one that is named, not only its table."""
-        return self.existing == "fill" and self._names(f"{table}.{column}") and not self._names(table)
+        named = f"{table}.{column}"
+        return self.existing == "fill" and any(
+            fnmatchcase(named, one) and not fnmatchcase(table, one) for one in self.only
+        )
 
     def require(self, there: Mapping[str, Collection[str]]) -> None:
         """Refuse a source that lacks a table or column asked for by its whole name; *there* are its tables' columns."""
@@ -91,6 +94,16 @@ def kept_rows(table: object, count: int) -> str:
 def kept_cells(column: object, count: int) -> str:
     """Say that cells of a column are not as they were, and not as a way back leaves them."""
     return f"{column}: {count} cells are not as they were, nor as the way back leaves them"
+
+
+def kept_rowless(column: object, count: int) -> str:
+    """Say that the source has cells of a column for rows that are not there any more."""
+    return f"{column}: {count} rows that had a cell of it are not there any more"
+
+
+def kept_made(table: object, part: str) -> str:
+    """Say that a table is there, but not all that it was made of."""
+    return f"{table} is there without {part}"
 
 
 def look_at(columns: Iterable[str]) -> tuple[str, ...]:

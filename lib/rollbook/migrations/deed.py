@@ -28,9 +28,9 @@ class Deed:
     One thing done to a table, as it is called at that point.
 
     *old* and *new* are types as the database writes them, empty where they are not known or stay; *null* says whether
-    the column may be NULL afterwards. *default* is what a row has where nobody filled the column in. *open* says that
-    more may go with it than is named. Of an index or constraint *column* is the name. *text* is SQL that is still to
-    be read.
+    the column may be NULL afterwards, *computed* whether nobody writes into it. *default* is what a row has where
+    nobody filled the column in. *open* says that more may go with it than is named. Of an index or constraint *column*
+    is the name. *text* is SQL that is still to be read.
     """
 
     deed: DeedKind
@@ -46,4 +46,5 @@ class Deed:
     parameters: bool = False
     why: str = ""
     open: bool = False
+    computed: bool = False
     location: str = ""

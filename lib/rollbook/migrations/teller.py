@@ -156,7 +156,8 @@ class Teller:
             if field.remote_field.through._meta.auto_created:
                 yield {"deed": "create_table", "table": field.remote_field.through._meta.db_table}
         elif self._type(field) is not None:
-            yield {"deed": "add_column", "table": model._meta.db_table, "column": field.column}
+            deed = {"deed": "add_column", "table": model._meta.db_table, "column": field.column}
+            yield {**deed, "computed": getattr(field, "generated", False), **default_of(field, self.connection)}
 
     def _remove_field(self, step: "Step") -> "Iterator[dict[str, Any]]":
         model = step.old(step.operation.model_name)

@@ -13,11 +13,21 @@ from .names import Name, equal, listed, literal, paired, quote
 
 @dataclass(frozen=True, slots=True)
 class RowRefill:
-    """A table whose missing rows are put back; *columns* are what both sides have, the *key* first."""
+    """
+    A table whose missing rows are put back; *columns* are what both sides have, the *key* first.
+
+    Rows that are there are compared by all of these but those whose cells are put back *apart*.
+    """
 
     table: Name
     key: tuple[str, ...]
     columns: tuple[str, ...]
+    apart: tuple[str, ...] = ()
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Name the columns in which a row that is there may differ from the source's."""
+        return tuple(name for name in self.columns if name not in (*self.key, *self.apart))
 
     def __str__(self) -> str:
         return str(self.table)

@@ -202,6 +202,30 @@ def test_what_applied_migrations_took_is_told_afterwards(
     assert outputs["tables"] == tables
 
 
+def test_what_a_way_back_takes_is_told(small: Evolving) -> None:
+    """Tables and columns that applied migrations made, by the names they have now, with what nobody filled in."""
+    small.migration("shop", "0003_made", model("Till", text("name")) + 'migrations.RenameModel("Till", "Desk"),')
+    small.migration(
+        "shop",
+        "0004_more",
+        'migrations.AddField("item", "mark", models.CharField(max_length=9, default="none")),\n'
+        'migrations.RenameField("item", "mark", "sign"),\n'
+        'migrations.AddField("desk", "inside", models.IntegerField(null=True)),\n'
+        'migrations.AddField("item", "brief", models.IntegerField(null=True)),\n'
+        'migrations.RemoveField("item", "brief"),\n'
+        'migrations.RunSQL("CREATE TABLE loose (id integer); ALTER TABLE shop_item ADD COLUMN wild integer", ""),\n'
+        'migrations.RunSQL("CREATE TABLE passing (id integer); DROP TABLE passing", ""),',
+    )
+    small.migrate("-v", "0")
+
+    outputs = small.pending(app="shop", after="0002")
+
+    assert outputs["made_tables"] == ["loose", "shop_desk"]
+    assert outputs["made_columns"] == ["shop_item.sign", "shop_item.wild"]
+    assert outputs["made_defaults"] == {"shop_item.sign": "none"}
+    assert small.pending()["made_tables"] == []
+
+
 def test_what_leans_on_a_migration_goes_back_with_it(small: Evolving) -> None:
     """Another app's migration that depends on one that goes is told as well; what is not applied is not."""
     small.write("shop", "stall")

@@ -46,3 +46,57 @@ def require_kept_told(taken: Both) -> None:
         "flags.one: 3 cells are not as they were, nor as the way back leaves them"
     ]
     assert "left as it is: flags: 1 rows are missing, and have no place" in rows.details(missing)
+
+
+def require_rowless_told(taken: Both) -> None:
+    """Cells of rows that are gone are counted and written down, also where they were the only ones; they are no conflicts."""
+    taken.both(
+        "CREATE TABLE flags (id integer PRIMARY KEY, one integer);\nINSERT INTO flags VALUES (1, 1), (2, 2), (3, 3)"
+    )
+    taken.execute("UPDATE flags SET one = NULL;\nDELETE FROM flags WHERE id > 1")
+    action = taken.recover(existing="fill", only=["flags.one"])
+    change = taken.plan(action)
+
+    results = taken.carry_out(*change.ops)
+    again = taken.plan(action)
+
+    outputs = action.outputs(change.after, results)
+    assert (outputs["cells"], outputs["conflicts"], outputs["rowless"]) == (1, 0, 2)
+    assert sorted(row["one"] for row in taken.told("cells-without-row-flags-one.csv")) == ["2", "3"]
+    assert action.outputs(again.after, ())["kept"] == ["flags.one: 2 rows that had a cell of it are not there any more"]
+
+
+def require_rows_and_cells_of_one_table(taken: Both) -> None:
+    """Where a table and a column of it are named, rows that are gone and cells of rows that stayed both come back."""
+    taken.both(
+        "CREATE TABLE flags (id integer PRIMARY KEY, one integer, two integer);\n"
+        "INSERT INTO flags VALUES (1, 1, 1), (2, 2, 2), (3, 3, 3)"
+    )
+    taken.execute(
+        "UPDATE flags SET one = NULL;\nDELETE FROM flags WHERE id = 3;\nUPDATE flags SET two = 9 WHERE id = 2"
+    )
+    action = taken.recover(existing="fill", only=["flags", "flags.one"])
+    change = taken.plan(action)
+
+    results = taken.carry_out(*change.ops)
+
+    assert taken.rows("SELECT id, one, two FROM flags ORDER BY id") == [(1, 1, 1), (2, 2, 9), (3, 3, 3)]
+    assert action.outputs(change.after, results)["conflicts"] == 1  # what somebody wrote into two, and no cell of one
+    assert taken.plan(action).ops == ()
+    taken.undo(action, change)
+    assert taken.rows("SELECT id, one, two FROM flags ORDER BY id") == [(1, None, 1), (2, None, 9)]
+
+
+def require_parts_told(taken: Both, parts: tuple[str, ...]) -> None:
+    """Of a table that was made anew, what it had besides and has no more is told by the statement that made it."""
+    taken.both("CREATE TABLE flags (id integer PRIMARY KEY, one integer);\nINSERT INTO flags VALUES (1, 1)")
+    for part in parts:
+        taken.execute(part, taken.backup)
+    taken.execute("DELETE FROM flags")
+    action = taken.recover(existing="fill", only=["flags"])
+
+    taken.do(action)
+    outputs = action.outputs(taken.plan(action).after, ())
+
+    assert len(outputs["kept"]) == len(parts), outputs["kept"]
+    assert all(one.startswith("flags is there without ") for one in outputs["kept"])

@@ -12,7 +12,13 @@ from rollbook.targets.postgres.refilling import _Refill
 from rollbook.values import Unknown
 
 from .conftest import BACKUP, Taken
-from .refills import require_kept_told, require_reference_back
+from .refills import (
+    require_kept_told,
+    require_parts_told,
+    require_reference_back,
+    require_rowless_told,
+    require_rows_and_cells_of_one_table,
+)
 from .snapshots import carry_out
 
 pytestmark = pytest.mark.server
@@ -231,6 +237,30 @@ def test_a_reference_comes_back_with_what_it_points_at(taken: Taken) -> None:
 def test_what_cannot_be_put_back_is_told(taken: Taken) -> None:
     """Cells that are neither as they were nor as the way back left them, and rows without a place, are named with counts."""
     require_kept_told(taken)
+
+
+def test_cells_whose_row_is_gone_are_told(taken: Taken) -> None:
+    """Cells of rows that are gone are counted and written down, also where they were the only ones."""
+    require_rowless_told(taken)
+
+
+def test_rows_and_cells_of_one_table_come_back(taken: Taken) -> None:
+    """Where a table and a column of it are named, rows that are gone and cells of rows that stayed both come back."""
+    require_rows_and_cells_of_one_table(taken)
+
+
+def test_what_a_table_made_anew_lacks_is_told(taken: Taken) -> None:
+    """Indexes, checks, triggers, comments and rights that a way back does not make are told by their statements."""
+    parts = (
+        "CREATE INDEX flags_one ON flags (one)",
+        "ALTER TABLE flags ADD CONSTRAINT above CHECK (one > 0)",
+        "CREATE TRIGGER quiet BEFORE UPDATE ON flags FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        "GRANT SELECT ON flags TO PUBLIC",
+        "ALTER TABLE flags ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY above ON flags USING (one > 0)",
+        "COMMENT ON TABLE flags IS 'our flags'",
+    )
+    require_parts_told(taken, parts)
 
 
 def test_rows_come_back_whatever_their_columns_are_called_and_turn_into(taken: Taken) -> None:

@@ -151,6 +151,44 @@ def test_what_cannot_be_saved_is_refused(
     assert not (tmp_path / "kept").exists()
 
 
+@pytest.mark.parametrize(
+    ("wanted", "rest", "tables", "columns", "left"),
+    [
+        (["posts"], False, ["posts"], [], "users.name"),
+        (["users.*", "posts.body"], False, [], ["users.name", "posts.body"], "posts"),
+        (["posts"], True, ["posts"], ["users.name"], ""),
+        ([], False, [], [], "posts, users.name"),
+    ],
+)
+def test_only_what_is_wanted_is_brought_back(
+    taken: Taken,
+    tmp_path: Path,
+    wanted: list[str],
+    rest: bool,
+    tables: list[str],
+    columns: list[str],
+    left: str,
+) -> None:
+    """Of a snapshot that has more, what others destroyed stays in it and is named; code may have destroyed anything."""
+    taken.both(SITE)
+    path = save(taken, tmp_path / "kept", tables=["posts"], columns=["users.name"])
+    action = use("sql.snapshot_check", snapshot=path, wanted=wanted, rest=rest)
+
+    outputs, (_, *told) = carry_out(taken, action), action.details(taken.plan(action))
+
+    assert (outputs["tables"], outputs["columns"]) == (tables, columns)
+    assert told == ([f"stays in it, for it is not wanted: {left}"] if left else [])
+
+
+def test_a_snapshot_that_lacks_what_is_wanted_is_refused(taken: Taken, tmp_path: Path) -> None:
+    """One from before other migrations has nothing to give, which is known while everything is still as it is."""
+    taken.both(SITE)
+    path = save(taken, tmp_path / "kept", tables=["posts"])
+
+    with pytest.raises(RefusedError, match=r"has no users\.name, loose: it cannot give that back"):
+        carry_out(taken, use("sql.snapshot_check", snapshot=path, wanted=["posts", "users.name", "loose"]))
+
+
 def test_a_table_that_changed_since_the_plan_is_not_saved(taken: Taken, tmp_path: Path) -> None:
     """The plan is what is saved, or nothing is."""
     taken.both(SITE)

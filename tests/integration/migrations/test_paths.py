@@ -1,5 +1,6 @@
 """The other ways of getting a migration's rows back, typed as an operator types them, on one site that is made once."""
 
+import json
 import os
 import re
 import shutil
@@ -237,6 +238,48 @@ def test_what_is_stored_and_sealed_comes_back_and_what_has_nothing_to_give_is_re
     told = subprocess.run(["grep", "-rl", keys["RIGHT"], str(folder)], capture_output=True, check=False)
     assert told.stdout == b""
     site.execute(f"DROP DATABASE {empty}")
+
+
+@pytest.mark.timeout(300)
+def test_only_what_goes_back_comes_back_and_what_was_written_since_is_saved(site: Site) -> None:
+    """What a migration destroyed that stays applied stays away; what the way back takes is asked about, and kept."""
+    first, second = 'migrations.RemoveField("page", "rank"),', 'migrations.DeleteModel("Note"),'
+    site.rewrite(first, "0002_drop")
+    site.code.migration(
+        APP, "0003_more", second + 'migrations.AddField("page", "mark", models.IntegerField(default=1)),'
+    )
+    notes = site.place.contents()["board_note"]
+    site.protect()
+    site.migrate()
+    site.execute("UPDATE board_page SET mark = 7 WHERE id < 4", database=site.code.environment["SITE_NAME"])
+    gone = site.place.contents()
+
+    code, asked = site.recover(to="0002")
+    untouched = site.place.contents()
+    ended, said = site.estate.type("resume", "last", "--answer=since_gone=yes", "--yes")
+    (kept,) = site.estate.folder.glob(".rollbook/runs/*/written-since/*/manifest.json")
+
+    assert (code, untouched) == (3, gone), asked
+    assert "board_page.mark 20 of 20 rows have a value, 3 another than 1" in " ".join(asked.split())
+    assert ended == 0, said
+    assert site.place.contents()["board_note"] == notes
+    assert site.place.rows("SELECT * FROM board_page WHERE id = 1") == [(1, "page 1", "motto 1")]
+    assert json.loads(kept.read_text())["tables"][-1]["doomed"] == ["mark"]
+
+
+@pytest.mark.timeout(300)
+def test_a_snapshot_from_before_another_migration_is_refused(site: Site) -> None:
+    """One that lacks what the migrations that are taken back destroyed is refused while everything is as it is."""
+    site.protect(to=DROPS)
+    site.code.migration(APP, "0003_more", 'migrations.RemoveField("page", "title"),')
+    site.migrate()
+    gone = site.everything()
+
+    code, said = site.recover()
+
+    assert code == 4, said
+    assert "has no board_page.title: it cannot give that back" in " ".join(said.split())
+    assert site.everything() == gone
 
 
 def test_a_site_that_does_not_answer_is_refused(site: Site) -> None:

@@ -10,6 +10,7 @@ from ...dataclass import dataclass
 from ...errors import RefusedError, TargetError
 from ...migrations.deed import Deed
 from ...migrations.judging import Told, judge
+from ...migrations.made import Made, made
 from ...migrations.operation import Effect, Operation
 from ...migrations.script import inside
 from ...migrations.table import table
@@ -31,6 +32,7 @@ class PendingState:
     operations: tuple[Operation, ...] = identity()
     vendor: str = evidence(default="")
     name: str = evidence(default="")
+    made: Made = evidence(default=Made())
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,9 @@ class DjangoPending(DjangoSite[PendingState], Fact[PendingState]):
     nothing.
 
     With `after`, the same is told of migrations that are applied: of those that a way back to that one takes back.
-    Tables and columns have the names then that they had before them.
+    Tables and columns have the names then that they had before them; `lost` are all of them that hold less since. What
+    these made, and the way back takes with all that was written there since, are `made_tables` and `made_columns`, by
+    the names that they have now.
 
     With `server`, a site that is at another database than that target, by its settings or by the alias, is refused.
     """
@@ -70,8 +74,12 @@ class DjangoPending(DjangoSite[PendingState], Fact[PendingState]):
         "emptied",
         "rewritten",
         "narrowing",
+        "lost",
         "defaults",
         "renamed",
+        "made_tables",
+        "made_columns",
+        "made_defaults",
         "undetermined",
         "destructive",
         "table",
@@ -118,7 +126,8 @@ class DjangoPending(DjangoSite[PendingState], Fact[PendingState]):
         told: tuple[Told, ...] = build(tuple[Told, ...], answer["operations"])
         vendor = str(answer["vendor"])
         pending = tuple(str(one) for one in answer["pending"])
-        return PendingState(pending, judge((*told, *self._in_files(read)), vendor), vendor, str(answer["database"]))
+        judged = judge((*told, *self._in_files(read)), vendor)
+        return PendingState(pending, judged, vendor, str(answer["database"]), made(told, vendor))
 
     def _in_files(self, read: Readers) -> Iterator[Told]:
         host = read[self.target]
@@ -140,8 +149,12 @@ class DjangoPending(DjangoSite[PendingState], Fact[PendingState]):
             "emptied": sorted({name for one in found if one.effect in _ROWS for name in one.tables}),
             "rewritten": sorted({name for one in found if one.effect == "rewrites" for name in one.columns}),
             "narrowing": [encode(part) for one in found for part in one.narrowing],
+            "lost": sorted({name for one in found if one.destructive for name in one.things}),
             "defaults": {name: value for one in found for name, value in one.defaults},
             "renamed": {old: new for one in found for old, new in one.renamed},
+            "made_tables": list(after.made.tables) if self.after else [],
+            "made_columns": list(after.made.columns) if self.after else [],
+            "made_defaults": dict(after.made.defaults) if self.after else {},
             "undetermined": list(table(one for one in found if one.undetermined)),
             "destructive": any(one.destructive for one in found),
             "table": "\n".join(table(found)),

@@ -54,7 +54,7 @@ class Recover(Action[RecoverState]):
     tables and columns that `only` names are filled as well: rows whose key is not there come back with their ids, and
     cells that still hold NULL, the column's default, or what `left` says of them; of columns in `narrowing` those that
     hold what these types make of the source's cell. Rows and cells that somebody wrote since, and rows of which a
-    unique value is taken, are left alone and exported.
+    unique value is taken, are left alone and exported; so are the source's cells of rows that are gone (`rowless`).
 
     MySQL and MariaDB cannot take DDL back. There each table is built beside under a working name, and all of them are
     renamed in at once when they are whole; each step is one that a resume finds and goes on from. Grants do not come
@@ -207,7 +207,7 @@ class Recover(Action[RecoverState]):
 
     def outputs(self, after: RecoverState, results: Sequence[OpResult]) -> Mapping[str, Plain]:
         """Give what was loaded and filled, what was kept, and the files."""
-        given: dict[str, Plain] = {"rows": 0, "cells": 0, "conflicts": 0}
+        given: dict[str, Plain] = {"rows": 0, "cells": 0, "conflicts": 0, "rowless": 0}
         given |= {"unsettled": [], "files": [], "exported": [], "tally": []}
         if after.due and not results:
             return {name: Unknown(f"recover.{name}") for name in given} | self._told(after)

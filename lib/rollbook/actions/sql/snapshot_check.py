@@ -6,10 +6,13 @@ from typing import ClassVar
 
 from ...action import Change, Fact, Readers, Ref, Subject, evidence, identity
 from ...dataclass import dataclass
+from ...errors import RefusedError
 from ...ops import OpResult
 from ...saved import check_saved_path, refuse_damaged
 from ...schema import encode
+from ...snapshots.contents import SavedTable
 from ...snapshots.manifest import strangers
+from ...snapshots.parts import Part, chosen
 from ...tally import Tally
 from ...targets.base import SnapshotReader
 from ...values import Plain, Secret
@@ -32,6 +35,7 @@ class CheckedSnapshot:
     opened: bool = evidence()
     problems: tuple[str, ...] = evidence()
     tally: tuple[Tally, ...] = evidence(default=())
+    left: tuple[str, ...] = evidence(default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,9 @@ class SqlSnapshotCheck(Fact[CheckedSnapshot]):
     Every file is compared with the manifest, size and SHA-256, and every row is counted and added up. A snapshot of
     another environment, another database or another server is refused, both sides shown. Of a sealed one whose key is
     not given, the files are compared and the rows are not.
+
+    With `wanted` the outputs `tables` and `columns` are only what that names, and a snapshot that lacks some of it is
+    refused: it was taken before other migrations than those that are taken back.
     """
 
     kind: ClassVar[str] = "sql.snapshot_check"
@@ -60,6 +67,10 @@ class SqlSnapshotCheck(Fact[CheckedSnapshot]):
     unlock: Secret | None = field(
         default=None, metadata={"help": "age's secret key, or the passphrase of gpg's where no agent has it"}
     )
+    wanted: tuple[str, ...] | None = field(
+        default=None, metadata={"help": "tables, and table.column, or patterns of them, to come back; else all it has"}
+    )
+    rest: bool = field(default=False, metadata={"help": "what else it has as well: code destroyed who knows what"})
 
     def __post_init__(self) -> None:
         check_saved_path("snapshot", self.snapshot)
@@ -73,8 +84,9 @@ class SqlSnapshotCheck(Fact[CheckedSnapshot]):
         server = read[self.server]
         found = server.saved(self.snapshot, self.unlock, rows=True)
         told = found.manifest
-        strange = strangers(told, family_of(server), server.identity(), server.database, self.environment)
+        strange = tuple(strangers(told, family_of(server), server.identity(), server.database, self.environment))
         contents = found.contents.tables if found.contents else ()
+        part, left = self._part(contents, sound=not (strange or found.problems))
         return CheckedSnapshot(
             checksum=found.sha256,
             path=self.snapshot,
@@ -83,12 +95,27 @@ class SqlSnapshotCheck(Fact[CheckedSnapshot]):
             started=told.started,
             rows=told.rows,
             bytes=sum(file.size for file in told.files),
-            tables=tuple(one.name for one in contents if one.whole and not one.beside),
-            columns=tuple(f"{one.name}.{name}" for one in contents for name in one.doomed),
+            tables=part.tables,
+            columns=part.columns,
             opened=found.contents is not None,
             problems=(*strange, *found.problems),
             tally=told.tally,
+            left=left,
         )
+
+    def _part(self, contents: Sequence[SavedTable], *, sound: bool) -> tuple[Part, tuple[str, ...]]:
+        """Give what of it is to come back, and what stays in it; a sealed one that nobody opened has neither."""
+        tables = tuple(one.name for one in contents if one.whole and not one.beside)
+        columns = tuple(f"{one.name}.{name}" for one in contents for name in one.doomed)
+        part = chosen(tables, columns, self.wanted)
+        if contents and part.lacking and sound:
+            raise RefusedError(
+                f"the snapshot {self.snapshot} has no {', '.join(part.lacking)}: it cannot give that back.",
+                advice="Give one from before these migrations, or a backup, or name in only: what is to come back.",
+            )
+        if self.rest:
+            return Part(_joined(part.tables, tables), _joined(part.columns, columns)), ()
+        return part, tuple(name for name in (*tables, *columns) if name not in (*part.tables, *part.columns))
 
     def refusal(self, state: CheckedSnapshot) -> str | None:
         """Refuse a snapshot with problems."""
@@ -98,10 +125,15 @@ class SqlSnapshotCheck(Fact[CheckedSnapshot]):
         """Say what it is."""
         found = change.after
         read = "every row read" if found.opened else "sealed: its files were compared, its rows were not read"
-        return (f"snapshot of {found.database}, {found.started}, {found.rows} rows, {read}",)
+        left = (f"stays in it, for it is not wanted: {', '.join(found.left)}",) if found.left else ()
+        return (f"snapshot of {found.database}, {found.started}, {found.rows} rows, {read}", *left)
 
     def outputs(self, after: CheckedSnapshot, results: Sequence[OpResult]) -> Mapping[str, Plain]:  # noqa: ARG002  # it only reads
         """Give what it is, and which tables and columns it brings back."""
         names = ("path", "database", "environment", "started", "rows", "bytes", "checksum")
         lists = {"tables": list(after.tables), "columns": list(after.columns)}
         return {**{name: getattr(after, name) for name in names}, **lists, "tally": encode(after.tally)}
+
+
+def _joined(some: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*some, *others)))

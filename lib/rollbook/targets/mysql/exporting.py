@@ -1,11 +1,12 @@
 """Writes out as CSV what has no place in the live schema."""
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...mysql.names import listed, within
 from ...ops import WrittenFile
 from ..postgres.exporting import Exports, Write
 from ..postgres.recovery import file_name
@@ -24,7 +25,12 @@ class Kept:
         self.files: list[WrittenFile] = []
 
     def tell(self, what: str, names: tuple[str, ...], query: str) -> int:
-        """Write the rows of *query*, if there are any; gives how many there are."""
+        """Write the rows of *query*, which are conflicts, if there are any; gives how many there are."""
+        found = self._write(what, names, query)
+        self.conflicts += found
+        return found
+
+    def _write(self, what: str, names: tuple[str, ...], query: str) -> int:
         found = number(self._connection, f"SELECT COUNT(*) FROM ({query}) q")
         if not found:
             return 0
@@ -33,9 +39,14 @@ class Kept:
         made = Exports(Path(self._folder)).add(
             what, file_name(*names, str(len(self.files))) if again else name, exported(self._connection, query)
         )
-        self.conflicts += found
         self.files.append(made.written())
         return found
+
+    def tell_rowless(self, schema: str, table: str, names: Sequence[str], absent: str, key: Sequence[str]) -> int:
+        """Write down the cells of *schema* whose rows are gone, which *absent* says of `s`; they are no conflicts."""
+        query = f"SELECT {listed((*key, *names), 's')} FROM {within(schema, table)} s WHERE {absent}"
+        what = f"cells of {table}: their rows are gone, these are the source's"
+        return self._write(what, ("cells-without-row", table, *names), query)
 
 
 def exported(connection: "Connection", query: str) -> Callable[[Write], int]:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ...errors import RefusedError
 from ...mysql.catalog import Catalog, common_key
 from ...mysql.definition import ColumnDefinition, define, define_column, references
-from ...mysql.names import within
+from ...mysql.names import literal, quote, within
 from ...mysql.recovering import MysqlRecovery, marked_by, working_name
-from ...recovering import Asked
+from ...recovering import Asked, kept_made
 from .catalog import read_catalog
-from .refillable import Refills, find_filling, read_refills
+from .refillable import Filling, Refills, find_filling, read_refills
 from .session import number
 
 if TYPE_CHECKING:
@@ -78,8 +78,23 @@ def read_recovery(connection: "Connection", live: str, asked: Asked) -> MysqlRec
         row_refills=refills.rows,
         cell_refills=refills.cells,
         untold=refills.untold,
-        kept=refills.kept,
+        kept=(*refills.kept, *_without(ours, theirs, filling, missing.standing)),
     )
+
+
+def _without(ours: Catalog, theirs: Catalog, filling: Filling, parts: Collection[str]) -> Iterator[str]:
+    """Tell what tables that are filled had, and a way back that made them, or a column of them, anew did not make."""
+    for name in sorted({*filling.tables, *filling.columns}):
+        here, whole = _made_of(ours, name, whole=True), name not in parts
+        yield from (kept_made(name, part) for part in _made_of(theirs, name, whole=whole) if part not in here)
+
+
+def _made_of(catalog: Catalog, name: str, *, whole: bool) -> tuple[str, ...]:
+    """Give what a table is made of; of one of which only columns were saved, the columns are made otherwise."""
+    one = define(catalog, name)
+    body = (line for line in one.body if whole or not line.startswith("`"))
+    comment = [f"COMMENT={literal(one.comment)}"] if whole and one.comment else []
+    return (*body, *comment, *(made.statement.replace("{}", quote(name), 1) for made in one.triggers))
 
 
 def _missing(ours: Catalog, theirs: Catalog, asked: Asked) -> _Missing:

@@ -11,7 +11,7 @@ from ...mysql.names import equal, quote, within
 from ...mysql.recovering import FILLING, marked_by, working_name
 from ...mysql.refilling import CellRefill, RowRefill
 from ...postgres.order import flat, in_order
-from ...recovering import Asked, kept_cells, kept_rows
+from ...recovering import Asked, kept_cells, kept_rowless, kept_rows
 from .session import number
 
 if TYPE_CHECKING:
@@ -99,9 +99,9 @@ class _Look:
         order = flat(in_order(self._wanted.tables, self._ours.foreign_keys))
         for at, name in enumerate(order):
             table = self._ours.tables[name]
-            one = RowRefill(
-                name, common_key(self._theirs.tables[name], table), shared(table, self._theirs.tables[name])
-            )
+            key = common_key(self._theirs.tables[name], table)
+            apart = tuple(self._wanted.columns.get(name, ()))
+            one = RowRefill(name, key, shared(table, self._theirs.tables[name]), apart)
             # Of tables that point at each other in a circle, rows of the later ones are taken to come.
             if self._is_staged(name) or self._some(one.table, self._rows(one, order[at + 1 :])):
                 self._filling.add(name)
@@ -122,8 +122,15 @@ class _Look:
                     self.untold += [str(one)] if self._some(name, unlike, key) else []
                 elif self._some(name, cell_conditions(self._ours, one, coming=self._filling), key):
                     yield one
-                elif differing := self._count(name, unlike, key):
-                    self.kept.append(kept_cells(one, differing))
+                else:
+                    self._keep(one, unlike)
+
+    def _keep(self, one: CellRefill, unlike: Sequence[str]) -> None:
+        """Tell what of a column has no place."""
+        if differing := self._count(one.table, unlike, one.key):
+            self.kept.append(kept_cells(one, differing))
+        if gone := self._count(one.table, (rowless(self._ours, one.table, one.key),)):
+            self.kept.append(kept_rowless(one, gone))
 
     def _is_staged(self, name: str) -> bool:
         """Say whether a killed run left rows beside that it had not put in, or not tidied away."""
@@ -182,6 +189,11 @@ def untouched(column: Column, left: str) -> str:
 def differs(column: Column) -> str:
     """Say that cells of `s` and `t` are not the same."""
     return f"NOT ({same(column, f's.{quote(column.name)}', f't.{quote(column.name)}')})"
+
+
+def rowless(ours: Catalog, table: str, key: Sequence[str]) -> str:
+    """Say that live has no row of the key of `s`."""
+    return f"NOT {there(ours.tables[table], ours.schema, key, 's')}"
 
 
 def cell_conditions(ours: Catalog, one: CellRefill, *, coming: Collection[str] = ()) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ class _Refill:
 
     def _tell_changed(self, one: RowRefill) -> None:
         table = self._ours.tables[one.table]
-        others = [table.column(name) for name in one.columns if name not in one.key]
+        others = [table.column(name) for name in one.compared]
         unlike = [f"NOT ({same(column, f's.{quote(column.name)}', f't.{quote(column.name)}')})" for column in others]
         if not others:
             return

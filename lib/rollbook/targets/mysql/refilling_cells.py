@@ -16,7 +16,7 @@ from .exporting import Kept
 from .lagging import replica_lag
 from .patience import patiently
 from .put_in import write_keys
-from .refillable import cell_conditions, differs
+from .refillable import cell_conditions, differs, rowless
 from .session import run
 from .settling import kept_still
 from .wording import asked
@@ -37,16 +37,18 @@ def refill_cells(target: "SqlTarget", op: Op, execution: Execution) -> OpResult:
     with doing, closing(target.connect_mysql()) as live:
         kept, ours = Kept(live, op.folder), read_catalog(live, target.database)
         cells: dict[str, int] = {}
+        without = 0
         for one in op.columns:
             cells[str(one)] = _fill(live, ours, op, one, Pace(live, execution, lag))
             column = ours.tables[one.table].column(one.name)
             query = f"SELECT {listed((*one.key, one.name), 's')} FROM {_joined(op, one)} WHERE {differs(column)}"
             what = f"cells of {one} that somebody wrote into since, as the source has them"
             kept.tell(what, ("cells-kept", one.table, one.name), query)
+            without += kept.tell_rowless(op.source, one.table, (one.name,), rowless(ours, one.table, one.key), one.key)
     files = [file.path for file in kept.files]
     tally = tallied("recovered", cells)
-    outputs = {"cells": sum(cells.values()), "conflicts": kept.conflicts, "files": files, "tally": tally}
-    return OpResult(outputs, tuple(kept.files))
+    counts = {"cells": sum(cells.values()), "conflicts": kept.conflicts, "rowless": without}
+    return OpResult({**counts, "files": files, "tally": tally}, tuple(kept.files))
 
 
 def _joined(op: CellsRefilled, one: CellRefill) -> str:

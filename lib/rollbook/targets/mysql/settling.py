@@ -16,7 +16,7 @@ from .catalog import read_catalog
 from .exporting import Kept
 from .lagging import replica_lag
 from .patience import altered, sent
-from .refillable import differs, untouched
+from .refillable import differs, rowless, untouched
 from .session import number, run
 from .wording import asked
 
@@ -30,6 +30,7 @@ def columns_settled(target: "SqlTarget", op: Op, execution: Execution) -> OpResu
     if not isinstance(op, ColumnsSettled):
         raise target.misplaced(op)
     table, filled = op.columns[0].table, op.filled()
+    without = 0
     with asked(target.name, f"filling {table} from {op.source}"), closing(target.connect_mysql()) as live:
         kept, ours = Kept(live, op.folder), read_catalog(live, target.database)
         lag = replica_lag(target, op.replica) if op.replica else None
@@ -41,9 +42,11 @@ def columns_settled(target: "SqlTarget", op: Op, execution: Execution) -> OpResu
                 ("cells-kept", table, *(one.name for one in filled)),
                 filler.refused(table, filled),
             )
+            names, key = [one.name for one in filled], filled[0].key
+            without = kept.tell_rowless(op.source, table, names, rowless(ours, table, key), key)
         settler = _Settler(live, ours)
         settler.columns(table, op.columns)
-    counts = {"cells": filler.cells, "conflicts": kept.conflicts}
+    counts = {"cells": filler.cells, "conflicts": kept.conflicts, "rowless": without}
     outputs = {**counts, "unsettled": settler.unsettled, "tally": tallied("recovered", filler.filled)}
     return OpResult({**outputs, "files": [one.path for one in kept.files]}, tuple(kept.files))
 

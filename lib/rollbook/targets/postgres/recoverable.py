@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Final
 
 from ...postgres.catalog import Catalog
 from ...postgres.definition import Definition, SchemaDefinition, TypeDefinition
-from ...postgres.names import Name, quote
+from ...postgres.names import Name, literal, quote
 from ...postgres.objects import unlike
 from ...postgres.recovering import Recovery, is_mark
 from ...postgres.shape import shape
 from ...postgres.standing import PART, STAND_IN
-from ...recovering import Asked
+from ...recovering import Asked, kept_made
 from .catalog import read_catalog
 from .definition_parts import read_columns
 from .definitions import owners_elsewhere, read_definitions, read_references, read_schemas, read_types
@@ -77,9 +77,23 @@ def read_recovery(live: "Connection", source: "Connection", asked: Asked, connec
         row_refills=refills.rows,
         cell_refills=refills.cells,
         untold=refills.untold,
-        kept=refills.kept,
+        kept=(*refills.kept, *_without(live, source, filling, standing)),
         schemas=schemas,
     )
+
+
+def _without(live: "Connection", source: "Connection", filling: Filling, parts: Collection[Name]) -> Iterator[str]:
+    """Tell what tables that are filled had, and a way back that made them, or a column of them, anew did not make."""
+    names = sorted({*filling.tables, *filling.columns})
+    here = {one.name: _parts(one, whole=one.name not in parts) for one in read_definitions(live, names)}
+    for one in read_definitions(source, names):
+        had = _parts(one, whole=one.name not in parts)
+        yield from (kept_made(one.name, part) for part in had if part not in here.get(one.name, had))
+
+
+def _parts(one: Definition, *, whole: bool) -> tuple[str, ...]:
+    comment = f"COMMENT ON TABLE {one.name.sql} IS {literal(one.comment)}"
+    return (*one.after, *([comment] if whole and one.comment else []))
 
 
 def _schemas(

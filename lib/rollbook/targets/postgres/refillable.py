@@ -14,7 +14,7 @@ from ...postgres.names import Name, beside_parameters, equal, listed, quote
 from ...postgres.order import flat, in_order
 from ...postgres.refilling import CellRefill, RowRefill, clashing, keys_over, left_in, parentless, uniques_over
 from ...postgres.shape import Shape, shape
-from ...recovering import CELL, Asked, kept_cells, kept_rows
+from ...recovering import CELL, Asked, kept_cells, kept_rowless, kept_rows
 from .differences import Difference, Side, differences
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class _Look:
         order = flat(in_order(self._wanted.tables, self._ours.foreign_keys))
         for at, name in enumerate(order):
             lined = self._shape(name)
-            one = RowRefill(name, lined.key, lined.carried)
+            one = RowRefill(name, lined.key, lined.carried, tuple(self._wanted.columns.get(name, ())))
             # Of tables that point at each other in a circle, rows of the later ones are taken to come.
             if self._lacks(one, lined, order[at + 1 :]):
                 self._filling.add(name)
@@ -170,19 +170,20 @@ class _Look:
             live = stack.enter_context(closing(self._connect(self._live)))
             as_left = _AsLeft(live, one, self._ours.tables[one.table])
             found = self._differences(stack, lined, (*one.key, one.name))
-            both = (d for d in found if d.base and d.live)
+            both = _Paired(found)
             if not one.left:
-                if next(both, None) is not None:
+                if next(iter(both), None) is not None:
                     self.untold.append(str(one))
                 return False
             differing = 0
-            for batch in iter(lambda: list(islice(both, _BATCH)), []):
-                keys = as_left.keys([(d.base, d.live) for d in batch if d.base and d.live])
+            pairs = iter(both)
+            for batch in iter(lambda: list(islice(pairs, _BATCH)), []):
+                keys = as_left.keys(batch)
                 if keys and self._takes_cell(source, live, one, keys):
                     return True
                 differing += len(batch)
-        if differing:
-            self.kept.append(kept_cells(one, differing))
+        self.kept += [kept_cells(one, differing)] if differing else []
+        self.kept += [kept_rowless(one, both.rowless)] if both.rowless else []
         return False
 
     def _takes_cell(self, source: "Connection", live: "Connection", one: CellRefill, keys: Sequence[Cells]) -> bool:
@@ -258,6 +259,21 @@ def _some(live: "Connection", every: str, refused: Sequence[str], given: str) ->
     text = beside_parameters(f"SELECT EXISTS ({query})").replace(_ROWS, "%(rows)s")
     row = live.execute(text.encode(), {"rows": given}).fetchone()
     return bool(row and row[0])
+
+
+class _Paired:
+    """Streams differences of rows that both sides have, and counts those that live lacks on the way."""
+
+    def __init__(self, found: Iterator[Difference]) -> None:
+        self._found = found
+        self.rowless = 0
+
+    def __iter__(self) -> Iterator[tuple[Cells, Cells]]:
+        for one in self._found:
+            if one.base and one.live:
+                yield one.base, one.live
+            elif one.base:
+                self.rowless += 1
 
 
 class _AsLeft:

@@ -95,9 +95,8 @@ class _Refill:
                         raise Interrupted(f"stopped while the rows of {one} were loaded; nothing of it was kept")
         run(self._live, [f"CREATE INDEX ON {staged} ({listed(one.key)})", f"ANALYZE {staged}"])
         there = f"{staged} s JOIN {table.relation} t ON {equal(one.key, 's', 't')}"
-        compared = [name for name in one.columns if name not in one.key]
-        differs = " OR ".join(f"s.{quote(name)}::text IS DISTINCT FROM t.{quote(name)}::text" for name in compared)
-        if compared:
+        differs = " OR ".join(f"s.{quote(name)}::text IS DISTINCT FROM t.{quote(name)}::text" for name in one.compared)
+        if one.compared:
             self._tell(one, "rows-changed", f"SELECT {_sides(one)} FROM {there} WHERE {differs}")
         run(self._live, [f"DELETE FROM {staged} s USING {table.relation} t WHERE {equal(one.key, 's', 't')}"])
         for query in clashes(table, one, one.columns, staged):
@@ -202,7 +201,6 @@ class _Refill:
 def _sides(one: RowRefill) -> str:
     both = ", ".join(
         f"s.{quote(name)} AS {quote(f'{name} there')}, t.{quote(name)} AS {quote(f'{name} here')}"
-        for name in one.columns
-        if name not in one.key
+        for name in one.compared
     )
     return f"{listed(one.key, 's')}, {both}"

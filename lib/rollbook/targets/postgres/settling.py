@@ -64,13 +64,14 @@ class Filler:
         self.ours: Catalog = read_catalog(live)
         self._theirs: Catalog = read_catalog(source)
         live.rollback()
-        self.cells = self.conflicts = 0
+        self.cells = self.conflicts = self.rowless = 0
         self.files: list[Exported] = []
         self._filled: dict[str, int] = {}
 
     def outputs(self) -> dict[str, Plain]:
         """Tell what was filled, column by column, and what was left."""
-        return {"cells": self.cells, "conflicts": self.conflicts, "tally": tallied("recovered", self._filled)}
+        counts = {"cells": self.cells, "conflicts": self.conflicts, "rowless": self.rowless}
+        return {**counts, "tally": tallied("recovered", self._filled)}
 
     def fill(
         self,
@@ -82,6 +83,8 @@ class Filler:
     ) -> None:
         """
         Fill the columns of *table*, a batch a transaction; cells that somebody wrote into since stay.
+
+        Those are told in a file, and so are the cells of rows that are not there any more.
 
         *guards* are queries of the keys of `cells` that have no place, and are refused. *put_in* takes the keys of
         the rows that are filled.
@@ -98,7 +101,7 @@ class Filler:
         self._live.execute(
             f"CREATE TEMP TABLE cells AS SELECT {listed((*key, *names))} FROM {ours.relation} WITH NO DATA".encode()
         )
-        self._live.execute("CREATE TEMP TABLE refused (LIKE cells)")
+        run(self._live, ["CREATE TEMP TABLE refused (LIKE cells)", "CREATE TEMP TABLE rowless (LIKE cells)"])
         self._live.commit()
         update, refused = _update(table, key, columns), _refused(table, key, columns)
         if put_in is not None:
@@ -108,10 +111,11 @@ class Filler:
         with self._source.cursor().copy(given.encode()) as copy:
             lines = map(bytes, copy)
             while batch := list(islice(lines, _BATCH)):
-                self._batch(table, batch, (*_guarded(key, guards), refused), update, put_in)
+                self._batch(table, batch, (_rowless(table, key), *_guarded(key, guards), refused), update, put_in)
         self._filled |= {f"{table}.{name}": self.cells - before for name in names}
-        self._tell(table, names)
-        self._live.execute("DROP TABLE cells, refused")
+        self.conflicts += self._tell(table, names, "refused", "kept", "somebody wrote into them since")
+        self.rowless += self._tell(table, names, "rowless", "without-row", "their rows are gone")
+        self._live.execute("DROP TABLE cells, refused, rowless")
         self._live.commit()
 
     def _batch(
@@ -153,17 +157,17 @@ class Filler:
         self._live.rollback()
         return float(row[0]) if row else 0.0
 
-    def _tell(self, table: Name, names: Sequence[str]) -> None:
-        row = self._live.execute("SELECT count(*) FROM refused").fetchone()
-        if row is None or not row[0]:
-            return
-        self.conflicts += row[0]
-        made = Exports(Path(self._folder)).add(
-            f"{CELLS_OF}{table}: somebody wrote into them since, these are the source's",
-            file_name("cells-kept", str(table), *names),
-            exported(self._live, "SELECT * FROM refused"),
-        )
-        self.files.append(made)
+    def _tell(self, table: Name, names: Sequence[str], relation: str, how: str, why: str) -> int:
+        """Write down what could not be filled, if there is any; gives how many rows that is."""
+        (count,) = self._live.execute(f"SELECT count(*) FROM {relation}".encode()).fetchone() or (0,)
+        if count:
+            made = Exports(Path(self._folder)).add(
+                f"{CELLS_OF}{table}: {why}, these are the source's",
+                file_name(f"cells-{how}", str(table), *names),
+                exported(self._live, f"SELECT * FROM {relation}"),
+            )
+            self.files.append(made)
+        return int(count)
 
 
 def _any_filled(names: Sequence[str]) -> str:
@@ -194,6 +198,11 @@ def _refused(table: Name, key: Sequence[str], columns: Sequence[ColumnDefinition
     )
     joined = f"cells c JOIN {table.sql} t ON {equal(key, 't', 'c')}"
     return f"INSERT INTO refused SELECT c.* FROM {joined} WHERE {_unforeseen(kept)}"
+
+
+def _rowless(table: Name, key: Sequence[str]) -> str:
+    there = f"SELECT FROM {table.sql} t WHERE {equal(key, 't', 'c')}"
+    return f"INSERT INTO rowless SELECT c.* FROM cells c WHERE NOT EXISTS ({there})"
 
 
 def _guarded(key: Sequence[str], guards: Sequence[str]) -> Iterator[str]:
