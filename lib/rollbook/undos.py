@@ -26,6 +26,11 @@ def undos_of(runs: Runs, run: Run) -> Iterator[Run]:
                 yield folder.read()
 
 
+def is_over(runs: Runs, run: Run) -> bool:
+    """Tell whether nobody can go on with *run*: it ended for good, or another took it back as a whole."""
+    return not run.resumable or any(undo.status == "undone" and not undo.plan.undo_to for undo in undos_of(runs, run))
+
+
 def steps_taken_back(runs: Runs, run: Run) -> frozenset[str]:
     """Name the steps of *run* that its undos took back, without those that an undo of such an undo brought again."""
     return frozenset(address for undo in undos_of(runs, run) for address in _taken_by(runs, undo) - _since(run, undo))

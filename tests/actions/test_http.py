@@ -55,6 +55,17 @@ def test_an_answer_is_compared(wanted: dict[str, object], passes: bool, says: st
     assert says in outcome.message
 
 
+@pytest.mark.parametrize(("kind", "passes"), [("text/html; charset=utf-8", True), ("text/plain", False)])
+def test_a_page_is_read_as_people_read_it(kind: str, passes: bool) -> None:
+    """A title with & or quotes stands in HTML in other letters, and is there all the same; in plain text it is not."""
+    answer = HttpResponse(200, {"content-type": kind}, "<h1>R &amp; D: &quot;a&#39;s &lt;5&quot;</h1>", 0.01)
+
+    there = use("http.check", url="/", timeout="0s", contains='R & D: "a\'s <5"').probe(_read(answer))
+    lacking = use("http.check", url="/", timeout="0s", lacks="R & D").probe(_read(answer))
+
+    assert (there.passed, lacking.passed) == (passes, not passes)
+
+
 def test_every_misfit_is_told() -> None:
     """Not only the first."""
     outcome = use("http.check", url="/", timeout="0s", status=204, contains="x", json={"a": 1}).probe(_read(BAD))

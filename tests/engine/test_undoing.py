@@ -2,6 +2,7 @@
 
 import pytest
 
+from rollbook.cli.undone import check_undoable
 from rollbook.engine import Engine
 from rollbook.engine.undoing import BEING_UNDONE_BY
 from rollbook.errors import LockHeld, RefusedError
@@ -193,3 +194,32 @@ def test_own_undo_steps_of_a_group_come_one_after_the_other(workshop: Workshop) 
 
     assert undo.status == "undone"
     assert (workshop.folder / "log").read_text().split() == ["one", "two"] * 2
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_run_whose_undo_was_undone_before_its_end_is_free_again(
+    workshop: Workshop, ended: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes on, or is taken back, as if that undo had not been; its end is its own."""
+    monkeypatch.chdir(workshop.folder)
+    end = "finally:\n  - {id: t, name: Tell., shell.run: {command: 'echo end >> log'}, undo: {leave: x}}\n"
+    workshop.write(
+        "r", "steps:\n" + write_step("b", "x") + write_step("a", "x") + ASKS + (FAILS if not ended else "") + end
+    )
+    run = workshop.run("r")
+    waiting = workshop.undo(run)
+    with pytest.raises(RefusedError, match="is being undone by"):
+        check_undoable(run)
+    (workshop.folder / "mended").touch()
+
+    again = workshop.undo(waiting)
+
+    assert (waiting.status, again.status) == ("waiting", "undone")
+    said = workshop.said()
+    if not ended:
+        folder = workshop.runs.find(run.id)
+        engine = Engine(folder, workshop.planner("r"), asker=nobody(), watcher=workshop.watcher)
+        assert (said, engine.resume().status, workshop.said()) == ([], "succeeded", ["end"])
+    check_undoable(workshop.runs.find(run.id).read())
+    assert workshop.undo(run, nobody({"undo/a/sure": "yes"})).status == "undone"
+    assert not (workshop.folder / "b.txt").exists()

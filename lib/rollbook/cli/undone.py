@@ -6,7 +6,7 @@ from typing import Final
 from ..errors import RefusedError
 from ..run import Run
 from ..runs import RunFolder, Runs
-from ..undos import steps_taken_back, undos_of
+from ..undos import is_over, steps_taken_back, undos_of
 from .hints import typed
 
 UNDONE: Final = "undone"
@@ -36,7 +36,7 @@ def check_undoable(run: Run, to: str = "") -> None:
     undo = undo_of(run)
     if undo is None:
         return
-    if undo.resumable:
+    if not is_over(Runs(), undo):
         raise RefusedError(
             f"Run {run.id} is being undone by run {undo.id}, which is not over ({undo.status}).",
             advice=f"Go on with that one: {typed('resume', undo.id)}",

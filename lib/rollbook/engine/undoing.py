@@ -11,7 +11,7 @@ from ..plan import Plan
 from ..planner.readers import Pool
 from ..run import Run
 from ..runs import RunFolder
-from ..undos import standing_undo
+from ..undos import is_over, standing_undo
 from .outlived import still_running
 
 UNDONE_BY: Final = "undone-by"
@@ -67,7 +67,7 @@ def require_open(folder: RunFolder, run: Run, *, giving_up: bool = False) -> Non
         return
     if undo.status == "undone" and not undo.plan.undo_to:
         raise _undone(run, undo.id)  # killed before it could leave its mark
-    if undo.resumable:
+    if not is_over(folder.runs, undo):
         raise RefusedError(
             f"Run {run.id} is being taken back by run {undo.id}, which is not over.",
             advice=f"Go on with that one: `resume {undo.id}`; or give it up first: `abandon {undo.id}`.",

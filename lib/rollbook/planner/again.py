@@ -205,8 +205,9 @@ class _Way:
         taken = any(back.changed for back in self.backs.get(use.address, ()))
         if use.section == "closing" and not taken and not self._comes_around(use.address):
             return self._stands(use, past, "nothing comes again that it ends")
-        # A run that was taken back in part may go on once that came again: its end is still its own.
-        ahead = self.undo.plan.undo_to and self.first.resumable and not done
+        # A run that was taken back in part, or not to the end, may go on once that came again: its end is its own.
+        whole = not self.undo.plan.undo_to and not self.undo.resumable
+        ahead = self.first.resumable and not whole and not done
         return self._stands(use, past, "the first run has not come to its end") if ahead else None
 
     def _comes_around(self, address: str) -> bool:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 from datetime import timedelta
+from html import unescape
 from typing import TypeVar
 
 from ...action import Outcome, Readers
@@ -69,8 +70,15 @@ class Page:
             yield f"status {answer.status}, wanted {' or '.join(map(str, _tuple(self.status)))}"
         if self.latency is not None and answer.seconds > self.latency.total_seconds():
             yield f"took {answer.seconds:.2f} s, wanted at most {self.latency.total_seconds():g} s"
-        yield from (f"the body does not contain {text!r}" for text in _tuple(self.contains) if text not in answer.body)
-        yield from (f"the body contains {text!r}" for text in _tuple(self.lacks) if text in answer.body)
+        bodies = _as_read(answer)
+        yield from (
+            f"the body does not contain {text!r}"
+            for text in _tuple(self.contains)
+            if not any(text in body for body in bodies)
+        )
+        yield from (
+            f"the body contains {text!r}" for text in _tuple(self.lacks) if any(text in body for body in bodies)
+        )
         if self.matches is not None and search(self.matches, answer.body) is None:
             yield f"the body does not match {self.matches!r}"
         if self.json:
@@ -140,3 +148,10 @@ def _differs(found: Plain, wanted: Plain) -> bool:
 
 def _summary(told: Mapping[str, Plain]) -> str:
     return f"status {told['status']} in {told['seconds']} s, {told['asked']} asked"
+
+
+def _as_read(answer: HttpResponse) -> tuple[str, ...]:
+    """Give the body as it came and, of a page in HTML, as people read it: `R &amp; D` is R & D to them."""
+    if "html" not in answer.headers.get("content-type", ""):
+        return (answer.body,)
+    return answer.body, unescape(answer.body)
