@@ -25,7 +25,7 @@ from ..report.wording import (
 from ..run import Run, StepRun
 from ..runs import RunFolder, Runs
 from ..schema import encode
-from ..undos import standing_undo, steps_taken_back
+from ..undos import is_over, standing_undo, steps_taken_back
 from ..values import Plain
 from .boundary import Boundary, sites
 from .ending import boundary, brief, current, going_on, run_code, sentence
@@ -157,7 +157,7 @@ def status_lines(run: Run, folder: RunFolder, screen: Screen) -> Iterator[str]:
 
 def _being_undone(run: Run) -> bool:
     undo = undo_of(run)
-    return undo is not None and undo.resumable
+    return undo is not None and not is_over(Runs(), undo)
 
 
 def left_lines(run: Run, screen: Screen) -> Iterator[str]:
@@ -184,12 +184,12 @@ def _about(run: Run, folder: RunFolder, undone: str) -> Iterator[tuple[str, str]
         again = undo_of(undo) if undo is not None and undo.id == undone else None
         if again is not None and again.status == "undone":
             yield "since", f"run {again.id} took that undo back in turn{again.plan.down_to}"
-    elif undo is not None and undo.resumable:
+    elif undo is not None and not is_over(Runs(), undo):
         yield "undo", f"run {undo.id} takes it back and is not over ({undo.status}):"
         yield "", typed("resume", undo.id)
     elif undo is not None:
         yield "undo", f"run {undo.id}: {undo.status}{undo.plan.down_to}"
-        again = undo_of(undo) if undo.status == "undone" else None
+        again = undo_of(undo)
         if again is not None and again.status == "undone":
             yield "since", f"run {again.id} took that undo back in turn{again.plan.down_to}"
     if run.reason:
