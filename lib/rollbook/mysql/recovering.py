@@ -70,6 +70,11 @@ class MysqlRecovery:
         return tuple(sorted([*(one.name for one in (*self.built, *self.begun_tables)), *map(str, self.begun_columns)]))
 
     @property
+    def made(self) -> tuple[str, ...]:
+        """Name what is made anew."""
+        return (*(one.name for one in (*self.tables, *self.built)), *map(str, self.columns))
+
+    @property
     def fill(self) -> tuple[str, ...]:
         """Name what is there to be filled."""
         return tuple(str(one) for one in (*self.row_refills, *self.cell_refills))

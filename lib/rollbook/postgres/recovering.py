@@ -63,6 +63,11 @@ class Recovery:
         return tuple(sorted([*(str(one.name) for one in self.begun_tables), *map(str, self.begun_columns)]))
 
     @property
+    def made(self) -> tuple[str, ...]:
+        """Name what is made anew."""
+        return (*(str(one.name) for one in (*self.tables, *self.begun_tables)), *map(str, self.columns))
+
+    @property
     def fill(self) -> tuple[str, ...]:
         """Name what is there to be filled."""
         return tuple(str(one) for one in (*self.row_refills, *self.cell_refills))

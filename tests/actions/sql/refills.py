@@ -1,5 +1,9 @@
 """Laws of filling what a way back left empty that hold on every server alike."""
 
+from dataclasses import replace
+
+from rollbook.action import Leave
+
 from .conftest import Taken
 from .taken_mariadb import TakenOnMariadb
 
@@ -100,3 +104,25 @@ def require_parts_told(taken: Both, parts: tuple[str, ...]) -> None:
 
     assert len(outputs["kept"]) == len(parts), outputs["kept"]
     assert all(one.startswith("flags is there without ") for one in outputs["kept"])
+
+
+def require_made_stays(taken: Both) -> None:
+    """An undo leaves what was made anew where it stays for a migration to drop, and takes out what was filled."""
+    taken.both(
+        "CREATE TABLE flags (id integer PRIMARY KEY, one integer);\n"
+        "CREATE TABLE marks (id integer PRIMARY KEY, two integer, three integer);\n"
+        "INSERT INTO flags VALUES (1, 1);\nINSERT INTO marks VALUES (1, 2, 3)"
+    )
+    taken.execute("DROP TABLE flags;\nALTER TABLE marks DROP COLUMN two;\nUPDATE marks SET three = NULL")
+    only = ["flags", "marks.two", "marks.three"]
+    action = taken.recover(existing="fill", only=only, stays=True)
+
+    change = taken.do(action)
+    undo = action.undo(change)
+    taken.undo(action, change)
+
+    assert "flags, marks.two stay" in undo.reason
+    assert taken.rows("SELECT id, two, three FROM marks") == [(1, 2, None)]
+    assert taken.rows("SELECT id, one FROM flags") == [(1, 1)]
+    made = taken.recover(existing="fill", only=["flags"], stays=True)
+    assert isinstance(made.undo(replace(change, before=replace(change.before, fill=()))), Leave)

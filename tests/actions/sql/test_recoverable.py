@@ -77,6 +77,16 @@ def test_a_source_that_lacks_what_is_named_is_refused(beside: Beside, kind: str)
         build(action_type(kind), {**given, **more}).probe(beside.read)
 
 
+def test_rows_that_no_key_tells_apart_are_refused(beside: Beside) -> None:
+    """A table whose key is another by now cannot be filled, which is known while everything is still as it is."""
+    beside.both("CREATE TABLE tags (id int PRIMARY KEY, name varchar(9), kind varchar(9))")
+    drop = "DROP PRIMARY KEY" if "mysql" in beside.url else "DROP CONSTRAINT tags_pkey"
+    beside.execute(f"ALTER TABLE tags {drop};\nALTER TABLE tags DROP COLUMN kind", beside.live)
+
+    with pytest.raises(RefusedError, match="no key tells the rows of these apart"):
+        recoverable(beside, "tags.kind").probe(beside.read)
+
+
 def test_a_source_that_is_not_there_is_refused(beside: Beside) -> None:
     """A misspelt name is told as that."""
     with pytest.raises(RefusedError, match="db has no database nosuch"):

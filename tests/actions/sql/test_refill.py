@@ -14,6 +14,7 @@ from rollbook.values import Unknown
 from .conftest import BACKUP, Taken
 from .refills import (
     require_kept_told,
+    require_made_stays,
     require_parts_told,
     require_reference_back,
     require_rowless_told,
@@ -237,6 +238,11 @@ def test_a_reference_comes_back_with_what_it_points_at(taken: Taken) -> None:
 def test_what_cannot_be_put_back_is_told(taken: Taken) -> None:
     """Cells that are neither as they were nor as the way back left them, and rows without a place, are named with counts."""
     require_kept_told(taken)
+
+
+def test_what_was_made_anew_may_stay(taken: Taken) -> None:
+    """An undo leaves what was made anew where it stays for a migration to drop, and takes out what was filled."""
+    require_made_stays(taken)
 
 
 def test_cells_whose_row_is_gone_are_told(taken: Taken) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from typing import ClassVar
 
-from ...action import Action, Change, Readers, Ref, Reverse, Subject, Undo, Verdict, evidence
+from ...action import Action, Change, Leave, Readers, Ref, Reverse, Subject, Undo, Verdict, evidence
 from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...migrations.narrowed import narrowed_types
@@ -99,6 +99,10 @@ class Recover(Action[RecoverState]):
         default=(),
         metadata={"help": "columns that held less meanwhile, as django.pending tells: what that left is computed"},
     )
+    stays: bool = field(
+        default=False,
+        metadata={"help": "an undo leaves what it made anew: the migration that is applied again then drops it"},
+    )
     server: Ref[RecoveryReader] = Ref("db")
     run: str = field(default=str(RUN_ID), metadata={"help": "the run's id, which marks what is being brought back"})
 
@@ -168,7 +172,8 @@ class Recover(Action[RecoverState]):
         place = self._place()
         missing = (*old.tables, *old.columns, *old.begun)
         if new.tables or new.columns or new.fill:
-            return tuple(new.found.away(place, missing, old.fill))
+            taken = missing if new.tables or new.columns else new.found.made
+            return tuple(new.found.away(place, taken, old.fill))
         if not missing and not old.fill:
             return ()
         require(old.lacking, f"the account {old.account} of {self.server}", "putting back")
@@ -179,7 +184,15 @@ class Recover(Action[RecoverState]):
         return Place(self.server.name, self.source, self.parents_gone, self.folder, self.run, replica)
 
     def undo(self, change: Change[RecoverState]) -> Undo[RecoverState]:
-        """Take out exactly what was put in."""
+        """Take out exactly what was put in, but what is to stay."""
+        made = (*change.before.tables, *change.before.columns, *change.before.begun)
+        if self.stays and made:
+            told = (
+                f"{', '.join(made)} stay, for the migration that is applied again to drop, with what is in them by then"
+            )
+            if not change.before.fill:
+                return Leave(told)
+            return Reverse(replace(change.before, tables=(), columns=(), begun=()), f"what was filled goes out; {told}")
         return Reverse(replace(change.before, begun=()), "what came back goes out again, unless somebody wrote into it")
 
     def verdict(self, change: Change[RecoverState]) -> Verdict:

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from ...action import Change, Fact, Readers, Ref, Subject, evidence, identity
 from ...dataclass import dataclass
+from ...errors import RefusedError
 from ...migrations.narrowed import narrowed_types
 from ...migrations.operation import Narrowing
 from ...migrations.table import aligned
@@ -39,7 +40,8 @@ class SqlRecoverable(Fact[SourceState]):
     Before a way back is gone: a backup from after the migration, or of another site, has nothing to give, and that is
     to be known while everything is still as it is. A source that lacks what `only` calls by its whole name is refused.
     After it, with `existing: fill`, the output `untold` names columns that `sql.recover` would refuse to fill before
-    somebody says what the way back put there; `look` has the queries that show it.
+    somebody says what the way back put there; `look` has the queries that show it. Rows that no key tells apart on both
+    sides are refused as well.
     """
 
     kind: ClassVar[str] = "sql.recoverable"
@@ -85,6 +87,11 @@ class SqlRecoverable(Fact[SourceState]):
         require_source(server, self.source)
         left, narrowed = left_told(self.left, self.said), narrowed_types(self.narrowing)
         found = server.recovery(Asked(self.source, self.only, self.existing, left, narrowed=narrowed))
+        if found.keyless:
+            raise RefusedError(
+                f"no key tells the rows of these apart, here and in {self.source}: {', '.join(found.keyless)}.",
+                advice="Name in only: what else is to come back, and bring these back by hand.",
+            )
         return SourceState(self.source, found.rows, tuple(str(one) for one in found.columns), found.untold)
 
     def details(self, change: Change[SourceState]) -> tuple[str, ...]:
