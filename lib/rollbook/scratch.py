@@ -48,6 +48,14 @@ def halves_of(run: Run) -> tuple[tuple[str, str], ...]:
     )
 
 
+def snapshots_of(run: Run) -> tuple[str, ...]:
+    """Give the folders into which a run saved tables, whole ones and halves, wherever they lie."""
+    taken = (
+        op for step in run.steps for op in step.ops if isinstance(op, dict) and op.get("op") == "sql.take_snapshot"
+    )
+    return tuple(f"{op['folder']}/{name}" for op in taken for name in (op["name"], f".{op['name']}.partial"))
+
+
 def _made(step: StepRun) -> Iterator[str]:
     outputs, after = step.outputs, step.after
     gone = isinstance(after, dict) and after.get("exists") is False

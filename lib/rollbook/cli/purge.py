@@ -1,4 +1,4 @@
-"""Clears people's data out of the folders of old runs: what steps wrote there, never the record of what was done."""
+"""Clears away people's data of old runs: what steps wrote into their folders, and snapshots; never the record."""
 
 import json
 import shutil
@@ -17,6 +17,7 @@ from ..planner.undo import changed_by
 from ..run import Run
 from ..runs import RunFolder, Runs, operator
 from ..schema import encode
+from ..scratch import snapshots_of
 from .holder import holder_of, require_free
 from .undone import undone_by
 from .words import count
@@ -30,7 +31,7 @@ _CHANGED: Final = ("changed", "recovered")
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """A file or folder that steps of a run wrote into the run's own; *held* says why it stays, empty if it may go."""
+    """A file or folder that steps of a run wrote; *held* says why it stays, empty if it may go."""
 
     run: RunFolder
     path: Path
@@ -39,17 +40,22 @@ class Leftover:
 
 
 def leftovers(runs: Runs, age: timedelta, now: datetime) -> Iterator[Leftover]:
-    """Give what is old enough in the folders of runs, oldest first; of runs that are not over or needed, held."""
+    """Give what is old enough of what runs wrote, oldest first; of runs that are not over or needed, held."""
     for folder in runs.all():
-        found = tuple(_written(folder))
-        if found:
-            yield from _judged(runs, folder, found, now - age)
+        yield from _judged(runs, folder, tuple(_written(folder)), now - age)
 
 
 def _written(folder: RunFolder) -> Iterator[Path]:
     for path in sorted(folder.path.iterdir()):
         if path.name not in _OWN and not path.name.startswith(_REPORT):
             yield path
+
+
+def _saved(folder: RunFolder, run: Run) -> Iterator[Path]:
+    """Give the snapshots that lie elsewhere, and what a deletion of one left that was cut off."""
+    for path in map(Path, snapshots_of(run)):
+        if folder.path.resolve() not in path.resolve().parents:
+            yield from (one for one in (path, path.with_name(f"{_GOING}{path.name}")) if one.is_dir())
 
 
 def _judged(runs: Runs, folder: RunFolder, found: Sequence[Path], before: datetime) -> Iterator[Leftover]:
@@ -60,8 +66,9 @@ def _judged(runs: Runs, folder: RunFolder, found: Sequence[Path], before: dateti
             Leftover(folder, path, _size(path), f"its journal cannot be read: {error.message}") for path in found
         )
         return
+    found = (*found, *_saved(folder, run))
     ended = run.ended_at or run.last_at or run.started_at
-    if ended > before:
+    if ended > before or not found:
         return
     why = _unfinished(run, folder)
     needed = () if why else tuple(_needing(runs, folder, run))

@@ -21,7 +21,7 @@ _SHORTEST_HEAD: Final = 8
     "runs",
     help={
         "json": "Print JSON for machines.",
-        "purge": "Say what people's data runs that ended longer ago than this left in their folders, such as 90d.",
+        "purge": "Say what people's data runs that ended longer ago than this left, such as 90d.",
         "yes": "With --purge: delete it.",
     },
 )
@@ -29,10 +29,11 @@ def runs(*, json: bool = False, purge: str = "", yes: bool = False) -> int:
     """
     List the runs there are, newest first.
 
-    --purge 90d names the snapshots, conflict lists and exports in the folders
-    of runs that ended 90 days ago or longer, and deletes nothing; with --yes
-    it deletes them, and notes it in each run. Journals and reports stay. What
-    a run that is not over, or an undo, may still need stays as well.
+    --purge 90d names the conflict lists and exports in the folders of runs
+    that ended 90 days ago or longer, and the snapshots that they made wherever
+    these lie, and deletes nothing; with --yes it deletes them, and notes it in
+    each run. Journals and reports stay. What a run that is not over, or an
+    undo, may still need stays as well.
 
     --json prints a list of {run, runbook, environment, status, held_by, exit,
     undo_of, undone_by, taken_back, abandoning, operator, reason, started_at,

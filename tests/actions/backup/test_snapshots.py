@@ -20,15 +20,17 @@ ROWS = [f"{number}\tx\n".encode() for number in range(1000)]
 def snapshot(folder: Path, run: str, *, started: str = "2026-01-02T03:04:05.678Z") -> Path:
     """Make one as the servers' own modules do."""
     op = TakeSnapshot("db", "postgresql", "shop", str(folder), f"shop_{run}", run, "stage", (), ((), ()))
-    made = SnapshotFolder(op, FakeExecution())
-    made.open()
-    table = SavedTable("posts", True, ("id", "body"), "rows/0001", (), "TABLE posts", "COPY posts FROM STDIN", ())
-    rows, total = made.add(table, ROWS)
-    told = Contents(tables=(SavedTable("posts", True, ("id", "body"), "rows/0001.gz", (), "", "", (), rows, total),))
-    made.finish(
-        told,
-        SnapshotManifest(run, "stage", "postgresql", "150000", {}, "shop", started, started, {}, told_rows(told), ()),
-    )
+    with SnapshotFolder(op, FakeExecution()) as made:
+        table = SavedTable("posts", True, ("id", "body"), "rows/0001", (), "TABLE posts", "COPY posts FROM STDIN", ())
+        rows, total = made.add(table, ROWS)
+        saved = SavedTable("posts", True, ("id", "body"), "rows/0001.gz", (), "", "", (), rows, total)
+        told = Contents(tables=(saved,))
+        made.finish(
+            told,
+            SnapshotManifest(
+                run, "stage", "postgresql", "150000", {}, "shop", started, started, {}, told_rows(told), ()
+            ),
+        )
     return Path(op.path)
 
 

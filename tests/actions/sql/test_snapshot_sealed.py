@@ -127,3 +127,14 @@ def test_a_recipient_that_is_none_is_an_error(sealing: Taken, key: Key, tmp_path
         save(sealing, tmp_path, tables=["posts"], encrypt_to=nobody)
 
     assert [one.name for one in tmp_path.iterdir() if not one.name.startswith(".")] == []
+
+
+def test_a_snapshot_that_fails_leaves_nothing(taken: Taken, tmp_path: Path) -> None:
+    """Half of it would hold people's data where nobody looks for it, perhaps on a full disk."""
+    _needed("gpg")
+    taken.both(SITE)
+
+    with pytest.raises(TargetError, match="could not be sealed"):
+        save(taken, tmp_path / "kept", tables=["posts"], encrypt_to="nobody@example.org")
+
+    assert list((tmp_path / "kept").iterdir()) == []

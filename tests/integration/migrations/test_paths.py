@@ -268,6 +268,27 @@ def test_only_what_goes_back_comes_back_and_what_was_written_since_is_saved(site
 
 
 @pytest.mark.timeout(300)
+def test_snapshots_that_nobody_needs_are_purged_wherever_they_lie(site: Site) -> None:
+    """One goes, and its run says so; one that a run loads which is not over stays."""
+    site.protect()
+    old, protected = site.snapshot(), site.estate.last().id
+    _, told = site.estate.type("runs", "--purge=0d", "--yes")
+    assert not old.exists(), told
+    site.code.migration(APP, "0003_more", 'migrations.AddField("page", "mark", models.IntegerField(default=1)),')
+    site.protect()
+    site.migrate()
+    site.execute("UPDATE board_page SET mark = 7", database=site.code.environment["SITE_NAME"])
+    code, said = site.recover()
+    assert code == 3, said
+
+    _, told = site.estate.type("runs", "--purge=0d", "--yes")
+
+    assert re.search(rf"{site.snapshot().name}  stays: run \S+ is not over", told)
+    journal = site.estate.folder / ".rollbook" / "runs" / protected / "journal.jsonl"
+    assert f"People's data of this run was deleted: {old.name}" in journal.read_text()
+
+
+@pytest.mark.timeout(300)
 def test_a_snapshot_from_before_another_migration_is_refused(site: Site) -> None:
     """One that lacks what the migrations that are taken back destroyed is refused while everything is as it is."""
     site.protect(to=DROPS)

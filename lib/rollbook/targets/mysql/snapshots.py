@@ -43,10 +43,8 @@ def take_snapshot(target: "SqlTarget", op: Op, execution: Execution) -> OpResult
     """
     if not isinstance(op, TakeSnapshot):
         raise target.misplaced(op)
-    folder = SnapshotFolder(op, execution)
-    folder.open()
     doing = asked(target.name, f"saving tables of {op.database}")
-    with doing, closing(target.connect_mysql(reading=True)) as connection:
+    with SnapshotFolder(op, execution) as folder, doing, closing(target.connect_mysql(reading=True)) as connection:
         started = _instant(connection)
         for one in op.tables:
             # From now on nobody changes how it is made, until all is read.

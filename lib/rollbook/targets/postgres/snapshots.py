@@ -30,9 +30,8 @@ def take_snapshot(target: "PostgresTarget", op: Op, execution: Execution) -> OpR
     """
     if not isinstance(op, TakeSnapshot):
         raise target.misplaced(op)
-    folder = SnapshotFolder(op, execution)
-    folder.open()
-    with asked(f"saving tables of {op.database}"), closing(target.connect(op.database)) as connection:
+    doing = asked(f"saving tables of {op.database}")
+    with SnapshotFolder(op, execution) as folder, doing, closing(target.connect(op.database)) as connection:
         claim(connection, execution)
         connection.commit()
         _begin(connection, op)

@@ -6,9 +6,10 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 from ...beside import make_folder, sync_folder, write_beside
-from ...errors import Interrupted, RefusedError, SchemaError, TargetError
+from ...errors import ConflictError, Interrupted, RefusedError, SchemaError, TargetError
 from ...ops import Execution, OpResult, WrittenFile
 from ...postgres.manifest import FILE, LIMIT, FileEntry
 from ...schema import build, encode
@@ -33,7 +34,7 @@ class SnapshotFolder:
         self.ending = f".gz.{sealed}" if sealed else ".gz"
         self.rows = 0
 
-    def open(self) -> None:
+    def __enter__(self) -> Self:
         """Make it anew, without what an earlier attempt left. Raises `TargetError`."""
         try:
             make_folder(Path(self._op.folder))
@@ -42,6 +43,12 @@ class SnapshotFolder:
             make_folder(self._path / "rows")
         except OSError as error:
             raise _unwritable(self._path, error) from error
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Leave nothing where it failed, as for want of room; what was killed or stopped is left to resume."""
+        if kind is not None and issubclass(kind, TargetError | ConflictError):
+            shutil.rmtree(self._path, ignore_errors=True)
 
     def add(self, table: SavedTable, rows: Rows) -> tuple[int, str]:
         """Write the rows of a table to its file; gives how many there were and their sum. Raises `Interrupted`."""
