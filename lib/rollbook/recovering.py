@@ -93,7 +93,8 @@ def kept_rows(table: object, count: int) -> str:
 
 def kept_cells(column: object, count: int) -> str:
     """Say that cells of a column are not as they were, and not as a way back leaves them."""
-    return f"{column}: {count} cells are not as they were, nor as the way back leaves them"
+    hint = f"left: {column}=VALUE says what else the migration put there, and is to go"
+    return f"{column}: {count} cells are not as they were, nor as the way back leaves them ({hint})"
 
 
 def kept_rowless(column: object, count: int) -> str:

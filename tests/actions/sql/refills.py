@@ -44,11 +44,12 @@ def require_kept_told(taken: Both) -> None:
     told = taken.plan(cells)
     taken.execute("DELETE FROM flags WHERE id = 3;\nINSERT INTO flags VALUES (4, 4, 'c')")
     missing = taken.plan(rows)
+    said = taken.recover(existing="fill", only=["flags.one"], said=["flags.one=5"])
 
     assert (told.ops, missing.ops) == ((), ())
-    assert cells.outputs(told.after, ())["kept"] == [
-        "flags.one: 3 cells are not as they were, nor as the way back leaves them"
-    ]
+    (kept,) = cells.outputs(told.after, ())["kept"]
+    assert kept.startswith("flags.one: 3 cells are not as they were, nor as the way back leaves them (left: flags.one=")
+    assert taken.plan(said).before.fill == ("flags.one",)
     assert "left as it is: flags: 1 rows are missing, and have no place" in rows.details(missing)
 
 
