@@ -52,6 +52,12 @@ Section = Literal["steps", "finally", "closing"]
 """`closing` are the `finally` steps of an include: in their place, or at the end of a run that does not come there."""
 
 
+def plain_address(address: str) -> str:
+    """Take a loop's item, a group's member and an attempt off each part of an address."""
+    parts = (part.partition("#")[0].partition("@")[0].partition("[")[0] for part in address.split("/"))
+    return "/".join(parts)
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
     """
@@ -97,6 +103,11 @@ class PlannedStep:
     place: str = ""
     stage: str = ""
     environment: str = ""
+
+    def goes_by(self, name: str) -> bool:
+        """Tell whether *name* means it: its id, its address, also without items and members, or that of an include."""
+        address, plain = self.address, plain_address(self.address)
+        return name in (self.id, address, plain) or (bool(name) and f"{plain}/".startswith(f"{name}/"))
 
     @property
     def writes(self) -> bool:

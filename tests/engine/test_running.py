@@ -43,6 +43,18 @@ def test_until_stops_after_a_step_and_resume_goes_on(workshop: Workshop) -> None
         workshop.planner("one", until="zzz").plan()
 
 
+@pytest.mark.parametrize(("until", "last"), [("i", "i/l[q]"), ("i/l", "i/l[q]"), ("i/l[p]", "i/l[p]"), ("l", "i/l[q]")])
+def test_until_names_an_include_and_a_loop_within_it(workshop: Workshop, until: str, last: str) -> None:
+    """An include is over with its last step, a loop with its last item, wherever it stands."""
+    loop = "  - {id: l, name: Say., loop: [p, q], shell.run: {command: 'true'}, undo: {leave: x}}\n"
+    workshop.write("v", "steps:\n" + loop)
+    workshop.write("r", "steps:\n  - {id: i, name: Include., include: v}\n" + write_step("b", "y"))
+
+    stopped = workshop.run("r", until=until)
+
+    assert (stopped.status, [step.address for step in stopped.steps if step.done][-1]) == ("stopped", last)
+
+
 def test_ctrl_c_stops_after_journalling(workshop: Workshop) -> None:
     """The first Ctrl-C lets the running command end, stops at the boundary and leaves a resumable run."""
     workshop.write(

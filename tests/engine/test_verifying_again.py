@@ -86,8 +86,8 @@ def test_a_command_that_its_judge_did_not_pass_is_asked_about(
     assert decided.status == status
 
 
-def test_a_command_that_counts_once_is_looked_at_again_and_not_run_again(workshop: Workshop) -> None:
-    """It ended well; what was to be seen after it is looked for by every resume."""
+def write_counted(workshop: Workshop) -> None:
+    """Write a command that counts once and is looked at afterwards, in a world that does not show what it should."""
     command = (
         f"  - id: c\n    name: Count.\n    shell.run: {{command: 'echo x >> log', directory: '{workshop.folder}'}}\n"
     )
@@ -95,10 +95,27 @@ def test_a_command_that_counts_once_is_looked_at_again_and_not_run_again(worksho
     workshop.write("r", "steps:\n" + command + undo + VERIFY.format(folder=workshop.folder))
     (workshop.folder / "seen").write_text("broken")
 
+
+def test_a_command_that_counts_once_is_looked_at_again_and_not_run_again(workshop: Workshop) -> None:
+    """It ended well; what was to be seen after it is looked for by every resume."""
+    write_counted(workshop)
+
     failed = workshop.run("r")
     again = workshop.resume()
     (workshop.folder / "seen").write_text("fine")
     fine = workshop.resume()
 
     assert [run.status for run in (failed, again, fine)] == ["failed", "failed", "succeeded"]
-    assert (workshop.folder / "log").read_text() == "x\n"
+    assert workshop.said() == ["x"]
+
+
+def test_a_command_that_counts_once_is_run_again_where_somebody_says_so(workshop: Workshop) -> None:
+    """Who looked and saw that it did nothing has it done again, and the journal says who."""
+    write_counted(workshop)
+    workshop.run("r")
+    (workshop.folder / "seen").write_text("fine")
+
+    run = workshop.resume(nobody(doubts={"c": "redo"}))
+
+    assert (run.status, workshop.said()) == ("succeeded", ["x", "x"])
+    assert [(answer.address, answer.value, answer.how) for answer in run.answers] == [("c", "redo", "doubt")]

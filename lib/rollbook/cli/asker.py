@@ -137,6 +137,10 @@ class TerminalAsker(Asker):
             self._aborted.add(step.address)
         return decision
 
+    def told_doubt(self, step: PlannedStep) -> OnDoubt | None:
+        """Give what the sheet says."""
+        return self.sheet.told_doubt(step)
+
     def _ask_doubt(self, step: PlannedStep, found: Plain, why: str) -> OnDoubt | None:
         with self.keyboard.open():
             self._title("?", step)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from ..dataclass import dataclass
-from ..plan import PlannedStep
+from ..plan import PlannedStep, plain_address
 from ..run import StepStatus
 from ..runbook import Runbook, Step
 from .words import count
@@ -141,9 +141,3 @@ def as_happened(step: PlannedStep, status: StepStatus) -> PlannedStep:
         case "changed" | "recovered" if step.verdict == "unknown":
             return replace(step, verdict="update")
     return step
-
-
-def plain_address(address: str) -> str:
-    """Take a loop's item, a group's member and an attempt off each part of an address."""
-    parts = (part.partition("#")[0].partition("@")[0].partition("[")[0] for part in address.split("/"))
-    return "/".join(parts)

@@ -56,6 +56,10 @@ class Unattended(Asker):
         """Say what the sheet says."""
         return self.sheet.in_doubt(step, found, why)
 
+    def told_doubt(self, step: PlannedStep) -> OnDoubt | None:
+        """Give what the sheet says."""
+        return self.sheet.told_doubt(step)
+
 
 def fresh_lines(
     plan: Plan, steps: tuple[PlannedStep, ...], why: str, screen: Screen, sites: Mapping[str, Site] | None

@@ -53,6 +53,9 @@ class Asker(Protocol):
     def in_doubt(self, step: PlannedStep, found: Plain, why: str) -> OnDoubt | None:
         """Ask what became of a step that began and did not end, after showing what a probe *found*."""
 
+    def told_doubt(self, step: PlannedStep) -> OnDoubt | None:
+        """Give what was said of the step beforehand, and ask nobody."""
+
 
 class Watcher(Protocol):
     """Sees everything as it happens; never decides anything. Called from several threads where a group runs."""
@@ -112,4 +115,8 @@ class Nobody:
 
     def in_doubt(self, step: PlannedStep, found: Plain, why: str) -> OnDoubt | None:  # noqa: ARG002  # told beforehand
         """Say what was told beforehand with --doubt."""
+        return self.told_doubt(step)
+
+    def told_doubt(self, step: PlannedStep) -> OnDoubt | None:
+        """Give what --doubt says."""
         return self.doubts.get(step.address, self.doubts.get(step.id))

@@ -221,13 +221,22 @@ class Stepper:
             self._again(attempt, past, ops, after)
         elif (rest := rest_of(action, found, after, past)) is not None:
             self._go_on(attempt, past, ops, after, len(ops) - len(rest))
-        elif not probed and planned.effect == "once" and ended:
+        elif not probed and planned.effect == "once" and ended and not self._told_to_repeat(planned):
             self._pass_or_ask(attempt, past, ops, after, after, "its command ended well before")
         elif not probed and (past.status in ("failed", "waiting") or planned.effect != "once"):
             self._again(attempt, past, ops, after)
         else:
             why = "it began and did not end, and what is there now does not tell whether it was done"
             self._ask_doubt(attempt, past, ops, after, found, f"{why}: {'; '.join(missing)}")
+
+    def _told_to_repeat(self, planned: PlannedStep) -> bool:
+        """Tell whether somebody wants done again what ended well and was not let pass; that is journalled."""
+        session = self._session
+        told = session.asker.told_doubt(planned) == "redo"
+        if told:
+            by = session.operator
+            session.record("answered", step=planned.address, value="redo", by=by, how="doubt", approval=False)
+        return told
 
     def _go_on(self, attempt: Attempt, past: StepRun, ops: Sequence[Op], after: AnyState, done: int) -> None:
         """Carry out what is left of a step's writes, *done* of which a probe shows."""

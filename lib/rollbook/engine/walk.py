@@ -79,7 +79,7 @@ class Walk:
         )
 
     def _is_until(self, planned: PlannedStep) -> bool:
-        return self.session.plan.until in (planned.address, planned.id) and planned.section != "finally"
+        return planned.goes_by(self.session.plan.until) and planned.section != "finally"
 
     def _carry(self, planned: PlannedStep, members: tuple[PlannedStep, ...]) -> None:
         if planned.section == "closing" and planned.verdict == "unknown":

@@ -27,6 +27,8 @@ def _step_started(step: StepRun, record: Record) -> StepRun:
         ended_at=None,
         attempts=len(step.starts) + 1,
         starts=(*step.starts, at),
+        began=step.began or record.number,
+        began_last=record.number,
         **{name: _told(record, name, getattr(planned, name)) for name in INTENT},
         known=record.get("known", {}),
         ops_done=record.get("done", 0),

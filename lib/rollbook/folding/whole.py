@@ -59,15 +59,9 @@ def _take(run: Run, steps: dict[str, StepRun], record: Record) -> Run:
     address = record["step"]
     if address not in steps:
         raise JournalError(f"Record {record.number} tells of step {address}, which the plan does not have.")
-    steps[address] = _numbered(steps[address], STEP[record.type](steps[address], record), record.number)
+    step = STEP[record.type](steps[address], record)
+    steps[address] = replace(step, began=record.number) if step.started_at is not None and not step.began else step
     return _settled(_after_step(run, record, address), steps, record)
-
-
-def _numbered(before: StepRun, step: StepRun, number: int) -> StepRun:
-    """Keep in which records the step began."""
-    if len(step.starts) > len(before.starts):
-        return replace(step, began=before.began or number, began_last=number)
-    return replace(step, began=number) if step.started_at is not None and not step.began else step
 
 
 def _settled(run: Run, steps: Mapping[str, StepRun], record: Record) -> Run:

@@ -134,7 +134,7 @@ class Planner:
         twice = sorted(address for address, count in Counter(step.address for step in steps).items() if count > 1)
         if twice:
             raise RefusedError(f"Two steps would have one address: {', '.join(twice)}.", advice="Give each its own id.")
-        if self.until and not any(self.until in (step.address, step.id) for step in steps):
+        if self.until and not any(step.goes_by(self.until) for step in steps):
             there = ", ".join(step.address for step in steps)
             raise NotFoundError(f"There is no step {self.until!r} to stop after.", advice=f"Steps: {there}.")
 
