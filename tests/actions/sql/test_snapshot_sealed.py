@@ -55,7 +55,9 @@ def key(
     asked = ["--pinentry-mode", "loopback", "--passphrase", "a throw-away phrase", "--quick-gen-key", "ops@example.org"]
     subprocess.run(["gpg", "--batch", "--quiet", *asked], check=True, capture_output=True)
     yield Key("ops@example.org", "a throw-away phrase")
-    subprocess.run(["gpgconf", "--kill", "gpg-agent"], check=True)
+    # A test may have gone to another home; each has its agent.
+    for place in {str(home), os.environ["GNUPGHOME"]}:
+        subprocess.run(["gpgconf", "--homedir", place, "--kill", "all"], check=True)
 
 
 @pytest.fixture

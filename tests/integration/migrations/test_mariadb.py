@@ -63,7 +63,7 @@ def recipient(
     asked = ["--pinentry-mode", "loopback", "--passphrase", "a throw-away phrase", "--quick-gen-key", "ops@example.org"]
     subprocess.run(["gpg", "--batch", "--quiet", *asked], check=True, capture_output=True)
     yield "ops@example.org"
-    subprocess.run(["gpgconf", "--kill", "gpg-agent"], check=True)
+    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=True)
 
 
 def test_what_was_sealed_comes_back(mariadb_server: SqlServer, tmp_path: Path, recipient: str) -> None:
