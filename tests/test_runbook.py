@@ -39,10 +39,7 @@ def step(text: str) -> str:
     return f"steps:\n- id: one\n  name: Do one thing\n  {text}\n"
 
 
-def test_a_full_step_becomes_the_model() -> None:
-    """Every keyword reaches its field."""
-    runbook = parse(
-        """lock: "course {{ inputs.course_id }}"
+FULL = """lock: "course {{ inputs.course_id }}"
 steps:
 - phase: Look
   steps:
@@ -75,7 +72,11 @@ finally:
   when: run.status == 'failed'
   human.task: {text: "{{ steps.look.outputs.message }}"}
 """
-    )
+
+
+def test_a_full_step_becomes_the_model() -> None:
+    """Every keyword reaches its field."""
+    runbook = parse(FULL)
     look, make = runbook.steps
 
     assert (look.phase, look.kind, look.place, look.path) == (

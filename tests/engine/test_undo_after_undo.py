@@ -384,3 +384,20 @@ def test_what_was_never_taken_back_does_not_come_again(workshop: Workshop, guard
 
     assert (back.step("undo/a/una").starts, again.status) == ((), "undone")
     assert workshop.said() == ["+a", "+b", "-b", "+b"]
+
+
+def test_what_is_known_late_hides_nothing_that_would_be_left_out(workshop: Workshop) -> None:
+    """Items that are told at their turn are waited for; a step whose name only begins like the loop's is missed."""
+    (workshop.folder / "list").write_text("p\nq\n")
+    known = LISTED.partition("  - {id: c")[0].replace("id: b\n", "id: cd\n")
+    late = "  - {id: late, name: List late., shell.run: {command: cat list, effect: read}, parse: lines}\n"
+    loop = (
+        '  - {id: c, name: Say it., loop: "{{ steps.late.outputs.value }}", '
+        'file.present: {path: "late-{{ item }}.txt", content: x}}\n'
+    )
+    workshop.write("r", known + late + loop)
+    back = workshop.undo(workshop.run("r"))
+    (workshop.folder / "list").write_text("q\n")
+
+    with pytest.raises(UndoRefused, match=r"leaves out: cd\[p\]\."):
+        workshop.undo(back)

@@ -7,7 +7,7 @@ from ..errors import RollbookError
 from ..plan import Plan, PlannedStep
 from ..planner import plan_undo
 from ..planner.scope import Known
-from ..planner.undo import SURE
+from ..planner.sure import SURE
 from ..schema import encode
 from ..values import bind
 from .comeback import moved_by_others, outdated, stays_known

@@ -17,18 +17,8 @@ from .planner import Planner
 from .projection import Projection
 from .scope import Known, Use
 from .step import outline
-from .undo import (
-    CHANGED,
-    SURE,
-    changed_by,
-    done_by_hand,
-    doubtful,
-    half_back,
-    own_steps,
-    refuse_undo,
-    reversed_step,
-    with_earlier,
-)
+from .sure import SURE, doubtful, half_back
+from .undo import CHANGED, changed_by, done_by_hand, own_steps, refuse_undo, reversed_step, with_earlier
 
 _DECISIONS: Final = ("choose", "input")
 
@@ -109,7 +99,8 @@ def _end(steps: Iterable[PlannedStep], undo: Run, to: str) -> frozenset[str]:
 def _require_all(undo: Run, first: Run, made: Plan, end: Collection[str]) -> None:
     """Raise `UndoRefused` where what decides about steps reads otherwise by now, so that not all would come again."""
     come = {step.address for step in made.steps if step.verdict != "skip" or step.undo_of}
-    later = tuple(step.address for step in made.steps if step.verdict == "unknown")
+    # What a loop or an include holds that is not known yet has its address, and more.
+    later = tuple(f"{step.address}{mark}" for step in made.steps if step.verdict == "unknown" for mark in "/[@")
     taken = {step.planned.undo_of for step in undo.steps if step.ops and step.status in CHANGED} - {*end}
     lost = [
         step.address

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from ..action import Action, AnyState, Change, Leave, Question, Refuse, Reverse, compared_fields
+from ..action import Action, AnyState, Change, Leave, Refuse, Reverse, compared_fields
 from ..errors import NotFoundError, UndoRefused
 from ..plan import Plan, PlannedStep, changed_fields
 from ..registry import action_type
@@ -18,11 +18,10 @@ from .progress import rest_of
 from .projection import Projection
 from .scope import Known
 from .step import change_of, decode_op, plan_use, with_change
+from .sure import SURE, doubtful, overwriting, unsure
 
 CHANGED: Final = ("changed", "recovered", "failed", "unreachable", "in_doubt", "running")
 """Statuses of steps that may have changed something."""
-SURE: Final = "/sure"
-"""Ends the address of the question that comes before a step that goes back over a later change."""
 
 
 def plan_back(run: Run, planner: Planner, *, to: str = "", earlier: Mapping[str, Earlier]) -> Plan:
@@ -238,7 +237,7 @@ def reversed_step(
     if since and not step.done and rest_of(action, found, change.after, step) is not None:
         since = ()  # nobody changed it: the step itself came no further
     if since and _changed(encode(goal), encode(found), names):
-        yield _question(base, since)
+        yield overwriting(base, since)
     planned = with_change(base, action, change_of(action, found, None, goal), None, planner.pool.shown, compared=names)
     if planned.ops:
         projection.add(base.address, action, goal)
@@ -255,50 +254,6 @@ def _since(since: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"changed since the run: {line}" for line in since)
 
 
-def _question(base: PlannedStep, since: tuple[str, ...]) -> PlannedStep:
-    text = (
-        f"{base.undo_of} was changed by somebody since the run ({'; '.join(since)}). Go back all the same, losing that?"
-    )
-    return _confirmed(base, "Decide whether to go back over a later change", text)
-
-
-def doubtful(base: PlannedStep, by: str) -> PlannedStep:
-    """Give the question before a step that the run *by* began and that may be done once only."""
-    return _confirmed(
-        base,
-        "Decide whether to do again what may have been done",
-        f"Run {by} began {base.address} and was given up; nobody knows how far that came, and it may be done once "
-        f"only. Do it now? (If it was done: `resume` with --mark-done {base.address}.)",
-    )
-
-
-def half_back(base: PlannedStep, back: StepRun, by: str) -> PlannedStep:
-    """Give the question before a step that the undo *by* began to take back in its step *back*."""
-    return _confirmed(
-        base,
-        "Decide whether to do again what may not have been taken back",
-        f"Run {by} began {back.address} and nobody knows how far that came; {base.address} may be done once only. Was "
-        f"it taken back, and is it to be done again? (If it still stands: `resume` with --mark-done {base.address}.)",
-    )
-
-
-def _confirmed(base: PlannedStep, name: str, text: str) -> PlannedStep:
-    """Give a question that comes before the step *base*."""
-    confirm = build(action_type("human.confirm"), {"text": text})
-    return PlannedStep(
-        address=f"{base.address}{SURE}",
-        id=f"{base.id}-sure",
-        name=name,
-        kind="human.confirm",
-        verdict="ask",
-        phase=base.phase,
-        arguments=encode(confirm),
-        prompt=encode(confirm.prompt()) if isinstance(confirm, Question) else None,
-        undo_of=base.undo_of,
-        undo_reason="an answer stays given",
-    )
-
-
 def own_steps(
     step: StepRun, planner: Planner, steps: tuple[Step, ...], projection: Projection
 ) -> Iterator[PlannedStep]:
@@ -313,15 +268,5 @@ def own_steps(
         if planned.writes:
             planned = replace(planned, undo="reverse", undo_reason=f"{step.address} is carried out again")
         if doubted and counts_once(planned):
-            yield _unsure(planned)
+            yield unsure(planned)
         yield planned
-
-
-def _unsure(planned: PlannedStep) -> PlannedStep:
-    """Give the question before a step that takes back what may not have been done."""
-    return _confirmed(
-        planned,
-        "Decide whether to take back what may not have been done",
-        f"{planned.undo_of} began and nobody knows how far it came; what takes it back may be done once only. Look at "
-        f"it: was it done, and is it to be taken back? (If it was not done: `resume` with --skip {planned.address}.)",
-    )

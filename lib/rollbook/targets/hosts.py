@@ -135,18 +135,10 @@ class HostTarget(BaseTarget[C]):
             from .detached import detached
 
             argv = detached(op, argv)
-        environment = {name: self.secrets.resolve(value) for name, value in op.environment.items()}
-        if "\0" in "".join((*argv, *environment.values())):
-            raise TargetError(
-                f"{self.safe(op.argv[0].partition(chr(0))[0])} on {self.name} was not started: what it is given holds "
-                "a NUL byte, which no argument and no variable of a program can hold.",
-                advice="Look at the output or the input that it comes from; give it through `stdin:`, or without the "
-                "byte.",
-            )
         return Launch(
             argv=argv,
             directory=op.directory,
-            environment=environment,
+            environment={name: self.secrets.resolve(value) for name, value in op.environment.items()},
             confidential=any(isinstance(value, Secret) for value in op.environment.values()),
             stdin=None if op.stdin is None else op.stdin.encode(),
             timeout=min(limits) if limits else None,

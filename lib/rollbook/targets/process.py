@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Final, Protocol, Self, TypeVar
 
 from ..dataclass import dataclass
-from ..errors import CommandTimeout, Interrupted, RollbookError
+from ..errors import CommandTimeout, Interrupted, RollbookError, TargetError
 from .sudo import as_user
 
 GRACE: Final = 5.0
@@ -33,6 +33,7 @@ class Launch:
 
     *environment* is added to what is there. *confidential* says that it holds secrets, which must not
     show in a list of processes. *name* is what errors call the program, where *argv* begins with another.
+    Raises `TargetError` for a NUL byte, which no program can be given.
     """
 
     argv: tuple[str, ...]
@@ -44,6 +45,15 @@ class Launch:
     run_as: str | None = None
     mark: str = ""
     name: str = ""
+
+    def __post_init__(self) -> None:
+        if "\0" in "".join((*self.argv, *self.environment.values())):
+            shown = (self.name or self.argv[0]).partition("\0")[0]
+            raise TargetError(
+                f"{shown} was not started: what it is given holds a NUL byte, which no argument and no variable of a "
+                "program can hold.",
+                advice="Look at the output or the input that it comes from; give it through `stdin:`, or without it.",
+            )
 
 
 class Sink(Protocol):

@@ -12,14 +12,6 @@ from rollbook.targets.postgres.refilling import _Refill
 from rollbook.values import Unknown
 
 from .conftest import BACKUP, Taken
-from .refills import (
-    require_kept_told,
-    require_made_stays,
-    require_parts_told,
-    require_reference_back,
-    require_rowless_told,
-    require_rows_and_cells_of_one_table,
-)
 from .snapshots import carry_out
 
 pytestmark = pytest.mark.server
@@ -228,45 +220,6 @@ def test_cells_come_back_whatever_type_says_how_they_were_left(taken: Taken, kin
     taken.do(_fill(taken, only=["flags.one"], left={"flags.one": left}))
 
     assert taken.rows(f"SELECT one = '{was}' FROM flags") == [(True,)]
-
-
-def test_a_reference_comes_back_with_what_it_points_at(taken: Taken) -> None:
-    """Cells of a column that points at rows which come back with it go back and out again in one go."""
-    require_reference_back(taken)
-
-
-def test_what_cannot_be_put_back_is_told(taken: Taken) -> None:
-    """Cells that are neither as they were nor as the way back left them, and rows without a place, are named with counts."""
-    require_kept_told(taken)
-
-
-def test_what_was_made_anew_may_stay(taken: Taken) -> None:
-    """An undo leaves what was made anew where it stays for a migration to drop, and takes out what was filled."""
-    require_made_stays(taken)
-
-
-def test_cells_whose_row_is_gone_are_told(taken: Taken) -> None:
-    """Cells of rows that are gone are counted and written down, also where they were the only ones."""
-    require_rowless_told(taken)
-
-
-def test_rows_and_cells_of_one_table_come_back(taken: Taken) -> None:
-    """Where a table and a column of it are named, rows that are gone and cells of rows that stayed both come back."""
-    require_rows_and_cells_of_one_table(taken)
-
-
-def test_what_a_table_made_anew_lacks_is_told(taken: Taken) -> None:
-    """Indexes, checks, triggers, comments and rights that a way back does not make are told by their statements."""
-    parts = (
-        "CREATE INDEX flags_one ON flags (one)",
-        "ALTER TABLE flags ADD CONSTRAINT above CHECK (one > 0)",
-        "CREATE TRIGGER quiet BEFORE UPDATE ON flags FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
-        "GRANT SELECT ON flags TO PUBLIC",
-        "ALTER TABLE flags ENABLE ROW LEVEL SECURITY",
-        "CREATE POLICY above ON flags USING (one > 0)",
-        "COMMENT ON TABLE flags IS 'our flags'",
-    )
-    require_parts_told(taken, parts)
 
 
 def test_rows_come_back_whatever_their_columns_are_called_and_turn_into(taken: Taken) -> None:

@@ -11,14 +11,6 @@ from servers import SqlServer
 from rollbook.errors import ConflictError, RefusedError, StepFailed
 from rollbook.targets.mysql import batches
 
-from .refills import (
-    require_kept_told,
-    require_made_stays,
-    require_parts_told,
-    require_reference_back,
-    require_rowless_told,
-    require_rows_and_cells_of_one_table,
-)
 from .taken_mariadb import BACKUP, LIVE, TakenOnMariadb, open_taken
 
 pytestmark = pytest.mark.server
@@ -157,42 +149,6 @@ def test_what_was_left_has_to_be_told(taken: TakenOnMariadb) -> None:
     assert "See SELECT DISTINCT code FROM users" in raised.value.advice
     told = _fill(taken, left={"users.code": "wrong"}, said=["users.code="]).probe(taken.read)
     assert told == _fill(taken).probe(taken.read)
-
-
-def test_a_reference_comes_back_with_what_it_points_at(taken: TakenOnMariadb) -> None:
-    """Cells of a column that points at rows which come back with it go back and out again in one go."""
-    require_reference_back(taken)
-
-
-def test_what_cannot_be_put_back_is_told(taken: TakenOnMariadb) -> None:
-    """Cells that are neither as they were nor as the way back left them, and rows without a place, are named with counts."""
-    require_kept_told(taken)
-
-
-def test_what_was_made_anew_may_stay(taken: TakenOnMariadb) -> None:
-    """An undo leaves what was made anew where it stays for a migration to drop, and takes out what was filled."""
-    require_made_stays(taken)
-
-
-def test_cells_whose_row_is_gone_are_told(taken: TakenOnMariadb) -> None:
-    """Cells of rows that are gone are counted and written down, also where they were the only ones."""
-    require_rowless_told(taken)
-
-
-def test_rows_and_cells_of_one_table_come_back(taken: TakenOnMariadb) -> None:
-    """Where a table and a column of it are named, rows that are gone and cells of rows that stayed both come back."""
-    require_rows_and_cells_of_one_table(taken)
-
-
-def test_what_a_table_made_anew_lacks_is_told(taken: TakenOnMariadb) -> None:
-    """Indexes, checks, triggers, comments and rights that a way back does not make are told by their statements."""
-    parts = (
-        "CREATE INDEX flags_one ON flags (one)",
-        "ALTER TABLE flags ADD CONSTRAINT above CHECK (one > 0)",
-        "CREATE TRIGGER flagged BEFORE UPDATE ON flags FOR EACH ROW SET NEW.one = 9",
-        "ALTER TABLE flags COMMENT = 'our flags'",
-    )
-    require_parts_told(taken, parts)
 
 
 def test_a_trigger_of_a_table_that_came_back_is_no_hindrance(taken: TakenOnMariadb) -> None:

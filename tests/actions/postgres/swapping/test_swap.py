@@ -28,6 +28,16 @@ def carried(site: Site) -> None:
         carry_pass(Sources(site.url(live), site.url(restored), site.url(base)), final=final)
 
 
+def carried_by_steps(site: Site, folder: Path, **given: Any) -> Any:
+    """Carry both passes as steps do, what they export going into *folder*; gives what carried them out."""
+    _, restored, base = site.names
+    machine = site.machine()
+    for final in (False, True):
+        place = {"restored": restored, "base": base, "folder": str(folder / "carry"), "run": "r1"}
+        machine.apply(use("postgres.carry", final=final, **place, **given))
+    return machine
+
+
 def databases(site: Site) -> dict[str, tuple[int, bool]]:
     query = f"SELECT datname, oid::bigint, datallowconn FROM pg_database WHERE starts_with(datname, '{site.live}')"
     return {name: (oid, accepts) for name, oid, accepts in site.admin(query)}
@@ -206,13 +216,10 @@ def test_undo_asks_about_changes_that_nobody_can_tell_apart(site: Site, tmp_path
 
 def test_undo_tells_users_from_the_rollback(site: Site, tmp_path: Path) -> None:
     """Only what users wrote into what the two databases hold otherwise is a conflict; what was left out stays as it was."""
-    _, restored, base = site.names
+    _, restored, _ = site.names
     script(site.url(restored), "ALTER TABLE shelf ADD code text; UPDATE shelf SET code = 'c' || id")
     script(site.url(restored), "ALTER TABLE shelf ALTER code SET NOT NULL")  # which no row that is new in live has
-    machine = site.machine()
-    for final in (False, True):
-        given = {"restored": restored, "base": base, "folder": str(tmp_path / "carry"), "final": final, "run": "r1"}
-        machine.apply(use("postgres.carry", conflicts="keep_live", **given))
+    machine = carried_by_steps(site, tmp_path, conflicts="keep_live")
     action = swap(site, folder=str(tmp_path), conflicts="stop")
     change = machine.apply(action)
     script(
@@ -240,14 +247,11 @@ def test_undo_tells_users_from_the_rollback(site: Site, tmp_path: Path) -> None:
 
 def test_a_key_beyond_the_backup_s_type_stops_no_swap(site: Site, tmp_path: Path) -> None:
     """What the carry left out is told in a file, and the kept database has it still when the swap is undone."""
-    _, restored, base = site.names
+    _, _, base = site.names
     for name in (site.live, base):
         script(site.url(name), "ALTER TABLE book ALTER id TYPE bigint")
     script(site.url(user=site.app), "INSERT INTO book VALUES (5000000000, 1, 'beyond')")
-    machine = site.machine()
-    for final in (False, True):
-        given = {"restored": restored, "base": base, "folder": str(tmp_path / "carry"), "final": final, "run": "r1"}
-        machine.apply(use("postgres.carry", conflicts="keep_live", **given))
+    machine = carried_by_steps(site, tmp_path, conflicts="keep_live")
     action = swap(site, folder=str(tmp_path), conflicts="stop")
 
     change = machine.apply(action)
@@ -262,11 +266,7 @@ def test_a_key_beyond_the_backup_s_type_stops_no_swap(site: Site, tmp_path: Path
 
 def test_undo_stops_where_users_wrote_what_both_hold_otherwise(site: Site, tmp_path: Path) -> None:
     """A cell that the migration changed too, and a row that it had taken, are conflicts of their own kind."""
-    _, restored, base = site.names
-    machine = site.machine()
-    for final in (False, True):
-        given = {"restored": restored, "base": base, "folder": str(tmp_path / "carry"), "final": final, "run": "r1"}
-        machine.apply(use("postgres.carry", **given))
+    machine = carried_by_steps(site, tmp_path)
     action = swap(site, folder=str(tmp_path), conflicts="stop")
     change = machine.apply(action)
     script(

@@ -1,16 +1,56 @@
 """Laws of filling what a way back left empty that hold on every server alike."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import pytest
+from servers import SqlServer
 
 from rollbook.action import Leave
 
 from .conftest import Taken
-from .taken_mariadb import TakenOnMariadb
+from .taken_mariadb import TakenOnMariadb, open_taken
+
+pytestmark = pytest.mark.server
 
 Both = Taken | TakenOnMariadb
 
+_ALIKE: Final = (
+    "CREATE INDEX flags_one ON flags (one)",
+    "ALTER TABLE flags ADD CONSTRAINT above CHECK (one > 0)",
+)
+_PARTS: Final[dict[type, tuple[str, ...]]] = {
+    Taken: (
+        *_ALIKE,
+        "CREATE TRIGGER quiet BEFORE UPDATE ON flags FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        "GRANT SELECT ON flags TO PUBLIC",
+        "ALTER TABLE flags ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY above ON flags USING (one > 0)",
+        "COMMENT ON TABLE flags IS 'our flags'",
+    ),
+    TakenOnMariadb: (
+        *_ALIKE,
+        "CREATE TRIGGER flagged BEFORE UPDATE ON flags FOR EACH ROW SET NEW.one = 9",
+        "ALTER TABLE flags COMMENT = 'our flags'",
+    ),
+}
 
-def require_reference_back(taken: Both) -> None:
+
+@pytest.fixture(params=["postgres", "mariadb"], name="taken")
+def on_each(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Both]:
+    """Give two databases beside each other, empty, on a server of each kind."""
+    if request.param == "postgres":
+        yield request.getfixturevalue("taken")
+        return
+    server: SqlServer = request.getfixturevalue("mariadb_server")
+    found = open_taken(server.url, tmp_path / "recovered")
+    yield found
+    found.pool.close()
+
+
+def test_a_reference_comes_back_with_what_it_points_at(taken: Both) -> None:
     """Cells of a column that points at rows which come back with it go back and out again in one go."""
     taken.both(
         "CREATE TABLE marks (id integer PRIMARY KEY);\n"
@@ -31,7 +71,7 @@ def require_reference_back(taken: Both) -> None:
     assert taken.rows("SELECT mark FROM flags WHERE mark IS NOT NULL") == taken.rows("SELECT id FROM marks") == []
 
 
-def require_kept_told(taken: Both) -> None:
+def test_what_cannot_be_put_back_is_told(taken: Both) -> None:
     """Cells that are neither as they were nor as the way back left them, and rows without a place, are named with counts."""
     taken.both(
         "CREATE TABLE flags (id integer PRIMARY KEY, one integer, two varchar(9) UNIQUE);\n"
@@ -53,7 +93,7 @@ def require_kept_told(taken: Both) -> None:
     assert "left as it is: flags: 1 rows are missing, and have no place" in rows.details(missing)
 
 
-def require_rowless_told(taken: Both) -> None:
+def test_cells_whose_row_is_gone_are_told(taken: Both) -> None:
     """Cells of rows that are gone are counted and written down, also where they were the only ones; they are no conflicts."""
     taken.both(
         "CREATE TABLE flags (id integer PRIMARY KEY, one integer);\nINSERT INTO flags VALUES (1, 1), (2, 2), (3, 3)"
@@ -71,7 +111,7 @@ def require_rowless_told(taken: Both) -> None:
     assert action.outputs(again.after, ())["kept"] == ["flags.one: 2 rows that had a cell of it are not there any more"]
 
 
-def require_rows_and_cells_of_one_table(taken: Both) -> None:
+def test_rows_and_cells_of_one_table_come_back(taken: Both) -> None:
     """Where a table and a column of it are named, rows that are gone and cells of rows that stayed both come back."""
     taken.both(
         "CREATE TABLE flags (id integer PRIMARY KEY, one integer, two integer);\n"
@@ -92,9 +132,10 @@ def require_rows_and_cells_of_one_table(taken: Both) -> None:
     assert taken.rows("SELECT id, one, two FROM flags ORDER BY id") == [(1, None, 1), (2, None, 9)]
 
 
-def require_parts_told(taken: Both, parts: tuple[str, ...]) -> None:
+def test_what_a_table_made_anew_lacks_is_told(taken: Both) -> None:
     """Of a table that was made anew, what it had besides and has no more is told by the statement that made it."""
     taken.both("CREATE TABLE flags (id integer PRIMARY KEY, one integer);\nINSERT INTO flags VALUES (1, 1)")
+    parts = _PARTS[type(taken)]
     for part in parts:
         taken.execute(part, taken.backup)
     taken.execute("DELETE FROM flags")
@@ -107,7 +148,7 @@ def require_parts_told(taken: Both, parts: tuple[str, ...]) -> None:
     assert all(one.startswith("flags is there without ") for one in outputs["kept"])
 
 
-def require_made_stays(taken: Both) -> None:
+def test_what_was_made_anew_may_stay(taken: Both) -> None:
     """An undo leaves what was made anew where it stays for a migration to drop, and takes out what was filled."""
     taken.both(
         "CREATE TABLE flags (id integer PRIMARY KEY, one integer);\n"

@@ -1,0 +1,67 @@
+"""The questions that come before a step of an undo which nobody may do on a guess."""
+
+from typing import Final
+
+from ..action import Question
+from ..plan import PlannedStep
+from ..registry import action_type
+from ..run import StepRun
+from ..schema import build, encode
+
+SURE: Final = "/sure"
+"""Ends the address of such a question, after that of its step."""
+
+
+def overwriting(base: PlannedStep, since: tuple[str, ...]) -> PlannedStep:
+    """Give the question before a step that goes back over what others changed *since*."""
+    text = (
+        f"{base.undo_of} was changed by somebody since the run ({'; '.join(since)}). Go back all the same, losing that?"
+    )
+    return _confirmed(base, "Decide whether to go back over a later change", text)
+
+
+def doubtful(base: PlannedStep, by: str) -> PlannedStep:
+    """Give the question before a step that the run *by* began and that may be done once only."""
+    return _confirmed(
+        base,
+        "Decide whether to do again what may have been done",
+        f"Run {by} began {base.address} and was given up; nobody knows how far that came, and it may be done once "
+        f"only. Do it now? (If it was done: `resume` with --mark-done {base.address}.)",
+    )
+
+
+def half_back(base: PlannedStep, back: StepRun, by: str) -> PlannedStep:
+    """Give the question before a step that the undo *by* began to take back in its step *back*."""
+    return _confirmed(
+        base,
+        "Decide whether to do again what may not have been taken back",
+        f"Run {by} began {back.address} and nobody knows how far that came; {base.address} may be done once only. Was "
+        f"it taken back, and is it to be done again? (If it still stands: `resume` with --mark-done {base.address}.)",
+    )
+
+
+def unsure(planned: PlannedStep) -> PlannedStep:
+    """Give the question before a step that takes back what may not have been done."""
+    return _confirmed(
+        planned,
+        "Decide whether to take back what may not have been done",
+        f"{planned.undo_of} began and nobody knows how far it came; what takes it back may be done once only. Look at "
+        f"it: was it done, and is it to be taken back? (If it was not done: `resume` with --skip {planned.address}.)",
+    )
+
+
+def _confirmed(base: PlannedStep, name: str, text: str) -> PlannedStep:
+    """Give a question that comes before the step *base*."""
+    confirm = build(action_type("human.confirm"), {"text": text})
+    return PlannedStep(
+        address=f"{base.address}{SURE}",
+        id=f"{base.id}-sure",
+        name=name,
+        kind="human.confirm",
+        verdict="ask",
+        phase=base.phase,
+        arguments=encode(confirm),
+        prompt=encode(confirm.prompt()) if isinstance(confirm, Question) else None,
+        undo_of=base.undo_of,
+        undo_reason="an answer stays given",
+    )
