@@ -105,8 +105,8 @@ class _Pump:
         self._left = memoryview(stdin)
         self._poll = select.poll()
         self._poll.register(channel.fileno(), select.POLLIN)
-        if not stdin:
-            channel.shutdown_write()
+        # Without stdin no end of it is sent: one that crosses the end of a short program, which paramiko's own thread
+        # acknowledges, is for a channel that is no more, and sshd ends the whole connection for it.
 
     def run(self, ending: Ending) -> None:
         late: float | None = None

@@ -17,10 +17,12 @@ from .process import GRACE, Launch, Sink, left_alive, stopped, timed_out
 
 # What is sent by stdin begins with a line of ours, read byte by byte so that the program gets the rest: it shows
 # that stdin is handed on, which `docker exec` without -i does not do, and it carries the values of secrets, which
-# as arguments would show in a list of processes.
+# as arguments would show in a list of processes. Where nothing is sent, the program's stdin is empty from the start.
 _SCRIPT: Final = """\
 m=$1 n=$2 d=$3; shift 3
-if [ "$n" -gt 0 ]; then
+if [ -z "$n" ]; then
+  exec </dev/null
+elif [ "$n" -gt 0 ]; then
   eval "$(dd bs=1 count="$n" 2>/dev/null)"
   [ "${rb_given-}" = "$m" ] || { echo "its stdin is not handed on" >&2; exit 97; }
 fi
@@ -40,7 +42,11 @@ _NOISE: Final = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Wrapped:
-    """A program with its shell around it: what to run, what to send to its stdin, and the marker that it prints."""
+    """
+    A program with its shell around it: what to run, what to send to its stdin, and the marker that it prints.
+
+    *stdin* is None where nothing is to be sent; the shell then takes none, so that nobody need close it.
+    """
 
     argv: tuple[str, ...]
     stdin: bytes | None
@@ -59,8 +65,9 @@ def wrap(launch: Launch) -> Wrapped:
         given = f"rb_given={marker}\n" if launch.stdin else ""
     sent = given.encode()
     assignments = ("env", *(f"{name}={value}" for name, value in plain.items())) if plain else ()
-    argv = ("sh", "-c", _SCRIPT, "sh", marker, str(len(sent)), launch.directory or "", *assignments, *launch.argv)
-    stdin = sent + (launch.stdin or b"") if sent or launch.stdin is not None else None
+    stdin = sent + (launch.stdin or b"") or None
+    size = "" if stdin is None else str(len(sent))
+    argv = ("sh", "-c", _SCRIPT, "sh", marker, size, launch.directory or "", *assignments, *launch.argv)
     return Wrapped(argv, stdin, marker)
 
 
