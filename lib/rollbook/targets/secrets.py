@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Final
 
-from ..errors import CommandTimeout, Interrupted, SecretError
+from ..errors import CommandTimeout, Interrupted, SecretError, TargetError
 from ..values import Secret
 from .redaction import SHORTEST, Redactor
 
@@ -134,7 +134,12 @@ class SecretStore:
 
         try:
             return run_process(Launch(tuple(shlex.split(line)), timeout=self._seconds), printed, printed.full)
-        except (ValueError, IndexError):
+        except CommandTimeout:
+            raise SecretError(
+                f"secret command:{line}: no answer within {self._seconds:g} s",
+                advice="Does it wait for a passphrase or a login? Run it by hand first.",
+            ) from None
+        except (ValueError, IndexError, TargetError):  # quotes that do not close, no word at all, a NUL byte
             raise SecretError(
                 f"secret command:{line}: this is no command line", advice="Give it a program; correct the quoting."
             ) from None
@@ -142,11 +147,6 @@ class SecretStore:
             raise SecretError(
                 f"secret command:{line}: cannot start it: {error.strerror}",
                 advice="Is the program installed and on PATH?",
-            ) from None
-        except CommandTimeout:
-            raise SecretError(
-                f"secret command:{line}: no answer within {self._seconds:g} s",
-                advice="Does it wait for a passphrase or a login? Run it by hand first.",
             ) from None
         except Interrupted:  # it printed too much, and was ended for that
             return 0
