@@ -105,20 +105,23 @@ def test_one_connection_is_kept(sshd: Any, make_pool: Any, execution: Any) -> No
     assert len(set(asked_at_once(make_pool(there=("ssh", settings(sshd))), execution))) == 1
 
 
-def test_short_commands_do_not_lose_the_connection(sshd: Any, make_pool: Any, execution: Any) -> None:
+@pytest.mark.parametrize("stdin", [None, "read by nobody"])
+def test_short_commands_do_not_lose_the_connection(
+    sshd: Any, make_pool: Any, execution: Any, stdin: str | None
+) -> None:
     """Nothing that is sent to a program crosses its end, so that the host does not end the connection for it."""
-    answers = [asked_at_once(make_pool(there=("ssh", settings(sshd))), execution) for _ in range(30)]
+    answers = [asked_at_once(make_pool(there=("ssh", settings(sshd))), execution, stdin) for _ in range(30)]
 
     assert {len(told) for told in answers} == {12}
 
 
-def asked_at_once(pool: TargetPool, execution: Any) -> list[str]:
+def asked_at_once(pool: TargetPool, execution: Any, stdin: str | None = None) -> list[str]:
     """Give what four threads were told by three short commands each: which connection they came over."""
     seen: list[str] = []
 
     def ask() -> None:
         for _ in range(3):
-            seen.append(pool.execute(sh('echo "$SSH_CONNECTION"'), execution).outputs["stdout"])
+            seen.append(pool.execute(sh('echo "$SSH_CONNECTION"', stdin=stdin), execution).outputs["stdout"])
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:

@@ -106,7 +106,8 @@ class _Pump:
         self._poll = select.poll()
         self._poll.register(channel.fileno(), select.POLLIN)
         # Without stdin no end of it is sent: one that crosses the end of a short program, which paramiko's own thread
-        # acknowledges, is for a channel that is no more, and sshd ends the whole connection for it.
+        # acknowledges, is for a channel that is no more, and sshd ends the whole connection for it. With stdin, the
+        # shell around the program takes all of it first.
 
     def run(self, ending: Ending) -> None:
         late: float | None = None

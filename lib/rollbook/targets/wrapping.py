@@ -17,18 +17,29 @@ from .process import GRACE, Launch, Sink, left_alive, stopped, timed_out
 
 # What is sent by stdin begins with a line of ours, read byte by byte so that the program gets the rest: it shows
 # that stdin is handed on, which `docker exec` without -i does not do, and it carries the values of secrets, which
-# as arguments would show in a list of processes. Where nothing is sent, the program's stdin is empty from the start.
+# as arguments would show in a list of processes. The rest is taken to its end before the program starts, so that none
+# acts on half of it where a connection is lost, and none is over while we still send. Where nothing is sent, the
+# program's stdin is empty from the start. All names begin with rb_, for the program's own variables are set here too.
 _SCRIPT: Final = """\
-m=$1 n=$2 d=$3; shift 3
-if [ -z "$n" ]; then
+rb_mark=$1 rb_first=$2 rb_rest=$3 rb_folder=$4; shift 4
+if [ -z "$rb_first" ]; then
   exec </dev/null
-elif [ "$n" -gt 0 ]; then
-  eval "$(dd bs=1 count="$n" 2>/dev/null)"
-  [ "${rb_given-}" = "$m" ] || { echo "its stdin is not handed on" >&2; exit 97; }
+else
+  eval "$(dd bs=1 count="$rb_first" 2>/dev/null)"
+  [ "${rb_given-}" = "$rb_mark" ] || { echo "its stdin is not handed on" >&2; exit 97; }
+  if [ "$rb_rest" -eq 0 ]; then
+    cat >/dev/null
+    exec </dev/null
+  elif rb_file=$(mktemp 2>/dev/null); then
+    cat >"$rb_file" && [ "$(wc -c <"$rb_file")" -eq "$rb_rest" ] && exec <"$rb_file" || {
+      rm -f "$rb_file"; echo "its stdin did not come whole into $rb_file: is there room?" >&2; exit 97
+    }
+    rm -f "$rb_file"
+  fi
 fi
-if [ -n "$d" ]; then cd -- "$d" || exit 97; fi
-g=; { read -r a a a a g a </proc/$$/stat; } 2>/dev/null
-printf '\\n%s %s %s\\n' "$m" "$$" "${g:-$$}"
+if [ -n "$rb_folder" ]; then cd -- "$rb_folder" || exit 97; fi
+rb_group=; { read -r rb_ rb_ rb_ rb_ rb_group rb_ </proc/$$/stat; } 2>/dev/null
+printf '\\n%s %s %s\\n' "$rb_mark" "$$" "${rb_group:-$$}"
 exec "$@"
 """
 
@@ -64,10 +75,11 @@ def wrap(launch: Launch) -> Wrapped:
         plain = dict(launch.environment)
         given = f"rb_given={marker}\n" if launch.stdin else ""
     sent = given.encode()
+    rest = launch.stdin or b""
     assignments = ("env", *(f"{name}={value}" for name, value in plain.items())) if plain else ()
-    stdin = sent + (launch.stdin or b"") or None
-    size = "" if stdin is None else str(len(sent))
-    argv = ("sh", "-c", _SCRIPT, "sh", marker, size, launch.directory or "", *assignments, *launch.argv)
+    stdin = sent + rest or None
+    sizes = ("" if stdin is None else str(len(sent)), str(len(rest)))
+    argv = ("sh", "-c", _SCRIPT, "sh", marker, *sizes, launch.directory or "", *assignments, *launch.argv)
     return Wrapped(argv, stdin, marker)
 
 
