@@ -59,6 +59,15 @@ class Counted:
             f' ON h."~text" = w."~text" AND h."~n" = w."~n"'
         )
 
+    def going(self) -> str:
+        """Read those that were chosen and hold something in a column that the other side lacks; empty for none such."""
+        if not self.shape.only_backup:
+            return ""
+        return (
+            f'SELECT t.* FROM {self.table.relation} t JOIN {self.leaving} h ON t.ctid = h."~at"'
+            f' AND t.tableoid = h."~part" WHERE num_nonnulls({listed(self.shape.only_backup, "t")}) > 0'
+        )
+
     def remove(self) -> str:
         """Delete those that were chosen."""
         return (

@@ -70,8 +70,9 @@ class PostgresSwap(Action[SwapState]):
     two databases hold otherwise (what the migration wrote, what was left out) is kept at the swap, so the users' doings
     are told from the rollback's: rows that only the kept database has stay. What users wrote into cells and rows that
     the kept database holds otherwise are conflicts, settled as in `postgres.carry` (`conflicts`, `answers`), with both
-    sides in `folder`. Where more than 100,000 rows of a table stood otherwise, or no pass was carried, they are not
-    kept: all that differs in a changed row is a conflict then, and so are rows of the kept database alone. Put a
+    sides in `folder`. Rows of tables without a key are counted. Where more than 100,000 rows of a table stood
+    otherwise, or no pass was carried, they are not kept: all that differs in a changed row is a conflict then, and so
+    are rows of the kept database alone; of a table without a key its new rows go to a file where too many differ. Put a
     `postgres.fence` before the swap and take it down after it in a step of its own: the undo then begins with putting
     it up again.
     """

@@ -26,6 +26,7 @@ from .ledger import last_pass, open_ledger
 from .loading import load
 from .newer import Newer, look_newer
 from .session import connect
+from .stood_rows import note_touched
 from .wording import worded
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def note_apart(sources: Sources, rules: Rules) -> None:
         if last_pass(ours) is not None or ours.execute(_THERE).fetchone() == (True,):
             return
         ours.execute(_MADE.encode())
+        counted: dict[int, bool] = {}
         with (
             closing(connect(sources.base or sources.restored, reading=True)) as base,
             closing(connect(sources.restored, reading=True)) as restored,
@@ -52,14 +54,19 @@ def note_apart(sources: Sources, rules: Rules) -> None:
                 there = old.tables.get(table.name)
                 # Columns that the deploy added are nothing that the two could differ in.
                 lined = None if there is None else replace(shape(table, there, there, decided=True), only_live=())
-                if there is None or lined is None or not lined.key or rules.of(table.name) in ("leave", "referenced"):
+                if there is None or lined is None or rules.of(table.name) in ("leave", "referenced"):
                     continue
                 sides = (
                     Side(base, there, there.relation, sources.summed),
                     Side(restored, table, table.relation),
                 )
                 found = iter(()) if sources.base is None else _found(since, lined, *sides)
-                _note(ours, table, lined, found, touched=_is_renamed(catalog, table, there, rules))
+                renamed = _is_renamed(catalog, table, there, rules)
+                if lined.key:
+                    _note(ours, table, lined, found, touched=renamed)
+                elif lined.carried:
+                    counted[table.oid] = renamed or next(found, None) is not None
+            note_touched(ours, counted)
         ours.commit()
 
 

@@ -6,7 +6,7 @@ swap's wrote: the server keeps that with every row. How rows stood at the swap t
 kept with it (`stood`). So what the rollback left out, brought back or changed is told from what users wrote since, and
 only what they wrote into what the kept database holds otherwise is a conflict (`edited_by_both`). In a table of which
 that is not known, every cell that differs is one (`undecided`). Deleted rows leave nothing behind: where the server
-counted deletes, both sides are compared.
+counted deletes, both sides are compared. Rows that nothing tells apart are counted (`rows_back`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,6 +20,7 @@ from ...dataclass import dataclass
 from ...postgres.catalog import Catalog, Table
 from ...postgres.conflict import Conflict, Policy
 from ...postgres.copytext import cells, value, values
+from ...postgres.counted import Counted
 from ...postgres.names import Name, listed
 from ...postgres.passes import Carried, Differing, Told
 from ...postgres.rules import rules_with
@@ -28,12 +29,14 @@ from ...postgres.staging import Stage
 from .applying import apply
 from .carry import Errand, export_conflicts_of, require_settled
 from .catalog import read_catalog
+from .counting import settle_counted
 from .differences import Difference, Side, differences
-from .exporting import COLUMNS_OF, export_query, export_table
+from .exporting import COLUMNS_OF, ROWS_OF, export_query, export_table
 from .ledger import close_ledger, forget_conflicts, note_conflicts, open_ledger, read_last
 from .merging import BATCH, Desk, merge_table
 from .partitions import make_partitions
 from .resolving import Stages, resolve
+from .rows_back import Counting
 from .sequences import advance_sequences
 from .session import connect
 from .stood import Lookup, Then, is_recorded, known_tables, note_again
@@ -102,14 +105,16 @@ def carry_back(
             way = _Way(work, kept, theirs, read_catalog(theirs), moment, policy, errand, known)
             differing = tuple(way.merge())
             work.recall()
-        resolve(work, policy, lambda: bring_parents(work, policy, ()))
-        note_strays(work, ())
+        resolve(work, policy, lambda: bring_parents(work, policy, way.counted))
+        for one in way.counted:
+            settle_counted(work, one)
+        note_strays(work, way.counted)
         counts = export_conflicts_of(ours, errand.exports, final=True)
         require_settled(ours, policy)
-        apply(work)
+        apply(work, way.counted)
         moved = advance_sequences(ours, work.catalog, way.theirs)
         told = Told(
-            differing={str(name): one for name, one in differing if one.total},
+            differing={str(name): rows for name, rows in differing if rows.total},
             conflicts=counts,
             exported=tuple(errand.exports.files) if errand.exports is not None else (),
             writes=writes or {},
@@ -151,6 +156,7 @@ class _Way:
     policy: Policy
     errand: Errand
     known: Mapping[Name, tuple[str, ...]]
+    counted: list[Counted] = field(default_factory=list)
 
     def merge(self) -> Iterator[tuple[Name, Differing]]:
         """Merge every table that was written to since; what has no place is exported."""
@@ -160,9 +166,12 @@ class _Way:
                 continue
             ours = self.work.catalog.tables.get(name)
             lined = None if ours is None else self._shape(ours, table)
-            stage = None if lined is None else self.work.of(name, lined.key)
-            if ours is None or lined is None or stage is None or not lined.key:
+            if ours is None or lined is None or not lined.carried:
                 self._export(table)
+                continue
+            stage = self.work.of(name, lined.key) if lined.key else None
+            if stage is None:
+                yield name, self._count(ours, table)
                 continue
             desk = Desk(self.work.connection, stage, lined, self.policy)
             contested: list[Conflict] = []
@@ -170,6 +179,24 @@ class _Way:
             note_conflicts(self.work.connection, contested)
             self.work.ready(stage)
             self._export_cells(table, ours, lined.key)
+
+    def _count(self, ours: Table, table: Table) -> Differing:
+        """Count the rows of a table without a key, and export those that go with cells that only they have."""
+        counting = Counting(self.work, self.kept, self.live, self.policy, self.errand.watch, f"NOT ({self._new('t')})")
+        deleted = table.partitioned or f"{table.name.schema}.{table.name.name}" in self.moment.deleted
+        found = counting.count(ours, table, deleted=deleted)
+        if found is None:
+            self._export(table)
+            return Differing()
+        counted, done = found
+        self.counted.append(counted)
+        self._export_cells(table, ours, counted.shape.carried)
+        if self.errand.exports is not None and (query := counted.going()):
+            fill = partial(export_query, self.work.connection, query)
+            if self.work.connection.execute(f"SELECT EXISTS ({query})".encode()).fetchone() == (True,):
+                name = f"went-{table.name}.csv".replace("/", "_")
+                self.errand.exports.add(f"{ROWS_OF}{table.name} that went, with cells that only they had", name, fill)
+        return done
 
     def _shape(self, ours: Table, table: Table) -> Shape:
         """Line a table up; where it is not known how rows stood at the swap, nothing is decided."""

@@ -18,6 +18,7 @@ from ...postgres.staging import THERE, Stage
 from .catalog import read_catalog
 from .ledger import read_last
 from .loading import load
+from .stood_rows import MADE, note_rows_again, rows_apart
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -29,6 +30,7 @@ _MADE: Final = (
     "CREATE SCHEMA rollbook",
     "CREATE TABLE rollbook.known (namespace text, relation text, key text[], PRIMARY KEY (namespace, relation))",
     "CREATE TABLE rollbook.stood (namespace text, relation text, key text[], cells jsonb)",
+    *MADE,
 )
 _INDEX: Final = "CREATE UNIQUE INDEX ON rollbook.stood (namespace, relation, key)"
 _APART: Final = "SELECT relation, touched FROM rollbook.apart"
@@ -43,6 +45,7 @@ def keep_stood(incoming: "Connection", live: "Connection") -> bool:
     if incoming.execute("SELECT pg_catalog.to_regclass('rollbook.apart') IS NULL").fetchone() == (True,):
         return False
     touched = {int(oid): bool(all_) for oid, all_ in incoming.execute(_APART)}
+    rows = tuple(rows_apart(incoming, live))
     with live.transaction():
         for statement in _MADE:
             live.execute(statement.encode())
@@ -50,6 +53,8 @@ def keep_stood(incoming: "Connection", live: "Connection") -> bool:
             if table.oid in touched:
                 _keep(incoming, live, table, touched=touched[table.oid])
         live.execute(_INDEX)
+        for one in rows:
+            one.keep(live)
     return True
 
 
@@ -73,6 +78,7 @@ def note_again(kept: "Connection") -> None:
         made = f"CREATE TABLE {apart} AS SELECT {', '.join(typed)} FROM rollbook.stood s WHERE {_of('s', table)}"
         kept.execute(made.encode())
         kept.execute("INSERT INTO rollbook.apart VALUES (%s, true)", (table.oid,))
+    note_rows_again(kept)
 
 
 def _keep(incoming: "Connection", live: "Connection", table: Table, *, touched: bool) -> None:

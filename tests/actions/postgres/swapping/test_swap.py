@@ -193,6 +193,34 @@ def test_undo_carries_what_was_written_since(site: Site, tmp_path: Path) -> None
     assert script(site.url(), "SELECT to_regnamespace('rollbook')") == [(None,)]
 
 
+def test_undo_carries_rows_that_nothing_tells_apart(site: Site, tmp_path: Path) -> None:
+    """Rows of a table without a key come back too, one of several that are alike goes, and the undo of that is the same."""
+    for name in site.names:
+        made = f"CREATE TABLE hit (page text, gone text); GRANT ALL ON hit TO {site.app}"
+        script(site.url(name), f"{made}; INSERT INTO hit VALUES ('a', 'g'), ('a', 'g'), ('b', 'g'), ('old', 'g')")
+    for name in (site.live, site.names[2]):
+        script(site.url(name), "ALTER TABLE hit DROP gone; UPDATE hit SET page = 'new' WHERE page = 'old'")
+    script(site.url(user=site.app), "INSERT INTO hit VALUES ('c')")
+    machine = carried_by_steps(site, tmp_path)
+    action = swap(site, folder=str(tmp_path), conflicts="stop")
+    change = machine.apply(action)
+    pages = "SELECT page FROM hit ORDER BY page"
+    assert [page for (page,) in script(site.url(), pages)] == ["a", "a", "b", "c", "old"]
+    script(
+        site.url(user=site.app),
+        "INSERT INTO hit VALUES ('since', 'h')",
+        "DELETE FROM hit WHERE ctid = (SELECT min(ctid) FROM hit WHERE page = 'a')",
+    )
+
+    machine.undo(action, change)
+
+    assert [page for (page,) in script(site.url(), pages)] == ["a", "b", "c", "new", "since"]
+    script(site.url(user=site.app), "INSERT INTO hit VALUES ('forth')", "DELETE FROM hit WHERE page = 'b'")
+    machine.apply(action)
+    assert [page for (page,) in script(site.url(), pages)] == ["a", "c", "forth", "old", "since"]
+    assert script(site.url(), "SELECT page FROM hit WHERE gone = 'h'") == [("since",)]
+
+
 def test_undo_asks_about_changes_that_nobody_can_tell_apart(site: Site, tmp_path: Path) -> None:
     """A changed row and a deleted one are conflicts; until somebody decides, the new database stays live."""
     carried(site)

@@ -1,0 +1,120 @@
+"""
+Keeps, at a swap, in which rows the new live database and the kept one differ, of tables whose rows nothing tells apart.
+
+By how many of each row they differ is all that there is to know. It lies in the schema `rollbook` of the kept database,
+beside what `stood` keeps. A table that is known here, and has no rows kept, held the same rows in both.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from ...dataclass import dataclass
+from ...postgres.catalog import Table
+from ...postgres.copytext import Cells, cells, line
+from ...postgres.names import Name
+from ...postgres.shape import Shape, shape
+from .catalog import read_catalog
+from .differences import Difference, Side, differences
+
+if TYPE_CHECKING:
+    from .session import Connection
+
+MOST: Final = 100_000
+"""Rows of a table that are kept."""
+MADE: Final = (
+    "CREATE TABLE IF NOT EXISTS rollbook.alike (namespace text, relation text, columns text[])",
+    "CREATE TABLE IF NOT EXISTS rollbook.unlike (namespace text, relation text, row text, more integer)",
+)
+_NOTED: Final = "CREATE TABLE IF NOT EXISTS rollbook.apart_rows (relation bigint PRIMARY KEY, touched boolean NOT NULL)"
+_THERE: Final = "SELECT pg_catalog.to_regclass(%s) IS NOT NULL"
+_CONFLICTS: Final = "SELECT DISTINCT namespace, relation FROM rollbook.conflicts"
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """By how many of each row a table that becomes live has more than the one that is kept, in these *columns*."""
+
+    table: Name
+    columns: tuple[str, ...]
+    more: Counter[Cells]
+
+    def keep(self, kept: "Connection") -> None:
+        """Write it down in the kept database."""
+        kept.execute("DELETE FROM rollbook.alike WHERE (namespace, relation) = (%s, %s)", self.table)
+        kept.execute("DELETE FROM rollbook.unlike WHERE (namespace, relation) = (%s, %s)", self.table)
+        kept.execute("INSERT INTO rollbook.alike VALUES (%s, %s, %s)", (*self.table, list(self.columns)))
+        rows = [(*self.table, line(row)[:-1].decode(), by) for row, by in self.more.items() if by]
+        with kept.cursor() as cursor:
+            cursor.executemany("INSERT INTO rollbook.unlike VALUES (%s, %s, %s, %s)", rows)
+
+
+def only_shared(backup: Table, live: Table) -> Shape:
+    """Line two tables up by the columns that both have: by these, rows without a key are counted."""
+    return replace(shape(backup, live, backup, decided=True), only_live=())
+
+
+def counted_apart(found: Iterable[Difference], most: int = MOST) -> Counter[Cells] | None:
+    """Count by how many of each row the second side has more; None where these are too many."""
+    more: Counter[Cells] = Counter()
+    for at, one in enumerate(found):
+        if at == most:
+            return None
+        more[one.key] += 1 if one.base is None else -1
+    return more
+
+
+def note_touched(connection: "Connection", found: Mapping[int, bool]) -> None:
+    """Note by the OIDs of tables without a key whether the migration left their rows otherwise than the backup has."""
+    connection.execute(_NOTED)
+    with connection.cursor() as cursor:
+        cursor.executemany("INSERT INTO rollbook.apart_rows VALUES (%s, %s)", list(found.items()))
+
+
+def rows_apart(incoming: "Connection", live: "Connection") -> Iterator[Apart]:
+    """
+    Give it of each table of which it was noted, before the first pass, whether the migration touched it.
+
+    Where it did not, and nothing was left out, the two hold the same rows and are not compared.
+    """
+    if incoming.execute(_THERE, ("rollbook.apart_rows",)).fetchone() != (True,):
+        return
+    noted: dict[int, bool] = dict(incoming.execute("SELECT relation, touched FROM rollbook.apart_rows").fetchall())
+    if not noted:
+        return
+    fought = {Name(*row) for row in incoming.execute(_CONFLICTS)}
+    ours, theirs = read_catalog(live), read_catalog(incoming)
+    for name, table in theirs.tables.items():
+        kept = ours.tables.get(name)
+        lined = None if kept is None or table.oid not in noted else only_shared(kept, table)
+        if kept is None or lined is None or lined.key:
+            continue
+        sides = Side(live, kept, kept.relation), Side(incoming, table, table.relation)
+        unlike = noted[table.oid] or name in fought
+        more = counted_apart(differences(lined, *sides)) if unlike else Counter[Cells]()
+        if more is not None:
+            yield Apart(name, lined.carried, more)
+
+
+def read_apart(kept: "Connection", lined: Shape) -> Counter[Cells] | None:
+    """Give by how many of each row a table had more when it became live; None where that is not known."""
+    if kept.execute(_THERE, ("rollbook.alike",)).fetchone() != (True,):
+        return None
+    of = "WHERE (namespace, relation) = (%s, %s)"
+    known = kept.execute(f"SELECT columns FROM rollbook.alike {of}".encode(), lined.table).fetchone()
+    if known is None or tuple(known[0]) != lined.carried:
+        return None
+    rows = kept.execute(f"SELECT row, more FROM rollbook.unlike {of}".encode(), lined.table)
+    return Counter({cells(f"{row}\n".encode()): by for row, by in rows})
+
+
+def note_rows_again(kept: "Connection") -> None:
+    """Note it of the kept database, once rows were carried back into it, for the swap that takes that back in turn."""
+    if kept.execute(_THERE, ("rollbook.alike",)).fetchone() != (True,):
+        return
+    touched = {Name(*row) for row in kept.execute("SELECT DISTINCT namespace, relation FROM rollbook.unlike")}
+    known = {Name(*row) for row in kept.execute("SELECT namespace, relation FROM rollbook.alike")}
+    tables = read_catalog(kept).tables
+    kept.execute("DROP TABLE IF EXISTS rollbook.apart_rows")
+    note_touched(kept, {table.oid: name in touched for name, table in tables.items() if name in known})
