@@ -181,6 +181,15 @@ def test_an_input_or_target_may_be_only_its_type() -> None:
             "11:89: there is no step 'u'",
         ),
         ("human.task: {text: x}\n  undo: [{id: u, name: U., include: other}]", "11:28: an undo step takes one action"),
+        (
+            "human.task: {text: x}\n  undo: [{id: u, name: U., human.task: {text: x}}]",
+            "11:3: human.task changes nothing, so an undo",
+        ),
+        ("http.check: {url: /}\n  undo: {refuse: it was looked at}", "11:3: http.check changes nothing"),
+        (
+            "wait.for: {seconds: 1}\n  undo: {steps: [{id: u, name: U., human.task: {text: x}}]}",
+            "11:3: wait.for changes nothing",
+        ),
         ("shell.run: {command: [a]}\n  retries: 2", "11:3: this command may run only once"),
         ("shell.run: [a]", "10:14: expected the arguments of shell.run as a mapping"),
         ("shell.run: {command: [a]}\n  parse: {regex: '(a'}", "8:3: parse: '(a' is not a regular expression: missing"),

@@ -30,7 +30,7 @@ def losers(stage: Stage, unique: Unique, side: Side) -> str:
     rows = keyed(
         stage.key, unique, stage.name, THERE, more=f"{STATE}, {stage.shown('stage_' + str(stage.table.oid))} AS shown"
     )
-    parts = ", ".join(_parts(unique))
+    parts = ", ".join(parts_of(unique))
     return (
         f"CREATE TEMP TABLE hits ON COMMIT DROP AS SELECT {listed(stage.key)},"
         f" CASE {STATE} WHEN 'L' THEN 'revert' ELSE 'lose' END AS how,"
@@ -43,14 +43,14 @@ def losers(stage: Stage, unique: Unique, side: Side) -> str:
 
 
 def _doubles(stage: Stage, unique: Unique) -> str:
-    parts = ", ".join(_parts(unique))
+    parts = ", ".join(parts_of(unique))
     rows = keyed(stage.key, unique, stage.name, THERE)
     return f"SELECT {parts} FROM ({rows}) d GROUP BY {parts} HAVING count(*) > 1"
 
 
 def keyed(key: Sequence[str], unique: Unique, relation: str, where: str, *, more: str = "") -> str:
     """Give keys and the unique's values, those that are NULL left out, as they clash with nothing."""
-    parts = ", ".join(f"{text} AS {name}" for name, text in zip(_parts(unique), unique.expressions, strict=True))
+    parts = ", ".join(f"{text} AS {name}" for name, text in zip(parts_of(unique), unique.expressions, strict=True))
     conditions = [where]
     if unique.predicate is not None:
         conditions.append(f"({unique.predicate})")
@@ -63,8 +63,9 @@ def keyed(key: Sequence[str], unique: Unique, relation: str, where: str, *, more
 def agree(unique: Unique, left: str, right: str) -> str:
     """Say that two aliases of what `keyed` gives have the same unique value."""
     operator = "=" if unique.nulls_distinct else "IS NOT DISTINCT FROM"
-    return " AND ".join(f"{left}.{name} {operator} {right}.{name}" for name in _parts(unique))
+    return " AND ".join(f"{left}.{name} {operator} {right}.{name}" for name in parts_of(unique))
 
 
-def _parts(unique: Unique) -> list[str]:
+def parts_of(unique: Unique) -> list[str]:
+    """Name what `keyed` gives of the unique's value."""
     return [f'"~u{at}"' for at in range(len(unique.expressions))]

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from ..dataclass import dataclass
-from .catalog import ForeignKey, Table
+from .catalog import Check, ForeignKey, Table, Unique
+from .clashes import agree, keyed, parts_of
 from .names import listed, literal, paired, quote
 from .shape import Shape
 from .staging import Stage
@@ -99,6 +100,35 @@ class Counted:
         return (
             f"{_NOTE} {noted} ON CONFLICT DO NOTHING",
             f"UPDATE {self.more} m SET {emptied} {where}" if free else f"DELETE FROM {self.more} m {where}",
+        )
+
+    def failing(self, check: Check) -> tuple[str, str]:
+        """Note the new rows that a check refuses, and leave them out."""
+        return self._left_out("check_failed", check.name, f"NOT ({check.expression})")
+
+    def clashing(self, unique: Unique) -> tuple[str, str]:
+        """Note the new rows that want a unique value which another row has that stays or comes, and leave them out."""
+        table = quote(self.table.name.name)
+        stays = (
+            f'NOT EXISTS (SELECT FROM {self.leaving} "~l"'
+            f' WHERE "~l"."~at" = {table}.ctid AND "~l"."~part" = {table}.tableoid)'
+        )
+        wanted = keyed((), unique, self.more, "true", more='ctid AS "~at"')
+        held = keyed((), unique, self.table.relation, stays)
+        number = f'row_number() OVER (PARTITION BY {", ".join(parts_of(unique))} ORDER BY "~at") AS "~n"'
+        losing = f'"~n" > 1 OR EXISTS (SELECT FROM ({held}) h WHERE {agree(unique, "w", "h")})'
+        numbered = f'SELECT "~at" FROM (SELECT *, {number} FROM ({wanted}) r) w WHERE {losing}'
+        return self._left_out("unique_clash", unique.name, f"ctid IN ({numbered})")
+
+    def _left_out(self, kind: str, about: str, where: str) -> tuple[str, str]:
+        texts = ", ".join(f"coalesce({quote(name)}::text, '')" for name in self.shape.carried)
+        names = ", ".join(map(literal, self.shape.carried))
+        cells = ", ".join(f"{quote(name)}::text" for name in self.shape.carried)
+        shown = f"jsonb_object(ARRAY[{names}], ARRAY[{cells}])"
+        noted = f"SELECT '{kind}', {self._named}, ARRAY[{texts}], {literal(about)}, 'left_out', {shown}, NULL"
+        return (
+            f"{_NOTE} {noted} FROM {self.more} WHERE {where} ON CONFLICT DO NOTHING",
+            f"DELETE FROM {self.more} WHERE {where}",
         )
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from typing import Any, Final, get_args
 
-from ..action import Action, Assertion, Fact, Ref, reader_types
+from ..action import Action, Assertion, Fact, Question, Ref, reader_types
 from ..errors import RollbookError
 from ..registry import action_type
 from ..runbook import TargetNeed
@@ -50,6 +50,19 @@ def check_arguments(
     if given or arguments or any(_is_required(part) for part in fields(action)):
         check(action, arguments, problems, (*path, kind))
     _check_retries(action, content, arguments, path, problems)
+
+
+def check_undo(action: ActionType, content: Mapping[str, Plain], kind: str, path: Path, problems: Problems) -> None:
+    """Check that a step which changes nothing has no undo steps: an undo goes through changes, and passes it over."""
+    undo = content.get("undo")
+    word = next((word for word in ("steps", "refuse") if undo.get(word)), "") if isinstance(undo, dict) else "steps"
+    if undo and word and issubclass(action, Fact | Assertion | Question):
+        problems.add(
+            (*path, "undo"),
+            f"{kind} changes nothing, so an undo would pass over this: give it to the step that makes the change, or,"
+            " for something that is to be done in the undo alone, to a shell.run of true with effect: read",
+            at_key=True,
+        )
 
 
 def _is_required(part: Any) -> bool:  # noqa: ANN401  # a Field of any type

@@ -14,7 +14,7 @@ from ..schema import Problems, convert
 from ..source import Document
 from ..source.document import UNREAD, Path
 from ..values import Plain, Unknown
-from .actions import check_arguments, check_targets, find_action, outputs_of
+from .actions import check_arguments, check_targets, check_undo, find_action, outputs_of
 from .forms import INCLUDE_KEYS, ApprovalForm, PhaseForm, RequirementForm, StepForm, UndoForm
 from .references import Scope, check_step
 
@@ -129,6 +129,7 @@ class StepReader:
             return None
         check_arguments(action, content, kind, path, self.problems)
         check_targets(action, content, kind, path, self.needs, self.problems)
+        check_undo(action, content, kind, path, self.problems)
         return outputs_of(action, content)
 
     def _tell_action(self, content: dict[str, Plain], found: list[str], path: Path) -> None:

@@ -50,6 +50,66 @@ def test_rows_without_a_key_are_carried_once(trio: Any) -> None:
     assert found == [("n\tl", 4), ("x", 1), ("y", None), ("y", None), ("y", None), ("z", 3)]
 
 
+REKEYED = (
+    "CREATE TABLE t (id int PRIMARY KEY CHECK (id < 100), a int, b text)",
+    "INSERT INTO t VALUES (1, 1, 'one'), (2, 2, 'two')",
+    "CREATE TABLE c (id int PRIMARY KEY, t int REFERENCES t); INSERT INTO c VALUES (1, 2)",
+)
+REKEYING = (
+    "ALTER TABLE c DROP CONSTRAINT c_t_fkey; ALTER TABLE t DROP CONSTRAINT t_pkey, DROP CONSTRAINT t_id_check",
+    "ALTER TABLE t ADD code text, ALTER a TYPE text; UPDATE t SET code = b; ALTER TABLE t ADD PRIMARY KEY (code)",
+)
+
+
+@pytest.mark.parametrize("mighty", [False, True])
+def test_what_will_not_fit_where_the_key_is_another_is_told_by_the_first_pass(trio: Any, mighty: bool) -> None:
+    """Clashes, checks and values that are none are listed while nothing is stopped, and left out by the final pass."""
+    users = (
+        "INSERT INTO t (id, a, b, code) VALUES (1, '7', 'same', 'n1'), (3, '3', 'new', 'n2'), (3, '3', 'twice', 'n3')",
+        "INSERT INTO t (id, a, b, code) VALUES (4, 'four', 'no number', 'n4'), (500, '5', 'too much', 'n5')",
+        "UPDATE t SET b = 'changed' WHERE id = 2",
+    )
+    sources = mighty_if(trio, site(trio, REKEYED, REKEYING, users), mighty)
+
+    first = carry(sources, final=False)
+    with closing(connect(sources.restored)) as restored:
+        told = sorted((one.kind, one.about, one.settled, (one.live or {}).get("b")) for one in read_conflicts(restored))
+    untouched = script(trio.restored, "SELECT id, a, b FROM t ORDER BY id")
+    last = carry(sources, final=True)
+
+    assert told == [
+        ("check_failed", "t_id_check", "left_out", "too much"),
+        ("no_cast", "", "left_out", "no number"),
+        ("unique_clash", "t_pkey", "left_out", "same"),
+        ("unique_clash", "t_pkey", "left_out", "twice"),
+    ]
+    assert untouched == [(1, 1, "one"), (2, 2, "two")]
+    assert first.told.conflicts == last.told.conflicts
+    assert (first.told.differing, last.told.differing) == ({}, {"t": Differing(6, 0, 1)})
+    assert script(trio.restored, "SELECT id, a, b FROM t ORDER BY id") == [
+        (1, 1, "one"),
+        (2, 2, "changed"),
+        (3, 3, "new"),
+    ]
+    assert script(trio.restored, "SELECT * FROM c") == [(1, 2)]
+
+
+def test_what_no_look_up_tells_of_rows_without_a_key_is_refused_by_the_first_pass(trio: Any) -> None:
+    """An exclusion constraint is asked by writing the rows, which are taken back; nothing is stopped yet."""
+    good = ("CREATE TABLE log (a int, EXCLUDE (a WITH =))", "INSERT INTO log VALUES (1)")
+    gone = ("ALTER TABLE log DROP CONSTRAINT log_a_excl",)
+    sources = site(trio, good, gone, ("INSERT INTO log VALUES (1)",))
+
+    with pytest.raises(StepFailed, match="log_a_excl"):
+        carry(sources, final=False)
+
+    script(trio.live, "DELETE FROM log", "INSERT INTO log VALUES (2)")
+    carry(sources, final=False)
+    between = script(trio.restored, "SELECT a FROM log")
+    carry(sources, final=True)
+    assert (between, script(trio.restored, "SELECT a FROM log")) == ([(1,)], [(2,)])
+
+
 def test_tables_without_a_column_in_common_stay_as_in_the_backup(trio: Any, tmp_path: Path) -> None:
     """Nothing of their rows can be carried: what only live has a column for is exported."""
     good = ("CREATE TABLE bare ()", "INSERT INTO bare DEFAULT VALUES", "CREATE TABLE one (a text)")

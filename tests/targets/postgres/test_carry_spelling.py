@@ -1,5 +1,6 @@
 """Keys whose spelling users changed where the type or the collation takes both for one."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -60,6 +61,29 @@ def test_a_key_spelled_otherwise_is_its_row_s(trio: Any, passes: tuple[bool, ...
     assert script(trio.restored, "SELECT k::text, n FROM j") == [('{"a": 1.00}', 1)]
     assert script(trio.restored, "SELECT k, n FROM p") == [("a   ", 2)]
     assert script(trio.restored, "SELECT kind, relation, settled FROM rollbook.conflicts") == []
+
+
+def test_of_many_keys_that_one_side_alone_has_few_are_in_memory(trio: Any) -> None:
+    """However many rows came and went, spelled otherwise or not, each is itself; what is held of them is bounded."""
+    many = 60_000
+    good = (
+        "CREATE TABLE d (k numeric PRIMARY KEY, n int, more text)",
+        f"INSERT INTO d SELECT g, g, repeat('x', 200) FROM generate_series(1, {many}) g",
+    )
+    users = (
+        "UPDATE d SET k = k::numeric(12, 2), n = -n WHERE k % 2 = 0; DELETE FROM d WHERE k % 3 = 0",
+        f"INSERT INTO d SELECT g + 0.5, g, repeat('y', 200) FROM generate_series(1, {many}) g",
+    )
+    sources = site(trio, good, (), users)
+
+    tracemalloc.start()
+    carry(sources, final=True)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    query = "SELECT md5(string_agg(k || ' ' || n || more, ',' ORDER BY k)) FROM d"
+    assert script(trio.restored, query) == script(trio.live, query)
+    assert most < 60_000_000
 
 
 def test_a_key_spelled_otherwise_is_named_where_its_type_is_another(trio: Any) -> None:

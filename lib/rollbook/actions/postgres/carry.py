@@ -48,7 +48,8 @@ class PostgresCarry(Action[CarryState]):
     A three-way merge by primary key, cell by cell: `base` (the backup migrated forward by the deployed code), the
     backup as restored, and live. Without a `base` nothing tells the migration's doings from the users', except in
     `untouched` tables. A pass is one transaction of the restored database: killed, it has not been. A first pass
-    (`final: false`) may run while users write; the `final` one belongs behind `postgres.fence`.
+    (`final: false`) may run while users write; the `final` one belongs behind `postgres.fence`. Rows without a key that
+    both sides have are counted, by the final pass; the first one only tells what of them will not fit.
 
     What does not fit is a conflict: exported with both sides below `folder`, and settled by `answers` (by kind and
     table), else by `conflicts`. With `ask` a final pass with other conflicts keeps nothing and asks who wins, for all

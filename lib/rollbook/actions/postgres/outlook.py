@@ -34,7 +34,8 @@ class Outlook:
     """The tables by what becomes of their rows; *estimated* is how many rows live has, as far as it counted."""
 
     merged: tuple[str, ...] = ()
-    counted: tuple[str, ...] = ()  # without a key
+    counted: tuple[str, ...] = ()  # without a key that both sides have
+    rekeyed: tuple[str, ...] = ()  # of these, those that have one on each side
     ruled: Mapping[str, Rule] = field(default_factory=dict)
     apart: tuple[str, ...] = ()  # without a column that both have
     only_live: tuple[str, ...] = ()
@@ -45,14 +46,22 @@ class Outlook:
     grants: tuple[str, ...] = ()  # those that live has, and the backup lacks on what it has
     materialized: tuple[str, ...] = ()  # views that hold what they held in the backup
 
+    def _counted(self) -> Iterator[str]:
+        if self.counted:
+            yield (
+                f"without a key, rows are counted: {', '.join(self.counted)}; what of them will not fit is told by the"
+                " first pass, the final one carries them"
+            )
+        if self.rekeyed:
+            yield f"their key is another now, so rows are counted as if they had none: {', '.join(self.rekeyed)}"
+
     def lines(self, before: Told | None) -> Iterator[str]:
         """Say it in lines, with what the pass before found."""
         yield f"merged by key: {len(self.merged)} tables, about {self.estimated} rows in live"
         if before is not None:
             found = (f"{name} {one.total}" for name, one in before.differing.items())
             yield f"rows that differed in the pass before: {', '.join(found) or 'none'}"
-        if self.counted:
-            yield f"without a key, rows are counted, in the final pass only: {', '.join(self.counted)}"
+        yield from self._counted()
         if self.apart:
             yield f"live and the backup share no column, rows stay as in the backup: {', '.join(self.apart)}"
         yield from (f"{name}: {_RULED[rule]}" for name, rule in self.ruled.items())
@@ -98,6 +107,11 @@ def read_outlook(server: PostgresReader, restored: str, tables: Mapping[str, Rul
     return Outlook(
         merged=tuple(map(str, merged)),
         counted=tuple(str(name) for name, lined in rest.items() if lined.carried),
+        rekeyed=tuple(
+            str(name)
+            for name, lined in rest.items()
+            if lined.carried and ours.tables[name].keys and theirs.tables[name].keys
+        ),
         ruled=ruled,
         apart=tuple(str(name) for name, lined in rest.items() if not lined.carried),
         only_live=tuple(str(name) for name in theirs.tables if name not in ours.tables),

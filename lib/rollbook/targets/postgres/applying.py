@@ -48,6 +48,19 @@ def apply(stages: Stages, counted: Sequence[Counted] = (), *, final: bool = True
         stages.run(*(one.settle() for one in loose))
 
 
+def try_out(stages: Stages, counted: Sequence[Counted]) -> None:
+    """
+    Write rows of tables without a key, and take that back: the final pass is to write them.
+
+    Whatever a constraint refuses that was not looked up is then refused before anything is stopped.
+    """
+    parents = {key.parent for key in stages.catalog.foreign_keys}
+    refusing = [one for one in counted if one.table.uniques or one.table.excludes or one.table.name in parents]
+    if refusing:
+        with stages.connection.transaction(force_rollback=True):
+            apply(Stages(stages.connection, stages.catalog), refusing, final=False)
+
+
 def _write(stages: Stages, counted: Sequence[Counted]) -> None:
     names = flat(in_order(stages.made, stages.catalog.foreign_keys))
     for name in reversed(names):

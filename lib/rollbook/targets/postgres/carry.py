@@ -24,7 +24,7 @@ from ...postgres.names import Name
 from ...postgres.passes import Carried, Differing, Mark, Told
 from ...postgres.placeless import filled
 from ...postgres.rules import Rules, rules_with
-from .applying import apply
+from .applying import apply, try_out
 from .catalog import read_catalog
 from .counting import settle_counted
 from .exporting import COLUMNS_OF, Exports, export_conflicts, export_left_behind, export_query, export_table
@@ -136,7 +136,9 @@ def carry(
         counts = export_conflicts_of(restored, errand.exports, final=final)
         if final:
             require_settled(restored, terms.policy)
-        apply(work, read.counted, final=final)
+        apply(work, read.counted if final else (), final=final)
+        if not final:
+            try_out(work, read.counted)
         moved = advance_sequences(restored, work.catalog, read.theirs)
         told = replace(_told(read, counts, moved, errand.exports), partitions=tuple(map(str, made)))
         close_ledger(restored, errand.mark, told, final=final)
@@ -195,8 +197,8 @@ def _read_live(
         merger = Merger(work, *sides, terms, errand.watch, sources.summed, known, troubled=whole)
         merger.translate()
         differing = tuple((name, merger.merge(name)) for name in sorted(work.catalog.tables) if merger.takes(name))
-        if final:
-            differing += tuple((name, merger.count(name)) for name in merger.without_key)
+        counts = tuple((name, merger.count(name)) for name in merger.without_key)
+        differing += counts if final else ()
         merger.bring_referenced()
         work.recall()
         only_live = tuple(sorted(name for name in merger.theirs.tables if not merger.has_place(name)))

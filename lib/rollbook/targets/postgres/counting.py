@@ -1,12 +1,16 @@
-"""Carries the rows of tables without a key, in the final pass only: nothing tells afterwards which rows it touched."""
+"""
+Carries the rows of tables without a key, in the final pass only: nothing tells afterwards which rows it touched.
+
+The passes before look at what will not fit, so that it is known while nothing is stopped yet.
+"""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from ...errors import StepFailed, TargetError
-from ...postgres.conflict import Conflict, Policy
+from ...errors import StepFailed
+from ...postgres.conflict import Conflict, Kind, Policy, Settled
 from ...postgres.copytext import line, value, values
 from ...postgres.counted import Counted
 from ...postgres.merge import Merged, left_behind, merge
@@ -48,6 +52,10 @@ def count_table(
 def settle_counted(work: Stages, counted: Counted) -> None:
     """Take from the new rows what has no parent, once it is known which parents there are."""
     work.run(counted.missed())
+    for check in counted.table.checks:
+        work.run(*counted.failing(check))
+    for unique in counted.table.uniques:
+        work.run(*counted.clashing(unique))
     for key in work.catalog.foreign_keys:
         if key.child == counted.table.name:
             parent, free = work.catalog.tables[key.parent], work.catalog.nullable(key)
@@ -57,18 +65,17 @@ def settle_counted(work: Stages, counted: Counted) -> None:
 def _load(work: Stages, counted: Counted, policy: Policy, batch: list[Difference]) -> None:
     shape, name = counted.shape, counted.table.name
     width = len(shape.carried)
-    lost = [line(one.base[:width]) for one in batch if one.base is not None]
-    refused = load(work.connection, f"{counted.less} ({listed(shape.carried)})", lost)
+    lost = [one for one in batch if one.base is not None]
+    gone = load(work.connection, f"{counted.less} ({listed(shape.carried)})", [line(one.key[:width]) for one in lost])
     merged = [
         (one, merge(shape, lambda kind: policy.side(kind, name), None, None, one.live)) for one in batch if one.live
     ]
-    new = [line(result.row) for _, result in merged if result.row is not None]
-    if refused or load(work.connection, f"{counted.more} ({listed(shape.carried)})", new):
-        raise TargetError(
-            f"{name}: a value of live is none of the column's type in the backup, and the table has no key",
-            advice="Export the table's rows and bring them in by hand, or leave the table out.",
-        )
+    new = [(one, result.row) for one, result in merged if result.row is not None]
+    unfit = load(work.connection, f"{counted.more} ({listed(shape.carried)})", [line(row) for _, row in new])
     note_conflicts(work.connection, _conflicts(counted, merged))
+    # A value is none of the column's type in the backup: the row is listed, and what is to go cannot be there.
+    note_conflicts(work.connection, (_refused(counted, new[at][0], "no_cast", "left_out") for at in unfit))
+    note_conflicts(work.connection, (_refused(counted, lost[at], "edited_by_both", "backup") for at in gone))
     if shape.only_live:
         note_exported(work.connection, name, _exported(counted, batch))
 
@@ -80,6 +87,12 @@ def _conflicts(counted: Counted, merged: Iterable[tuple[Difference, Merged]]) ->
             key = tuple(value(cell) or "" for cell in one.key)
             shown = values(shape.compared, one.live)
             yield Conflict(found.kind, shape.table, key, ", ".join(found.columns), found.settled, shown, None)
+
+
+def _refused(counted: Counted, one: Difference, kind: Kind, settled: Settled) -> Conflict:
+    shape = counted.shape
+    key = tuple(value(cell) or "" for cell in one.key)
+    return Conflict(kind, shape.table, key, "", settled, values(shape.compared, one.live), None)
 
 
 def _exported(

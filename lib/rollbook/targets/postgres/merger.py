@@ -126,7 +126,7 @@ class Merger:
         new = found.beyond(stage.last) if stage.last is not None and self._are_plain(stage, lined) else frozenset()
         lines, rest = new_lines(live, found.digest, new), rows_of(found.without(new), lined, base, live)
         if spelled:
-            rest = respelled(rest, lined.key, live)
+            rest = respelled(rest, lined, base, live)
         return kept + self._stage(stage, lined, rest, new=lines)
 
     def _newer(self, stage: Stage, lined: Shape, base: Side, live: Side) -> Newer | str:
@@ -166,7 +166,7 @@ class Merger:
         self.counted.append(counted)
         base = Side(self.base, self.old.tables[name], self.old.tables[name].relation)
         found = differences(lined, base, self._live(name))
-        based = not self.terms.baseless
+        based = self.terms.final and not self.terms.baseless
         return count_table(self.work, counted, self.terms.policy, found, self.watch, based=based)
 
     def bring_referenced(self) -> None:

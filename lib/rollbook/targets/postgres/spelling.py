@@ -1,16 +1,19 @@
 """Tells a row whose key users spelled otherwise, which its type or collation takes for the same, from two rows."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from tempfile import SpooledTemporaryFile
 from typing import Final
 
 from ...postgres.catalog import Table
-from ...postgres.copytext import Cells, value
+from ...postgres.copytext import Cells, cells, line, value
 from ...postgres.digest import hashes_exactly
 from ...postgres.names import beside_parameters, listed, quote
+from ...postgres.shape import Shape
 from .differences import Difference, Side
 
-_AT_ONCE: Final = 5_000
+_AT_ONCE: Final = 5_000  # rows
+_IN_MEMORY: Final = 1 << 20  # bytes, before they go to a file
 
 
 def may_be_respelled(key: Sequence[str], ours: Table, theirs: Table) -> bool:
@@ -19,44 +22,57 @@ def may_be_respelled(key: Sequence[str], ours: Table, theirs: Table) -> bool:
     return any(not hashes_exactly(one) for one, _ in pairs) and all(one.type == other.type for one, other in pairs)
 
 
-def respelled(found: Iterable[Difference], key: Sequence[str], live: Side) -> Iterator[Difference]:
+def respelled(found: Iterable[Difference], shape: Shape, base: Side, live: Side) -> Iterator[Difference]:
     """
     Give the differences, those of one row under two spellings of its key as one.
 
-    All of the others are held until the end: live is asked which of its rows has the key of one that seems gone.
+    Until they have all been read, for both sides are busy until then, rows that one side alone has lie in a file; then
+    some thousands are in memory at a time, and the other side is asked for the row that has the same key.
     """
-    gone: list[Difference] = []
-    new: dict[Cells, Difference] = {}
-    for one in found:
-        if one.live is None:
-            gone.append(one)
-        elif one.base is None:
-            new[one.key] = one
-        else:
-            yield one
-    spelled = {tuple(map(value, cells)): cells for cells in new} if gone else {}
-    left = iter(gone)
-    while some := list(islice(left, _AT_ONCE)):
-        there = _there(some, key, live)
-        for at, one in enumerate(some):
-            other = new.pop(spelled.get(there.get(at, ()), ()), None)
-            yield one if other is None else one._replace(live=other.live)
-    yield from new.values()
+    with SpooledTemporaryFile(_IN_MEMORY) as aside:
+        for one in found:
+            if one.live is None or one.base is None:
+                aside.write((b"-" if one.live is None else b"+") + line(one.base or one.live or ()))
+            else:
+                yield one
+        aside.seek(0)
+        while some := list(islice(aside, _AT_ONCE)):
+            rows = [(read[:1] == b"-", cells(read[1:])) for read in some]
+            yield from _gone([row for gone, row in rows if gone], shape, live)
+            yield from _new([row for gone, row in rows if not gone], shape, base)
 
 
-def _there(some: Sequence[Difference], key: Sequence[str], live: Side) -> Mapping[int, tuple[str | None, ...]]:
-    """Give how live spells the keys of some rows, by their positions."""
-    types = [live.table.column(name).type for name in key]
-    given = ", ".join("%s::text[]" for _ in key)
-    names = [f"k{at}" for at in range(len(key))]
+def _gone(rows: Sequence[Cells], shape: Shape, live: Side) -> Iterator[Difference]:
+    for row, other in zip(rows, _others(rows, shape, live), strict=True):
+        yield Difference(row[: len(shape.key)], row, other)
+
+
+def _new(rows: Sequence[Cells], shape: Shape, base: Side) -> Iterator[Difference]:
+    """Leave out those of which base has the row under another spelling: they come with that."""
+    for row, other in zip(rows, _others(rows, shape, base), strict=True):
+        if other is None:
+            yield Difference(row[: len(shape.key)], None, row)
+
+
+def _others(some: Sequence[Cells], shape: Shape, side: Side) -> Sequence[Cells | None]:
+    """Give the rows of a side that have the keys of some, however they are spelled there."""
+    found: list[Cells | None] = [None] * len(some)
+    if not some:
+        return found
+    names = [f"k{at}" for at in range(len(shape.key))]
+    types = [side.table.column(name).type for name in shape.key]
     same = " AND ".join(
-        f"t.{quote(name)} = (w.{one})::{type_}" for name, one, type_ in zip(key, names, types, strict=True)
+        f"t.{quote(name)} = (w.{one})::{type_}" for name, one, type_ in zip(shape.key, names, types, strict=True)
     )
-    shown = ", ".join(f"format('%%s', t.{quote(name)})" for name in key)
-    relation = beside_parameters(live.relation)
+    shown = beside_parameters(f"{listed(shape.compared, 't')} FROM {side.relation} AS t")
+    given = ", ".join("%s::text[]" for _ in shape.key)
     query = (
-        f"SELECT w.at, {shown} FROM unnest({given}) WITH ORDINALITY AS w ({listed(names)}, at)"
-        f" JOIN {relation} AS t ON {beside_parameters(same)}"
+        f"COPY (SELECT w.at, {shown} JOIN unnest({given}) WITH ORDINALITY AS w ({listed(names)}, at)"
+        f" ON {beside_parameters(same)}) TO STDOUT"
     )
-    texts = [[value(one.key[at]) for one in some] for at in range(len(key))]
-    return {at - 1: tuple(parts) for at, *parts in live.connection.execute(query.encode(), texts)}
+    texts = [[value(row[at]) for row in some] for at in range(len(shape.key))]
+    with side.connection.cursor() as cursor, cursor.copy(query.encode(), texts) as copy:
+        for read in copy:
+            at, *row = cells(read)
+            found[int(at) - 1] = tuple(row)
+    return found

@@ -69,6 +69,23 @@ def test_a_restored_database_that_is_not_there_yet_is_told(site: Site, tmp_path:
     assert action.details(change) == ("what it does per table is known when nowhere_yet is there",)
 
 
+def test_tables_whose_key_is_another_are_named_in_the_plan(site: Site, tmp_path: Path) -> None:
+    """Their rows are counted, as those of tables without a key; the first pass says what will not fit."""
+    rekeyed = "ALTER TABLE shelf DROP CONSTRAINT shelf_pkey CASCADE, ALTER name SET NOT NULL, ADD PRIMARY KEY (name)"
+    script(site.url(site.names[1]), "ALTER TABLE shelf DROP CONSTRAINT shelf_name_key; CREATE TABLE log (line text)")
+    for name in (site.live, site.names[2]):
+        script(site.url(name), f"{rekeyed}; CREATE TABLE log (line text)")
+    action, machine = carry(site, tmp_path), site.machine()
+
+    told = action.details(machine.plan(action))
+    machine.apply(action)
+
+    assert any(
+        line.startswith("without a key, rows are counted: log, shelf; what of them will not fit") for line in told
+    )
+    assert any(line.endswith("counted as if they had none: shelf") for line in told)
+
+
 def contested(site: Site) -> None:
     """Have the users and the migration change the same cell."""
     script(site.url(user=site.app), "UPDATE book SET title = 'mine' WHERE id IN (3, 53)")
