@@ -5,6 +5,8 @@ The server's own counters of inserted, updated and deleted rows, and the file th
 rewriting change it). Sessions add to the counters when they end their transaction, at the latest when they end: so a
 look after every other session has ended misses nothing. A server that crashes begins to count anew, as it does when
 somebody resets its statistics: the instant of that is kept beside the counters, which prove nothing across it.
+
+Before PostgreSQL 15 sessions hand their counters to a process that tells them half a second late: that is waited out.
 """
 
 from collections.abc import Mapping
@@ -29,6 +31,9 @@ _BEGAN: Final = """
         (SELECT extract(epoch FROM stats_reset) FROM pg_catalog.pg_stat_database
          WHERE datname = pg_catalog.current_database()))"""
 
+_AT_ONCE: Final = 150_000  # the first version in which counters are in memory that all sessions share
+_LATE: Final = "SELECT pg_catalog.pg_sleep(1)"  # twice the time for which they may be old
+
 BEGAN: Final = "when the counting began"
 """The name, among the counters, of the instant since which they count."""
 
@@ -42,6 +47,8 @@ def read_writes(connection: "Connection") -> Mapping[str, str]:
             " nobody writes.",
             advice="ALTER SYSTEM SET track_counts = on; SELECT pg_reload_conf();",
         )
+    if connection.info.server_version < _AT_ONCE:
+        connection.execute(_LATE)
     connection.execute("SELECT pg_catalog.pg_stat_clear_snapshot()")
     found = {str(name): str(counters) for name, counters in connection.execute(_COUNTERS)}
     began = connection.execute(_BEGAN).fetchone()
