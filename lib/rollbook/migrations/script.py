@@ -1,13 +1,44 @@
-"""The script that is sent into a Django site."""
+"""The scripts that are sent into a Django site."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-_IMPORT: Final = "from .teller import Step, Teller, is_own\n"
+from ..mysql import holders as mysql
+from ..postgres import holders as postgres
+from ..values import Plain
+
+_FOLDER: Final = Path(__file__).parent
+_END: Final = "\n"
+_QUERIES: Final[Mapping[str, Plain]] = {
+    "postgresql": {"of_session": postgres.OF_SESSION, "cancel": postgres.CANCEL, "end": postgres.END},
+    "mysql": {
+        "of_tables": list(mysql.OF_TABLES),
+        "of_rows": mysql.OF_ROWS,
+        "asleep": mysql.ASLEEP,
+        "state": mysql.STATE,
+        "sessions": mysql.SESSIONS,
+        "unknown": sorted(mysql.UNKNOWN),
+        "cancel": mysql.CANCEL,
+        "end": mysql.END,
+    },
+}
 
 
 def inside() -> str:
-    """Give it as one text, with what makes it answer."""
-    teller, text = ((Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("teller.py", "inside.py"))
-    before, after = text.split(_IMPORT)
-    return f"{teller}\n{before}\n{after}\nmain(given, answer)\n"
+    """Give the one that tells what migrations do as one text, with what makes it answer."""
+    return f"{_joined('teller.py', 'inside.py')}\nmain(given, answer)\n"
+
+
+def patient(given: Mapping[str, Plain]) -> str:
+    """Give the one that migrates, with what it is given."""
+    told = json.dumps({**given, "queries": _QUERIES})
+    return f"{_joined('watching.py', 'patient.py')}\nimport json\nmain(json.loads({told!r}))\n"
+
+
+def _joined(first: str, second: str) -> str:
+    """Give two modules as one text: the second imports of this package the first alone."""
+    text = (_FOLDER / second).read_text(encoding="utf-8")
+    before, line, after = text.partition(f"from .{first.removesuffix('.py')} import ")
+    return f"{(_FOLDER / first).read_text(encoding='utf-8')}\n{before}\n{after.partition(_END)[2] if line else ''}"

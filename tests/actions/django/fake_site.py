@@ -35,8 +35,9 @@ class DjangoHost(FakeHost):
                 given = ast.literal_eval(script.split("json.loads(", 1)[1].split(")\n", 1)[0])
                 found = self.answers if self.answers is not None else self._history(**json.loads(given))
                 return CommandResult(0, f"noise\n@@rollbook@@\n{json.dumps(found)}\n@@rollbook@@\n")
-            case ("migrate", app, name, "--noinput"):
-                self._migrate(app, name)
+            case ("shell", "-v", "0", "-c", script):
+                given = json.loads(ast.literal_eval(script.rsplit("json.loads(", 1)[1].removesuffix("))\n")))
+                self._migrate(*given["words"][1:3])
             case ("work",):
                 self.files["/site/done"] = FakeFile()
             case ("look",):

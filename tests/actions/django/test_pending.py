@@ -76,7 +76,7 @@ def test_every_shape_is_told_for_what_it_is(
 def test_older_djangos_tell_the_same(
     request: pytest.FixtureRequest, tmp_path: Path, machine_here: Machine, sqlite_url: str, version: str
 ) -> None:
-    """The script that is sent runs on every Django from 3.2 on."""
+    """The scripts that are sent run on every Django from 3.2 on."""
     if version == "3.2" and sys.version_info >= (3, 12):
         pytest.skip("Django 3.2 does not run on this Python")
     folder = request.config.cache.mkdir(f"django-{version}")
@@ -91,6 +91,8 @@ def test_older_djangos_tell_the_same(
 
     assert {shape.app: found(outputs, shape.app) for shape in on("sqlite3")} == told(on("sqlite3"))
     assert site.pending(app="people", after="zero")["pending"][0] == "people.0001_initial"
+    assert len(machine_here.apply(site.use("django.migrate", app="people", to="zero")).ops) > 0
+    assert "people.0001_initial" in site.pending(app="people")["pending"]
 
 
 @pytest.fixture

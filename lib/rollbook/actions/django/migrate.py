@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import field, replace
+from datetime import timedelta
 from typing import ClassVar
 
 from ...action import Change, Leave, Readers, Refuse, Reverse, Subject, Undo, evidence
 from ...dataclass import dataclass
 from ...errors import RefusedError, UndoRefused
+from ...migrations.migrating import Migrating
 from ...ops import Op
 from ...schema import build
 from ...values import Plain
@@ -37,6 +39,11 @@ class DjangoMigrate(DjangoSite[MigrationsState]):
     that Django cannot reverse is refused before anything is unapplied. An undo migrates back, where that can be done;
     what was written into tables and columns that go is lost then, and what they held before does not come back.
 
+    A change of a table waits a short while for its lock, again and again, for everybody else waits behind it: nobody is
+    kept waiting longer than `lock_timeout` by a transaction that somebody left open. Who holds the lock is said while
+    it waits, and where it gives up. PostgreSQL takes a migration back before each further attempt; MySQL and MariaDB
+    cannot, so what of it is done stands there, and the rest of it is tried ten times as often.
+
     With `fake` Django only takes them for applied or unapplied, also what it cannot reverse, and the database's tables
     stay as they are: for what somebody did, or will do, by other means.
     """
@@ -57,7 +64,14 @@ the same without `--plan`
     to: str = field(default="", metadata={"help": "a migration or the beginning of its name, or zero; else the last"})
     fake: bool = field(default=False, metadata={"help": "only note it, and leave the tables as they are"})
 
+    lock_timeout: timedelta = field(
+        default=timedelta(seconds=5), metadata={"help": "how long a change of a table waits for its lock"}
+    )
+    lock_tries: int = field(default=10, metadata={"help": "how often it is tried"})
+
     def __post_init__(self) -> None:
+        if self.lock_timeout.total_seconds() < 1 or self.lock_tries < 1:
+            raise ValueError("lock_timeout and lock_tries: expected at least a second, and one attempt")
         if self.to and not self.app:
             raise ValueError("to: names a migration of an app, so app: is needed")
         for name in (self.app, self.to):
@@ -108,7 +122,19 @@ the same without `--plan`
 
     def _migrate(self, app: str, name: str) -> Op:
         database = () if self.database == "default" else (f"--database={self.database}",)
-        return self.command("migrate", app, name, "--noinput", *(("--fake",) if self.fake else ()), *database)
+        words = ("migrate", app, name, "--noinput", *(("--fake",) if self.fake else ()), *database)
+        plain = self.command(*words)
+        return Migrating(
+            plain.target,
+            plain.argv,
+            directory=plain.directory,
+            environment=plain.environment,
+            run_as=plain.run_as,
+            begins=plain.argv.index("migrate"),
+            database=self.database,
+            seconds=self.lock_timeout.total_seconds(),
+            tries=self.lock_tries,
+        )
 
     def undo(self, change: Change[MigrationsState]) -> Undo[MigrationsState]:
         """Migrate back, where everything that was applied can be reversed."""

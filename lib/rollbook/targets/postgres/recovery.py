@@ -6,10 +6,12 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ...errors import Interrupted, StepFailed, TargetError
+from ...errors import Interrupted, StepFailed
+from ...migrations.holding import held
 from ...ops import Execution, Op, OpResult
 from ...postgres.catalog import Catalog
 from ...postgres.definition import Definition, Reference
+from ...postgres.holders import END, OF_TABLES
 from ...postgres.names import Name, listed, literal, paired, quote
 from ...postgres.passes import Exported
 from ...postgres.recovering import ColumnsBack, TablesBack, mark
@@ -26,12 +28,6 @@ if TYPE_CHECKING:
 _TRIES: Final = 10
 _EVERY: Final = 10_000
 _SEQUENCE: Final = "SELECT last_value, is_called FROM {}"
-_BLOCKERS: Final = """
-    SELECT DISTINCT format('session %%s of %%s (%%s), %%s for %%s s: %%s', a.pid, a.usename, a.application_name,
-        a.state, round(extract(epoch FROM clock_timestamp() - a.xact_start)), left(a.query, 80))
-    FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)
-    WHERE l.relation IN (SELECT name::regclass::oid FROM unnest(%s::text[]) name)
-      AND l.granted AND l.pid <> pg_catalog.pg_backend_pid() LIMIT 5"""
 
 
 def tables_back(target: "PostgresTarget", op: Op, execution: Execution) -> OpResult:
@@ -212,11 +208,7 @@ def lock(live: "Connection", tables: Sequence[Name], catalog: Catalog, *, whole:
 
 def _wait(live: "Connection", tables: Sequence[Name], attempt: int) -> None:
     """Wait a little before the next try; after the last one, say who holds the tables."""
-    blockers = [row[0] for row in live.execute(_BLOCKERS, ([one.sql for one in tables],))]
     if attempt == _TRIES:
-        holders = "; ".join(blockers) or "they are gone now"
-        raise TargetError(
-            f"{', '.join(map(str, tables))} stayed locked by others: {holders}",
-            advice="End those sessions, or wait for them; then resume.",
-        )
+        holders: dict[int, str] = dict(live.execute(OF_TABLES.encode(), ([one.sql for one in tables],)).fetchall())
+        raise held(", ".join(map(str, tables)), holders, END)
     time.sleep(attempt)
