@@ -9,7 +9,7 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
-JOBS := 2
+JOBS := 3
 
 .PHONY: help demo demo-rollback demo-migration test lint clean
 
