@@ -153,3 +153,27 @@ def test_the_end_of_what_comes_again_is_told_as_at_first_at_any_depth(workshop: 
 
     assert workshop.said() == ["succeeded"] * 3
     assert (workshop.folder / "a.txt").exists()
+
+
+def test_an_undo_that_is_given_up_leaves_the_end_to_a_run_that_may_go_on(workshop: Workshop) -> None:
+    """What the run guards is not given back under it; its own end gives it back, once."""
+    fails = "  - {id: fails, name: Fail., shell.run: {command: test -e mended}, undo: {leave: nothing}}\n"
+    stuck = """\
+  - id: stuck
+    name: Cannot go back.
+    shell.run: {command: "echo stuck >> log"}
+    effect: idempotent
+    undo: {steps: [{id: unstick, name: Fail., shell.run: {command: "false"}}]}
+"""
+    workshop.write("r", FREEZE.replace("finally:", f"{stuck}{fails}finally:"))
+    run = workshop.run("r")
+    undo = workshop.undo(run)
+    (workshop.folder / "mended").touch()
+
+    given_up = workshop.engine(undo).abandon("why")
+    log = workshop.said()
+    resumed = workshop.engine(run).resume()
+
+    assert (undo.status, given_up.status, resumed.status) == ("failed", "abandoned", "succeeded")
+    assert log == ["take", "stuck"]
+    assert workshop.said() == ["take", "stuck", "give"]

@@ -132,6 +132,11 @@ class Workshop:
             plan, reason="a test"
         )
 
+    def engine(self, run: Run) -> Engine:
+        """Give what carries *run* on, in fresh targets, with nobody to ask."""
+        planner = self.planner(run.plan.runbook, run.plan.inputs)
+        return Engine(self.runs.find(run.id), planner, asker=nobody(), watcher=self.watcher)
+
     def said(self, *, forget: bool = False) -> list[str]:
         """Give the words that steps wrote into the log."""
         log = self.folder / "log"

@@ -14,6 +14,7 @@ from .boundary import Boundary, Site, as_happened, boundaries
 from .command import FAILED, INTERRUPTED, OK, REFUSED, WAITING
 from .hints import typed
 from .screen import Screen
+from .undone import left_to_end
 from .words import about, count, one_line
 
 _CODES: Final[Mapping[str, int]] = {
@@ -223,6 +224,9 @@ def _rows(run: Run, reports: Mapping[str, Path], sites: Mapping[str, Site]) -> I
 
 def _next(run: Run, here: Boundary) -> Iterator[tuple[str, str]]:
     yield from going_on(run)
+    if (first := left_to_end(run)) is not None:
+        yield "not over", f"run {first.id} ({first.status}): what it does at its end comes with that"
+        yield "look", typed("status", first.id)
     if here.reversible or (here.begun and not here.refused_by):
         yield "undo", typed("undo", run.id, to=here.refused_by)
     if run.resumable and not run.abandoning:

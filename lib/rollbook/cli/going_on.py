@@ -150,6 +150,7 @@ def abandon(run: str, *, reason: str = "", answer: tuple[str, ...] = (), yes: bo
     Give a run up for good; what it changed stays.
 
     Its `finally` steps are carried out; where one of them asks and nobody answers, `resume` goes on with them.
+    Those of an undo are left to the run that it was to take back, where that one may still go on.
     """
     from ..library import Library
     from ..runs import Runs

@@ -22,6 +22,15 @@ def undo_of(run: Run) -> Run | None:
     return given_up
 
 
+def left_to_end(run: Run) -> Run | None:
+    """Give the run that *run*, which was given up, was to take back, where that one has still to come to its end."""
+    if run.status != "abandoned" or not run.plan.undo_of or run.plan.again:
+        return None
+    first = next((folder for folder in Runs().all() if folder.id == run.plan.undo_of), None)
+    past = first.read() if first else None
+    return past if past is not None and not is_over(Runs(), past) else None
+
+
 def undone_by(folder: RunFolder) -> str:
     """Name the run that undid the one in *folder*; empty where none did."""
     from ..engine.undoing import UNDONE_BY  # the engine takes long to import, and a list of runs has no use for it

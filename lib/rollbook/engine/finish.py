@@ -25,7 +25,9 @@ class Finish:
         """End the run for good: its `finally` steps, each by itself, then its last record."""
         session = self.session
         session.planner.run_names["status"] = self._told(status)
-        last = [step for step in self.session.plan.steps if step.section == "finally" or self._owed(step)]
+        last = [step for step in session.plan.steps if step.section == "finally" or self._owed(step)]
+        if status == "abandoned" and self._first_goes_on():
+            last = []
         if last:
             session.follow()
             self._mark_begun()
@@ -33,6 +35,11 @@ class Finish:
         if failed and status in ("succeeded", "undone"):
             status, reason = "failed", f"what had to be done at the end failed: {', '.join(failed)}"
         session.record("run_finished", status=status, reason=reason)
+
+    def _first_goes_on(self) -> bool:
+        """Tell whether this takes a run back that is not over: then it comes to its end itself, however it goes on."""
+        plan = self.session.plan
+        return bool(plan.undo_of and not plan.again) and self.session.folder.beside(plan.undo_of).read().resumable
 
     def _told(self, status: RunStatus) -> RunStatus:
         """Give the status that the end's steps see: what is carried out again ends as it ended at first."""
