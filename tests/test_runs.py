@@ -6,7 +6,7 @@ import pytest
 
 from rollbook.errors import NotFoundError
 from rollbook.journal import Journal
-from rollbook.runs import Runs
+from rollbook.runs import RunFolder, Runs
 
 
 def begin(runs: Runs, run_id: str) -> None:
@@ -42,3 +42,26 @@ def test_a_run_whose_journal_is_empty_is_told_by_name(tmp_path: Path) -> None:
         NotFoundError, match="has no record: it was killed before its first, or its journal was emptied"
     ):
         runs.find("20260102T000000.000Z-bbbbbb")
+
+
+ADDRESSES = (
+    "a/b",
+    "a+b",
+    "s[a:b]",
+    "s[a+b]",
+    "s[a.b]",
+    "s[A.B]",
+    "s[ä]",
+    f"{'x' * 300}/y",
+    f"{'x' * 300}/z",
+    "ß" * 200,
+)
+
+
+def test_every_step_has_a_file_of_its_own_for_its_output(tmp_path: Path) -> None:
+    """Also where names of files could not tell two addresses apart, and no name is too long for a disk."""
+    paths = [RunFolder(tmp_path).output(address) for address in ADDRESSES]
+
+    assert len({path.name.lower() for path in paths}) == len(ADDRESSES)
+    assert max(len(path.name.encode()) for path in paths) < 256
+    assert paths[0].name == "a+b.log"

@@ -1,5 +1,6 @@
 """What happened in a run, as its journal tells it."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import datetime
@@ -140,6 +141,16 @@ class GivenAnswer:
     how: str = ""
     reason: str = ""
     asked: str = ""
+
+    @property
+    def typed(self) -> str:
+        """The answer as it may be typed again: a yes or no, the value itself, or as JSON what is no single value."""
+        match self.value:
+            case bool() as yes:
+                return "yes" if yes else "no"
+            case str() | int() | float() as value:
+                return str(value)
+        return json.dumps(self.value, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from .run import Run
 from .values import Plain
 
 FOLDER: Final = Path(".rollbook")
+_LONG: Final = 160  # letters of a file's name
 
 
 def new_run_id(at: datetime) -> str:
@@ -47,9 +49,14 @@ class RunFolder:
         return self.path / "inbox"
 
     def output(self, address: str) -> Path:
-        """Give the file for a step's output; the address is made safe as a file name."""
-        safe = "".join(letter if letter.isalnum() or letter in "._-@#[]" else "+" for letter in address)
-        return self.path / "output" / f"{safe[:180]}.log"
+        """Give the file for a step's output, of no other step: the address made safe as a file name."""
+        safe = "".join(
+            letter if (letter.isascii() and letter.isalnum()) or letter in "._-@#[]" else "+" for letter in address
+        )
+        # Where another address would be written alike, also on a disk that takes no account of capitals.
+        unlike = safe != address.replace("/", "+").lower() or "+" in address or len(safe) > _LONG
+        mark = f"-{sha256(address.encode()).hexdigest()[:12]}" if unlike else ""
+        return self.path / "output" / f"{safe[:_LONG]}{mark}.log"
 
     def read(self, first: Record | None = None) -> Run:
         """Fold the journal, whose *first* record need not be decoded where it is known. Raises `JournalError`."""

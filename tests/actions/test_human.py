@@ -227,3 +227,12 @@ def test_a_task_is_done_or_stops_the_run() -> None:
     assert question.refused(question.accept("failed")) == "not done: Suspend the job"
     with pytest.raises(ValueError, match="answer done"):
         question.accept("later")
+
+
+def test_confirmed_items_may_be_named_as_they_are() -> None:
+    """As JSON, as an answer that was given before is; what is none of them is told."""
+    asked = use("human.checklist", items=["one", "[two]"])
+
+    assert asked.accept('["[two]"]') == ["[two]"]
+    with pytest.raises(ValueError, match="answer all"):
+        asked.accept('["three"]')

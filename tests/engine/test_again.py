@@ -84,6 +84,33 @@ def test_what_was_chosen_is_not_asked_and_what_was_confirmed_is(workshop: Worksh
     assert waiting.plan.answers == {"choice": "two"}
 
 
+DECIDING = {
+    "mapping": (
+        "human.choose: {text: Which?, from: [{value: {k: 1}, label: one}, {value: {k: 2}, label: two}]}",
+        "two",
+    ),
+    "each": ("human.choose: {text: Which?, from: [a, b], each: ['x, y', z]}", "others=b"),
+    "number": ("human.input: {text: How many?, type: number}", "12"),
+    "no": ("human.confirm: {text: Sure?, stop_on_no: false}", "no"),
+}
+
+
+@pytest.mark.parametrize("kind", DECIDING)
+def test_every_decision_comes_again_as_it_was(workshop: Workshop, kind: str) -> None:
+    """Whatever the answer's value is, and be it a no after which the run goes on."""
+    asked, answer = DECIDING[kind]
+    told = "It is {{ steps.q.outputs.value }}."
+    workshop.write("r", f"steps:\n  - {{id: q, name: Ask., {asked}}}\n" + write_step("a", told))
+    run = workshop.run("r", nobody({"q": answer}))
+    first = (workshop.folder / "a.txt").read_text()
+    undo = workshop.undo(run)
+
+    again = workshop.undo(undo, nobody())
+
+    assert (run.status, undo.status, again.status) == ("succeeded", "undone", "undone")
+    assert (workshop.folder / "a.txt").read_text() == first
+
+
 def test_nobody_decides_otherwise_by_the_way(workshop: Workshop) -> None:
     """Changes go back to what they had led to, so another choice than that of the first run is refused."""
     _, back = carried(workshop)

@@ -37,25 +37,11 @@ def given_already(run: Run) -> Mapping[str, Given]:
     prompt: Plain = step.planned.prompt if step else None
     if not answers or not isinstance(prompt, dict) or prompt.get("kind") == "approve":
         return {}
-    text = _typed(answers[-1].value, prompt)
-    return {run.waiting_for: _as_given(answers[-1], text)} if text else {}
+    return {run.waiting_for: _as_given(answers[-1])}
 
 
-def _as_given(answer: GivenAnswer, text: str) -> Given:
+def _as_given(answer: GivenAnswer) -> Given:
     match answer.how:
         case "option" | "inbox" as how:
-            return Given(text, answer.by, how, answer.reason)
-    return Given(text, answer.by, "terminal", answer.reason)
-
-
-def _typed(value: Plain, prompt: Mapping[str, Plain]) -> str:
-    """Write an answer's value as a person would type it; empty where that is not known."""
-    for choice in prompt.get("choices") or ():
-        if isinstance(choice, dict) and choice.get("value") == value:
-            return str(choice.get("label", ""))
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case str() | int() | float():
-            return str(value)
-    return ""
+            return Given(answer.typed, answer.by, how, answer.reason)
+    return Given(answer.typed, answer.by, "terminal", answer.reason)

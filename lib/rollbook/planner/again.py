@@ -1,6 +1,5 @@
 """The undo of an undo: the first run's procedure again, in its order, as far as the undo took it back."""
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import field, replace
 from typing import Any, Final
@@ -71,9 +70,9 @@ def _decisions(first: Run, given: Mapping[str, str]) -> dict[str, str]:
     decided: dict[str, str] = {}
     for answer in first.answers:
         step = steps.get(answer.address)
-        if step is None or not isinstance(step.prompt, dict) or step.prompt.get("kind") not in _DECISIONS:
+        if step is None or not _decides(step):
             continue
-        text = answer.value if isinstance(answer.value, str) else json.dumps(answer.value)
+        text = answer.typed
         other = given.get(step.address, given.get(step.id, text))
         if other not in (text, "default"):
             raise UsageError(
@@ -82,6 +81,15 @@ def _decisions(first: Run, given: Mapping[str, str]) -> dict[str, str]:
             )
         decided[step.address] = text
     return decided
+
+
+def _decides(step: PlannedStep) -> bool:
+    """Tell whether the answer to a step decided what came after it; a yes without which a run stops is asked anew."""
+    if not isinstance(step.prompt, dict):
+        return False
+    kind, arguments = step.prompt.get("kind"), step.arguments
+    heeded = kind == "confirm" and isinstance(arguments, dict) and arguments.get("stop_on_no") is False
+    return kind in _DECISIONS or heeded
 
 
 def _end(steps: Iterable[PlannedStep], undo: Run, to: str) -> frozenset[str]:

@@ -7,7 +7,7 @@ from typing import ClassVar
 from ...action import Prompt, Question
 from ...dataclass import dataclass
 from ...values import Plain
-from .words import DONE, plain_word
+from .words import DONE, as_data, plain_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,10 @@ class HumanChecklist(Question):
         return Prompt("checklist", self.text, items=self.items)
 
     def accept(self, text: str) -> Plain:
-        """Take `all`, `none`, or the numbers of the confirmed items; give those items."""
+        """Take `all`, `none`, or the confirmed items by their numbers or as JSON; give those items."""
+        named = as_data(text)
+        if isinstance(named, list) and all(item in self.items for item in named):
+            return [item for item in self.items if item in named]
         word = plain_word(text)
         if word == "all" or word in DONE:
             return list(self.items)

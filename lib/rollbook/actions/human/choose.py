@@ -9,7 +9,7 @@ from ...action import Choice, Prompt, Question
 from ...dataclass import dataclass
 from ...values import Plain
 from .each import assigned
-from .words import plain_word
+from .words import as_data, plain_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,8 @@ class HumanChoose(Question):
     People answer with the value, its label, or its number in the list (numbers only where no value
     is one itself). With `each`, one is chosen for each of these things, and `value` has them by their values. The
     answer is one choice for all, or THING=CHOICE with commas between, where a thing is named by its number or by
-    words of its value, and `others` are all that are left.
+    words of its value, and `others` are all that are left. A value that is a mapping, and all choices by their
+    things, may be written as JSON.
     """
 
     kind: ClassVar[str] = "human.choose"
@@ -78,7 +79,7 @@ class HumanChoose(Question):
         for number, offer in enumerate(self.from_):
             if any(_same(offer.value, other.value) for other in self.from_[:number]):
                 raise ValueError(f"from: {offer.value!r} is there twice")
-        if self.default is not None and not any(_same(offer.value, self.default) for offer in self.from_):
+        if self.default is not None and not self._offers(self.default):
             raise ValueError(f"default: {self.default!r} is none of {self._listed()}")
         things = [offer.value for offer in self.each]
         if not all(isinstance(thing, str) and thing.strip() for thing in things) or len(set(things)) < len(things):
@@ -101,9 +102,21 @@ class HumanChoose(Question):
 
     def accept(self, text: str) -> Plain:
         """Take a value, a label or a number in the list; with `each`, for each, and numbers are of these things."""
+        data = as_data(text)
         if self.each:
+            if self._says_all(data):
+                return data
             return assigned(text, [str(thing.value) for thing in self.each], partial(self._one, numbers=False))
+        if data is not None and self._offers(data):
+            return data
         return self._one(text, numbers=not any(_written(offer.value).isdecimal() for offer in self.from_))
+
+    def _offers(self, value: Plain) -> bool:
+        return any(_same(offer.value, value) for offer in self.from_)
+
+    def _says_all(self, data: Plain) -> bool:
+        things = {thing.value for thing in self.each}
+        return isinstance(data, dict) and data.keys() == things and all(map(self._offers, data.values()))
 
     def _one(self, text: str, *, numbers: bool) -> Plain:
         word = text.strip()

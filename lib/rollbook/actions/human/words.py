@@ -1,6 +1,9 @@
 """The words that people may answer with."""
 
+import json
 from typing import Final
+
+from ...values import Plain
 
 YES: Final = frozenset({"yes", "y", "true"})
 NO: Final = frozenset({"no", "n", "false"})
@@ -21,6 +24,14 @@ def yes_or_no(text: str) -> bool:
     if word in NO:
         return False
     raise ValueError("answer yes or no")
+
+
+def as_data(text: str) -> Plain:
+    """Read an answer that is a mapping or a list written as JSON; None where it is none."""
+    try:
+        return json.loads(text) if text.lstrip()[:1] in ("{", "[") else None
+    except ValueError:
+        return None
 
 
 def check_text(text: str) -> None:
