@@ -1,7 +1,8 @@
 """Which runs took a run back, and what of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from .errors import JournalError
@@ -16,6 +17,14 @@ class Earlier(NamedTuple):
 
     by: str
     step: StepRun
+
+
+class Fate(NamedTuple):
+    """What became of a change since: the run *by* took it back *at* a time, and the run *again*, if any, brought it."""
+
+    by: str
+    at: datetime | None
+    again: str = ""
 
 
 def undos_of(runs: Runs, run: Run) -> Iterator[Run]:
@@ -49,11 +58,43 @@ def earlier_steps(runs: Runs, run: Run) -> Mapping[str, Earlier]:
     for undo in undos_of(runs, run):
         if undo.status not in _OVER:
             continue
-        again, back = _brought_again(runs, undo) | _since(run, undo), steps_taken_back(runs, undo)
+        again, back = {*_came_again(runs, undo)} | _since(run, undo), steps_taken_back(runs, undo)
         for step in undo.steps:
             stands = step.planned.undo_of not in again and step.address not in back
             if step.planned.writes and step.started_at and stands:
                 found.setdefault(step.address, Earlier(undo.id, step))
+    return found
+
+
+def fates_of(runs: Runs, run: Run) -> Mapping[str, Fate]:
+    """Tell by address what became of the changes of *run* by undos that are over."""
+    found: dict[str, Fate] = {}
+    idle: set[str] = set()  # what the newest undo found as it was before: one before it took that back
+    for undo in undos_of(runs, run):
+        again, since = _came_again(runs, undo), _since(run, undo)
+        for address, takers in takers_of(run, undo).items() if undo.status in _OVER else ():
+            if address in since or not all(step.done and step.status != "skipped" for step in takers):
+                continue
+            at = max((step.over_at for step in takers if step.over_at), default=None)
+            fate = Fate(undo.id, at, again.get(address, ""))
+            if address not in found or (address in idle and not fate.again):
+                found[address] = fate
+                (idle.discard if any(step.changed for step in takers) else idle.add)(address)
+    return found
+
+
+def takers_of(run: Run, undo: Run) -> Mapping[str, Sequence[StepRun]]:
+    """Give by address the steps of *undo* that take the steps of *run* back."""
+    taking: dict[str, list[StepRun]] = {}
+    for step in undo.steps:
+        # Of a run that brings again what an undo took back the steps are the first run's own.
+        taking.setdefault(step.planned.undo_of or (step.address if undo.plan.again else ""), []).append(step)
+    found: dict[str, Sequence[StepRun]] = {}
+    for step in run.steps:
+        # What its own undo steps took back is the first run's step when it comes again.
+        takers = taking.get(step.address) or (taking.get(step.planned.undo_of) if undo.plan.again else None)
+        if takers:
+            found[step.address] = takers
     return found
 
 
@@ -71,18 +112,19 @@ def _taken_by(runs: Runs, undo: Run) -> frozenset[str]:
         for step in undo.steps
         if (step.changed if undo.status == "abandoned" else step.planned.verdict != "skip" and step.status != "skipped")
     )
-    return frozenset(step.planned.undo_of for step in back) - _brought_again(runs, undo)
+    return frozenset(step.planned.undo_of for step in back) - _came_again(runs, undo).keys()
 
 
-def _brought_again(runs: Runs, undo: Run) -> frozenset[str]:
-    """Name the steps, of the run that *undo* took back, that came again: by its own end, or by undos of it."""
+def _came_again(runs: Runs, undo: Run) -> Mapping[str, str]:
+    """Name the steps of the run that *undo* took back that came again, with the run: its own end, or undos of it."""
     first = {step.address: step.planned.undo_of for step in undo.steps}
-    found = {step.address for step in undo.steps if step.planned.section == "finally" and step.started_at}
+    found = {step.address: undo.id for step in undo.steps if step.planned.section == "finally" and step.started_at}
     for redo in undos_of(runs, undo):
         if redo.plan.again:
             # The first run's steps at their own addresses; what was not taken back stands still.
-            came = (step.address for step in redo.steps if step.planned.verdict != "skip" and step.started_at)
-            found |= {*came} - steps_taken_back(runs, redo)
+            back = steps_taken_back(runs, redo)
+            came = [step.address for step in redo.steps if step.planned.verdict != "skip" and step.started_at]
+            found = {address: redo.id for address in came if address not in back} | found
         else:
-            found |= {first[address] for address in _taken_by(runs, redo) if address in first}
-    return frozenset(found)
+            found = {first[address]: redo.id for address in _taken_by(runs, redo) if address in first} | found
+    return found

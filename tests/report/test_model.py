@@ -467,7 +467,7 @@ def test_a_run_whose_undo_was_taken_back_in_turn_tells_what_holds_now() -> None:
     undo = undo_of(run).step("pointers", 0.4, "changed").finish("undone")
     again = undo_of(run).step("pointers", 0.6, "changed").finish("undone")
 
-    report = report_of(run, undo=undo, again=again)
+    report = report_of(run, undo=undo, turns=[again])
 
     assert report.run.words == "Succeeded, then undone, and that undone again"
     assert f"taken back in turn by run {again.id}" in "\n".join(sentence.text for sentence in report.summary)

@@ -10,8 +10,9 @@ from ..report import html_pieces, json_pieces, markdown_pieces, report_of
 from ..report.account import Report
 from ..run import Run
 from ..runs import RunFolder, Runs
+from ..undos import fates_of
 from .options import check_out, unwritable
-from .undone import undo_of
+from .undone import turns_of, undo_of
 
 Format = Literal["md", "html", "json"]
 FORMATS: Final = get_args(Format)
@@ -32,10 +33,10 @@ def render(run: Run, format_: str) -> str:
 def _report(run: Run) -> Report:
     here = run.started_at.astimezone()
     undo = _undo_of(run)
-    again = _undo_of(undo) if undo else None
-    if again and again.status != "undone":
-        again = None  # it is not over, or was given up
-    return report_of(run, undo=undo, again=again, local_zone=here.tzinfo if here.utcoffset() else None)
+    zone = here.tzinfo if here.utcoffset() else None
+    if undo is None:
+        return report_of(run, local_zone=zone)
+    return report_of(run, undo=undo, turns=(*turns_of(undo),), fates=fates_of(Runs(), run), local_zone=zone)
 
 
 def _undo_of(run: Run) -> Run | None:

@@ -32,7 +32,7 @@ from .ending import boundary, brief, current, going_on, run_code, sentence
 from .hints import typed
 from .holder import holder_of
 from .screen import Screen
-from .undone import taken_back, undo_of, undone_by
+from .undone import taken_back, turns_of, undo_of, undone_by
 from .words import clock, count, instant, one_line
 
 _STYLES: Final[Mapping[Tone, str]] = {"good": "green", "calm": "dim", "warn": "yellow", "bad": "red"}
@@ -119,11 +119,10 @@ def _stand(here: Boundary) -> Plain:
 def told_briefly(run: Run, folder: RunFolder) -> str:
     """Say in one sentence how the run stands, in others what was taken back of it since."""
     back = standing_undo(Runs(), run) is not None or bool(undone_by(folder))
-    told, taken = [brief(run, utc_now(), holder_of(folder), back=back)], run
-    while (undo := undo_of(taken)) is not None and undo.status == "undone":
-        what = "it" if taken is run else "that"
+    told = [brief(run, utc_now(), holder_of(folder), back=back)]
+    for undo in turns_of(run):
+        what = "it" if len(told) == 1 else "that"
         told.append(f"Run {undo.id} took {what} back{undo.plan.down_to}.")
-        taken = undo
     return " ".join(told)
 
 
@@ -176,22 +175,25 @@ def left_lines(run: Run, screen: Screen) -> Iterator[str]:
         yield f"    and {len(left) - _NEXT} more"
 
 
+def _since(undo: Run) -> Iterator[tuple[str, str]]:
+    label, what = "since", "that undo"
+    for turn in turns_of(undo):
+        yield label, f"run {turn.id} took {what} back in turn{turn.plan.down_to}"
+        label, what = "", "that"
+
+
 def _about(run: Run, folder: RunFolder, undone: str) -> Iterator[tuple[str, str]]:
     yield "started", f"{instant(run.started_at)} by {run.operator}"
     undo = undo_of(run)
     if undone:
         yield "before", sentence(run)
-        again = undo_of(undo) if undo is not None and undo.id == undone else None
-        if again is not None and again.status == "undone":
-            yield "since", f"run {again.id} took that undo back in turn{again.plan.down_to}"
+        yield from _since(undo) if undo is not None and undo.id == undone else ()
     elif undo is not None and not is_over(Runs(), undo):
         yield "undo", f"run {undo.id} takes it back and is not over ({undo.status}):"
         yield "", typed("resume", undo.id)
     elif undo is not None:
         yield "undo", f"run {undo.id}: {undo.status}{undo.plan.down_to}"
-        again = undo_of(undo)
-        if again is not None and again.status == "undone":
-            yield "since", f"run {again.id} took that undo back in turn{again.plan.down_to}"
+        yield from _since(undo)
     if run.reason:
         yield "reason", run.reason
     here = _here(run, folder)

@@ -1,6 +1,6 @@
 """Which run took back which."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from ..errors import RefusedError
@@ -54,13 +54,13 @@ def check_undoable(run: Run, to: str = "") -> None:
     if to and undo.status == "undone" and (again is None or again.status != "undone"):
         _require_further(run, undo, to)
     if undo.status == "undone" and not _left(run, undo):
-        last, many = _last_of(undo)
-        if many % 2 == 0:
+        *before, last = undo, *turns_of(undo)
+        if len(before) % 2:
             raise RefusedError(
                 f"Run {run.id} was undone by run {undo.id}, and came again by run {last.id}.",
                 advice=f"Take the last one back: {typed('undo', last.id)}",
             )
-        if many > 1:
+        if before:
             raise RefusedError(
                 f"Run {run.id} was undone already, at last by run {last.id}.",
                 advice=f"To bring its changes back, undo that: {typed('undo', last.id)}",
@@ -71,12 +71,12 @@ def check_undoable(run: Run, to: str = "") -> None:
         )
 
 
-def _last_of(undo: Run) -> tuple[Run, int]:
-    """Follow *undo* to the last undo of an undo, and count them, itself included."""
-    last, many = undo, 1
-    while (again := undo_of(last)) is not None and again.status == "undone":
-        last, many = again, many + 1
-    return last, many
+def turns_of(run: Run) -> Iterator[Run]:
+    """Yield the run that took *run* back, the one that took that back, and so on, as far as they came to their end."""
+    last = run
+    while (undo := undo_of(last)) is not None and undo.status == "undone":
+        yield undo
+        last = undo
 
 
 def _require_part_of_what_stands(undo: Run) -> None:

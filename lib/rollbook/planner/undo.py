@@ -22,6 +22,7 @@ from .sure import SURE, doubtful, overwriting, unsure
 
 CHANGED: Final = ("changed", "recovered", "failed", "unreachable", "in_doubt", "running")
 """Statuses of steps that may have changed something."""
+_SINCE: Final = "changed since the run: "
 
 
 def plan_back(run: Run, planner: Planner, *, to: str = "", earlier: Mapping[str, Earlier]) -> Plan:
@@ -88,6 +89,10 @@ def with_earlier(way: Iterable[PlannedStep], earlier: Mapping[str, Earlier]) -> 
             asked = planned
             continue
         before = earlier.get(planned.address)
+        if before is not None and planned.verdict == "noop" and before.step.done:
+            # What was changed since the run was changed by that undo.
+            details = tuple(line for line in planned.details if not line.startswith(_SINCE))
+            planned = replace(planned, reason=f"run {before.by} took it back already", details=details)
         if before is not None and counts_once(planned):
             if not before.step.done:
                 asked = doubtful(planned, before.by)
@@ -251,7 +256,7 @@ def _changed(wanted: dict[str, Any], found: dict[str, Any], names: tuple[str, ..
 
 
 def _since(since: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(f"changed since the run: {line}" for line in since)
+    return tuple(f"{_SINCE}{line}" for line in since)
 
 
 def own_steps(

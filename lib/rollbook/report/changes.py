@@ -15,6 +15,7 @@ _BUNDLE: Final = 100
 _UNDO_WORDS: Final[Mapping[UndoState, str]] = {
     "reversible": "↺ can be taken back",
     "reversed": "✓ taken back",
+    "brought again": "↻ there again",
     "not reversed": "✕ not taken back",
     "left": "– stays",
     "refused": "✕ refused",
@@ -141,6 +142,8 @@ def _undo_words(undo: UndoAccount) -> Html:
             return Html("can be taken back")
         case "reversed":
             return _BY_RUN("taken back", undo.by, f" at {utc(undo.at)}" if undo.at else "")
+        case "brought again":
+            return _BY_RUN("taken back, and brought again", undo.by, f" at {utc(undo.at)}" if undo.at else "")
         case "not reversed":
             return _BY_RUN("not taken back", undo.by, "")
         case "left":

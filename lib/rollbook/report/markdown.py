@@ -11,6 +11,7 @@ from .wording import FINE, clock, counted, duration, local, size, utc
 UNDO_WORDS = {
     "reversible": "can be taken back",
     "reversed": "taken back",
+    "brought again": "there again",
     "not reversed": "NOT taken back",
     "left": "stays",
     "refused": "REFUSED",

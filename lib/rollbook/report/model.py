@@ -8,6 +8,7 @@ from datetime import tzinfo
 from ..plan import PlannedStep, shown
 from ..run import GivenAnswer, Note, Run
 from ..scratch import scratch_of
+from ..undos import Fate
 from ..values import RUN_ID, Plain, bind
 from .account import AnswerAccount, NoteAccount, Report, RunAccount, Span, StepAccount, WrittenSection
 from .chronology import chronology
@@ -31,23 +32,30 @@ FREE_SECTION = "notes"
 _NONE: tuple[Plain, ...] = (None, "", [], {})
 
 
+_NO_FATES: Mapping[str, Fate] = {}
+
+
 def report_of(
-    run: Run, *, undo: Run | None = None, again: Run | None = None, local_zone: tzinfo | None = None
+    run: Run,
+    *,
+    undo: Run | None = None,
+    turns: Sequence[Run] = (),
+    fates: Mapping[str, Fate] = _NO_FATES,
+    local_zone: tzinfo | None = None,
 ) -> Report:
     """
     Tell *run* as an incident report; *undo* is the run that took it back, if any.
 
-    *again* is the run that took *undo* back in turn, if any. Times are printed in UTC,
-    and in *local_zone* as well where one is given.
+    *turns* are the run that took *undo* back in turn, the one that took that back, and so on; *fates* what became of
+    each change, also by undos before *undo*. Times are printed in UTC, and in *local_zone* where one is given.
     """
     run, undo = with_begins(run), with_begins(undo) if undo else None
     impact = impact_of(run, undo)
     gaps = (*impact.gaps, *(gaps_of(undo) if undo else ()))
-    steps = step_accounts(run, undo, gaps)
+    steps = step_accounts(run, undo, gaps, fates)
     answers = _answers(run, steps) + (_answers(undo, steps) if undo else ())
     stakes = stakes_of(run, steps)
-    in_turn = f"{again.id}{again.plan.down_to}" if again else ""
-    told, untold = run_account(run, undo, again), run_account(undo, again) if undo else None
+    told, untold = run_account(run, undo, turns), run_account(undo, *_turned(turns)) if undo else None
     return Report(
         run=told,
         undo=untold,
@@ -58,7 +66,7 @@ def report_of(
             steps,
             impact,
             answers,
-            again=in_turn,
+            turns=[f"{turn.id}{turn.plan.down_to}" for turn in turns],
             stakes=stakes,
             scratch=() if undo else scratch_of(run),
         ),
@@ -72,15 +80,18 @@ def report_of(
     )
 
 
-def run_account(run: Run, undo: Run | None, again: Run | None = None) -> RunAccount:
-    """Tell a run's own facts; *undo* having taken it all back makes it undone, until *again* takes *undo* back."""
+def _turned(turns: Sequence[Run]) -> tuple[Run | None, Sequence[Run]]:
+    return (turns[0], turns[1:]) if turns else (None, ())
+
+
+def run_account(run: Run, undo: Run | None, turns: Sequence[Run] = ()) -> RunAccount:
+    """Tell a run's own facts; *undo* having taken it back makes it undone, unless *turns* end with it there again."""
     plan = run.plan
     undone = undo is not None and undo.status in ("succeeded", "undone")
     part = undo.plan.down_to if undo else ""
     words = RUN_WORDS[run.status]
     if undone:
-        in_turn = f", and that undone again{again.plan.down_to}" if again else ""
-        words = f"{words.split(',', maxsplit=1)[0]}, then undone{part}{in_turn}"
+        words = f"{words.split(',', maxsplit=1)[0]}, then undone{part}{_in_turn(turns)}"
     return RunAccount(
         id=run.id,
         runbook=plan.runbook,
@@ -88,7 +99,7 @@ def run_account(run: Run, undo: Run | None, again: Run | None = None) -> RunAcco
         environment=plan.environment,
         status=run.status,
         words=words,
-        tone="calm" if undone and not part else RUN_TONES[run.status],
+        tone="calm" if undone and not part and len(turns) % 2 == 0 else RUN_TONES[run.status],
         operators=run.operators or (run.operator,),
         began=run.started_at,
         last=last_moment(run),
@@ -119,6 +130,12 @@ def run_account(run: Run, undo: Run | None, again: Run | None = None) -> RunAcco
             for target, who in plan.identities.items()
         ),
     )
+
+
+def _in_turn(turns: Sequence[Run]) -> str:
+    again = ", and that undone again" if len(turns) % 2 else ""
+    last = f", at last by run {turns[-1].id}" if len(turns) > 1 else ""
+    return f"{again}{last}{turns[-1].plan.down_to}" if turns else ""
 
 
 def _bytes(text: str) -> bytes:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from ..plan import shown
 from ..run import Run, StepRun
+from ..undos import Fate, takers_of
 from ..values import Plain
 from .account import FieldChange, Span, StepAccount, UndoAccount, UndoState
 from .graph import graph_of
@@ -17,17 +18,17 @@ from .wording import STEP_WORDS, step_words
 LONG = 4000
 
 
-def step_accounts(run: Run, undo: Run | None, gaps: Sequence[Span]) -> tuple[StepAccount, ...]:
-    """Tell every step of *run*, then every step of *undo*."""
+def step_accounts(
+    run: Run, undo: Run | None, gaps: Sequence[Span], fates: Mapping[str, Fate]
+) -> tuple[StepAccount, ...]:
+    """Tell every step of *run*, then every step of *undo*; *fates* are what became of changes by all undos of it."""
     waits: dict[str, list[Span]] = {}
     for wait in (*waits_of(run), *(waits_of(undo) if undo else ())):
         waits.setdefault(wait.address, []).append(wait)
-    undoing = _undoing(undo)
-    told = [
-        _with_undo(_told(number, run, step, waits.get(step.address, []), gaps), step, undo, undoing)
-        for number, step in enumerate(run.steps, 1)
-    ]
+    told = [_told(number, run, step, waits.get(step.address, []), gaps) for number, step in enumerate(run.steps, 1)]
     if undo is not None:
+        taking = takers_of(run, undo)
+        told = [_with_undo(one, undo, taking.get(one.address, ()), fates.get(one.address)) for one in told]
         rest = enumerate(undo.steps, len(told) + 1)
         told += [replace(_told(number, undo, step, [], ()), undo=None) for number, step in rest]
     return tuple(told)
@@ -151,30 +152,24 @@ def _pair(name: str, before: Plain, after: Plain) -> FieldChange:
 _STATES: Mapping[str, UndoState] = {"reverse": "reversible", "leave": "left", "refuse": "refused"}
 
 
-def _undoing(undo: Run | None) -> Mapping[str, list[StepRun]]:
-    found: dict[str, list[StepRun]] = {}
-    for step in undo.steps if undo else ():
-        # Of a run that brings again what an undo took back the steps are the first run's own.
-        of = step.planned.undo_of or (step.address if undo and undo.plan.again else "")
-        found.setdefault(of, []).append(step)
-    return found
-
-
-def _with_undo(
-    account: StepAccount, step: StepRun, undo: Run | None, undoing: Mapping[str, Sequence[StepRun]]
-) -> StepAccount:
-    if account.undo is None or undo is None or account.undo.kind == "leave":
+def _with_undo(account: StepAccount, undo: Run, takers: Sequence[StepRun], fate: Fate | None) -> StepAccount:
+    if account.undo is None or account.undo.kind == "leave":
         return account
-    # What its own undo steps took back is the first run's step when it comes again.
-    takers = undoing.get(step.address) or (undoing.get(step.planned.undo_of, ()) if undo.plan.again else ())
+    if fate is not None and fate.again:
+        return replace(account, undo=replace(account.undo, state="brought again", by=fate.again))
+    if fate is not None:
+        return _reversed(account, account.undo, fate.by, fate.at)
     if not takers:
         return account
     unfinished = next((taker for taker in takers if not taker.done or taker.status == "skipped"), None)
     if unfinished is not None:
         failed = "" if unfinished.skipped_at else unfinished.error
         why = failed or unfinished.reason or STEP_WORDS[unfinished.status]
-        state: UndoState = "not reversed"
-        return replace(account, undo=replace(account.undo, state=state, reason=why, by=undo.id))
+        return replace(account, undo=replace(account.undo, state="not reversed", reason=why, by=undo.id))
     at = max((taker.over_at for taker in takers if taker.over_at), default=None)
-    reversed_ = replace(account.undo, state="reversed", by=undo.id, at=at)
-    return replace(account, status="undone", words=STEP_WORDS["undone"], undo=reversed_)
+    return _reversed(account, account.undo, undo.id, at)
+
+
+def _reversed(account: StepAccount, undo: UndoAccount, by: str, at: datetime | None) -> StepAccount:
+    told = replace(undo, state="reversed", by=by, at=at)
+    return replace(account, status="undone", words=STEP_WORDS["undone"], undo=told)

@@ -15,14 +15,15 @@ def summary_of(
     steps: Sequence[StepAccount],
     impact: Impact,
     answers: Sequence[AnswerAccount],
-    again: str = "",
+    turns: Sequence[str] = (),
     stakes: Sequence[StakeAccount] = (),
     scratch: Sequence[Scratch] = (),
 ) -> tuple[Sentence, ...]:
     """
     Tell the run in a few sentences, the worst first among what is still open.
 
-    *again* names the run that took *undo* back in turn, *scratch* are databases that the run still keeps.
+    *turns* name the run that took *undo* back in turn, the one that took that back, and so on; *scratch* are databases
+    that the run still keeps.
     """
     own = [step for step in steps if step.run == run.id]
     return (
@@ -36,7 +37,7 @@ def summary_of(
         *_trouble(own, impact),
         *_kept(scratch),
         *_undo(run, undo, own),
-        *_again(again),
+        *_again(turns),
     )
 
 
@@ -149,9 +150,11 @@ def _kept(scratch: Sequence[Scratch]) -> Iterator[Sentence]:
 def _undo(run: RunAccount, undo: RunAccount | None, steps: Sequence[StepAccount]) -> Iterator[Sentence]:
     states = [step.undo.state for step in steps if step.undo]
     if undo is not None:
-        count = states.count("reversed")
+        count = states.count("reversed") + states.count("brought again")
+        others = {step.undo.by for step in steps if step.undo and step.undo.state == "reversed"} - {undo.id}
+        before = f", after {listed(tuple(f'run {other}' for other in sorted(others)))}" if others else ""
         text = f"{counted(count, 'change')} of {len(states)} {'was' if count == 1 else 'were'} taken back"
-        yield Sentence(f"{text} by run {undo.id} ({undo.words.lower()}, {utc(undo.began)}).", undo.tone)
+        yield Sentence(f"{text} by run {undo.id} ({undo.words.lower()}, {utc(undo.began)}){before}.", undo.tone)
         return
     if not states or run.status == "undone":
         return
@@ -163,6 +166,9 @@ def _undo(run: RunAccount, undo: RunAccount | None, steps: Sequence[StepAccount]
         yield Sentence(f"{counted(count, 'change')} can be taken back:", command=f"rollbook undo {run.id}")
 
 
-def _again(run: str) -> Iterator[Sentence]:
-    if run:
-        yield Sentence(f"That undo was taken back in turn by run {run}: what that took back is there again.", "warn")
+def _again(turns: Sequence[str]) -> Iterator[Sentence]:
+    if turns:
+        first, *more = (f"by run {turn}" for turn in turns)
+        told = "".join(f", and that {turn}" for turn in more)
+        now = "there again" if len(turns) % 2 else "gone again"
+        yield Sentence(f"That undo was taken back in turn {first}{told}: what that took back is {now}.", "warn")

@@ -1,0 +1,81 @@
+"""What reports and `status` tell of a run that undos took back in several goes, to and fro."""
+
+import json
+from typing import Any
+
+from rollbook.cli.reports import render
+from rollbook.cli.screen import Screen
+from rollbook.cli.statusview import status_lines
+from rollbook.run import Run
+
+from .workshop import Workshop, nobody, write_step
+
+SAY = """\
+  - id: {0}
+    name: Say {0}.
+    shell.run: {{command: "echo {0} >> log"}}
+    undo: {{steps: [{{id: un{0}, name: Unsay it., shell.run: {{command: "echo un{0} >> log"}}}}]}}
+"""
+
+
+def write(workshop: Workshop) -> Run:
+    """Run what says one, and two, and writes a file."""
+    workshop.write("r", "steps:\n" + SAY.format("one") + SAY.format("two") + write_step("f", "x"))
+    return workshop.run("r")
+
+
+def undos(run: Run) -> dict[str, tuple[str, str]]:
+    """Give the state of each change in the report, and the run that made it so."""
+    told: dict[str, Any] = json.loads(render(run, "json"))
+    own = [step for step in told["steps"] if step["run"] == run.id and step["undo"]]
+    return {step["address"]: (step["undo"]["state"], step["undo"]["by"]) for step in own}
+
+
+def test_a_run_that_was_taken_back_in_two_goes_is_told_so(workshop: Workshop) -> None:
+    """Each change with the undo that took it back; nothing of it was changed by somebody else."""
+    run = write(workshop)
+    part = workshop.undo(run, to="one")
+    whole = workshop.undo(run)
+
+    assert workshop.said() == ["one", "two", "untwo", "unone"]
+    assert undos(run) == {name: ("reversed", part.id) for name in ("two", "f")} | {"one": ("reversed", whole.id)}
+    assert f"3 changes of 3 were taken back by run {whole.id}" in render(run, "md")
+    assert "changed since the run" not in render(whole, "md")
+
+
+def test_what_came_again_of_several_goes_is_told_for_each_change(workshop: Workshop) -> None:
+    """The undo of the second go brings again what that took back, and not what the first had."""
+    run = write(workshop)
+    part = workshop.undo(run, to="one")
+    again = workshop.undo(workshop.undo(run))
+
+    assert undos(run) == {name: ("reversed", part.id) for name in ("two", "f")} | {"one": ("brought again", again.id)}
+
+
+def test_an_undo_that_was_given_up_counts_with_what_it_took_back(workshop: Workshop) -> None:
+    """The next one does the rest, and the report names both."""
+    stuck = SAY.format("one").replace("echo unone", "test -e mended && echo unone")
+    workshop.write("r", f"steps:\n{stuck}{SAY.format('two')}{write_step('f', 'x')}")
+    run = workshop.run("r")
+    half = workshop.undo(run)
+    workshop.engine(half).abandon("why")
+    (workshop.folder / "mended").touch()
+
+    rest = workshop.undo(run, nobody({"undo/one/unone/sure": "yes"}))
+
+    assert (half.status, workshop.said()) == ("failed", ["one", "two", "untwo", "unone"])
+    assert undos(run) == {name: ("reversed", half.id) for name in ("two", "f")} | {"one": ("reversed", rest.id)}
+
+
+def test_a_run_that_went_to_and_fro_is_told_as_it_is_now(workshop: Workshop) -> None:
+    """After each undo of an undo the report and `status` say whether what was changed is there."""
+    run = write(workshop)
+    folder, last = workshop.runs.find(run.id), run
+    for turn in range(4):
+        last = workshop.undo(last)
+        told = render(run, "md")
+        there = bool(turn % 2)
+        assert (workshop.folder / "f.txt").exists() is there
+        assert ("is there again" in told, "is gone again" in told) == (there, bool(turn) and not there)
+        assert ("brought again" in json.dumps(undos(run))) is there
+        assert turn == 0 or last.id in "\n".join(status_lines(run, folder, Screen(200)))
