@@ -3,7 +3,8 @@
 import json
 import os
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -18,12 +19,19 @@ from .run import Run
 from .values import Plain
 
 FOLDER: Final = Path(".rollbook")
+_STAMP: Final = "%Y%m%dT%H%M%S.%f"
 _LONG: Final = 160  # letters of a file's name
 
 
-def new_run_id(at: datetime) -> str:
-    """Make an id that sorts by time, to the millisecond: `20260102T030405.678Z-1a2b3c`."""
+def new_run_id(at: datetime, after: str = "") -> str:
+    """
+    Make an id that sorts by time, to the millisecond: `20260102T030405.678Z-1a2b3c`.
+
+    Where the clock was set back, its time is the next after that of the id *after*, so that ids sort as runs began.
+    """
     at = at.astimezone(UTC)
+    with suppress(ValueError):
+        at = max(at, datetime.strptime(after[:19], _STAMP).replace(tzinfo=UTC) + timedelta(milliseconds=1))
     return f"{at:%Y%m%dT%H%M%S}.{at.microsecond // 1000:03}Z-{os.urandom(3).hex()}"
 
 
@@ -93,6 +101,11 @@ class Runs:
     def folder(self) -> Path:
         """The folder that holds a folder a run."""
         return self.root / "runs"
+
+    def begin(self, at: datetime) -> RunFolder:
+        """Make the folder of a run that begins *at* that time, after all others here. Raises `RefusedError`."""
+        newest = max((path.name for path in self.folder.iterdir()), default="") if self.folder.is_dir() else ""
+        return self.create(new_run_id(at, newest))
 
     def create(self, run_id: str) -> RunFolder:
         """Make the folder of a new run, with rights for its owner only. Raises `RefusedError`."""

@@ -27,6 +27,18 @@ class Fate(NamedTuple):
     again: str = ""
 
 
+class Undone(NamedTuple):
+    """A run that is to be taken back, as it stands; *back* are the steps of it that are taken back already."""
+
+    run: Run
+    back: frozenset[str]
+
+    @classmethod
+    def of(cls, runs: Runs, run: Run) -> "Undone":
+        """Look how *run* stands."""
+        return cls(run, steps_taken_back(runs, run))
+
+
 def undos_of(runs: Runs, run: Run) -> Iterator[Run]:
     """Yield the runs that take *run* back and can be read, the newest first."""
     for folder, plan in runs.begun():

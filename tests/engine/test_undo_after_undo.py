@@ -285,6 +285,42 @@ def test_who_says_that_it_was_done_has_it_taken_back(workshop: Workshop) -> None
     assert workshop.said() == ["-a"]
 
 
+@pytest.mark.parametrize(("effect", "asked"), [("once", True), ("idempotent", False)])
+def test_what_was_taken_back_half_done_comes_again(workshop: Workshop, effect: str, asked: bool) -> None:
+    """Somebody knew that there was something to take back: it is not left out as if it had never been done."""
+    write_slow(workshop)
+    book = workshop.folder / "runbooks/r.yml"
+    book.write_text(book.read_text().replace("    timeout: 3s\n", f"    timeout: 3s\n    effect: {effect}\n"))
+    (workshop.folder / "slow").touch()
+    run = workshop.run("r")
+    (workshop.folder / "slow").unlink()
+    undo = workshop.undo(run, nobody({"undo/a/una/sure": "yes"}))
+
+    again = workshop.undo(undo)
+    waited = again.waiting_for
+    if asked:
+        again = workshop.resume(nobody({"a/sure": "yes"}))
+
+    assert waited == ("a/sure" if asked else "")
+    assert again.status == "undone"
+    assert workshop.said() == ["-a", "+a"]
+
+
+def test_what_failed_and_was_taken_back_comes_again_by_a_decision(workshop: Workshop) -> None:
+    """A step that its verify: did not let pass had done its work, which its own undo steps took back."""
+    write(workshop)
+    book = workshop.folder / "runbooks/r.yml"
+    book.write_text(book.read_text() + '    verify: [{name: Never., assert.that: {that: "{{ 1 == 2 }}"}}]\n')
+    run = workshop.run("r")
+    undo = workshop.undo(run)
+
+    waiting = workshop.undo(undo)
+
+    assert (run.step("b").status, undo.status) == ("failed", "undone")
+    assert (waiting.waiting_for, workshop.said()) == ("b/sure", ["+a", "+b", "-b", "-a", "+a"])
+    assert workshop.resume(skip={"b": "it is wrong"}).status == "undone"
+
+
 @pytest.mark.parametrize(("given", "said"), [("yes", ["+a", "+a"]), ("done", ["+a"])])
 def test_what_may_not_have_been_taken_back_comes_again_by_a_decision(
     workshop: Workshop, given: str, said: list[str]

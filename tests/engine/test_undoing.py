@@ -1,15 +1,22 @@
 """One run takes another back, and nobody goes on with that one meanwhile."""
 
+import errno
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
 
-from rollbook.cli.undone import check_undoable
+from rollbook.beside import write_beside
+from rollbook.cli.undone import check_undoable, taken_back
 from rollbook.engine import Engine
-from rollbook.engine.undoing import BEING_UNDONE_BY
+from rollbook.engine.undoing import BEING_UNDONE_BY, UNDONE_BY
 from rollbook.errors import LockHeld, RefusedError
-from rollbook.journal import Journal
+from rollbook.journal import Journal, utc_now
 from rollbook.planner import plan_undo
 from rollbook.run import Run
 from rollbook.targets.pool import TargetSpec
+from rollbook.undos import Undone, undos_of
 
 from .workshop import Workshop, nobody, write_step
 
@@ -122,14 +129,101 @@ def test_a_run_that_went_on_since_its_undo_was_planned_is_not_taken_back(worksho
     """The plan that was agreed to would leave what was done since."""
     run = failed(workshop)
     planner = workshop.planner("r")
+    undone = Undone.of(workshop.runs, run)
     plan = plan_undo(run, planner, workshop.runs)
     (workshop.folder / "mended").touch()
     assert workshop.resume().status == "succeeded"
 
     with pytest.raises(RefusedError, match="went on since its undo was planned"):
-        Engine(workshop.new_folder(), planner, asker=nobody(), watcher=workshop.watcher).run(plan, undone=run)
+        Engine(workshop.new_folder(), planner, asker=nobody(), watcher=workshop.watcher).run(plan, undone=undone)
 
     assert (workshop.folder / "a.txt").exists()
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_run_that_was_taken_back_since_its_undo_was_planned_is_not_taken_back_twice(
+    workshop: Workshop,
+    again: bool,
+) -> None:
+    """Two people may plan the same undo at the same time, also that of an undo: the later one is refused."""
+    said = "  - {id: say, name: Say it., shell.run: {command: echo said >> log}, undo: {steps: [UNDO]}}\n"
+    own = "{id: unsay, name: Unsay it., shell.run: {command: echo unsaid >> log}}"
+    workshop.write("r", "steps:\n" + said.replace("UNDO", own))
+    run = workshop.run("r")
+    if again:
+        run = workshop.undo(run)
+    planner, undone = workshop.planner("r"), Undone.of(workshop.runs, run)
+    plan = plan_undo(run, planner, workshop.runs)
+    assert workshop.undo(run).status == "undone"
+    told = workshop.said()
+
+    with pytest.raises(RefusedError, match="was taken back, or came again, since its undo was planned"):
+        Engine(workshop.new_folder(), planner, asker=nobody(), watcher=workshop.watcher).run(plan, undone=undone)
+
+    assert workshop.said() == told
+
+
+def test_a_run_whose_undo_began_since_another_was_planned_is_left_to_it(workshop: Workshop) -> None:
+    """Two undos of one run never go on side by side."""
+    run = failed(workshop, ASKS)
+    planner, undone = workshop.planner("r"), Undone.of(workshop.runs, run)
+    plan = plan_undo(run, planner, workshop.runs)
+    waiting = workshop.undo(run)
+
+    with pytest.raises(RefusedError, match=f"is being taken back by run {waiting.id} already"):
+        Engine(workshop.new_folder(), planner, asker=nobody(), watcher=workshop.watcher).run(plan, undone=undone)
+
+
+def test_undos_go_by_the_order_in_which_they_began(workshop: Workshop) -> None:
+    """Also where the clock was set back between two: the newest is the one that holds."""
+    workshop.write("r", "steps:\n" + write_step("a", "x") + write_step("b", "x"))
+    run = workshop.run("r")
+    runs = workshop.runs
+    later = runs.begin(utc_now() + timedelta(hours=2))
+    part = Engine(later, workshop.planner("r"), asker=nobody(), watcher=workshop.watcher).run(
+        plan_undo(run, workshop.planner("r"), runs, to="a")
+    )
+
+    whole = workshop.undo(run)
+
+    assert [undo.id for undo in undos_of(runs, run)] == [whole.id, part.id]
+    assert taken_back(runs) == {run.id: "undone"}
+
+
+def test_a_disk_without_room_for_a_mark_is_told_before_anything_goes_back(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was taken back then; and an undo that is through needs no mark, for its own journal tells it."""
+    run = failed(workshop)
+
+    def full(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", path)
+
+    monkeypatch.setattr("rollbook.engine.undoing.write_beside", full)
+    with pytest.raises(RefusedError, match="cannot be marked as being taken back"):
+        workshop.undo(run)
+    assert (workshop.folder / "a.txt").exists()
+
+
+def test_an_undo_is_through_also_where_its_mark_finds_no_room(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own journal tells that the other run was taken back."""
+    run = failed(workshop)
+    marked: list[str] = []
+
+    def full_at_the_end(path: Path, content: Iterable[bytes], **more: bool) -> None:
+        marked.append(path.name)
+        if path.name == UNDONE_BY:
+            raise OSError(errno.ENOSPC, "No space left on device", path)
+        write_beside(path, content, **more)
+
+    monkeypatch.setattr("rollbook.engine.undoing.write_beside", full_at_the_end)
+
+    assert workshop.undo(run).status == "undone"
+    assert marked == [BEING_UNDONE_BY, UNDONE_BY]
+    with pytest.raises(RefusedError, match="was undone already"):
+        check_undoable(run)
 
 
 def test_an_undo_that_was_killed_before_it_left_its_mark_counts(workshop: Workshop) -> None:

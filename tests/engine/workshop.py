@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from rollbook.engine import Engine, Nobody, Silent
@@ -17,7 +17,7 @@ from rollbook.planner import Planner, plan_undo
 from rollbook.planner.environment import all_targets, environments
 from rollbook.run import Run
 from rollbook.runbook import convert_inputs
-from rollbook.runs import RunFolder, Runs, new_run_id
+from rollbook.runs import RunFolder, Runs
 from rollbook.targets import Redactor, SecretStore, TargetPool
 from rollbook.targets.base import TargetSpec
 from rollbook.testing.crash import CrashError, crashing
@@ -122,7 +122,7 @@ class Workshop:
 
     def new_folder(self) -> RunFolder:
         """Make a run's folder."""
-        return self.runs.create(new_run_id(datetime.now(UTC)))
+        return self.runs.begin(utc_now())
 
     def run(self, name: str, asker: Asker | None = None, *, plan: Plan | None = None, **planning: object) -> Run:
         """Plan and run a runbook in a new run."""

@@ -18,7 +18,7 @@ from rollbook.library import Library
 from rollbook.plan import Plan
 from rollbook.planner import plan_undo
 from rollbook.run import Run
-from rollbook.runs import RunFolder, Runs, new_run_id, operator
+from rollbook.runs import RunFolder, Runs, operator
 
 from .platform import write_manage
 
@@ -119,7 +119,7 @@ class Desk:
         """Plan, or take *plan*, and carry it out as a new run."""
         with self._open(runbook, inputs) as place:
             made = place.planner.plan()
-            folder = self.runs.create(new_run_id(utc_now()))
+            folder = self.runs.begin(utc_now())
             return self._engine(folder, place).run(plan or made, reason="a test")
 
     @contextmanager
@@ -127,7 +127,7 @@ class Desk:
         """Plan a restore; gives what carries the plan out, later."""
         with self._open(RESTORE, {}) as place:
             made = place.planner.plan()
-            yield lambda: self._engine(self.runs.create(new_run_id(utc_now())), place).run(made, reason="a test")
+            yield lambda: self._engine(self.runs.begin(utc_now()), place).run(made, reason="a test")
 
     def resume(self, run: Run | None = None, *, doubts: Mapping[str, OnDoubt] | None = None) -> Run:
         """Go on with a run, the newest unless one is given."""
@@ -144,7 +144,7 @@ class Desk:
         """Take a run back."""
         with self._reopen(run.plan) as place:
             plan = plan_undo(run, place.planner, self.runs)
-            folder = self.runs.create(new_run_id(utc_now()))
+            folder = self.runs.begin(utc_now())
             return self._engine(folder, place).run(plan, reason="a test")
 
     def _engine(self, folder: RunFolder, place: Workplace, doubts: Mapping[str, OnDoubt] | None = None) -> Engine:

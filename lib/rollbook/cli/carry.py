@@ -15,7 +15,8 @@ from ..journal import read_records, utc_now
 from ..plan import Plan
 from ..planner import plan_undo
 from ..run import Run, StepStatus
-from ..runs import RunFolder, Runs, new_run_id
+from ..runs import RunFolder, Runs
+from ..undos import Undone
 from .agreement import Agreement, agree
 from .asker import TerminalAsker
 from .command import FAILED, INTERRUPTED, OK, Started, describe, exit_code, tell
@@ -50,16 +51,18 @@ class Prepared:
     given: Mapping[str, Given] = field(default_factory=dict)
 
 
-def carry_new(plan: Plan, place: Workplace, agreement: Agreement, *, undone: Run | None = None, well: int = OK) -> int:
+def carry_new(
+    plan: Plan, place: Workplace, agreement: Agreement, *, undone: Undone | None = None, well: int = OK
+) -> int:
     """
     Have *plan* agreed to, carry it out as a new run, tell its end, and give the exit code: *well* if all went so.
 
-    *undone* is the run that the plan takes back.
+    *undone* is what the plan takes back, as it stood when that was made.
     """
     here = screen()
     edit_lines()
     reason = agree(plan, agreement, Keyboard(here) if here.answers else None)
-    folder = Runs().create(new_run_id(utc_now()))
+    folder = Runs().begin(utc_now())
     prepared = Prepared(plan.answers, {}, agreement.yes, agreement.names)
     return _carry(
         plan, folder, place, prepared, partial(Engine.run, plan=plan, reason=reason, undone=undone), well=well
@@ -143,10 +146,11 @@ def _take_back(run: Run, place: Workplace, prepared: Prepared) -> int:
     write(here.paint(f"Run {run.id} failed and is now taken back.", "bold"))
     write()
     try:
+        undone = Undone.of(Runs(), run)
         plan = plan_undo(run, place.planner, Runs())
         show_plan(plan, here, place.sites)
         agreement = Agreement(yes=prepared.yes, names=prepared.names, reason=f"{run.id} failed")
-        return carry_new(plan, place, agreement, undone=run, well=FAILED) if plan.steps else FAILED
+        return carry_new(plan, place, agreement, undone=undone, well=FAILED) if plan.steps else FAILED
     except RollbookError as error:
         tell(f"{describe(error)}\nThe run failed and was NOT taken back. To do that: {typed('undo', run.id)}")
         return INTERRUPTED if isinstance(error, Interrupted) else FAILED

@@ -107,6 +107,7 @@ def undo(
     from ..library import Library
     from ..planner import plan_undo
     from ..runs import Runs
+    from ..undos import Undone
     from .agreement import Agreement, check_beforehand
     from .carry import carry_new
     from .holder import require_free
@@ -123,6 +124,7 @@ def undo(
     # What comes again asks again: what was answered at first is not said for now.
     base = past.plan if first is None or past.plan.again else replace(past.plan, answers={})
     with reopen_workplace(base, Library(), answers=pairs("answer", answer)) as place:
+        undone = Undone.of(folder.runs, past)
         made = plan_undo(past, place.planner, folder.runs, to=to)
         show_plan(made, here, place.sites)
         if dry_run:
@@ -132,7 +134,7 @@ def undo(
             return OK
         agreement = Agreement(yes, confirm_environment, reason)
         check_beforehand(made, agreement, answers=here.answers)
-        return carry_new(made, place, agreement, undone=past)
+        return carry_new(made, place, agreement, undone=undone)
 
 
 @command(

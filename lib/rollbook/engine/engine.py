@@ -13,6 +13,7 @@ from ..planner.planner import Planner
 from ..planner.secrecy import hide_secrets, hide_used
 from ..run import Run
 from ..runs import RunFolder
+from ..undos import Undone
 from .locks import Locks, run_locks
 from .ports import Asker, Watcher
 from .preflight import preflight, require, warnings
@@ -46,7 +47,7 @@ class Engine:
         self.clock = clock
         self.undo_wanted = False
 
-    def run(self, plan: Plan, *, reason: str = "", undone: Run | None = None) -> Run:
+    def run(self, plan: Plan, *, reason: str = "", undone: Undone | None = None) -> Run:
         """
         Carry out *plan* from its first step; *undone* is the run that it takes back, as it was planned on.
 
@@ -67,7 +68,7 @@ class Engine:
         locks: Locks,
         found: tuple[Iterable[tuple[str, str]], Iterable[str]],
         reason: str,
-        undone: Run | None,
+        undone: Undone | None,
     ) -> Record | None:
         """
         Carry *plan* out; give the journal's first record where it tells just this plan.

@@ -1,7 +1,7 @@
 """One run takes another back: only while nobody carries that one out, and nobody goes on with it meanwhile."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from ..beside import write_beside
@@ -10,8 +10,8 @@ from ..journal import held_still
 from ..plan import Plan
 from ..planner.readers import Pool
 from ..run import Run
-from ..runs import RunFolder
-from ..undos import is_over, standing_undo
+from ..runs import RunFolder, Runs
+from ..undos import Undone, is_over, standing_undo
 from .outlived import still_running
 
 UNDONE_BY: Final = "undone-by"
@@ -20,12 +20,12 @@ BEING_UNDONE_BY: Final = "being-undone-by"
 
 
 @contextmanager
-def beginning(folder: RunFolder, plan: Plan, pool: Pool, undone: Run | None = None) -> Iterator[Run | None]:
+def beginning(folder: RunFolder, plan: Plan, pool: Pool, undone: Undone | None = None) -> Iterator[Run | None]:
     """
     Begin the run in *folder* within this block; give the run that *plan* takes back, not carried on from then on.
 
-    Raises `LockHeld` when somebody carries that one out, and `RefusedError` when it went on since *plan* was
-    made of it as *undone*, or a command of it that outlived its process still does.
+    Raises `LockHeld` when somebody carries that one out, and `RefusedError` when it went on, or was taken back, since
+    *plan* was made of it as *undone*, or a command of it that outlived its process still does.
     """
     if not plan.undo_of:
         yield None
@@ -35,20 +35,45 @@ def beginning(folder: RunFolder, plan: Plan, pool: Pool, undone: Run | None = No
         run = place.read()
         _require_ended(place, run, pool)
         if (before := _begun(place, _marked(place, BEING_UNDONE_BY))) is not None:
+            _require_over(place.runs, run, before)
             _require_ended(place.beside(before.id), before, pool)
-        if undone is not None and _statuses(run) != _statuses(undone):
+        if undone is not None:
+            _require_as_planned(Undone.of(place.runs, run), undone)
+        try:
+            _mark(place, BEING_UNDONE_BY, folder)
+        except OSError as error:
             raise RefusedError(
-                f"Run {undone.id} went on since its undo was planned; nothing was taken back.",
-                advice=f"Look how it stands (`status {undone.id}`), then plan its undo again.",
-            )
-        _mark(place, BEING_UNDONE_BY, folder)
+                f"Run {run.id} cannot be marked as being taken back, in {place.path}: {error.strerror}.",
+                advice="Nothing was taken back. Make room, or see to the folder's owner; then undo it again.",
+            ) from error
         yield run
+
+
+def _require_over(runs: Runs, run: Run, undo: Run) -> None:
+    if not is_over(runs, undo):
+        raise RefusedError(
+            f"Run {run.id} is being taken back by run {undo.id} already, which is not over ({undo.status}); "
+            "nothing was taken back by this one.",
+            advice=f"Let that one end, or go on with it: `resume {undo.id}`.",
+        )
+
+
+def _require_as_planned(now: Undone, planned: Undone) -> None:
+    name = now.run.id
+    went_on = _statuses(now.run) != _statuses(planned.run)
+    if went_on or now.back != planned.back:
+        what = "went on" if went_on else "was taken back, or came again,"
+        raise RefusedError(
+            f"Run {name} {what} since its undo was planned; nothing was taken back by this one.",
+            advice=f"Look how it stands (`status {name}`), then plan its undo again.",
+        )
 
 
 def mark_undone(folder: RunFolder, run: Run) -> None:
     """Mark the run that *run*, in *folder*, took back as a whole, if it did."""
     if run.plan.undo_of and not run.plan.undo_to and run.status == "undone":
-        _mark(folder.beside(run.plan.undo_of), UNDONE_BY, folder)
+        with suppress(OSError):  # on a full disk; its own journal tells it as well
+            _mark(folder.beside(run.plan.undo_of), UNDONE_BY, folder)
 
 
 def require_open(folder: RunFolder, run: Run, *, giving_up: bool = False) -> None:

@@ -1,6 +1,6 @@
 """The undo of an undo: the first run's procedure again, in its order, as far as the undo took it back."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from .planner import Planner
 from .projection import Projection
 from .scope import Known, Use
 from .step import outline
-from .sure import SURE, doubtful, half_back
+from .sure import SURE, doubtful, half_back, half_done
 from .undo import CHANGED, changed_by, done_by_hand, own_steps, refuse_undo, reversed_step, with_earlier
 
 _DECISIONS: Final = ("choose", "input")
@@ -177,21 +177,22 @@ class _Way:
         if past is not None and past.planned.verdict == "skip":
             # What stood already when it came again at first stands still; what took no part may do so now.
             return self._stands(use, past, past.reason) if past.planned.undo_of else None
+        backs = self.backs.get(use.address, [])
+        if past is not None and past.starts and not past.done and (self._reversing(backs) or self._came(backs)):
+            return self._half(use, past, backs, projection)
         if past is None or not past.done or past.status == "skipped":
             return self._stands(use, past, "the first run did not do it")
         if done_by_hand(past):
             return self._stands(use, past, "it was done by hand, and stayed")
         if not (past.ops and past.status in CHANGED):
             return None
-        backs = self.backs.get(use.address, [])
         if use.step.undo is not None and use.step.undo.steps:
             return (
                 self._plain(use, past, backs)
                 if self._came(backs)
                 else self._stands(use, past, "the undo did not take it back")
             )
-        reversed_ = next((back for back in backs if back.ops and back.status in CHANGED), None)
-        if reversed_ is not None:
+        if (reversed_ := self._reversing(backs)) is not None:
             return self._reversed(use, reversed_, projection)
         left = any(back.planned.verdict == "skip" for back in backs)
         if left and past.planned.effect != "once":
@@ -225,6 +226,25 @@ class _Way:
         elif half is not None:
             self.sure[use.address] = (half_back(outline(use), half, self.undo.id),)
         return None
+
+    def _half(self, use: Use, past: StepRun, backs: Sequence[StepRun], projection: Projection) -> PlannedStep | None:
+        """Give what never came to its end, and was taken back: to where it had come, or, when people say so, anew."""
+        if (
+            not (use.step.undo is not None and use.step.undo.steps)
+            and (reversed_ := self._reversing(backs)) is not None
+        ):
+            return self._reversed(use, reversed_, projection)
+        planned = self._plain(use, past, backs)
+        counts = past.status == "failed" or (past.planned.effect == "once" and past.planned.goal is None)
+        if planned is None and counts and use.address not in self.sure:
+            self.sure[use.address] = (
+                half_done(outline(use), past.status.replace("_", " "), (self.first.id, self.undo.id)),
+            )
+        return planned
+
+    @staticmethod
+    def _reversing(backs: Iterable[StepRun]) -> StepRun | None:
+        return next((back for back in backs if back.ops and back.status in CHANGED), None)
 
     def _came(self, backs: Iterable[StepRun]) -> bool:
         """Tell whether the undo itself took a step back, or began to, by these own undo steps of it."""

@@ -40,6 +40,17 @@ def half_back(base: PlannedStep, back: StepRun, by: str) -> PlannedStep:
     )
 
 
+def half_done(base: PlannedStep, status: str, runs: tuple[str, str]) -> PlannedStep:
+    """Give the question before a step that the first of *runs* began, and never ended, and the second took back."""
+    first, undo = runs
+    return _confirmed(
+        base,
+        "Decide whether to do again what was taken back half done",
+        f"Run {first} began {base.address}, which did not come to its end ({status}); run {undo} took back what there "
+        f"was of it. Is it to be done again? (If not: `resume` with --skip {base.address}.)",
+    )
+
+
 def unsure(planned: PlannedStep) -> PlannedStep:
     """Give the question before a step that takes back what may not have been done."""
     return _confirmed(
