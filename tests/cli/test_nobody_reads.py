@@ -44,6 +44,22 @@ def test_a_closed_output_is_no_error(place: Path, closed: str) -> None:
     assert Runs(place / ".rollbook").find("last").read().status == "succeeded"
 
 
+@pytest.mark.parametrize("words", [("runs", "--json"), ("plan", "two", "--env", "here"), ("show", "two"), ("schema",)])
+def test_output_that_finds_no_room_is_told(place: Path, words: tuple[str, ...]) -> None:
+    """Whoever redirected a report or a machine's JSON onto a full disk is not told that all went well."""
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >/dev/full', "sh", *PROGRAM, *words],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("The output could not be written: No space left on device.")
+
+
 def test_a_pipe_that_ends_early_ends_no_run(place: Path) -> None:
     """`| head -1` sees its line, and the run goes on to its end without a word on stderr."""
     script = '"$@" | head -1'

@@ -1,10 +1,13 @@
 """A run told while it happens."""
 
+import io
 import re
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from rollbook.cli.livewatch import LiveWatcher
 from rollbook.cli.narration import Narrator
@@ -122,6 +125,26 @@ def test_live_what_is_over_scrolls_up_and_a_question_has_the_screen(
     shown = capsys.readouterr().out
     assert shown.count("changed after") == 1
     assert "a question" in shown
+
+
+def test_whoever_redraws_never_waits_for_whoever_prints() -> None:
+    """The thread that redraws holds rich's lock, for which a line to print waits: a run stood still for ever in a terminal."""
+    watcher = LiveWatcher(Narrator(restore_plan()), Screen(100, terminal=True, answers=True, moves=True))
+    watcher._console = Console(file=io.StringIO(), force_terminal=True, force_interactive=True)
+    over = Record(1, "2026-01-02T03:04:05+00:00", "step_skipped", {"step": "refresh", "reason": "no cms"}, "")
+    printing = threading.Thread(target=watcher.record, args=(over,), daemon=True)
+    drawing = threading.Thread(target=watcher._drawing, daemon=True)
+    with watcher:
+        assert watcher._live is not None
+        with watcher._live._lock:
+            printing.start()
+            printing.join(0.5)
+            waits = printing.is_alive()
+            drawing.start()
+            drawing.join(10)
+            drawn = not drawing.is_alive()
+        printing.join(10)
+        assert (waits, drawn, printing.is_alive()) == (True, True, False)
 
 
 def test_output_without_end_is_printed_up_to_a_measure(capsys: pytest.CaptureFixture[str]) -> None:

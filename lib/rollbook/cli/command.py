@@ -21,7 +21,7 @@ from typing import Final, TypeAlias
 
 from ..dataclass import dataclass
 from ..errors import Interrupted, JournalError, NotFoundError, RefusedError, RollbookError, StepFailed, UsageError
-from .screen import deaf, error_screen, flush, seat_streams
+from .screen import Unwritten, deaf, error_screen, flush, seat_streams
 
 Body: TypeAlias = Callable[..., int]
 
@@ -127,6 +127,15 @@ def guard(body: Callable[[], int], *, dry: bool = False, debug: bool = False) ->
         _trace(debug)
         tell(_unexpected(error))
         return UNEXPECTED
+    return _written(code)
+
+
+def _written(code: int) -> int:
+    """Give the exit code of a command that was typed for its output, which may have found no room; a run is no such."""
+    flush()
+    if Unwritten.why and Started.journal is None:
+        tell(f"The output could not be written: {Unwritten.why}. It is not whole: make room, and type it again.")
+        return FAILED
     return code
 
 

@@ -111,22 +111,27 @@ class LiveWatcher:
     def record(self, record: Record) -> None:
         """Let what is over scroll up."""
         with self._turn:
-            address = str(record.get("step") or "")
-            told = self._narrator.tell(record)
-            if record.type == "step_started":
-                self._over.discard(address)
-                self._going.setdefault(address, _Going(time.monotonic()))
-                return
-            if record.type in _OVER:
-                self._going.pop(address, None)
-                self._tried.add(address)
-                if record.type in _DONE:
-                    self._over.add(address)
-            if record.type == "stage_left":
-                self._tried.update(record["steps"])
-                self._over.update(record["steps"])
-            if told is not None:
-                self._print(told)
+            told = self._taken(record)
+        # Outside the turn: whoever redraws holds rich's lock, which printing needs, and waits for the turn.
+        if told is not None:
+            self._print(told)
+
+    def _taken(self, record: Record) -> Told | None:
+        address = str(record.get("step") or "")
+        told = self._narrator.tell(record)
+        if record.type == "step_started":
+            self._over.discard(address)
+            self._going.setdefault(address, _Going(time.monotonic()))
+            return None
+        if record.type in _OVER:
+            self._going.pop(address, None)
+            self._tried.add(address)
+            if record.type in _DONE:
+                self._over.add(address)
+        if record.type == "stage_left":
+            self._tried.update(record["steps"])
+            self._over.update(record["steps"])
+        return told
 
     def _print(self, told: Told) -> None:
         from rich.text import Text

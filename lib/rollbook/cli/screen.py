@@ -1,5 +1,6 @@
 """Where text goes: how wide it is, whether it has colours, whether a person sits there."""
 
+import errno
 import os
 import re
 import sys
@@ -107,8 +108,20 @@ def write(text: str = "") -> None:
     """
     try:
         print(_harmless(text), flush=True)
-    except OSError:
-        deaf()
+    except OSError as error:
+        _give_up(error)
+
+
+class Unwritten:
+    """Remembers why output was lost that somebody wants to have: its disk is full."""
+
+    why: str = ""
+
+
+def _give_up(error: OSError | ValueError) -> None:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        Unwritten.why = error.strerror or str(error)
+    deaf()
 
 
 def _harmless(text: str) -> str:
@@ -125,8 +138,8 @@ def flush() -> None:
     """Write out what is still held back, before Python would at its end and complain where nobody reads any more."""
     try:
         sys.stdout.flush()
-    except (OSError, ValueError):  # nobody reads, or it was closed
-        deaf()
+    except (OSError, ValueError) as error:  # nobody reads, it was closed, or there is no room
+        _give_up(error)
 
 
 def deaf(stream: TextIO | None = None) -> None:

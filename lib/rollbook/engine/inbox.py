@@ -37,10 +37,20 @@ class Message:
 
 
 def put(folder: RunFolder, kind: Kind, content: Mapping[str, Plain]) -> None:
-    """Leave a message: written beside, fsynced and renamed, so the holder never sees half of one."""
-    folder.inbox.mkdir(mode=0o700, exist_ok=True)
+    """
+    Leave a message: written beside, fsynced and renamed, so the holder never sees half of one.
+
+    Raises `RefusedError` where it cannot be written.
+    """
     name = f"{utc_now():%Y%m%dT%H%M%S%f}-{os.urandom(3).hex()}"
-    write_beside(folder.inbox / f"{name}.json", (json.dumps({"kind": kind, **content}).encode(),))
+    try:
+        folder.inbox.mkdir(mode=0o700, exist_ok=True)
+        write_beside(folder.inbox / f"{name}.json", (json.dumps({"kind": kind, **content}).encode(),))
+    except OSError as error:
+        raise RefusedError(
+            f"The {kind} could not be left for run {folder.id}, in {folder.inbox}: {error.strerror}.",
+            advice="Nothing of it was kept. Make room there, or see to the folder's owner, and say it again.",
+        ) from error
 
 
 def take(inbox: Path) -> Iterator[Message]:
