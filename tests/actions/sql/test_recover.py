@@ -370,6 +370,25 @@ def test_a_locked_table_names_who_holds_it(taken: Taken, monkeypatch: pytest.Mon
     )
 
 
+def test_a_locked_parent_of_what_comes_back_is_named_as_well(taken: Taken, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A foreign key waits for the table that it points at: who holds that is told, and nothing was brought back."""
+    import psycopg
+
+    from rollbook.targets.postgres import recovery
+
+    monkeypatch.setattr(recovery, "_TRIES", 1)
+    taken.both("CREATE TABLE marks (id integer PRIMARY KEY); CREATE TABLE flags (id integer REFERENCES marks)")
+    taken.execute("DROP TABLE flags")
+    change = taken.plan(taken.recover(only=["flags"]))
+    with psycopg.connect(f"{taken.url}taken_live", application_name="cron job") as other:
+        other.execute("INSERT INTO marks VALUES (1)")
+
+        with pytest.raises(TargetError, match=r"marks stayed locked by others: session \d+ of \w+ \(cron job"):
+            taken.carry_out(*change.ops)
+
+    assert taken.rows("SELECT to_regclass('flags')") == [(None,)]
+
+
 def test_the_state_survives_json(taken: Taken) -> None:
     """A plan that is saved and read again is the same plan."""
     _broken(taken)

@@ -107,7 +107,7 @@ def _adopt(live: "Connection", references: Sequence[Reference], op: TablesBack) 
             if one not in files:
                 files[one] = _export(live, one, op.folder)
             _settle(live, one)
-    run(live, [one.statement for one in references])
+    _locking(live, tuple({one.parent: None for one in references}), [one.statement for one in references])
     yield from files.values()
 
 
@@ -186,22 +186,26 @@ def lock(live: "Connection", tables: Sequence[Name], catalog: Catalog, *, whole:
 
     Raises `TargetError` naming who holds them.
     """
-    from psycopg.errors import LockNotAvailable
-
     busy = {one.relation for one in catalog.triggers}
     wanted = [one for one in tables if whole or one in busy]
     if not wanted:
         return
     ruled = any(one.sort == "RULE" and one.relation in wanted for one in catalog.triggers)  # a reader is in their way
     mode = "ACCESS EXCLUSIVE" if whole or ruled else "SHARE ROW EXCLUSIVE"
-    statement = f"LOCK TABLE {', '.join(one.sql for one in wanted)} IN {mode} MODE"
+    _locking(live, wanted, [f"LOCK TABLE {', '.join(one.sql for one in wanted)} IN {mode} MODE"])
+
+
+def _locking(live: "Connection", tables: Sequence[Name], statements: Sequence[str]) -> None:
+    """Send what takes locks of *tables* within the open transaction; of those it got it keeps none in between."""
+    from psycopg.errors import LockNotAvailable
+
     for attempt in range(1, _TRIES + 1):
         run(live, ["SAVEPOINT locking", "SET LOCAL lock_timeout = '5s'"])
         try:
-            run(live, [statement])
+            run(live, statements)
         except LockNotAvailable:
             run(live, ["ROLLBACK TO SAVEPOINT locking"])
-            _wait(live, wanted, attempt)
+            _wait(live, tables, attempt)
         else:
             return
 

@@ -242,30 +242,31 @@ class _Settler:
         """Make what belongs to a column, besides its foreign keys."""
         alter = f"ALTER TABLE {one.table.sql} ALTER COLUMN {quote(one.name)}"
         if one.later is not None:
-            self._change(one.table, f"{alter} SET DEFAULT {one.later}", str(one))
+            self._change((one.table,), f"{alter} SET DEFAULT {one.later}", str(one))
         for addition in one.additions:
             if not self._there(addition.table, addition.name):
-                self._change(addition.table, addition.statement, f"{addition.table}.{addition.name}")
+                self._change((addition.table,), addition.statement, f"{addition.table}.{addition.name}")
         if one.required:
-            self._change(one.table, f"{alter} SET NOT NULL", f"{one} NOT NULL")
+            self._change((one.table,), f"{alter} SET NOT NULL", f"{one} NOT NULL")
 
     def reference(self, one: Reference) -> None:
         """Make a foreign key; where rows point at nothing, it holds for new rows only."""
         if self._there(one.child, one.name):
             return
-        if not self._change(one.child, one.statement, f"{one} for rows that are there"):
-            self._change(one.child, f"{one.statement} NOT VALID", str(one))
+        both = (one.child, one.parent)
+        if not self._change(both, one.statement, f"{one} for rows that are there"):
+            self._change(both, f"{one.statement} NOT VALID", str(one))
 
     def _there(self, table: Name, name: str) -> bool:
         row = self._live.execute(_THERE, {"table": table.sql, "name": name}).fetchone()
         self._live.rollback()
         return bool(row and row[0])
 
-    def _change(self, table: Name, statement: str, what: str) -> bool:
+    def _change(self, tables: Sequence[Name], statement: str, what: str) -> bool:
         from psycopg import IntegrityError
 
         try:
-            patiently(self._live, (table,), lambda: run(self._live, [statement]))
+            patiently(self._live, tables, lambda: run(self._live, [statement]))
         except IntegrityError as error:
             self._live.rollback()
             self.unsettled.append(f"{what}: {error.diag.message_primary}")
