@@ -38,6 +38,15 @@ def beforehand() -> Run:
     return Story(restore_plan()).tell("step_skipped", 5, step="pruning", **BY).finish()
 
 
+@pytest.mark.parametrize("run", [resumed, at_the_terminal])
+def test_the_summary_says_what_failed_though_the_run_went_on(run: Callable[[], Run]) -> None:
+    """A run that ends well has its failure among its first sentences all the same."""
+    (told,) = [one for one in report_of(run()).summary if "passed over" in one.text]
+
+    assert (told.text, told.tone) == (f"“{TITLE}” failed (no route), and was passed over.", "bad")
+    assert not [one for one in report_of(beforehand()).summary if "passed over" in one.text]
+
+
 @pytest.mark.parametrize(("run", "at"), [(resumed, "09:12:20"), (at_the_terminal, "09:03:20")])
 def test_the_failure_and_the_skip_have_a_line_each(run: Callable[[], Run], at: str) -> None:
     """The failure is told when it happened, the skip when it happened, with who and why."""

@@ -129,6 +129,11 @@ def _trouble(steps: Sequence[StepAccount], impact: Impact) -> Iterator[Sentence]
     for step in failed[:3]:
         why = step.error.strip().splitlines()
         yield Sentence(f"“{step.title}”: {step.words}{f' ({why[0]})' if why else ''}.", "bad")
+    for step in [one for one in steps if one.status == "skipped" and one.attempts and one.error][:3]:
+        where = f" in {step.environment}" if step.environment else ""
+        yield Sentence(
+            f"“{step.title}”{where} failed ({step.error.strip().splitlines()[0]}), and was passed over.", "bad"
+        )
     again = sum(max(step.attempts - 1, 0) for step in steps)
     if again:
         yield Sentence(f"Steps were tried again {times(again)}.", "warn")

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from servers import SshServer
 
+from rollbook.action import Reverse
 from rollbook.demo.forum.environment import make_environment
 from rollbook.errors import RefusedError, RollbookError, TargetError
 from rollbook.targets import Redactor, SecretStore, TargetPool
@@ -104,6 +105,23 @@ def small(tmp_path: Path, machine_here: Machine, sqlite_url: str) -> Evolving:
     site.migrate("-v", "0")
     site.migration("shop", "0002_gone", 'migrations.DeleteModel("Basket"),')
     return site
+
+
+def test_what_a_way_back_makes_again_is_told_to_be_empty(small: Evolving) -> None:
+    """The plan of a migration that drops, and that of its reverse, say what comes back without what it held."""
+    machine = small.machine
+    forth = small.use("django.migrate", app="shop", to="0002")
+    change = machine.plan(forth)
+
+    decision = forth.undo(change)
+    machine.carry_out(*change.ops)
+    back = small.use("django.migrate", app="shop", to="0001")
+
+    assert isinstance(decision, Reverse)
+    assert "comes back EMPTY: Delete model Basket" in decision.reason
+    assert any("comes back EMPTY" in line for line in back.details(machine.plan(back)))
+    faked = small.use("django.migrate", app="shop", to="0001", fake=True)
+    assert not any("EMPTY" in line for line in faked.details(machine.plan(faked)))
 
 
 def test_outputs_name_what_is_doomed(small: Evolving) -> None:

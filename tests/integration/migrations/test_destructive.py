@@ -103,6 +103,10 @@ def test_one_table_comes_first_and_one_environment_will_do(estate: Estate) -> No
 
     assert code == 0, said
     assert [estate.places[name].contents()["board_note"] is None for name in NAMES] == [False, False, True]
+    code, said = estate.type("undo", estate.last().id, "--yes")
+    assert code == 4, said
+    assert "make what it dropped again, and EMPTY" in " ".join(said.split())
+    assert estate.places["prod"].contents()["board_note"] is None
 
 
 def with_tokens(estate: Estate) -> str:

@@ -1,9 +1,9 @@
 """`django.migrate`: a site's database, forwards or backwards to a migration."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field, replace
 from datetime import timedelta
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from ...action import Change, Leave, Readers, Refuse, Reverse, Subject, Undo, evidence
 from ...dataclass import dataclass
@@ -14,6 +14,8 @@ from ...schema import build
 from ...values import Plain
 from .history import SCRIPT, Applied, Migration, is_applied, toggled
 from .site import DjangoSite
+
+_DROPS: Final = ("Delete model ", "Remove field ")  # as Django describes what it does
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,9 @@ the same without `--plan`
             told = "; ".join(f"{each}: {', '.join(each.irreversible)}" for each in stuck)
             return Refuse(f"Django cannot reverse {told}; a backup has the database as it was")
         if fresh:
-            return Reverse(change.before, "what was written into tables and columns that go is lost")
+            empty = "; ".join(_empty(fresh))
+            told = f", and what these had dropped comes back EMPTY: {empty}" if empty else ""
+            return Reverse(change.before, f"what was written into tables and columns that go is lost{told}")
         return Reverse(change.before, "they are applied again; what they had dropped does not come back by that")
 
     def details(self, change: Change[MigrationsState]) -> tuple[str, ...]:
@@ -162,9 +166,16 @@ the same without `--plan`
         for each in reversed(order):
             if is_applied(each, was) and not is_applied(each, will):
                 yield f"unapply {each}, which did: {'; '.join(each.operations) or 'nothing'}"
+                if (empty := "; ".join(_empty([each]))) and not self.fake:
+                    yield f"what it had dropped comes back EMPTY, and has to be filled by sql.recover: {empty}"
         for each in order:
             if is_applied(each, will) and not is_applied(each, was):
                 yield f"apply {each}: {'; '.join(each.operations) or 'nothing'}"
+
+
+def _empty(migrations: Iterable[Migration]) -> Iterator[str]:
+    """Name the operations, in Django's words, of which the reverse makes an empty table or column."""
+    return (what for each in migrations for what in each.operations if what.startswith(_DROPS))
 
 
 def _names(applied: Applied) -> Iterator[str]:
