@@ -10,7 +10,7 @@ from .staging import STATE, THERE, Stage
 
 def adopt_clashing(stage: Stage, unique: Unique) -> str:
     """Stage the table's rows that hold a unique value which a staged row wants."""
-    wanted = keyed(stage.key, unique, stage.name, THERE if stage.chunk else f"{THERE} AND {STATE} = 'L'")
+    wanted = keyed(stage.key, unique, stage.name, THERE if stage.passes_over else f"{THERE} AND {STATE} = 'L'")
     held = keyed(stage.key, unique, stage.table.relation, "true")
     same = agree(unique, "w", "h")
     found = f"(SELECT {listed(stage.key, 'h')} FROM ({wanted}) w JOIN ({held}) h ON {same})"

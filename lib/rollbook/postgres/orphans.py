@@ -25,13 +25,30 @@ class Link:
         if parent is None:
             return None
         names = self.key.parent_columns
-        moved = " OR ".join(f"s.{quote(name)} IS DISTINCT FROM t.{quote(name)}" for name in names)
         # A parent that is there now: the backup's, or one that an earlier pass carried.
-        gone = (
-            f"JOIN (SELECT {listed(names, 't')} FROM {parent.standing()} WHERE NOT s.{THERE} OR {moved}) g"
-            f" ON {paired(self._pairs, 't', 'g')}"
+        gone = f"JOIN (SELECT {listed(names, 't')} FROM {parent.leaving(names)}) g ON {paired(self._pairs, 't', 'g')}"
+        return self.child.adopt(gone, self._absent("t"))
+
+    def strays(self) -> str:
+        """Give a row where one that was written straight into the table has no parent, nor had one in the table."""
+        return f"SELECT FROM {self._lost} g LIMIT 1"
+
+    def adopt_strays(self) -> str:
+        """Stage those rows; where a parent is about to go, `adopt_children` does."""
+        same = tuple((name, name) for name in self.key.columns)
+        return self.child.adopt(f"JOIN {self._lost} g ON {paired(same, 'g', 't')}", f"NOT {self.child.had('t')}")
+
+    @property
+    def _lost(self) -> str:
+        """Give what such rows point at and is not there, each once: many have the same parent."""
+        filled = " AND ".join(f"t.{quote(name)} IS NOT NULL" for name in self.key.columns)
+        named = (
+            f"SELECT DISTINCT {listed(self.key.columns, 't')} FROM {self.child.table.relation} t"
+            f" WHERE NOT {self.child.had('t')} AND {filled}"
         )
-        return self.child.adopt(gone, f"NOT {self._present('t')}")
+        # The table first: nearly all are there, and the stage is looked up for the rest.
+        rest = f"SELECT * FROM ({named}) d WHERE NOT EXISTS ({self._direct('d')}) OFFSET 0"
+        return f"(SELECT * FROM ({rest}) d WHERE {self._absent('d')})"
 
     def index_parent(self) -> str | None:
         """Index the parent's stage by the columns that children point at."""
@@ -48,7 +65,7 @@ class Link:
         return (
             f"CREATE TEMP TABLE hits ON COMMIT DROP AS SELECT {listed(child.key, 's')}, s.{STATE} AS whose,"
             f" CASE WHEN s.{STATE} = 'L' THEN {child.shown('s')} END AS live, ({backup}) AS backup"
-            f" FROM {child.name} s WHERE s.{THERE} AND {filled} AND NOT {self._present('s')}"
+            f" FROM {child.name} s WHERE s.{THERE} AND {filled} AND {self._absent('s')}"
         )
 
     def restore_parents(self) -> str | None:
@@ -64,11 +81,17 @@ class Link:
         )
         return parent.revert(wanted)
 
-    def _present(self, alias: str) -> str:
-        """Say that the row to which *alias* points will be there."""
-        pairs = tuple((theirs, ours) for ours, theirs in self._pairs)
-        direct = f"SELECT FROM {self.parent_table.relation} f WHERE {paired(pairs, 'f', alias)}"
+    def _absent(self, alias: str) -> str:
+        """Say that the row to which *alias* points will not be there; as the planner can join it."""
+        direct = self._direct(alias)
         if self.parent is None:
-            return f"EXISTS ({direct})"
-        staged = f"SELECT FROM {self.parent.name} f WHERE f.{THERE} AND {paired(pairs, 'f', alias)}"
-        return f"(EXISTS ({staged}) OR EXISTS ({direct} AND {self.parent.unstaged('f')}))"
+            return f"NOT EXISTS ({direct})"
+        staged = f"SELECT FROM {self.parent.name} f WHERE f.{THERE} AND {self._points(alias)}"
+        return f"NOT EXISTS ({staged}) AND NOT EXISTS ({direct} AND {self.parent.unstaged('f')})"
+
+    def _direct(self, alias: str) -> str:
+        return f"SELECT FROM {self.parent_table.relation} f WHERE {self._points(alias)}"
+
+    def _points(self, alias: str) -> str:
+        """Say that *alias* points at the row `f`."""
+        return paired(((theirs, ours) for ours, theirs in self._pairs), "f", alias)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ..dataclass import dataclass
-from .catalog import Table
+from .catalog import Table, Unique
 from .names import equal, listed, quote
 
 THERE: Final = '"~there"'  # whether the row is to be in the table; its cells are filled either way
@@ -27,7 +27,9 @@ class Stage:
 
     With a *chunk*, an expression of a row `t`, only rows in the chunks that are listed in `moved` are looked at in this
     pass; all others are as the pass before left them. *last* is the last integer key under which the backup may have a
-    row; while the table is *fresh*, it has none beyond it either.
+    row; while the table is *fresh*, it has none beyond it either. Where rows were written *straight* into the table,
+    those beyond it stand as if an earlier pass had carried them. *edited* are the columns in which users' rows on it
+    differ from the table's; None where some are new to it, or where that is not known.
     """
 
     table: Table
@@ -35,6 +37,8 @@ class Stage:
     chunk: str = ""
     last: int | None = None
     fresh: bool = False
+    straight: bool = False
+    edited: frozenset[str] | None = None
 
     @property
     def name(self) -> str:
@@ -51,8 +55,30 @@ class Stage:
         """Give the name of the temporary table of chunks to look at."""
         return f"pg_temp.moved_{self.table.oid}"
 
+    @property
+    def passes_over(self) -> bool:
+        """Say whether the table may have carried rows that are not staged: they are live's."""
+        return bool(self.chunk) or self.straight
+
+    def may_clash(self, unique: Unique) -> bool:
+        """Say whether rows on it may want a value that others hold: not where all want what they hold themselves."""
+        columns = {*unique.columns}
+        if self.edited is None or not columns or not columns <= {*self.columns}:
+            return True
+        return bool(columns & self.edited) or unique.predicate is not None or not unique.nulls_distinct
+
+    @property
+    def keeps_values(self) -> bool:
+        """Say whether rows on it are in the table, and want no value that is to be unique but what they hold."""
+        if self.edited is None or self.table.partitioned or self.table.excludes:
+            return False
+        fixed = {column.name for column in self.table.columns if column.identity == "a"}
+        return not fixed & self.edited and not any(map(self.may_clash, self.table.uniques))
+
     def in_moved(self) -> str:
         """Say that a row `t` is in a chunk to look at."""
+        if self.straight:
+            return "false"
         return f"EXISTS (SELECT FROM {self.moved} m WHERE m.c = {self.chunk})" if self.chunk else "true"
 
     @property
@@ -134,7 +160,7 @@ class Stage:
     def adopt(self, joined: str, where: str) -> str:
         """Stage rows `t` of the table itself, as the backup's; those that an earlier pass carried, as live's."""
         carried = f"NOT {self.in_moved()} AND NOT ({self.untouched('t')})"
-        whose = f"CASE WHEN {carried} THEN 'L' ELSE 'B' END::\"char\"" if self.chunk else "'B'"
+        whose = f"CASE WHEN {carried} THEN 'L' ELSE 'B' END::\"char\"" if self.passes_over else "'B'"
         return (
             f"INSERT INTO {self.name} ({listed(self.columns)}, {_MARKS}) SELECT DISTINCT ON ({listed(self.key, 't')})"
             f" {listed(self.columns, 't')}, true, {whose} FROM {self.table.relation} t {joined}"
@@ -183,6 +209,8 @@ class Stage:
         """Take from the stage what is so already."""
         # As they lie there: a value that is stored in two ways is merely written once more.
         same = f"pg_catalog.record_image_eq(ROW({listed(self.columns, 't')}), ROW({listed(self.columns, 's')}))"
+        if self.fresh or self.straight:  # what users wrote differs, for nothing of it was carried before
+            same = f"s.{STATE} <> 'L' AND {same}"
         absent = f"NOT EXISTS (SELECT FROM {self.table.relation} t WHERE {equal(self.key, 't', 's')})"
         return (
             f"DELETE FROM {self.name} s USING {self.table.relation} t WHERE {self._there()} AND s.{THERE} AND {same}",
@@ -193,9 +221,15 @@ class Stage:
         """Give what stands after FROM for those rows `t` of the table that are staged."""
         return f"{self.table.relation} t JOIN {self.name} s ON {self._there()}"
 
+    def leaving(self, columns: Sequence[str]) -> str:
+        """Give what stands after FROM for those of them that will not be there, or not with these values."""
+        moved = (f"s.{quote(name)} IS DISTINCT FROM t.{quote(name)}" for name in columns if name not in self.key)
+        return f"{self.standing()} AND ({' OR '.join((f'NOT s.{THERE}', *moved))})"
+
     def remove(self) -> str:
-        """Delete every staged row from the table: what stays is inserted anew, and no unique value is in its way."""
-        return f"DELETE FROM {self.table.relation} t USING {self.name} s WHERE {self._there()}"
+        """Delete staged rows from the table, also what stays, where a unique value may be in its way."""
+        going = f" AND NOT s.{THERE}" if self.keeps_values else ""
+        return f"DELETE FROM {self.table.relation} t USING {self.name} s WHERE {self._there()}{going}"
 
     def _there(self) -> str:
         """Say that a row of the table is the staged one; without looking for those that cannot be there."""
@@ -203,8 +237,13 @@ class Stage:
         return f"{matching} AND {self.had('s')}" if self.fresh else matching
 
     def insert(self) -> str:
-        """Insert every staged row that is to be there."""
+        """Insert every staged row that is to be there, or change it where it stands."""
         columns = listed(self.columns)
+        fixed = {*self.key, *(column.name for column in self.table.columns if column.identity == "a")}
+        cells = [f"{quote(name)} = s.{quote(name)}" for name in self.columns if name not in fixed]
+        if self.keeps_values and cells:
+            where = f"{self._there()} AND s.{THERE}"
+            return f"UPDATE {self.table.relation} t SET {', '.join(cells)} FROM {self.name} s WHERE {where}"
         return (
             f"INSERT INTO {self.table.name.sql} ({columns}) OVERRIDING SYSTEM VALUE"
             f" SELECT {columns} FROM {self.name} WHERE {THERE}"

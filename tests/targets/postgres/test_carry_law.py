@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from rollbook.postgres import digest
 from rollbook.postgres.conflict import KEEP_LIVE, Policy
+from rollbook.targets.postgres import merging
 from rollbook.targets.postgres.carry import Sources, carry, finish
 from rollbook.targets.postgres.ledger import read_conflicts
 from rollbook.targets.postgres.session import connect
@@ -24,6 +25,7 @@ from rollbook.targets.postgres.session import connect
 pytestmark = pytest.mark.server
 KEEP_BACKUP = Policy("keep_backup", {})
 EXAMPLES = int(os.environ.get("ROLLBOOK_CARRY_EXAMPLES", "60"))
+_WRITE = merging._write
 _REFUSE = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''fired''; END'"
 _SCHEMA = """
     SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), condeferrable, condeferred, convalidated
@@ -112,7 +114,7 @@ def build(trio: Any, world: World, rng: Random, *, noted: bool) -> None:
             connection.execute(";".join([_REFUSE, *world.script()]).encode())
             if url == trio.restored:
                 for name in world.tables:
-                    connection.execute(f"ALTER TABLE {name} ENABLE {rng.choice(('', 'ALWAYS'))} TRIGGER noisy")
+                    connection.execute(f"ALTER TABLE {name} ENABLE {rng.choice(('', '', 'ALWAYS'))} TRIGGER noisy")
     if noted:
         note_backup(trio.live, trio.restored)
     with closing(session(trio.live)) as live, closing(session(trio.base)) as base:
@@ -134,10 +136,15 @@ def test_passes_come_to_what_the_oracle_says(trio: Any, noted: bool) -> None:
     Every cell, every conflict, every constraint and trigger, and every sequence is as computed separately.
 
     With chunks of a row or two, passes after the first one pass over most of what did not change in between, and new
-    rows beyond the backup's last key are not merged. A superuser writes as a replica does. Where it is *noted* which
-    rows the backup had, only those written since are looked at.
+    rows beyond the backup's last key are not merged. A superuser writes as a replica does, and such rows straight into
+    their tables. Where it is *noted* which rows the backup had, only those written since are looked at.
     """
     looked: Counter[bool] = Counter()
+    straight: Counter[bool] = Counter()
+
+    def write_straight(*given: Any) -> bool:
+        straight[taken := _WRITE(*given)] += 1
+        return taken
 
     @settings(max_examples=EXAMPLES if noted else EXAMPLES // 2, deadline=None, suppress_health_check=list(HealthCheck))
     @given(
@@ -145,18 +152,22 @@ def test_passes_come_to_what_the_oracle_says(trio: Any, noted: bool) -> None:
         policy=st.sampled_from((KEEP_LIVE, KEEP_BACKUP)),
         based=st.sampled_from((True, True, False)),
         bits=st.sampled_from((0, 0, 1, 7)),
-        mighty=st.booleans(),
+        mighty=st.sampled_from((True, True, False)),
+        batch=st.sampled_from((1, 2, 100)),
     )
-    def law(rng: Random, policy: Any, based: bool, bits: int, mighty: bool) -> None:
+    def law(rng: Random, policy: Any, based: bool, bits: int, mighty: bool, batch: int) -> None:
         trio.clear()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(digest, "_CHUNK_BITS", bits)
+            patch.setattr(merging, "_write", write_straight)
+            patch.setattr(merging, "BATCH", batch)
             looked.update(hold_to_the_oracle(trio, rng, policy, based=based, mighty=mighty, noted=noted))
 
     law()
 
     assert looked[False] > (looked.total() // 5 if noted else -1)
     assert noted or not looked[False]
+    assert straight[True]
 
 
 def hold_to_the_oracle(

@@ -119,15 +119,16 @@ every foreign key up with a `LEFT JOIN`.
         passes = tuple(_passes(server, self.restored))
         own = next((told for mark, told in passes if mark == (self.final, self.run, self.number)), None)
         own = None if own is None or own.overtaken else own
-        state = CarryState(
-            carried=own is not None,
+        if own is not None:
+            return _carried(server.database, own)
+        return CarryState(
+            carried=False,
             live=server.database,
             before=passes[0][1] if passes else None,
             outlook=read_outlook(server, self.restored, self.tables),
+            lacking=_lacking(server, self.restored),
+            account=server.accounts()[0],
         )
-        if own is not None:
-            return _with(state, own)
-        return replace(state, lacking=_lacking(server, self.restored), account=server.accounts()[0])
 
     def desired(self, before: CarryState) -> CarryState:
         """Want the pass carried through; what it finds is known when it has."""
@@ -218,14 +219,13 @@ def _passes(server: PostgresReader, restored: str) -> Iterator[tuple[tuple[bool,
         yield (row["final"], row["run"], row["number"]), build(Told, row["told"])
 
 
-def _with(state: CarryState, told: Told) -> CarryState:
-    return replace(
-        state,
+def _carried(live: str, told: Told) -> CarryState:
+    return CarryState(
+        carried=True,
+        live=live,
         rows=sum(one.total for one in told.differing.values()),
         conflicts=sum(told.conflicts.values()),
         told=told,
-        before=None,
-        outlook=None,
     )
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from ...postgres.catalog import Catalog, Table
 from ...postgres.copytext import line
 from ...postgres.horizon import Since
-from ...postgres.names import listed
+from ...postgres.names import Name, listed
 from ...postgres.rules import Rules
 from ...postgres.shape import Shape, shape
 from .carry import Sources
@@ -25,7 +25,7 @@ from .horizons import since_restored
 from .ledger import last_pass, open_ledger
 from .loading import load
 from .newer import Newer, look_newer
-from .session import connect
+from .session import connect, connect_beside
 from .stood_rows import note_touched
 from .wording import worded
 
@@ -48,6 +48,7 @@ def note_apart(sources: Sources, rules: Rules) -> None:
         with (
             closing(connect(sources.base or sources.restored, reading=True)) as base,
             closing(connect(sources.restored, reading=True)) as restored,
+            closing(connect_beside(sources.base or sources.restored, base)) as beside,
         ):
             catalog, old, since = read_catalog(restored), read_catalog(base), since_restored(base).since
             for table in catalog.tables.values():
@@ -57,10 +58,10 @@ def note_apart(sources: Sources, rules: Rules) -> None:
                 if there is None or lined is None or rules.of(table.name) in ("leave", "referenced"):
                     continue
                 sides = (
-                    Side(base, there, there.relation, sources.summed),
+                    Side(base, there, there.relation, sources.summed, beside),
                     Side(restored, table, table.relation),
                 )
-                found = iter(()) if sources.base is None else _found(since, lined, *sides)
+                found = iter(()) if sources.base is None else _found(since, lined, *sides, sources.counted)
                 renamed = _is_renamed(catalog, table, there, rules)
                 if lined.key:
                     _note(ours, table, lined, found, touched=renamed)
@@ -70,10 +71,13 @@ def note_apart(sources: Sources, rules: Rules) -> None:
         ours.commit()
 
 
-def _found(since: Since | None, lined: Shape, base: Side, restored: Side) -> Iterator[Difference]:
+def _found(
+    since: Since | None, lined: Shape, base: Side, restored: Side, counted: dict[Name, int]
+) -> Iterator[Difference]:
     newer = None if since is None else look_newer(since, lined, restored, restored, base)
     if not isinstance(newer, Newer):
         return differences(lined, base, restored)
+    counted[lined.table] = newer.there
     return newer.rows(restored, base, beyond=True)
 
 

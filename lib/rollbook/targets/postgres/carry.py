@@ -43,7 +43,8 @@ from .merging import Watch
 from .partitions import make_partitions
 from .resolving import Stages, resolve
 from .sequences import advance_sequences
-from .session import connect
+from .session import connect, connect_beside
+from .straight import straight_tables
 from .sums import Summed
 from .surveys import troubled
 from .unkeyed import bring_parents, note_strays, settled_for_good, with_waiting
@@ -71,13 +72,15 @@ class Sources:
     """
     The addresses of the three databases; without *base* nothing tells the migration's doing.
 
-    *summed* is what is known of base, which nobody writes to.
+    *summed* is what is known of base, which nobody writes to, and *counted* how many rows the restored one had before
+    any pass.
     """
 
     live: str = field(repr=False)  # addresses may hold passwords
     restored: str = field(repr=False)
     base: str | None = field(repr=False)
     summed: Summed = field(default_factory=Summed, repr=False)
+    counted: dict[Name, int] = field(default_factory=dict, repr=False)
 
 
 def _unwatched(rows: int) -> None:
@@ -191,10 +194,12 @@ def _read_live(
     with (
         closing(connect(sources.live, reading=True)) as live,
         closing(connect(sources.base or sources.restored, reading=True)) as base,
+        closing(connect_beside(sources.live, live)) as beside,
     ):
         sides = live, read_catalog(live), base, read_catalog(base)
         known = since_backup(work.connection, live)
         merger = Merger(work, *sides, terms, errand.watch, sources.summed, known, troubled=whole)
+        merger.beside, merger.straight, merger.there = beside, straight_tables(work), sources.counted
         merger.translate()
         differing = tuple((name, merger.merge(name)) for name in sorted(work.catalog.tables) if merger.takes(name))
         counts = tuple((name, merger.count(name)) for name in merger.without_key)

@@ -60,12 +60,17 @@ _NONE: Final = _Marks(b"", b"")
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A table as one database has it; *relation* is what stands after FROM, *summed* for one that nobody writes to."""
+    """
+    A table as one database has it; *relation* is what stands after FROM, *summed* for one that nobody writes to.
+
+    *beside* is another connection with the same snapshot, so that two processes of the server can read.
+    """
 
     connection: "Connection"
     table: Table
     relation: str
     summed: Summed | None = None
+    beside: "Connection | None" = None
 
 
 def added(line: bytes) -> Difference:

@@ -13,21 +13,27 @@ def load(connection: "Connection", target: str, lines: Sequence[bytes]) -> list[
 
     Gives the positions of the lines with a value that a column does not take; all the others are in.
     """
-    return _load(connection, f"COPY {target} FROM STDIN", lines, 0) if lines else []
+    return _load(connection, target, lines, 0) if lines else []
 
 
-def _load(connection: "Connection", statement: str, lines: Sequence[bytes], start: int) -> list[int]:
+def load_all(connection: "Connection", target: str, lines: Sequence[bytes]) -> bool:
+    """Load lines of COPY's text into *target*; False where a line is refused: then none of them is in."""
     from psycopg.errors import DataError, IntegrityError
 
     try:
         # A savepoint, for one refused value would otherwise end the pass.
-        with connection.transaction(), connection.cursor() as cursor, cursor.copy(statement) as copy:
+        with connection.transaction(), connection.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:
             copy.write(b"".join(lines))
     except (DataError, IntegrityError):
-        if len(lines) == 1:
-            return [start]
-    else:
+        return False
+    return True
+
+
+def _load(connection: "Connection", target: str, lines: Sequence[bytes], start: int) -> list[int]:
+    if load_all(connection, target, lines):
         return []
+    if len(lines) == 1:
+        return [start]
     half = len(lines) // 2
-    refused = _load(connection, statement, lines[:half], start)
-    return refused + _load(connection, statement, lines[half:], start + half)
+    refused = _load(connection, target, lines[:half], start)
+    return refused + _load(connection, target, lines[half:], start + half)

@@ -19,7 +19,7 @@ from .counting import count_table
 from .differences import Difference, Side, Survey, differences, new_lines, rows_of, survey
 from .horizons import Known
 from .ledger import read_last
-from .merging import Desk, Watch, merge_table
+from .merging import NEW, Desk, Watch, merge_table
 from .naming import Moves, Reading, read_natural, renamed, rows_with
 from .newer import Newer, look_newer
 from .resolving import Stages
@@ -47,7 +47,9 @@ class Merger:
     """
     One pass over the tables; *live* and *base* are snapshots that end before the stages are applied.
 
-    *known* is what is known of live since the backup; *whole* says of tables why every row was compared.
+    *known* is what is known of live since the backup, and *beside* reads it too. New rows may be written *straight*
+    into some tables; *there* is how many rows tables had before any pass; *whole* says of tables why every row was
+    compared.
     """
 
     work: Stages
@@ -59,6 +61,9 @@ class Merger:
     watch: Watch
     summed: Summed
     known: Known
+    beside: "Connection | None" = None
+    straight: Collection[Name] = ()
+    there: Mapping[Name, int] = field(default_factory=dict)
     whole: dict[Name, str] = field(default_factory=dict)
     without_key: list[Name] = field(default_factory=list)
     troubled: Collection[Name] = ()
@@ -116,7 +121,7 @@ class Merger:
                 self._save_sums(stage, way, newer, live)
                 plain = self._are_plain(stage, lined)
                 rest = newer.rows(base, live, beyond=not plain)
-                return self._stage(stage, lined, rest, new=newer.new_lines(live) if plain else ())
+                return self._stage(stage, lined, rest, new=newer.new_lines(live) if plain else None)
             self.whole[name] = newer
             found, kept = survey(lined, base, live), Differing()
         else:
@@ -124,7 +129,8 @@ class Merger:
             stage = self.work.made[name] = again.stage
         save_survey(self.work.connection, stage, way, found)
         new = found.beyond(stage.last) if stage.last is not None and self._are_plain(stage, lined) else frozenset()
-        lines, rest = new_lines(live, found.digest, new), rows_of(found.without(new), lined, base, live)
+        lines = new_lines(live, found.digest, new) if new else None
+        rest = rows_of(found.without(new), lined, base, live)
         if spelled:
             rest = respelled(rest, lined, base, live)
         return kept + self._stage(stage, lined, rest, new=lines)
@@ -136,7 +142,9 @@ class Merger:
         if self._is_mapped(lined.table):
             return "its rows name others by ids that mean something else here"
         pristine = stage.table.relation if stage.fresh else self._pristine(stage.table, self.work.connection)
-        return look_newer(self.known.since, lined, Side(self.work.connection, stage.table, pristine), base, live)
+        side = Side(self.work.connection, stage.table, pristine)
+        there = self.there.get(lined.table) if stage.fresh else None
+        return look_newer(self.known.since, lined, side, base, live, there=there)
 
     def _save_sums(self, stage: Stage, way: str, newer: Newer, live: Side) -> None:
         """Note for the next pass, where there will be one, what live's chunks sum up to."""
@@ -184,11 +192,18 @@ class Merger:
                 self._stage(stage, lined, (Difference(row[:width], None, row) for row in rows))
 
     def _stage(
-        self, stage: Stage, lined: Shape, found: Iterator[Difference], *, new: Iterable[bytes] = ()
+        self, stage: Stage, lined: Shape, found: Iterator[Difference], *, new: Iterable[bytes] | None = None
     ) -> Differing:
         moves = self._moves(lined)
         stream = renamed(found, moves, len(lined.key)) if moves else found
-        done = merge_table(Desk(self.work.connection, stage, lined, self.terms.policy), stream, self.watch, new=new)
+        straight = new is not None and stage.fresh and lined.table in self.straight
+        straight = straight and not self._is_mapped(lined.table)
+        desk = Desk(self.work.connection, stage, lined, self.terms.policy, straight)
+        done = merge_table(desk, stream, self.watch, new=new or ())
+        if stage.fresh:
+            edited = None if NEW in desk.edited else frozenset(lined.carried[at] for at in desk.edited)
+            stage = replace(stage, fresh=not straight, straight=straight, edited=edited)
+            self.work.made[lined.table] = stage
         self.work.ready(stage)
         return done
 
@@ -217,7 +232,8 @@ class Merger:
         return found
 
     def _live(self, name: Name) -> Side:
-        return Side(self.live, self.theirs.tables[name], self.theirs.tables[name].relation)
+        table = self.theirs.tables[name]
+        return Side(self.live, table, table.relation, beside=self.beside)
 
     def _shape(self, name: Name) -> Shape:
         tables = self.work.catalog.tables[name], self.theirs.tables[name]

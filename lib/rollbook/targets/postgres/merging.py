@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import field
 from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -17,25 +18,33 @@ from ...postgres.shape import Shape
 from ...postgres.staging import THERE, Stage
 from .differences import Difference, added
 from .ledger import note_conflicts, note_exported
-from .loading import load
+from .loading import load, load_all
+from .replicating import as_replica
 
 if TYPE_CHECKING:
     from .session import Connection
 
 R = TypeVar("R")
 BATCH: Final = 20_000
+NEW: Final = -1
 
 Watch = Callable[[int], object]  # told how many more rows were looked at; raises to stop the pass
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the merge of one table works with; *connection* is the restored database's, inside the pass."""
+    """
+    What the merge of one table works with; *connection* is the restored database's, inside the pass.
+
+    *edited* becomes the positions in which staged rows are otherwise than the backup's, `NEW` for one that it lacks.
+    """
 
     connection: "Connection"
     stage: Stage
     shape: Shape
     policy: Policy
+    straight: bool = False  # whether new rows are written straight into the table
+    edited: set[int] = field(default_factory=set)
 
     def decide(self, kind: Kind) -> Side:
         """Say which side wins a conflict of this table."""
@@ -52,6 +61,16 @@ class _Row:
     def line(self) -> bytes:
         merged = self.merged.row or self.backup or ()
         return line((*merged, b"t" if self.merged.row is not None else b"f"))
+
+    @property
+    def edited(self) -> Iterable[int]:
+        """Give the positions in which it is staged otherwise than the backup has it."""
+        if self.merged.row is None:
+            return ()
+        if self.backup is None:
+            return (NEW,)
+        pairs = enumerate(zip(self.merged.row, self.backup, strict=True))
+        return (at for at, (new, old) in pairs if new != old)
 
     @property
     def whole(self) -> bool:
@@ -71,9 +90,11 @@ def merge_table(desk: Desk, found: Iterable[Difference], watch: Watch, *, new: I
     )
     total = Differing()
     for lines in _ahead(new):
-        refused = load(desk.connection, f"{desk.stage.name} ({listed(desk.shape.carried)})", lines)
-        if refused:
-            _merge_batch(desk, [added(lines[at]) for at in refused], first=True)
+        if not (desk.straight and _write(desk, lines)):
+            desk.edited.add(NEW)
+            refused = load(desk.connection, f"{desk.stage.name} ({listed(desk.shape.carried)})", lines)
+            if refused:
+                _merge_batch(desk, [added(lines[at]) for at in refused], first=True)
         total += Differing(len(lines))
         watch(len(lines))
     first = True
@@ -83,6 +104,12 @@ def merge_table(desk: Desk, found: Iterable[Difference], watch: Watch, *, new: I
         total += tally(batch)
         watch(len(batch))
     return total
+
+
+def _write(desk: Desk, lines: Sequence[bytes]) -> bool:
+    """Write new rows straight into the table; False where it refuses one, and has none then."""
+    with as_replica(desk.connection):
+        return load_all(desk.connection, f"{desk.shape.table.sql} ({listed(desk.shape.carried)})", lines)
 
 
 def _ahead(found: Iterable[R]) -> Iterator[list[R]]:
@@ -153,6 +180,8 @@ def _backups(desk: Desk, keys: Sequence[Cells], *, first: bool) -> list[Cells | 
 
 def _stage(desk: Desk, rows: Sequence[_Row]) -> list[_Row]:
     """Load what is to be staged; gives the rows that were refused."""
+    for row in rows:
+        desk.edited.update(row.edited)
     refused = []
     for whole in (True, False):
         loaded = [row for row in rows if not row.merged.stays and row.whole == whole]

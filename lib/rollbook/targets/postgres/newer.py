@@ -7,20 +7,24 @@ those that were written since. Only where that is not nothing are rows counted b
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ...postgres.digest import Digest, chunk_of, end_of, integer_key
+from ...postgres.digest import Digest, chunk_of, integer_key
 from ...postgres.horizon import Since
 from ...postgres.names import beside_parameters, quote
 from ...postgres.shape import Shape
 from .differences import Difference, Side, added, at_once, changed_rows, choose_digest, count, keyed, last_key
 from .sums import hashed
 
+if TYPE_CHECKING:
+    from .session import Connection
+
 _ROWS_AT_ONCE: Final = 5_000
 _FEW: Final = 1_000  # rows of a table that are looked up, however small it is
 _MOST: Final = 2_000_000  # keys in memory, of eight bytes each
+_BY_PAGES: Final = 140_000  # the first version that reads ranges of pages by themselves
 
 
 class Newer(NamedTuple):
@@ -55,16 +59,20 @@ class Newer(NamedTuple):
             for key in part:
                 if before.get(key) != after.get(key):
                     yield Difference((key,), before.get(key), after.get(key))
-        yield from changed_rows(self.digest, self.chunks, base, live)
+        gone = changed_rows(self.digest, self.chunks, base, live)
+        yield from (one for one in gone if int(one.key[0]) <= self.bound)
         if beyond:
             yield from map(added, self.new_lines(live))
 
 
-def look_newer(since: Since, lined: Shape, pristine: Side, base: Side, live: Side) -> Newer | str:
+def look_newer(
+    since: Since, lined: Shape, pristine: Side, base: Side, live: Side, *, there: int | None = None
+) -> Newer | str:
     """
     Find the rows of *live* that may differ from *pristine*, the backup's own, or why that is not to be had.
 
-    *base* is the side that they are then compared with, which may be *pristine* itself.
+    *base* is the side that they are then compared with, which may be *pristine* itself. *there* is how many rows
+    *pristine* has, where they were counted.
     """
     why = since.refusal(live.table.name, lined.carried)
     if why:
@@ -75,19 +83,20 @@ def look_newer(since: Since, lined: Shape, pristine: Side, base: Side, live: Sid
     if not digest.ranged:
         return "its keys lie far apart"
     last = max(last_key(pristine, digest), last_key(base, digest))
-    return _looked(since, digest, pristine, live, end_of(chunk_of(last)))
+    rows = (lambda: count(pristine)) if there is None else (lambda: there)
+    return _looked(since, digest, pristine, live, last, rows)
 
 
-def _looked(since: Since, digest: Digest, pristine: Side, live: Side, bound: int) -> Newer | str:
+def _looked(
+    since: Since, digest: Digest, pristine: Side, live: Side, bound: int, rows: Callable[[], int]
+) -> Newer | str:
     key = f"t.{quote(digest.key[0])}"
     most = min(_MOST, max(_FEW, live.table.rows // 4))
-    keys, there = at_once(
-        lambda: _keys(live, digest, f"{since.newer('t')} AND {key} <= {bound}", most + 1), lambda: count(pristine)
-    )
+    where = f"{since.newer('t')} AND {key} <= {bound}"
+    keys, there = at_once(lambda: _keys(live, digest, where, most + 1), rows)
     if len(keys) > most:
         return "most of its rows were written since"
-    within, beyond = count(live, f"{key} <= {bound}"), count(live, f"{key} > {bound}")
-    touched = _touched(pristine, digest, keys)
+    touched, (within, beyond) = at_once(lambda: _touched(pristine, digest, keys), lambda: _parted(live, key, bound))
     gone = there - (within - len(keys)) - touched.total()
     chunks = _chunks_gone(digest, pristine, live, bound, keys, touched) if gone else {}
     if gone < 0 or sum(chunks.values()) != gone or min(chunks.values(), default=1) < 0:
@@ -96,10 +105,34 @@ def _looked(since: Since, digest: Digest, pristine: Side, live: Side, bound: int
 
 
 def _keys(side: Side, digest: Digest, where: str, most: int) -> "array[int]":
-    key = f"t.{quote(digest.key[0])}"
-    query = f"COPY (SELECT {key} FROM {side.relation} AS t WHERE {where} LIMIT {most}) TO STDOUT"
-    with side.connection.cursor() as cursor, cursor.copy(query.encode()) as copy:
-        return array("q", sorted(int(bytes(read)) for read in copy))
+    """Give the keys of the rows for which *where* holds, *most* of them or more; each half of the table by itself."""
+    beside = side.beside
+    if beside is None or side.connection.info.server_version < _BY_PAGES:
+        return array("q", sorted(_keys_read(side.connection, side, digest, where, most)))
+    # The server does not spread this over processes of its own: a row's age is not to be told in them.
+    pages = "pg_catalog.pg_relation_size(%s) / pg_catalog.current_setting('block_size')::bigint / 2"
+    (half,) = beside.execute(f"SELECT {pages}".encode(), (side.table.oid,)).fetchone() or (0,)
+    first, second = at_once(
+        lambda: _keys_read(beside, side, digest, f"t.ctid < '({half},0)' AND {where}", most),
+        lambda: _keys_read(side.connection, side, digest, f"t.ctid >= '({half},0)' AND {where}", most),
+    )
+    return array("q", sorted((*first, *second)))
+
+
+def _keys_read(connection: "Connection", side: Side, digest: Digest, where: str, most: int) -> "array[int]":
+    query = f"COPY (SELECT t.{quote(digest.key[0])} FROM {side.relation} AS t WHERE {where} LIMIT {most}) TO STDOUT"
+    with connection.cursor() as cursor, cursor.copy(query.encode()) as copy:
+        return array("q", (int(bytes(read)) for read in copy))
+
+
+def _parted(side: Side, key: str, bound: int) -> tuple[int, int]:
+    """Count the rows up to the bound, and those beyond it."""
+    query = (
+        f"SELECT count(*) FILTER (WHERE {key} <= {bound}), count(*) FILTER (WHERE {key} > {bound})"
+        f" FROM {side.relation} AS t"
+    )
+    within, beyond = side.connection.execute(query.encode()).fetchone() or (0, 0)
+    return int(within), int(beyond)
 
 
 def _touched(pristine: Side, digest: Digest, keys: Sequence[int]) -> Counter[int]:

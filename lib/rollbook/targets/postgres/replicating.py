@@ -44,6 +44,15 @@ def becomes_replica(stages: Stages, touched: Collection[Name], counted: Sequence
     return stages.connection.execute(_UNWATCHED, oids).fetchone() == (False,) and _allowed(stages.connection)
 
 
+@contextmanager
+def as_replica(connection: "Connection") -> Iterator[bool]:
+    """Write as a replica does inside; gives whether the account may."""
+    may = _allowed(connection)
+    yield may
+    if may:
+        connection.execute("SET LOCAL session_replication_role TO DEFAULT")
+
+
 def _allowed(connection: "Connection") -> bool:
     from psycopg.errors import InsufficientPrivilege
 
@@ -67,7 +76,7 @@ def looked_up(stages: Stages, touched: Collection[Name], counted: Sequence[Count
     keys = [key for key in concerned if final or not is_loose(stages.catalog, key)]
     for at, key in enumerate(keys):
         if key.parent in stages.made:
-            stages.run(kept_aside(key, at, stages.made[key.parent].standing()))
+            stages.run(kept_aside(key, at, stages.made[key.parent].leaving(key.parent_columns)))
     yield
     for at, key in enumerate(keys):
         found = any(stages.run(astray(key, tables[key.parent], one)) for one in _written(stages, key, counted))

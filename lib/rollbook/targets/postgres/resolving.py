@@ -175,7 +175,7 @@ def _uniques(stages: Stages, policy: Policy) -> bool:
         _unique(stages, stage, unique, policy.side("unique_clash", stage.table.name))
         for stage in _each(stages)
         for unique in stage.table.uniques
-        if set(unique.columns) != set(stage.key)
+        if set(unique.columns) != set(stage.key) and stage.may_clash(unique)
     ]
     return any(found)
 
@@ -202,6 +202,8 @@ def _parents(stages: Stages, policy: Policy, *, hard: bool) -> bool:
         children = link.adopt_children()
         if children:
             stages.adopt(link.child, children)
+        if link.child.straight and stages.run(link.strays()):
+            stages.adopt(link.child, link.adopt_strays())
         if stages.hits(link.child, link.orphans()):
             settle(stages, link, policy.side("parent_gone", key.child))
             moved = True

@@ -53,3 +53,11 @@ def connect(url: str, *, label: str = "rollbook", reading: bool = False) -> "Con
         opened.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         opened.read_only = True
     return opened
+
+
+def connect_beside(url: str, first: "Connection") -> "Connection":
+    """Connect once more to the database at *url*, to read what *first* reads there: it has the same snapshot."""
+    row = first.execute("SELECT pg_catalog.pg_export_snapshot()").fetchone()
+    opened = connect(url, reading=True)
+    opened.execute(f"SET TRANSACTION SNAPSHOT '{row[0] if row else ''}'".encode())
+    return opened
