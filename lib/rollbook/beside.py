@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
+from .errors import RefusedError
+
 _LONGEST: Final = 50  # characters, so that the name fits with its ending
 
 
@@ -55,6 +57,19 @@ def make_folder(folder: Path) -> None:
             raise
         make_folder(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def list_folder(folder: Path) -> list[Path]:
+    """Give what lies in *folder*, nothing where there is none. Raises `RefusedError` where it may not be read."""
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise RefusedError(
+            f"The folder {folder} cannot be read: {error.strerror}.",
+            advice="Nothing was started. See to whom it belongs, and its rights: ls -ld.",
+        ) from error
 
 
 def sync_folder(folder: Path) -> None:

@@ -298,6 +298,18 @@ def _write_whole(file: int, block: bytes) -> None:
         raise OSError(errno.ENOSPC, "the disk is full")
 
 
+def require_own(path: Path) -> None:
+    """Raise `JournalError` for a journal that somebody else could have written, before anything is made of it."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise JournalError(f"The journal {path} cannot be read: {error.strerror}.") from error
+    try:
+        _require_own(file, path)
+    finally:
+        os.close(file)
+
+
 def _require_own(file: int, path: Path) -> None:
     """Refuse a journal that somebody else could have written: what it says is carried out."""
     found = os.fstat(file)
@@ -306,7 +318,7 @@ def _require_own(file: int, path: Path) -> None:
     if found.st_uid != os.geteuid() or found.st_mode & 0o022:
         raise JournalError(
             f"The journal {path} belongs to {account(found.st_uid)}, mode {stat.S_IMODE(found.st_mode):o}: others "
-            "could have changed what it says, and a resume carries that out.",
+            "could have changed what it says, and to go on with it, or back, carries that out.",
             advice="Carry the run on from its own account; or make sure of it (verify-journal, and the head hash "
             "that was printed), then make the folder your own: chown, chmod 700.",
         )

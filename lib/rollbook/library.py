@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from .beside import list_folder
 from .errors import NotFoundError, SchemaError, UsageError
 from .runbook import Runbook
 from .source import Document, load_yaml, read_yaml
@@ -160,7 +161,7 @@ class Library:
         return _not_found(sort.removesuffix("s"), name, self._names(sort), sort, self.folders)
 
     def _names(self, sort: str) -> tuple[str, ...]:
-        files = (path for folder in self.folders for path in (folder / sort).glob("*") if path.suffix in _ENDINGS)
+        files = (path for folder in self.folders for path in list_folder(folder / sort) if path.suffix in _ENDINGS)
         return tuple(sorted({path.stem for path in files if path.is_file()}))
 
 

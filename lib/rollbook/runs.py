@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from .accounts import operator as operator
-from .beside import make_folder, write_beside
+from .beside import list_folder, make_folder, write_beside
 from .dataclass import dataclass
 from .errors import JournalError, NotFoundError, RefusedError, SchemaError
 from .folding import fold
-from .journal import Record, read_records
+from .journal import Record, read_records, require_own
 from .run import Run
 from .values import Plain
 
@@ -104,7 +104,7 @@ class Runs:
 
     def begin(self, at: datetime) -> RunFolder:
         """Make the folder of a run that begins *at* that time, after all others here. Raises `RefusedError`."""
-        newest = max((path.name for path in self.folder.iterdir()), default="") if self.folder.is_dir() else ""
+        newest = max((path.name for path in list_folder(self.folder)), default="")
         return self.create(new_run_id(at, newest))
 
     def create(self, run_id: str) -> RunFolder:
@@ -136,9 +136,7 @@ class Runs:
 
     def all(self) -> tuple[RunFolder, ...]:
         """List the runs that have a first record, newest last."""
-        if not self.folder.is_dir():
-            return ()
-        return tuple(RunFolder(path) for path in sorted(self.folder.iterdir()) if _begun(path / "journal.jsonl"))
+        return tuple(RunFolder(path) for path in sorted(list_folder(self.folder)) if _begun(path / "journal.jsonl"))
 
     def find(self, name: str) -> RunFolder:
         """Find a run by its id, an unambiguous beginning or end of it, or `last`. Raises `NotFoundError`."""
@@ -158,6 +156,19 @@ class Runs:
         known = ", ".join(run.id for run in runs[-5:]) or "none yet"
         what = f"{len(matching)} runs match {name!r}" if matching else f"There is no run {name!r}"
         raise NotFoundError(f"{what} in {self.folder}.", advice=f"The newest runs: {known}. `runs` lists all.")
+
+    def find_own(self, name: str) -> RunFolder:
+        """
+        Find a run as `find` does, to go on with it, take it back or tell it something.
+
+        Raises `JournalError` where its journal, or that of a run that it takes back, could be somebody else's.
+        """
+        folder = self.find(name)
+        require_own(folder.journal)
+        undone = folder.read().plan.undo_of
+        if undone and (journal := folder.beside(undone).journal).exists():
+            require_own(journal)
+        return folder
 
     def readable(self) -> Iterator[tuple[RunFolder, Run]]:
         """Yield each run whose journal can be read, newest first."""
@@ -191,4 +202,9 @@ class Runs:
 
 def _begun(journal: Path) -> bool:
     # A process that was killed before its first record leaves an empty one: nothing was done there.
-    return journal.exists() and journal.stat().st_size > 0
+    try:
+        return journal.stat().st_size > 0
+    except FileNotFoundError:
+        return False
+    except OSError:  # another account's: that it cannot be read is told where it is
+        return True

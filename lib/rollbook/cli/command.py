@@ -5,6 +5,7 @@ A command is a plain function that returns its exit code. Nothing but words reac
 a traceback is shown with `--debug` or `ROLLBOOK_DEBUG=1` only.
 """
 
+import errno
 import gc
 import inspect
 import os
@@ -123,6 +124,10 @@ def guard(body: Callable[[], int], *, dry: bool = False, debug: bool = False) ->
         _trace(debug)
         tell(describe(error))
         return exit_code(error)
+    except OSError as error:
+        _trace(debug)
+        tell(_of_the_system(error))
+        return REFUSED if Started.journal is None else UNEXPECTED
     except Exception as error:  # noqa: BLE001  # the one place where a defect is turned into words
         _trace(debug)
         tell(_unexpected(error))
@@ -242,6 +247,20 @@ def _interrupted() -> str:
         return "Stopped: nothing was started."
     run = Started.journal.parent.name
     return f"Stopped: run {run} is journalled in {Started.journal}.\nWhat now: {program()} resume {run}"
+
+
+_TOLD: Final = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
+
+
+def _of_the_system(error: OSError) -> str:
+    """Say what the system refused; where it names no file, or is no matter of rights or room, it is a defect."""
+    if error.errno not in _TOLD or not error.filename:
+        return _unexpected(error)
+    stands = f" The run is journalled in {Started.journal}." if Started.journal else " Nothing was started."
+    return (
+        f"Refused: {error.filename}: {error.strerror}.{stands}\n"
+        "What now: see to whom it belongs and its rights (ls -ld), and to the room on its disk (df -h); then try again."
+    )
 
 
 def _unexpected(error: Exception) -> str:

@@ -56,7 +56,7 @@ def resume(
     from .statusview import left_lines
     from .workspace import reopen_workplace
 
-    folder = Runs().find(run)
+    folder = Runs().find_own(run)
     require_free(folder)
     past = folder.read()
     require_open(folder, past, giving_up=bool(past.abandoning))
@@ -115,7 +115,7 @@ def undo(
     from .undone import check_undoable
     from .workspace import reopen_workplace
 
-    folder = Runs().find(run)
+    folder = Runs().find_own(run)
     past, here = folder.read(), screen()
     check_undoable(past, to)
     if not dry_run:
@@ -162,7 +162,7 @@ def abandon(run: str, *, reason: str = "", answer: tuple[str, ...] = (), yes: bo
 
     if not reason.strip():
         raise UsageError("Giving a run up needs a reason.", advice='Add --reason "why".')
-    folder = Runs().find(run)
+    folder = Runs().find_own(run)
     past = folder.read()
     answers = pairs("answer", answer)
     known("answer", answers, past.plan.steps)
@@ -197,7 +197,7 @@ def adopt(run: str, step: str, *, reason: str = "") -> int:
 
     if not reason.strip():
         raise UsageError("Taking a step as done by hand needs a reason.", advice='Add --reason "why".')
-    folder = Runs().find(run)
+    folder = Runs().find_own(run)
     past = folder.read()
     known("step", (step,), past.plan.steps)
     _require_ahead(past, step)
@@ -216,7 +216,7 @@ def pause(run: str) -> int:
     from ..engine import put_pause
     from ..runs import Runs, operator
 
-    folder = Runs().find(run)
+    folder = Runs().find_own(run)
     put_pause(folder, operator())
     write(f"Run {folder.id} stops after the step that it is at.")
     return OK
@@ -241,7 +241,7 @@ def approve(run: str, step: str, *, answer: str = "", reason: str = "") -> int:
     from ..runs import Runs, operator
     from .answering import asking, fate, question_of, reply, require_harmless, show_question
 
-    folder, here, by = Runs().find(run), screen(), operator()
+    folder, here, by = Runs().find_own(run), screen(), operator()
     past = folder.read()
     known("step", (step,), past.plan.steps)
     found = asking(past, step)

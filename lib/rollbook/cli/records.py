@@ -173,7 +173,7 @@ def note(run: str, text: str, *, section: str = "notes") -> int:
     if not text.strip():
         raise UsageError("A note needs a text.", advice='note RUN "what was seen" --section root-cause')
     section = section_named(section)
-    folder = Runs().find(run)
+    folder = Runs().find_own(run)
     put_note(folder, section, _without_secrets(folder.read().plan, text), operator())
     write(f"Noted for run {folder.id}, section {section}.")
     holder = holder_of(folder)
