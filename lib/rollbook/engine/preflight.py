@@ -12,6 +12,7 @@ from ..plan import Plan
 from ..planner.planner import OUTWARD, Planner
 from ..planner.secrecy import ADVICE, exposed, named_secrets
 from ..planner.step import decode_op
+from ..planner.systems import other_systems
 from ..targets.base import Finding
 
 _ROOM: Final = 50 * 1024 * 1024
@@ -23,7 +24,7 @@ def preflight(plan: Plan, planner: Planner, folder: Path) -> tuple[Finding, ...]
     # On another server than the one that is meant, the lock keeps nobody out.
     used.update(name for lock in planner.locks(plan) for name in lock.keepers)
     kinds = {step.kind for step in plan.steps}
-    looked = (finding for name in sorted(used) for finding in _target(name, planner))
+    looked = (finding for name in sorted(used) for finding in _target(name, plan, planner))
     findings = [_weighed(one, planner) for one in looked if not one.kinds or kinds.intersection(one.kinds)]
     # All secrets are looked up by then, those too that a plan was made without.
     findings += (*_secrets(plan, planner), *_exposed(plan, planner))
@@ -49,9 +50,12 @@ def _weighed(finding: Finding, planner: Planner) -> Finding:
     return finding
 
 
-def _target(name: str, planner: Planner) -> Iterator[Finding]:
+def _target(name: str, plan: Plan, planner: Planner) -> Iterator[Finding]:
     try:
-        yield from planner.pool.target(name).check()
+        found = planner.pool.target(name).check()
+        yield from found
+        if all(finding.severity != "missing" for finding in found):
+            yield from other_systems(plan, (name,), planner)
     except RollbookError as error:
         yield Finding(name, "reachable", "missing", error.message, error.advice)
 

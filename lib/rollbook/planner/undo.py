@@ -39,7 +39,12 @@ def plan_back(run: Run, planner: Planner, *, to: str = "", earlier: Mapping[str,
     steps: list[PlannedStep] = []
     projection = Projection()
     for step in wanted:
-        steps += with_earlier(_back(step, planner, projection, refused), earlier)
+        way = tuple(_back(step, planner, projection, refused))
+        if gone := _gone(way, run, planner):
+            refused[step.address] = (
+                f"{step.address} ({step.planned.name}): the environment has no target {gone} any more"
+            )
+        steps += with_earlier(way, earlier)
     if refused:
         raise refuse_undo(run, refused.values(), to=next(iter(refused)))
     guarded = to or any(is_guard(step, run) for step in run.steps)
@@ -58,6 +63,12 @@ def plan_back(run: Run, planner: Planner, *, to: str = "", earlier: Mapping[str,
         made_at=planner.read.now(),
         made_by=planner.operator,
     )
+
+
+def _gone(way: Iterable[PlannedStep], run: Run, planner: Planner) -> str:
+    """Name the targets of a way back that *run* had, and the environment has no more: what was done there stands."""
+    had = {name for step in run.steps if step.starts for name in step.planned.targets}
+    return ", ".join(sorted({name for part in way for name in part.targets if name in had} - {*planner.specs}))
 
 
 def _passed(run: Run) -> tuple[str, ...]:

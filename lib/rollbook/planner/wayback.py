@@ -1,6 +1,7 @@
 """Which plan takes a run back: its changes reversed, or, for an undo, what it took back again."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ..plan import Plan
 from ..run import Run
@@ -9,6 +10,7 @@ from ..undos import earlier_steps
 from .again import plan_again
 from .planner import Planner
 from .scope import Known
+from .systems import on_its_systems
 from .undo import plan_back
 
 
@@ -20,10 +22,13 @@ def plan_undo(
 
     Where *run* is an undo, the procedure of the run that it took back comes again, *known* steps being over; where that
     run is gone, the changes of the undo are reversed, and no more. What may be done once only, and an undo before did,
-    is not done again. Raises `UndoRefused` naming every change in the way that cannot be taken back.
+    is not done again. Raises `UndoRefused` naming every change in the way that cannot be taken back, and `RefusedError`
+    where a target leads to another system than *run* was carried out on.
     """
     first = runs.find(run.id).first(run)
     if first is None or run.plan.again:
-        return plan_back(run, planner, to=to, earlier=earlier_steps(runs, run))
-    earlier, redone = earlier_steps(runs, first), earlier_steps(runs, run)
-    return plan_again(run, first, planner, to=to, known=known, earlier=earlier, redone=redone)
+        plan = plan_back(run, planner, to=to, earlier=earlier_steps(runs, run))
+    else:
+        earlier, redone = earlier_steps(runs, first), earlier_steps(runs, run)
+        plan = plan_again(run, first, planner, to=to, known=known, earlier=earlier, redone=redone)
+    return on_its_systems(replace(plan, identities=run.plan.identities), planner)
