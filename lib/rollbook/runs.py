@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -15,11 +16,13 @@ from .dataclass import dataclass
 from .errors import JournalError, NotFoundError, RefusedError, SchemaError
 from .folding import fold
 from .journal import Record, read_records, require_own
+from .plan import Plan
 from .run import Run
 from .values import Plain
 
 FOLDER: Final = Path(".rollbook")
 _STAMP: Final = "%Y%m%dT%H%M%S.%f"
+_AN_ID: Final = re.compile(r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{6}")
 _LONG: Final = 160  # letters of a file's name
 
 
@@ -85,9 +88,9 @@ class RunFolder:
         """All runs that this one is kept with."""
         return Runs(self.path.parent.parent)
 
-    def first(self, run: Run) -> Run | None:
-        """Read the run that *run*, of this folder, took back; None where it took none back, or that one is gone."""
-        other = self.beside(run.plan.undo_of) if run.plan.undo_of else self
+    def first(self, plan: Plan) -> Run | None:
+        """Read the run that *plan*, of this folder's run, takes back; None where there is none, or it is gone."""
+        other = self.beside(plan.undo_of) if plan.undo_of else self
         return other.read() if other is not self and other.journal.exists() else None
 
 
@@ -104,7 +107,7 @@ class Runs:
 
     def begin(self, at: datetime) -> RunFolder:
         """Make the folder of a run that begins *at* that time, after all others here. Raises `RefusedError`."""
-        newest = max((path.name for path in list_folder(self.folder)), default="")
+        newest = max((path.name for path in list_folder(self.folder) if _AN_ID.fullmatch(path.name)), default="")
         return self.create(new_run_id(at, newest))
 
     def create(self, run_id: str) -> RunFolder:

@@ -58,10 +58,14 @@ def steps_taken_back(runs: Runs, run: Run) -> frozenset[str]:
 
 
 def standing_undo(runs: Runs, run: Run) -> Run | None:
-    """Find the newest undo of *run* that took back something which no undo of that undo brought again."""
+    """Find the newest undo of *run* that took back something, or may have, which no undo of it brought again."""
     changed = {step.address for step in run.steps if step.changed}
-    undos = undos_of(runs, run)
-    return next((undo for undo in undos if not changed.isdisjoint(_taken_by(runs, undo) - _since(run, undo))), None)
+    for undo in undos_of(runs, run):
+        maybe = {step.planned.undo_of for step in undo.steps if step.unsure and step.planned.writes}
+        taken = _taken_by(runs, undo) | (maybe - _came_again(runs, undo).keys() if undo.status in _OVER else set())
+        if not changed.isdisjoint(taken - _since(run, undo)):
+            return undo
+    return None
 
 
 def earlier_steps(runs: Runs, run: Run) -> Mapping[str, Earlier]:

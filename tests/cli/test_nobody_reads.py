@@ -60,6 +60,17 @@ def test_output_that_finds_no_room_is_told(place: Path, words: tuple[str, ...]) 
     assert done.stderr.startswith("The output could not be written: No space left on device.")
 
 
+@pytest.mark.parametrize("word", ["--help", "--list"])
+def test_help_that_finds_no_room_is_told_in_words(place: Path, word: str) -> None:
+    """Invoke prints it, and has no word of its own for that."""
+    script = 'exec "$@" >/dev/full'
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *PROGRAM, word], cwd=place, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (1, "It could not be written: No space left on device.\n")
+
+
 def test_a_pipe_that_ends_early_ends_no_run(place: Path) -> None:
     """`| head -1` sees its line, and the run goes on to its end without a word on stderr."""
     script = '"$@" | head -1'

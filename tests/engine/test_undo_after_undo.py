@@ -1,11 +1,14 @@
 """An undo of a run that another undo took back in part, or was given up over."""
 
+import json
+import shutil
 from datetime import timedelta
 
 import pytest
 
+from rollbook.cli.reports import render, write_reports
 from rollbook.engine import Engine
-from rollbook.errors import PlanDrift, UndoRefused
+from rollbook.errors import PlanDrift, RefusedError, UndoRefused
 from rollbook.journal import utc_now
 from rollbook.planner import plan_undo
 from rollbook.undos import steps_taken_back
@@ -244,6 +247,53 @@ def test_an_undo_of_an_undo_that_was_given_up_is_gone_on_with_by_the_next(worksh
         "undone",
     )
     assert workshop.said()[4:] == ["+a", "+b", "+b"]
+
+
+def test_an_undo_whose_first_run_is_gone_can_be_given_up(workshop: Workshop) -> None:
+    """It comes to its own end; what it took back of that run stays so."""
+    write(workshop, a="test -e mended")
+    run = workshop.run("r")
+    undo = workshop.undo(run)
+    shutil.rmtree(workshop.runs.find(run.id).path)
+
+    given_up = workshop.engine(undo).abandon("why")
+
+    assert (undo.status, given_up.status) == ("failed", "abandoned")
+    assert set(write_reports(given_up, workshop.runs.find(undo.id))) == {"md", "html", "json"}
+
+
+def test_a_run_does_not_go_on_where_nobody_knows_what_went_back(workshop: Workshop) -> None:
+    """A step of a given-up undo that was cut off may have taken something back, which would be missing at the end."""
+    write_slow(workshop)
+    book = workshop.folder / "runbooks/r.yml"
+    book.write_text(
+        book.read_text() + "  - {id: fails, name: Fail., shell.run: {command: test -e ok}, undo: {leave: x}}\n"
+    )
+    run = workshop.run("r")
+    (workshop.folder / "slow").touch()
+    undo = workshop.undo(run)
+    workshop.engine(undo).abandon("why")
+
+    with pytest.raises(RefusedError, match="was taken back"):
+        workshop.engine(run).resume()
+
+    told = json.loads(render(run, "json"))["steps"][0]["undo"]
+    assert (undo.step("undo/a/una").status, told["state"]) == ("unreachable", "unsure")
+
+
+def test_what_was_passed_over_and_taken_back_comes_again_by_a_decision(workshop: Workshop) -> None:
+    """It failed after its work, somebody went past it, and its own undo steps took it back."""
+    write(workshop)
+    book = workshop.folder / "runbooks/r.yml"
+    book.write_text(book.read_text().replace("echo +b >> log", "echo +b >> log; false"))
+    run = workshop.run("r")
+    run = workshop.engine(run).resume(skip={"b": "go on"})
+    undo = workshop.undo(run)
+
+    waiting = workshop.undo(undo)
+
+    assert (run.status, undo.status, waiting.waiting_for) == ("succeeded", "undone", "b/sure")
+    assert workshop.said() == ["+a", "+b", "-b", "-a", "+a"]
 
 
 SLOW = "test ! -e slow || sleep 30; "

@@ -120,7 +120,7 @@ def undo(
     check_undoable(past, to)
     if not dry_run:
         require_free(folder)
-    first = folder.first(past)
+    first = folder.first(past.plan)
     # What comes again asks again: what was answered at first is not said for now.
     base = past.plan if first is None or past.plan.again else replace(past.plan, answers={})
     with reopen_workplace(base, Library(), answers=pairs("answer", answer)) as place:

@@ -4,9 +4,9 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import UsageError
-from .command import USAGE, Started, describe, guard, program, tell
+from .command import FAILED, USAGE, Started, describe, guard, program, tell
 from .commands import COMMANDS
-from .screen import deaf, flush, seat_streams
+from .screen import Unwritten, flush, give_up, seat_streams
 
 
 def main() -> None:
@@ -15,8 +15,11 @@ def main() -> None:
     seat_streams()
     try:
         sys.exit(_run(sys.argv[1:]))
-    except BrokenPipeError:  # of invoke's own help and list; commands take care of theirs
-        deaf()
+    except OSError as error:  # of invoke's own help and list; commands take care of theirs
+        give_up(error)
+        if Unwritten.why:
+            tell(f"It could not be written: {Unwritten.why}.")
+            sys.exit(FAILED)
     finally:
         flush()
 

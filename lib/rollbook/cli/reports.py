@@ -58,11 +58,10 @@ def _first_line(folder: RunFolder) -> bytes:
 
 def write_reports(run: Run, folder: RunFolder) -> Mapping[str, Path]:
     """Write `report.md`, `report.html` and `report.json` into the run's folder; those of runs undone anew as well."""
-    earlier = run
-    while earlier.plan.undo_of:
-        undone = Runs().find(earlier.plan.undo_of)
-        earlier = undone.read()
-        _write(earlier, undone)
+    earlier, place = run, folder
+    while (undone := place.first(earlier.plan)) is not None:
+        earlier, place = undone, place.beside(undone.id)
+        _write(earlier, place)
     return _write(run, folder)
 
 

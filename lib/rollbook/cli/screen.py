@@ -109,7 +109,7 @@ def write(text: str = "") -> None:
     try:
         print(_harmless(text), flush=True)
     except OSError as error:
-        _give_up(error)
+        give_up(error)
 
 
 class Unwritten:
@@ -118,7 +118,8 @@ class Unwritten:
     why: str = ""
 
 
-def _give_up(error: OSError | ValueError) -> None:
+def give_up(error: OSError | ValueError) -> None:
+    """Print into nothing from now on, and remember where that is because there is no room."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         Unwritten.why = error.strerror or str(error)
     deaf()
@@ -139,7 +140,7 @@ def flush() -> None:
     try:
         sys.stdout.flush()
     except (OSError, ValueError) as error:  # nobody reads, it was closed, or there is no room
-        _give_up(error)
+        give_up(error)
 
 
 def deaf(stream: TextIO | None = None) -> None:

@@ -38,8 +38,9 @@ class Finish:
 
     def _first_goes_on(self) -> bool:
         """Tell whether this takes a run back that is not over: then it comes to its end itself, however it goes on."""
-        plan = self.session.plan
-        return bool(plan.undo_of and not plan.again) and self.session.folder.beside(plan.undo_of).read().resumable
+        session = self.session
+        first = None if session.plan.again else session.folder.first(session.plan)
+        return first is not None and first.resumable
 
     def _told(self, status: RunStatus) -> RunStatus:
         """Give the status that the end's steps see: what is carried out again ends as it ended at first."""
@@ -69,10 +70,10 @@ class Finish:
         the undo took back are `undone`, for what they took is given back once.
         """
         back = self._taken_back()
-        folder, undo_of = self.session.folder, "" if self.session.plan.again else self.session.plan.undo_of
-        run = (folder.beside(undo_of) if undo_of else folder).read()
-        for step in run.steps:
-            if step.started_at is not None and (undo_of or not step.done):
+        session = self.session
+        first = None if session.plan.again else session.folder.first(session.plan)
+        for step in (first or session.folder.read()).steps:
+            if step.started_at is not None and (first or not step.done):
                 self.session.planner.mark(step.address, "undone" if step.address in back else step.status)
 
     def _taken_back(self) -> frozenset[str]:

@@ -58,11 +58,9 @@ class Session:
 
     def follow(self) -> None:
         """Let expressions see the plan as far as it is over; in an undo also the run that it takes back."""
-        undone: dict[str, Known] = {}
-        if self.plan.undo_of:
-            # Which ends a run has hangs on what its steps were.
-            run = self.folder.beside(self.plan.undo_of).read()
-            undone = {step.address: Known.of(step) for step in run.steps if step.done}
+        # Which ends a run has hangs on what its steps were.
+        first = self.folder.first(self.plan)
+        undone = {step.address: Known.of(step) for step in first.steps if step.done} if first else {}
         self.planner.follow(self.plan, {**undone, **self.known})
 
     def next_step(self) -> PlannedStep | None:

@@ -178,7 +178,8 @@ class _Way:
             # What stood already when it came again at first stands still; what took no part may do so now.
             return self._stands(use, past, past.reason) if past.planned.undo_of else None
         backs = self.backs.get(use.address, [])
-        if past is not None and past.starts and not past.done and (self._reversing(backs) or self._came(backs)):
+        unended = past is not None and past.starts and (not past.done or past.status == "skipped")
+        if past is not None and unended and (self._reversing(backs) or self._came(backs)):
             return self._half(use, past, backs, projection)
         if past is None or not past.done or past.status == "skipped":
             return self._stands(use, past, "the first run did not do it")
@@ -235,7 +236,7 @@ class _Way:
         ):
             return self._reversed(use, reversed_, projection)
         planned = self._plain(use, past, backs)
-        counts = past.status == "failed" or (past.planned.effect == "once" and past.planned.goal is None)
+        counts = past.status in ("failed", "skipped") or (past.planned.effect == "once" and past.planned.goal is None)
         if planned is None and counts and use.address not in self.sure:
             self.sure[use.address] = (
                 half_done(outline(use), past.status.replace("_", " "), (self.first.id, self.undo.id)),

@@ -33,8 +33,8 @@ def other_systems(plan: Plan, names: Iterable[str], planner: Planner) -> Iterato
                     "identity",
                     "missing",
                     f"it leads to another system than the run was begun on: its {key} is {now}, and was {then}",
-                    "Let the inventory name the system of the run. Where that one was replaced on purpose, say so there: "
-                    f"expect: {{{key}: {now}}}",
+                    "Let the inventory name the system of the run. Where that one was replaced on purpose, say so "
+                    f"there: expect: {{{key}: {now}}}",
                 )
 
 

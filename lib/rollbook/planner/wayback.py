@@ -25,7 +25,7 @@ def plan_undo(
     is not done again. Raises `UndoRefused` naming every change in the way that cannot be taken back, and `RefusedError`
     where a target leads to another system than *run* was carried out on.
     """
-    first = runs.find(run.id).first(run)
+    first = runs.find(run.id).first(run.plan)
     if first is None or run.plan.again:
         plan = plan_back(run, planner, to=to, earlier=earlier_steps(runs, run))
     else:

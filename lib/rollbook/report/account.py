@@ -12,7 +12,7 @@ from ..run import RunStatus, StepStatus
 from .graph import Graph
 from .wording import BY_THEN, Tone
 
-UndoState = Literal["reversible", "reversed", "brought again", "not reversed", "left", "refused"]
+UndoState = Literal["reversible", "reversed", "brought again", "unsure", "not reversed", "left", "refused"]
 SpanKind = Literal["work", "wait", "gap"]
 FORMAT = 1
 

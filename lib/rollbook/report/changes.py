@@ -16,6 +16,7 @@ _UNDO_WORDS: Final[Mapping[UndoState, str]] = {
     "reversible": "↺ can be taken back",
     "reversed": "✓ taken back",
     "brought again": "↻ there again",
+    "unsure": "? perhaps taken back",
     "not reversed": "✕ not taken back",
     "left": "– stays",
     "refused": "✕ refused",
@@ -144,6 +145,8 @@ def _undo_words(undo: UndoAccount) -> Html:
             return _BY_RUN("taken back", undo.by, f" at {utc(undo.at)}" if undo.at else "")
         case "brought again":
             return _BY_RUN("taken back, and brought again", undo.by, f" at {utc(undo.at)}" if undo.at else "")
+        case "unsure":
+            return _BY_RUN("perhaps taken back", undo.by, "")
         case "not reversed":
             return _BY_RUN("not taken back", undo.by, "")
         case "left":

@@ -12,6 +12,7 @@ UNDO_WORDS = {
     "reversible": "can be taken back",
     "reversed": "taken back",
     "brought again": "there again",
+    "unsure": "PERHAPS taken back",
     "not reversed": "NOT taken back",
     "left": "stays",
     "refused": "REFUSED",

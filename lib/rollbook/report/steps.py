@@ -165,7 +165,8 @@ def _with_undo(account: StepAccount, undo: Run, takers: Sequence[StepRun], fate:
     if unfinished is not None:
         failed = "" if unfinished.skipped_at else unfinished.error
         why = failed or unfinished.reason or STEP_WORDS[unfinished.status]
-        return replace(account, undo=replace(account.undo, state="not reversed", reason=why, by=undo.id))
+        state: UndoState = "unsure" if unfinished.unsure else "not reversed"
+        return replace(account, undo=replace(account.undo, state=state, reason=why, by=undo.id))
     at = max((taker.over_at for taker in takers if taker.over_at), default=None)
     return _reversed(account, account.undo, undo.id, at)
 
