@@ -1,12 +1,14 @@
 """Sessions that save and recover, on a real MariaDB."""
 
+import gc
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 import sqlalchemy as sa
 
-from rollbook.targets.mysql.session import connect, rows
+from rollbook.targets.mysql.session import connect, rows, streamed
 
 pytestmark = pytest.mark.server
 
@@ -42,3 +44,21 @@ def test_what_takes_long_is_not_ended_by_the_server(hasty: sa.Engine, reading: b
     """A limit that the whole server has on statements holds for others, and ends no saving and no recovery."""
     with closing(connect(hasty, reading=reading)) as session:
         assert rows(session, "SELECT sleep(0.3)") == [("0",)]
+
+
+def test_rows_that_are_left_early_are_not_waited_for(mariadb_url: str) -> None:
+    """What fails in the midst of a table, as on a full disk, does not read the rest of it first, and the driver is still."""
+    engine = sa.create_engine(mariadb_url)
+    began = time.monotonic()
+    with closing(connect(engine)) as connection:
+        with (
+            pytest.raises(OSError, match="full"),
+            streamed(connection, "SELECT seq, SLEEP(0.05), REPEAT('x', 20000) FROM seq_1_to_200") as cursor,
+        ):
+            next(cursor)
+            raise OSError("full")
+        del cursor
+    engine.dispose()
+    gc.collect()
+
+    assert time.monotonic() - began < 5

@@ -10,7 +10,7 @@ from ...mysql.names import listed, within
 from ...ops import WrittenFile
 from ..postgres.exporting import Exports, Write
 from ..postgres.recovery import file_name
-from .session import Cell, number
+from .session import Cell, number, streamed
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -53,11 +53,8 @@ def exported(connection: "Connection", query: str) -> Callable[[Write], int]:
     """Give what writes the rows of *query* as CSV with a head, bytes in hexadecimal, NULL as nothing at all."""
 
     def write_all(write: Write) -> int:
-        from pymysql.cursors import SSCursor
-
         written = 0
-        with connection.cursor(SSCursor) as cursor:
-            cursor.execute(query)
+        with streamed(connection, query) as cursor:
             write(_line([str(column[0]) for column in cursor.description or ()]))
             for row in cursor:
                 write(_line([_shown(cell) for cell in row]))

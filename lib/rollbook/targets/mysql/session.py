@@ -1,6 +1,7 @@
 """Opens connections to MySQL and MariaDB on which every value is written and read the same way."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ...errors import Unreachable
@@ -78,6 +79,28 @@ def rows(connection: "Connection", query: str, parameters: Parameters | None = N
 def texts(connection: "Connection", query: str, parameters: Parameters | None = None) -> list[tuple[str, ...]]:
     """Give all rows of a query of the catalogs, NULL as an empty text."""
     return [tuple(map(_text, row)) for row in rows(connection, query, parameters)]
+
+
+@contextmanager
+def streamed(connection: "Connection", query: str) -> "Iterator[pymysql.cursors.SSCursor]":
+    """
+    Give a cursor of the rows of *query*, as the server sends them.
+
+    What is left of them where it is left early is not waited for, however much it is: the connection is closed then.
+    """
+    from pymysql.cursors import SSCursor
+
+    cursor = SSCursor(connection)
+    try:
+        cursor.execute(query)
+        yield cursor
+    except BaseException:
+        result = getattr(cursor, "_result", None)  # there is no other way to have it not read to its end
+        if result is not None:
+            result.unbuffered_active = False
+        connection._force_close()  # type: ignore[attr-defined]  # noqa: SLF001  # close() would write to the server
+        raise
+    cursor.close()
 
 
 def number(connection: "Connection", query: str, parameters: Parameters | None = None) -> int:

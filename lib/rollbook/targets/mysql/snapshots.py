@@ -18,7 +18,7 @@ from ...snapshots.taking import TakeSnapshot
 from ..snapshots.folder import SnapshotFolder, saved_rows, told_rows
 from ..snapshots.rowfile import shown_sum
 from .doomed import describe, read_doomed
-from .session import SETTINGS, rows, run, texts
+from .session import SETTINGS, rows, run, streamed, texts
 from .wording import asked
 
 if TYPE_CHECKING:
@@ -79,10 +79,7 @@ def _instant(connection: "Connection") -> str:
 
 def rows_of(connection: "Connection", one: SavedTable) -> Iterator[bytes]:
     """Stream the rows of a saved table as the server writes them. Raises `TargetError` for one that is too long."""
-    from pymysql.cursors import SSCursor
-
-    with connection.cursor(SSCursor) as cursor:
-        cursor.execute(one.read)
+    with streamed(connection, one.read) as cursor:
         for (row,) in cursor:
             if row is None:
                 raise TargetError(
