@@ -134,9 +134,14 @@ class Reverse(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """The change stays after an undo, and why that is right (a backup made, a mail sent)."""
+    """
+    The change stays after an undo, and why that is right (a backup made, a mail sent).
+
+    What *stands* is needed by those that the undo reverses: when that is undone in turn, it is not made anew.
+    """
 
     reason: str
+    stands: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Any, Final
 
-from ..action import Refuse, Reverse
+from ..action import Leave, Refuse, Reverse
 from ..dataclass import dataclass
 from ..errors import NotFoundError, UndoRefused, UsageError
 from ..plan import Plan, PlannedStep
@@ -197,7 +197,7 @@ class _Way:
             return self._reversed(use, reversed_, projection)
         left = any(back.planned.verdict == "skip" for back in backs)
         if left and past.planned.effect != "once":
-            return None
+            return self._left(use, past, projection)
         return self._stands(use, past, "the undo left it as it was" if left else "the undo did not take it back")
 
     def _at_end(self, use: Use, past: StepRun | None) -> PlannedStep | None:
@@ -265,6 +265,23 @@ class _Way:
             return planned
         # Later steps go by how it ended at first, for that is how it is.
         return replace(planned, outputs=past.outputs, stands=Known.of(past).told)
+
+    def _left(self, use: Use, past: StepRun, projection: Projection) -> PlannedStep | None:
+        """See that what the undo left for this is there still; whatever else it left is planned like in any run."""
+        action, change = changed_by(past)
+        decision = action.undo(change)
+        if not isinstance(decision, Leave) or not decision.stands:
+            return None
+        base = replace(
+            outline(use),
+            arguments=past.arguments if past.arguments is not None else past.planned.arguments,
+            targets=past.planned.targets,
+            undo_of=f"undo/{use.address}",
+        )
+        *_, planned = reversed_step(base, past, (action, change), change.after, self.planner, projection)
+        if planned.ops:
+            self.refused.append(f"{use.address} ({use.step.name}): what the undo had left of it is there no more")
+        return planned
 
     def _reversed(self, use: Use, back: StepRun, projection: Projection) -> PlannedStep:
         arguments = back.arguments if back.arguments is not None else back.planned.arguments

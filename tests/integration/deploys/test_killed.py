@@ -1,6 +1,7 @@
 """A deploy that is taken back ends as if nothing had happened, however often and wherever the run was killed."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from rollbook.run import Run
 
 from .conftest import Undisturbed
-from .desk import Desk
+from .desk import Desk, answering
 from .ending import look, require_kept, require_same, require_told
 from .killing import finish_crashed, finish_killed, moments
 from .site import LIVE, Board, Pattern
@@ -36,6 +37,32 @@ def test_killed_twice_somewhere(desk: Desk, undisturbed: Undisturbed, seed: int)
     assert killed > 0
     require_same(done, undisturbed.done)
     require_same(undone, undisturbed.undone)
+    require_kept(board, writer)
+    require_told(desk)
+
+
+_COMING = ("safety", "maintenance", "stop", "fence", "swap", "revert", "start")  # of what an undo takes back
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_undo_of_an_undo_killed_somewhere(desk: Desk, undisturbed: Undisturbed, seed: int) -> None:
+    """Taken back, that taken back, and that killed: the board is as after the first run, with every row written since."""
+    board, chance = desk.board, random.Random(20240601 + seed)  # noqa: S311  # the same moments every time
+    first = board.databases()[LIVE][0]
+
+    with Writer(board.pattern.url(user="forum"), seed).writing() as writer:
+        codes = [desk.type(*desk.going_back())[0], desk.type("undo", "last", "--yes")[0]]
+        again = ("undo", desk.last().id, "--yes", *answering())
+        kills = [one for one in moments(undisturbed.run, chance, 20) if one.step in _COMING]
+        killed = finish_killed(desk, again, kills[:: len(kills) // 2])
+        once = desk.last()
+    there = look(board, first)
+    code, said = desk.type("undo", once.id, "--yes")
+
+    assert (codes, code) == ([0, 0], 0), said[-3000:]
+    assert killed > 0
+    require_same(replace(there, backups=undisturbed.done.backups), undisturbed.done)  # it backs up once more
+    require_same(replace(look(board, first), backups=undisturbed.undone.backups), undisturbed.undone)
     require_kept(board, writer)
     require_told(desk)
 

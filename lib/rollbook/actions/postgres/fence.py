@@ -141,8 +141,10 @@ pg_backend_pid();` until none is left.
     def undo(self, change: Change[FenceState]) -> Undo[FenceState]:
         """Let in again whoever was let in before; or shut out again."""
         before = change.before
-        own = before.mark if before.mark is not None and before.mark.run == self.run else None
-        # A fence that somebody let down in part was put up again: before that, it was this run's too.
+        mine = before.mark is not None and before.mark.run == self.run
+        # A fence that somebody let down in part was put up again: before that, it was this run's too. One that an undo
+        # took down was up before, and comes back whole.
+        own = before.mark if mine and change.after.mark is not None else None
         return Reverse(_down(before, own) if self.up and own is not None else before)
 
     def verdict(self, change: Change[FenceState]) -> Verdict:

@@ -114,7 +114,8 @@ With PGHOST, PGUSER and PGPASSWORD set, and programs of the server's version:
             return Reverse(change.before)
         return Leave(
             f"{change.after.database}, whole or as far as it came, may have been live, with rows of its own; "
-            "drop it by hand when nobody needs it"
+            "drop it by hand when nobody needs it",
+            stands=True,
         )
 
     def details(self, change: Change[RestoreState]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import pytest
 from servers import SqlServer, start_postgres
 
 from actions.conftest import use
+from rollbook.action import Change
 from rollbook.errors import RefusedError
 from rollbook.postgres.fencing import FenceMark, split_comment
 
@@ -96,6 +97,23 @@ def test_another_step_takes_it_down(site: Site) -> None:
     assert not enters(site, site.app)
     machine.apply(fence(up=False))
     site.admin(f"DROP ROLE {site.app}_idle")
+
+
+def test_a_fence_that_an_undo_took_down_comes_again_when_that_is_undone(site: Site) -> None:
+    """Writers are shut out again: what then is written behind it would be lost, or stop the swap for ever."""
+    machine, action = site.machine(), fence()
+    up = machine.apply(action)
+    machine.undo(action, up)
+    down = Change(up.after, action.probe(machine.read))
+    let_in = enters(site, site.app)
+
+    machine.undo(action, down)
+
+    assert let_in
+    assert not enters(site, site.app)
+    assert action.probe(machine.read).mark == up.after.mark
+    machine.undo(action, up)
+    assert enters(site, site.app)
 
 
 def test_what_a_crash_leaves_is_gone_on_with(site: Site) -> None:
