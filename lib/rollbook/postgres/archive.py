@@ -12,7 +12,9 @@ _FROM: Final = re.compile(r"^;\s+Dumped from database version: (\d+)", re.MULTIL
 _ROWS: Final = re.compile(r"^\d+; \d+ \d+ TABLE DATA ", re.MULTILINE)
 _ENTRY: Final = re.compile(r"^\d+; \d+ \d+ (.*)$", re.MULTILINE)
 _EXTENSION: Final = re.compile(r"^CREATE EXTENSION IF NOT EXISTS (\"(?:[^\"]|\"\")+\"|\S+)", re.MULTILINE)
-_OWNER: Final = re.compile(r"^ALTER .* OWNER TO (\"(?:[^\"]|\"\")+\"|\S+);$", re.MULTILINE)
+_OWNER: Final = re.compile(r"^ALTER (?!SCHEMA public OWNER).* OWNER TO (\"(?:[^\"]|\"\")+\"|\S+);$", re.MULTILINE)
+_PUBLIC: Final = re.compile(r"^ALTER SCHEMA public OWNER TO (\"(?:[^\"]|\"\")+\"|\S+);$", re.MULTILINE)
+_TABLESPACE: Final = re.compile(r"^SET default_tablespace = (\"(?:[^\"]|\"\")+\"|[^\s';]+);$", re.MULTILINE)
 _NEWER: Final = "unsupported version"
 
 
@@ -49,8 +51,18 @@ def is_newer(complaint: str) -> bool:
 
 
 def owners(script: str) -> tuple[str, ...]:
-    """Name the roles that own something, from the script that `pg_restore --schema-only` prints."""
+    """Name the roles that own something, but the schema public, from what `pg_restore --schema-only` prints."""
     return _names(_OWNER, script)
+
+
+def public_owner(script: str) -> str:
+    """Name the role that the script gives the schema public to; empty where it gives it to nobody."""
+    return next(iter(_names(_PUBLIC, script)), "")
+
+
+def tablespaces(script: str) -> tuple[str, ...]:
+    """Name the tablespaces that the script puts tables and indexes into, but for the database's own."""
+    return _names(_TABLESPACE, script)
 
 
 def extensions(script: str) -> tuple[str, ...]:

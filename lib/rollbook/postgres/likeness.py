@@ -29,3 +29,6 @@ def unlike(have: Properties, want: Properties) -> Iterator[str]:
     if (have.encoding, have.collation, have.ctype) != (want.encoding, want.collation, want.ctype):
         ours = f"{have.encoding} {have.collation} {have.ctype}"
         yield f"encoding and collation stay {ours}; live has {want.encoding} {want.collation} {want.ctype}"
+    if have.tablespace != want.tablespace:
+        ours, theirs = (one.tablespace or "pg_default" for one in (have, want))
+        yield f"the tablespace stays {ours}; live has {theirs}: ALTER DATABASE … SET TABLESPACE while nobody is in it"

@@ -28,6 +28,8 @@ _ITSELF: Final = re.compile(
     rb"|(GRANT|REVOKE|SECURITY\s+LABEL)\b.*\bON\s+DATABASE\b)",
     re.IGNORECASE | re.DOTALL,
 )
+_SUBSCRIPTION: Final = re.compile(rb"\s*(CREATE|ALTER|DROP|COMMENT\s+ON)\s+SUBSCRIPTION\b", re.IGNORECASE)
+_PUBLIC: Final = re.compile(rb'ALTER SCHEMA public OWNER TO ("(?:[^"]|"")+"|\S+)')
 _CONNECT: Final = re.compile(rb'\\connect (?:(?P<plain>[\w$]+)|"(?P<quoted>(?:[^"]|"")+)"|-reuse-previous=on .+)\s*')
 _OF_SERVER: Final = (
     "it is of a whole server (pg_dumpall); take the part of this database only: sed -n"
@@ -64,7 +66,8 @@ class Script:
 
     *dropped* are the numbers of lines that psql is not to get: \restrict and \unrestrict, \encoding (which SET
     client_encoding repeats), the BEGIN and COMMIT around large objects, which would commit what is restored as one
-    transaction, and with what pg_dump -C makes and goes to the *database* first. *dump*: pg_dump wrote it.
+    transaction, subscriptions, which would be a second one of theirs, and with what pg_dump -C makes and goes to the
+    *database* first. *public_lines* give the schema public to the role *public*. *dump*: pg_dump wrote it.
     """
 
     dump: bool
@@ -74,6 +77,8 @@ class Script:
     dropped: tuple[int, ...]
     problems: tuple[str, ...]
     database: str = ""
+    public: str = ""
+    public_lines: tuple[int, ...] = ()
 
 
 class ScriptScan:
@@ -91,6 +96,8 @@ class ScriptScan:
         self._dump = self._complete = False
         self._major = self._tables = 0
         self._dropped: list[int] = []
+        self._public = ""
+        self._public_lines: list[int] = []
         self._problems: list[str] = []
 
     def feed(self, chunk: bytes) -> None:
@@ -119,6 +126,8 @@ class ScriptScan:
             tuple(self._dropped),
             tuple(self._problems),
             self._database,
+            self._public,
+            tuple(self._public_lines),
         )
 
     def _problem(self, text: str) -> None:
@@ -168,6 +177,13 @@ class ScriptScan:
         alone = begun > 0 and not line[at + 1 :].strip()
         if alone and (statement.strip() in _AROUND or (self._dump and _ITSELF.match(statement))):
             self._dropped += range(begun, self._number + 1)
+            return
+        if alone and self._dump and _SUBSCRIPTION.match(statement):
+            self._dropped += range(begun, self._number + 1)
+            return
+        if alone and self._dump and (found := _PUBLIC.fullmatch(statement.strip())):
+            self._public = found[1].decode(errors="replace").removeprefix('"').removesuffix('"').replace('""', '"')
+            self._public_lines += range(begun, self._number + 1)
             return
         self._tables += _TABLE.match(statement) is not None
         for pattern, why in _REFUSED:

@@ -14,6 +14,8 @@ _LISTS: Final = frozenset(
 READ: Final = """
     SELECT pg_catalog.pg_get_userbyid(d.datdba) AS owner, pg_catalog.pg_encoding_to_char(d.encoding) AS encoding,
            d.datcollate AS collation, d.datctype AS ctype, d.datconnlimit AS connections,
+           coalesce((SELECT spcname FROM pg_catalog.pg_tablespace s
+                     WHERE s.oid = d.dattablespace AND spcname <> 'pg_default'), '') AS tablespace,
            coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') AS provider,
            coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', '') AS locale,
            coalesce((SELECT jsonb_agg(jsonb_build_object(
@@ -50,7 +52,11 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Properties:
-    """A database as a whole. *grants* is empty where the rights are the usual ones."""
+    """
+    A database as a whole.
+
+    *grants* is empty where the rights are the usual ones, *tablespace* where it is the server's default.
+    """
 
     owner: str
     encoding: str
@@ -61,6 +67,7 @@ class Properties:
     connections: int = -1
     grants: tuple[Grant, ...] = ()
     settings: tuple[Setting, ...] = ()
+    tablespace: str = ""
 
     def create(self, name: str) -> str:
         """Give the statement that makes an empty database like this one."""
@@ -70,6 +77,8 @@ class Properties:
             word = "ICU_LOCALE" if provider == "icu" else "BUILTIN_LOCALE"
             options.append(f"LOCALE_PROVIDER {provider} {word} {literal(self.locale)}")
         options.append(f"LC_COLLATE {literal(self.collation)} LC_CTYPE {literal(self.ctype)}")
+        if self.tablespace:
+            options.append(f"TABLESPACE {quote(self.tablespace)}")
         return f"CREATE DATABASE {quote(name)} {' '.join(options)}"
 
     def furnish(self, name: str) -> Iterator[str]:

@@ -22,6 +22,17 @@ unpack=$1 file=$2 drop=$3; shift 3
 """
 
 
+WITHOUT_PUBLIC: Final = """\
+set -e
+archive=$1 program=$2; shift 2
+list=$(mktemp)
+trap 'rm -f -- "$list"' EXIT
+"$program" --list "$archive" | grep -v -e ' SCHEMA - public ' -e ' COMMENT - SCHEMA public ' > "$list"
+"$program" --use-list="$list" "$@" "$archive"
+"""
+"""Restores all but the schema public, which is there already, and who owns it."""
+
+
 @dataclass(frozen=True, slots=True)
 class RestoreDatabase(Op):
     """
@@ -44,6 +55,7 @@ class RestoreDatabase(Op):
     jobs: int = 2
     manifest: str = ""
     restricted: bool = True
+    public: bool = True  # whether the schema public gets its owner; else it stays with whom the server made it for
 
     @property
     def workshop(self) -> str:
@@ -64,12 +76,16 @@ class RestoreDatabase(Op):
         """Give the command line that fills it; *key* is one that no dump can know."""
         if self.source.kind != "plain":
             jobs = 1 if self.source.kind == "tar" else self.jobs  # pg_restore reads a tar from its beginning only
-            how = (f"--jobs={jobs}", "--exit-on-error", "--no-password", conninfo(self.workshop))
-            return self.programs.argv("pg_restore", *how, self.source.archive)
+            # A subscription would be a second one beside that of the live database.
+            how = (f"--jobs={jobs}", "--exit-on-error", "--no-password", "--no-subscriptions", conninfo(self.workshop))
+            if self.public:
+                return self.programs.argv("pg_restore", *how, self.source.archive)
+            return ("sh", "-c", WITHOUT_PUBLIC, "sh", self.source.archive, *self.programs.argv("pg_restore"), *how)
         restriction = ("-c", f"\\restrict {key}") if self.restricted else ()
         given = ("-X", "-q", "-v", "ON_ERROR_STOP=1", "--single-transaction", "--no-password", "--output=/dev/null")
         psql = self.programs.argv("psql", *given, conninfo(self.workshop), *restriction, "-f", "-")
-        dropped = ";".join(f"{number}d" for number in self.source.dropped)
+        left = () if self.public else self.source.public
+        dropped = ";".join(f"{number}d" for number in sorted((*self.source.dropped, *left)))
         return ("sh", "-c", PLAIN, "sh", UNPACK[self.source.packing], self.source.archive, dropped, *psql)
 
     def finishing(self) -> tuple[str, ...]:

@@ -99,8 +99,7 @@ class Access:
     def read_all(self) -> tuple[Right, ...]:
         """Give what reading every row takes: a dump, a comparison, a pass."""
         name = quote(self.name)
-        owners = self._memberships(self.strange)
-        granted = f"GRANT pg_read_all_data TO {name};" if self.version >= 140000 else owners
+        granted = f"GRANT pg_read_all_data TO {name};" if self.version >= 140000 else self._reading()
         return (
             Right(f"may read every table{_some(self.unread)}", not self.unread, granted, _READ),
             Right(
@@ -116,6 +115,16 @@ class Access:
         strange = {one: owner for one, owner in self.strange.items() if tables is None or one in tables}
         owners = tuple(sorted({*strange.values()}))
         return (Right(f"is a member of every owner{_some(owners)}", not strange, self._memberships(strange), _WRITE),)
+
+    def _reading(self) -> str:
+        """Give what lets the account read what it cannot, on servers without a role for that."""
+        schemas = sorted({quote(one.rpartition(".")[0] or "public") for one in self.unread})
+        name = quote(self.name)
+        return " ".join(
+            f"GRANT USAGE ON SCHEMA {one} TO {name}; GRANT SELECT ON ALL TABLES IN SCHEMA {one} TO {name};"
+            f" GRANT SELECT ON ALL SEQUENCES IN SCHEMA {one} TO {name};"
+            for one in schemas
+        )
 
     def _memberships(self, strange: Mapping[str, str]) -> str:
         owners = sorted({*strange.values()})

@@ -18,7 +18,8 @@ class Source:
     """
     A backup that was recognised: *archive* is the file or folder for pg_restore or psql.
 
-    *dropped* are the numbers of the lines of a plain dump that psql is not to get.
+    *dropped* are the numbers of the lines of a plain dump that psql is not to get, *public* those of them that give the
+    schema public to somebody.
     """
 
     kind: BackupKind
@@ -26,3 +27,4 @@ class Source:
     archive: str
     packing: Packing = ""
     dropped: tuple[int, ...] = ()
+    public: tuple[int, ...] = ()

@@ -4,10 +4,12 @@ import gzip
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 from servers import SshServer
 
 from rollbook.action import Leave
@@ -97,6 +99,64 @@ def test_a_restored_database_is_as_the_backup(shop: Shop, desk: Machine, tmp_pat
     assert len(shop.rows("SELECT FROM person")) == 74
     assert action.probe(desk.read).exists
     assert desk.plan(action).ops == ()
+
+
+@pytest.fixture
+def superusers(shop: Shop) -> Iterator[Shop]:
+    """Have a superuser's doings in the shop: the schema public is theirs, a subscription, and a tablespace for all."""
+    with psycopg.connect(shop.at(), autocommit=True) as connection:
+        connection.execute("SET allow_in_place_tablespaces = on")
+        for name in ("fast", "slow"):
+            connection.execute(f"CREATE TABLESPACE {name} LOCATION ''".encode())
+        connection.execute("CREATE TABLE parked (id integer PRIMARY KEY) TABLESPACE slow")
+        connection.execute(sql.SQL("ALTER TABLE parked OWNER TO {}").format(sql.Identifier(shop.role)))
+        connection.execute("ALTER SCHEMA public OWNER TO postgres")
+        connection.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
+        connection.execute(
+            "CREATE SUBSCRIPTION sub CONNECTION 'host=127.0.0.1 port=1' PUBLICATION p"
+            " WITH (connect = false, slot_name = NONE)"
+        )
+    with psycopg.connect(shop.at("postgres"), autocommit=True) as connection:
+        moved = sql.SQL("ALTER DATABASE {} SET TABLESPACE fast").format(sql.Identifier(shop.name))
+        connection.execute(moved)
+    yield shop
+    shop.pool.close()
+    with psycopg.connect(shop.at(), autocommit=True) as connection:
+        connection.execute("DROP SUBSCRIPTION sub")
+        connection.execute("DROP TABLE parked")
+    with psycopg.connect(shop.at("postgres"), autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(f"{shop.name}_rb_{RUN}")))
+        connection.execute(sql.SQL("ALTER DATABASE {} SET TABLESPACE pg_default").format(sql.Identifier(shop.name)))
+        connection.execute("DROP TABLESPACE fast")
+        connection.execute("DROP TABLESPACE slow")
+
+
+@pytest.mark.parametrize("kind", ["custom", "directory", "plain"])
+def test_what_is_a_superuser_s_keeps_no_other_account_from_restoring(
+    superusers: Shop, tmp_path: Path, kind: str
+) -> None:
+    """The schema public stays as the server makes it, no second subscription is made, tablespaces are the live one's."""
+    shop, desk = superusers, Machine(superusers.pool)
+    path = made(shop, desk, tmp_path, kind)
+    action, role = restore(path), sql.Identifier(shop.role)
+
+    with pytest.raises(RefusedError) as caught:
+        desk.plan(action)
+    with psycopg.connect(shop.at(), autocommit=True) as connection:
+        for name in ("fast", "slow"):
+            granted = f'GRANT CREATE ON TABLESPACE "{name}" TO "{shop.role}";'
+            assert kind == "plain" or granted in caught.value.message
+            connection.execute(sql.SQL("GRANT CREATE ON TABLESPACE {} TO {}").format(sql.Identifier(name), role))
+    told = action.details(desk.plan(action))
+    name = action.outputs(desk.apply(action).after, ())["database"]
+
+    assert any(line.startswith("the schema public keeps the owner") for line in told)
+    assert shop.rows("SELECT FROM pg_subscription WHERE subdbid <> (SELECT oid FROM pg_database"
+                     f" WHERE datname = '{shop.name}')") == []  # fmt: skip
+    assert shop.rows("SELECT has_schema_privilege('public', 'public', 'CREATE')", name) == [(True,)]
+    where = "SELECT spcname FROM pg_tablespace t JOIN pg_{} o ON t.oid = o.{}tablespace WHERE {}"
+    assert shop.rows(where.format("database", "dat", f"datname = '{name}'")) == [("fast",)]
+    assert shop.rows(where.format("class", "rel", "relname = 'parked'"), name) == [("slow",)]
 
 
 def test_it_knows_which_rows_of_live_were_written_since_its_backup(shop: Shop, desk: Machine, tmp_path: Path) -> None:
@@ -266,8 +326,8 @@ def test_a_role_that_is_missing_is_named(shop: Shop, desk: Machine, tmp_path: Pa
 def test_rights_that_are_missing_are_told_with_their_grants(shop: Shop, desk: Machine, tmp_path: Path) -> None:
     """Before anything is made: what to run so that the account may make the database and give things their owners."""
     with psycopg.connect(shop.at(), autocommit=True) as connection:
-        connection.execute(b"ALTER SCHEMA public OWNER TO postgres")
-        connection.execute(f'ALTER ROLE "{shop.role}" NOCREATEDB'.encode())
+        connection.execute(b"CREATE TABLE theirs ()")
+        connection.execute(f'GRANT SELECT ON theirs TO "{shop.role}"; ALTER ROLE "{shop.role}" NOCREATEDB'.encode())
     path = made(shop, desk, tmp_path, "custom")
 
     with pytest.raises(RefusedError) as caught:

@@ -6,6 +6,7 @@ from typing import Final
 from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...postgres.manifest import FILE
+from ...postgres.names import quote
 from ...postgres.programs import Programs
 from ...postgres.properties import Properties
 from ...postgres.restoring import RestoreDatabase
@@ -21,6 +22,13 @@ _ROLES: Final = "SELECT rolname FROM pg_catalog.pg_roles"
 _MINE: Final = """
     SELECT rolname FROM pg_catalog.pg_roles WHERE pg_catalog.pg_has_role(CAST(:account AS name), oid, 'MEMBER')"""
 _EXTENSIONS: Final = "SELECT name FROM pg_catalog.pg_available_extensions"
+_TABLESPACES: Final = """
+    SELECT spcname FROM pg_catalog.pg_tablespace
+    WHERE pg_catalog.has_tablespace_privilege(CAST(:account AS name), oid, 'CREATE')"""
+_LEFT: Final = (
+    "the schema public keeps the owner that the server gives it: the account is no member of the backup's owner of it,"
+    " a superuser before PostgreSQL 15. Who may make things there is told by postgres.carry, where it differs"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,7 @@ class Readiness:
     properties: Properties
     size: int
     free: int | None
+    public: bool = True  # whether the account may give the schema public to the backup's owner of it
 
     def restoring(self, target: str, host: str, database: str, role: Role, live: str, run: str) -> RestoreDatabase:
         """Give the op that makes *database* of the backup on *host*."""
@@ -49,13 +58,15 @@ class Readiness:
             properties=self.properties,
             manifest=self.manifest,
             restricted=self.programs.restricts,
+            public=self.public,
         )
 
     def details(self) -> tuple[str, ...]:
         """Say what the database is made from, and how much room there is."""
         told = f"from {self.source.path} ({self.source.kind}, {self.tables} tables)"
         free = "not known to this account" if self.free is None else f"{self.free / 1e9:.1f} GB free"
-        return (told, f"room on the server: {free}; the live database has {self.size / 1e9:.2f} GB")
+        room = f"room on the server: {free}; the live database has {self.size / 1e9:.2f} GB"
+        return (told, room, *(() if self.public else (_LEFT,)))
 
 
 def read_readiness(server: PostgresReader, host: HostReader, path: str) -> Readiness:
@@ -64,6 +75,7 @@ def read_readiness(server: PostgresReader, host: HostReader, path: str) -> Readi
     backup = recognise(host, path, programs)
     _require_ready(server, backup, programs)
     return Readiness(
+        public=_may_give(server, backup.public),
         source=backup.source,
         tables=backup.tables,
         manifest=f"{backup.source.path}/{FILE}" if backup.manifest else "",
@@ -112,17 +124,35 @@ def _require_rights(server: PostgresReader, backup: Backup) -> None:
     account = read_account(server)
     mine = {row["rolname"] for row in server.rows(_MINE, {"account": account.name})}
     strange = () if account.superuser else sorted(set(backup.owners) - mine)
+    ours = {row["spcname"] for row in server.rows(_TABLESPACES, {"account": account.name})}
     lacking = (
         *missing(account.rename()),
+        *(
+            f"may fill the tablespace {one}: GRANT CREATE ON TABLESPACE {quote(one)} TO {quote(account.name)};"
+            for one in _tablespaces(server, backup)
+            if one not in ours
+        ),
         *(f"may make {owner} an owner: {membership(owner, account.name, account.version)}" for owner in strange),
     )
     if strange:
         raise RefusedError(
             f"the account {account.name} of {server.name} lacks rights that a restore takes: {' '.join(lacking)}",
-            advice="Have them granted, or name an account that has them. What belongs to a superuser, such as the "
-            "schema public of a database from before PostgreSQL 15, only a member of its role can restore.",
+            advice="Have them granted, or name an account that has them. What belongs to a superuser only a member "
+            "of its role can restore: have it given to another role in the live database, and take a backup anew.",
         )
     require(lacking, f"the account {account.name} of {server.name}", "a restore")
+
+
+def _may_give(server: PostgresReader, owner: str) -> bool:
+    account = read_account(server)
+    mine = {row["rolname"] for row in server.rows(_MINE, {"account": account.name})}
+    return not owner or account.superuser or owner in mine
+
+
+def _tablespaces(server: PostgresReader, backup: Backup) -> tuple[str, ...]:
+    """Name those that are used: that of the live database, where it is not the server's default, and of tables."""
+    own = read_properties(server, server.database).tablespace
+    return tuple(dict.fromkeys((*([own] if own else []), *backup.tablespaces)))
 
 
 def _require(server: PostgresReader, query: str, column: str, wanted: tuple[str, ...], what: str, advice: str) -> None:

@@ -1,13 +1,13 @@
 """What the kinds for whole databases read alike: the server, its programs on a host."""
 
 from ...errors import RefusedError
+from ...postgres.obstacles import LARGE_OBJECTS
 from ...postgres.programs import Programs, finding, found, majors
 from ...postgres.properties import READ, Properties
 from ...schema import build
 from ...targets.base import HostReader, PostgresReader
 
 _VERSION = "SELECT current_setting('server_version_num')::int AS version"
-_LARGE_OBJECTS = "SELECT count(*) AS many FROM pg_catalog.pg_largeobject_metadata"
 _SIZE = "SELECT pg_catalog.pg_database_size(CAST(:database AS name)) AS size"
 _FOLDER = "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory'"
 _FREE = 'df -Pk -- "$1" 2>/dev/null || df -Pk -- "${1%/*}"'
@@ -25,7 +25,7 @@ def database_size(server: PostgresReader, name: str) -> int:
 
 def count_large_objects(server: PostgresReader, database: str) -> int:
     """Count the large objects of a database, which no table's rows hold."""
-    return int(next(server.rows_in(database, _LARGE_OBJECTS))["many"])
+    return int(next(server.rows_in(database, LARGE_OBJECTS))["many"])
 
 
 def read_properties(server: PostgresReader, name: str) -> Properties:

@@ -25,7 +25,8 @@ class Backup:
     """
     A backup and what it says of itself; *problems* are reasons not to restore it.
 
-    *database* is empty and *major* 0 where it does not tell. *owners* and *extensions* must be there before.
+    *database* is empty and *major* 0 where it does not tell. *owners*, *extensions* and *tablespaces* must be there
+    before; *public* owns the schema of that name.
     """
 
     source: Source
@@ -37,6 +38,8 @@ class Backup:
     digest: str = ""  # of the manifest's file
     owners: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
+    tablespaces: tuple[str, ...] = ()
+    public: str = ""
     problems: tuple[str, ...] = ()
 
 
@@ -110,7 +113,8 @@ def _archived(host: HostReader, source: Source, programs: Programs) -> Backup:
         raise RefusedError(
             f"{source.path} on {host.name} cannot be read: {said}", advice="It is damaged: take another copy or backup."
         ) from error
-    script = host.run(programs.argv("pg_restore", "--schema-only", "--file=-", source.archive), timeout=_SECONDS)
+    asked = ("--schema-only", "--no-subscriptions", "--file=-", source.archive)
+    script = host.run(programs.argv("pg_restore", *asked), timeout=_SECONDS)
     return Backup(
         source,
         listing.database,
@@ -119,6 +123,8 @@ def _archived(host: HostReader, source: Source, programs: Programs) -> Backup:
         listing.tables,
         owners=archive.owners(script.stdout),
         extensions=archive.extensions(script.stdout),
+        public=archive.public_owner(script.stdout),
+        tablespaces=archive.tablespaces(script.stdout),
     )
 
 
@@ -139,10 +145,11 @@ def _plain(host: HostReader, source: Source) -> Backup:
 
 def _scanned(source: Source, script: Script, problems: tuple[str, ...]) -> Backup:
     return Backup(
-        replace(source, dropped=script.dropped),
+        replace(source, dropped=script.dropped, public=script.public_lines),
         script.database,
         script.major,
         "",
         script.tables,
+        public=script.public,
         problems=(*problems, *script.problems),
     )

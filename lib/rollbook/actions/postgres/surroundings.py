@@ -4,22 +4,11 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 
 from ...dataclass import dataclass
 from ...errors import RefusedError
+from ...postgres.obstacles import OBSTACLES
 from ...postgres.rights import ACCOUNT, Account
 from ...targets.base import PostgresReader
 
 _ADMINISTERED = 160_000  # the first version in which CREATEROLE alone alters no other role
-_OBSTACLES = """
-    SELECT 'the transaction ' || gid || ' is prepared since ' || prepared::timestamp(0) || ': COMMIT PREPARED or'
-           || ' ROLLBACK PREPARED ' || quote_literal(gid) AS text
-    FROM pg_catalog.pg_prepared_xacts WHERE database = :database
-    UNION ALL SELECT 'the logical slot ' || slot_name || CASE WHEN active THEN ' is in use' ELSE '' END
-           || ' would go on following the old database: stop its consumer, SELECT pg_drop_replication_slot('
-           || quote_literal(slot_name) || '), and make it anew after the swap'
-    FROM pg_catalog.pg_replication_slots WHERE slot_type = 'logical' AND database = :database
-    UNION ALL SELECT 'the subscription ' || s.subname || ' writes into it: ALTER SUBSCRIPTION '
-           || quote_ident(s.subname) || ' DISABLE'
-    FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d ON d.oid = s.subdbid
-    WHERE s.subenabled AND d.datname = :database ORDER BY 1"""
 _SESSIONS = """
     SELECT usename AS role, coalesce(r.rolsuper, false) AS superuser, count(*) AS sessions,
            count(*) FILTER (WHERE coalesce(application_name, '') NOT LIKE 'rollbook%') AS others
@@ -71,7 +60,7 @@ def unruled(account: Account, writers: Iterable[Writer], spared: Container[str])
 
 def read_obstacles(server: PostgresReader) -> tuple[str, ...]:
     """Name what forbids to rename the live database, or would be lost with it, each with what to do."""
-    found = server.rows_in(server.maintenance, _OBSTACLES, {"database": server.database})
+    found = server.rows_in(server.maintenance, OBSTACLES, {"database": server.database})
     return tuple(row["text"] for row in found)
 
 

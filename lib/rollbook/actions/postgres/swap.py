@@ -10,6 +10,7 @@ from ...errors import RefusedError
 from ...ops import Op, OpResult
 from ...postgres.conflict import Choice, Side
 from ...postgres.likeness import liken, unlike
+from ...postgres.obstacles import PUBLISH_ANEW, SUBSCRIBE_ANEW, SUBSCRIBED
 from ...postgres.pooling import PoolPause, PoolRelease
 from ...postgres.rights import missing
 from ...postgres.scratch import Mark, scratch_name
@@ -22,9 +23,6 @@ from .surroundings import read_account, read_obstacles
 from .writes import read_written
 
 _PUBLISHED = "SELECT pubname AS name FROM pg_catalog.pg_publication ORDER BY 1"
-_SUBSCRIBED = """
-    SELECT s.subname AS name FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d ON d.oid = s.subdbid
-    WHERE d.datname = :database ORDER BY 1"""
 _INSIDE = """
     SELECT count(*) AS sessions FROM pg_catalog.pg_stat_activity
     WHERE datid = :oid AND backend_type = 'client backend'"""
@@ -172,6 +170,8 @@ In the database `postgres`, as the owner of both:
     def _notes(self, server: PostgresReader, there: Mapping[str, Listed]) -> Iterator[str]:
         """Say what goes over to the new live database, and what does not."""
         live = server.database
+        subscribed = server.rows_in(server.maintenance, SUBSCRIBED, {"database": live})
+        yield from (f"not carried over: subscription {row['name']}; {SUBSCRIBE_ANEW}" for row in subscribed)
         if self.incoming not in there:
             yield f"what goes over from {live} is known when {self.incoming} is there"
             return
@@ -182,9 +182,7 @@ In the database `postgres`, as the owner of both:
             here, published = (
                 {row["name"] for row in server.rows_in(name, _PUBLISHED)} for name in (self.incoming, live)
             )
-            yield from (f"not carried over: publication {name}" for name in sorted(published - here))
-        subscribed = server.rows_in(server.maintenance, _SUBSCRIBED, {"database": live})
-        yield from (f"not carried over: subscription {row['name']}" for row in subscribed)
+            yield from (f"not carried over: publication {name}; {PUBLISH_ANEW}" for name in sorted(published - here))
 
     def desired(self, before: SwapState) -> SwapState:
         """Want it live."""

@@ -9,6 +9,7 @@ from ...postgres.rights import ACCESS, ACCOUNT, Access, Account
 from ...schema import build
 from ..base import Finding
 from .room import room
+from .uncarried import large_objects, obstacles
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -43,6 +44,7 @@ def _look(target: "PostgresTarget", connection: "Connection") -> Iterator[Findin
         )
         return
     yield from _rights(target, connection)
+    yield from obstacles(target, connection)
     yield from room(target, connection)
     recovering = connection.execute("SELECT pg_catalog.pg_is_in_recovery()").fetchone()
     if recovering == (False,):
@@ -85,11 +87,14 @@ def _rights(target: "PostgresTarget", connection: "Connection") -> Iterator[Find
     if account is None:
         return
     rights = account.all()
+    left: tuple[Finding, ...] = ()
     if not target.reader().closed():
         with closing(target.connect()) as live:
             rights = (*rights, *read_access(live, account.name).all())
+            left = tuple(large_objects(target, live))
     for right in rights:
         yield target.finding(right.what, *right.told(account.name), kinds=right.kinds)
+    yield from left
 
 
 def _standbys(target: "PostgresTarget", connection: "Connection") -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from databases import script
 
 from rollbook.errors import RefusedError
 
@@ -107,6 +108,38 @@ def test_doctor_tells_every_right_and_the_room(site: Site) -> None:
     assert found["owns the live database"].message == f"granted: {site.keeper} owns the live database"
     assert found["room for databases"].severity == found["room for WAL"].severity == "ok"
     assert "free in" in found["room for WAL"].message
+
+
+def test_doctor_and_plan_name_what_is_not_carried(site: Site, tmp_path: Path) -> None:
+    """Large objects, subscriptions and what a fence is refused for are told beforehand, each with what to do."""
+    script(site.url(), "SELECT lo_from_bytea(0, 'large')")
+    on_live(
+        "CREATE SUBSCRIPTION sub CONNECTION 'host=127.0.0.1 port=1' PUBLICATION p WITH (connect=false, slot_name=NONE)",
+        "CREATE PUBLICATION pub",
+    )(site)
+
+    try:
+        found = {one.subject: one for one in site.machine().pool.target("db").check()}
+        machine, swap = site.machine(), use("postgres.swap", incoming=site.names[1], run="r1")
+        told = [*carry(site, tmp_path).details(machine.plan(carry(site, tmp_path))), *swap.details(machine.plan(swap))]
+        early = use("postgres.swap", incoming="not_there_yet", run="r1")
+        before = early.details(machine.plan(early))
+        script(site.url(), "ALTER TABLE book RENAME title TO name")
+        enabled = "UPDATE pg_subscription SET subenabled = true WHERE subname = 'sub'"
+        site.admin(enabled, database=site.live)
+        refused = next(one for one in site.machine().pool.target("db").check() if one.subject == "obstacle 1")
+    finally:
+        site.admin("UPDATE pg_subscription SET subenabled = false", "DROP SUBSCRIPTION sub", database=site.live)
+
+    assert (found["large objects"].severity, found["subscription sub"].severity) == ("warning", "warning")
+    assert "lo_export" in found["large objects"].advice
+    assert "CREATE SUBSCRIPTION" in found["subscription sub"].advice
+    assert any(line.startswith("large objects stay as in the backup") for line in told)
+    assert any("subscription sub; make it anew" in line for line in told)
+    assert any("publication pub; make it anew" in line for line in told)
+    assert any("subscription sub; make it anew" in line for line in before)
+    assert "a fence is refused: the subscription sub writes into it" in refused.message
+    assert "DISABLE" in refused.advice
 
 
 def test_room_is_not_known_without_the_right_to_see_the_folder(site: Site) -> None:
