@@ -120,7 +120,7 @@ class Access:
         """Give what lets the account read what it cannot, on servers without a role for that."""
         schemas = sorted({quote(one.rpartition(".")[0] or "public") for one in self.unread})
         name = quote(self.name)
-        return " ".join(
+        return f"in {self.database}: " + " ".join(
             f"GRANT USAGE ON SCHEMA {one} TO {name}; GRANT SELECT ON ALL TABLES IN SCHEMA {one} TO {name};"
             f" GRANT SELECT ON ALL SEQUENCES IN SCHEMA {one} TO {name};"
             for one in schemas

@@ -44,6 +44,7 @@ class Outlook:
     estimated: int = 0
     large_objects: tuple[int, int] = (0, 0)  # of live, and of the backup
     grants: tuple[str, ...] = ()  # those that live has, and the backup lacks on what it has
+    revokes: tuple[str, ...] = ()  # and the other way round
     materialized: tuple[str, ...] = ()  # views that hold what they held in the backup
 
     def _counted(self) -> Iterator[str]:
@@ -76,9 +77,9 @@ class Outlook:
                 " them is to be brought over by hand (lo_export, lo_import)"
             )
         if self.grants:
-            more = f"; and {len(self.grants) - _SHOWN} more" if len(self.grants) > _SHOWN else ""
-            some = "; ".join(self.grants[:_SHOWN])
-            yield f"the backup lacks grants of live, which are to be given again: {some}{more}"
+            yield f"the backup lacks grants of live, which are to be given again: {_some(self.grants)}"
+        if self.revokes:
+            yield f"the backup has grants that live lacks: see whether they are wanted: {_some(self.revokes)}"
         if self.materialized:
             yield f"hold what they held in the backup until they are refreshed: {', '.join(self.materialized)}"
         for name, columns in self.without_place.items():
@@ -123,15 +124,25 @@ def read_outlook(server: PostgresReader, restored: str, tables: Mapping[str, Rul
         },
         estimated=sum(max(0, theirs.tables[name].rows) for name in merged),
         large_objects=(count_large_objects(server, server.database), count_large_objects(server, restored)),
-        grants=tuple(_grants_lacking(server, restored)),
+        grants=tuple(f"GRANT {one}" for one in _granted(server, server.database, "TO", restored)),
+        revokes=tuple(f"REVOKE {one}" for one in _granted(server, restored, "FROM", server.database)),
         materialized=tuple(str(Name(row["schema"], row["name"])) for row in server.rows_in(restored, _MATERIALIZED)),
     )
 
 
-def _grants_lacking(server: PostgresReader, restored: str) -> Iterator[str]:
-    """Say what a backup that was made or restored without privileges does not bring."""
-    ours = {tuple(row.values()) for row in server.rows_in(restored, _GRANTS)}
-    things = {what for what, _, _ in ours}
-    for row in server.rows_in(server.database, _GRANTS):
-        if row["privilege"] and row["what"] in things and tuple(row.values()) not in ours:
-            yield f"GRANT {row['privilege']} ON {row['what']} TO {row['grantee']}"
+def _some(statements: tuple[str, ...]) -> str:
+    more = f"; and {len(statements) - _SHOWN} more" if len(statements) > _SHOWN else ""
+    return f"{'; '.join(statements[:_SHOWN])}{more}"
+
+
+def _granted(server: PostgresReader, here: str, word: str, there: str) -> Iterator[str]:
+    """
+    Say what is granted in one database and not in the other, on what both have.
+
+    So with a backup that was made or restored without privileges, or whose schema public a superuser owns.
+    """
+    theirs = {tuple(row.values()) for row in server.rows_in(there, _GRANTS)}
+    things = {what for what, _, _ in theirs}
+    for row in server.rows_in(here, _GRANTS):
+        if row["privilege"] and row["what"] in things and tuple(row.values()) not in theirs:
+            yield f"{row['privilege']} ON {row['what']} {word} {row['grantee']}"

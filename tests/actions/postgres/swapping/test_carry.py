@@ -237,6 +237,7 @@ def test_what_no_table_holds_is_named(site: Site, tmp_path: Path) -> None:
     script(site.url(), "SELECT lo_from_bytea(0, 'a')", "SELECT lo_from_bytea(0, 'b')")
     script(site.url(), "GRANT SELECT ON book TO PUBLIC")
     script(site.url(restored), "CREATE MATERIALIZED VIEW books AS SELECT count(*) FROM book")
+    script(site.url(restored), "GRANT SELECT ON shelf TO PUBLIC")
     action = carry(site, tmp_path)
 
     details = "\n".join(action.details(site.machine().plan(action)))
@@ -244,5 +245,8 @@ def test_what_no_table_holds_is_named(site: Site, tmp_path: Path) -> None:
     assert "large objects stay as in the backup, which has 0; live has 2" in details
     assert (
         "the backup lacks grants of live, which are to be given again: GRANT SELECT ON public.book TO PUBLIC" in details
+    )
+    assert (
+        "has grants that live lacks: see whether they are wanted: REVOKE SELECT ON public.shelf FROM PUBLIC" in details
     )
     assert "hold what they held in the backup until they are refreshed: books" in details
