@@ -3,13 +3,15 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import field
 from fnmatch import fnmatchcase
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from .dataclass import dataclass
 from .errors import RefusedError
+from .ops import Op
 
 ParentsGone = Literal["stop", "settle"]
 Existing = Literal["leave", "fill"]
+Remake = Literal["comments", "grants", "rest"]
 
 CELL: Final = "‹cell›"  # in SQL: the source's cell, of which is computed what was left of it
 
@@ -33,7 +35,8 @@ class Asked:
 
     With *existing* `fill` also rows of named tables, and cells of named columns, that are there; *left* tells what
     the cells of such a column hold where nobody wrote, by table.column. *narrowed* are the types that a column was made
-    to hold less with, and was taken back from: what its cells hold then is computed from those of the source.
+    to hold less with, and was taken back from: what its cells hold then is computed from those of the source. *remake*
+    says what of what a table had besides is made again where it is there without.
     """
 
     source: str
@@ -42,6 +45,7 @@ class Asked:
     left: Mapping[str, str | None] = field(default_factory=dict)
     parents_gone: ParentsGone = "stop"
     narrowed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    remake: tuple[Remake, ...] = ()
 
     def wants(self, table: str, column: str | None = None) -> bool:
         """Say whether a table, or a column, is to come back where it is missing."""
@@ -70,6 +74,29 @@ class Asked:
 
     def _names(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self.only)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a table that is there had besides, and has no more: the *statement* makes it again."""
+
+    schema: str
+    table: str
+    sort: Remake
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartsBack(Op):
+    """Make again what tables had besides, one after the other; what cannot be made is told, and the rest goes on."""
+
+    op: ClassVar[str] = "recovery.parts_back"
+    target: str
+    parts: tuple[Part, ...]
+
+    def render(self) -> tuple[str, ...]:
+        """Give the statements that will be sent."""
+        return tuple(one.statement for one in self.parts)
 
 
 def check_said(said: Iterable[str]) -> None:

@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 
 from ..dataclass import dataclass
 from ..ops import Op
-from ..recovering import ParentsGone, Place
+from ..recovering import ParentsGone, Part, PartsBack, Place
 from .definition import ColumnDefinition, Definition, Reference
 from .names import listed, literal, quote, within
 from .refilling import CellRefill, CellsRefilled, RefillOut, RowRefill, RowsRefilled
@@ -63,6 +63,7 @@ class MysqlRecovery:
     kept: tuple[str, ...] = ()  # what is not as in the source where nothing of it can be put back
     lacking: tuple[str, ...] = ()  # rights of the account
     account: str = ""
+    parts: tuple[Part, ...] = ()  # what tables that are filled had besides, and get again
 
     @property
     def begun(self) -> tuple[str, ...]:
@@ -99,6 +100,8 @@ class MysqlRecovery:
         for one in sorted((*coming, *self.begun_tables), key=lambda one: one.name):
             yield TableSettled(name, one, tuple(key for key in self.references if key.parent == one.name))
         yield from (CellsRefilled(name, source, (one,), place.folder, place.replica) for one in self.cell_refills)
+        if self.parts:
+            yield PartsBack(name, self.parts)
 
     def away(self, place: Place, missing: Collection[str], unfilled: Collection[str]) -> Iterator[Op]:
         """Give what takes all of it out again, as far as it is there: *missing* and *unfilled* name what is not."""

@@ -5,7 +5,7 @@ from typing import ClassVar, Final
 
 from ..dataclass import dataclass
 from ..ops import Op
-from ..recovering import ParentsGone, Place
+from ..recovering import ParentsGone, Part, PartsBack, Place
 from .definition import ColumnDefinition, Definition, Reference, SchemaDefinition, TypeDefinition
 from .names import Name, literal, quote
 from .refilling import CellRefill, CellsRefilled, RefillOut, RowRefill, RowsRefilled
@@ -49,6 +49,7 @@ class Recovery:
     lacking: tuple[str, ...] = ()  # rights of the account
     account: str = ""
     schemas: tuple[SchemaDefinition, ...] = ()
+    parts: tuple[Part, ...] = ()  # what tables that are filled had besides, and get again
 
     @property
     def altered(self) -> frozenset[str]:
@@ -87,6 +88,8 @@ class Recovery:
         if tables or columns:
             yield SettleRecovery(name, source, tuple(tables), tuple(columns), self.references, place.folder)
         yield from (CellsRefilled(name, source, (one,), place.folder) for one in self.cell_refills)
+        if self.parts:  # when all rows are there: a trigger would act on them
+            yield PartsBack(name, self.parts)
 
     def away(self, place: Place, missing: Collection[str], unfilled: Collection[str]) -> Iterator[Op]:
         """Give what takes all of it out again, as far as it is there: *missing* and *unfilled* name what is not."""

@@ -48,6 +48,7 @@ _MYSQL: Final[Mapping[str, str]] = {
     "sql.shadow_run": "shadow:shadow_run",
     "mysql.table_built": "recovery:table_built",
     "mysql.tables_in": "recovery:tables_in",
+    "recovery.parts_back": "recovery:parts_back",
     "mysql.columns_in": "recovery:columns_in",
     "mysql.columns_settled": "settling:columns_settled",
     "mysql.table_settled": "settling:table_settled",

@@ -132,20 +132,75 @@ def test_rows_and_cells_of_one_table_come_back(taken: Both) -> None:
     assert taken.rows("SELECT id, one, two FROM flags ORDER BY id") == [(1, None, 1), (2, None, 9)]
 
 
-def test_what_a_table_made_anew_lacks_is_told(taken: Both) -> None:
-    """Of a table that was made anew, what it had besides and has no more is told by the statement that made it."""
+def made_anew(taken: Both) -> None:
+    """Have a table in live that is empty, and lacks what it had besides."""
     taken.both("CREATE TABLE flags (id integer PRIMARY KEY, one integer);\nINSERT INTO flags VALUES (1, 1)")
-    parts = _PARTS[type(taken)]
-    for part in parts:
+    for part in _PARTS[type(taken)]:
         taken.execute(part, taken.backup)
     taken.execute("DELETE FROM flags")
+
+
+def test_what_a_table_made_anew_lacks_is_told(taken: Both) -> None:
+    """What it had besides and has no more is told by a statement that makes it, and that can be sent as it is."""
+    made_anew(taken)
+    action = taken.recover(existing="fill", only=["flags"], remake=[])
+
+    taken.do(action)
+    kept = action.outputs(taken.plan(action).after, ())["kept"]
+
+    assert len(kept) == len(_PARTS[type(taken)]), kept
+    assert all(one.startswith("flags is there without ") for one in kept)
+    for one in kept:
+        taken.execute(one.removeprefix("flags is there without "))
+    assert action.outputs(taken.plan(action).after, ())["kept"] == []
+
+
+@pytest.mark.parametrize("remake", [["comments"], ["comments", "grants"], ["comments", "grants", "rest"]])
+def test_what_a_table_made_anew_lacks_is_made_again_as_asked(taken: Both, remake: list[str]) -> None:
+    """Comments by themselves, grants and the rest on request; once more changes nothing, and an undo takes rows only."""
+    made_anew(taken)
+    action = taken.recover(existing="fill", only=["flags"], remake=remake)
+
+    change = taken.do(action)
+    again = taken.plan(action)
+    taken.undo(action, change)
+
+    words = {"comments": ("COMMENT",), "grants": ("GRANT",), "rest": ("INDEX", "KEY", "CHECK", "POLICY", "ROW LEVEL")}
+    told = " ".join(action.outputs(again.after, ())["kept"])
+    assert again.ops == ()
+    assert not [word for sort in remake for word in words[sort] if word in told]
+    assert ("TRIGGER" in told) == ("rest" not in remake or isinstance(taken, TakenOnMariadb))
+    assert ("CHECK" in told) == ("rest" not in remake)
+    assert taken.rows("SELECT id FROM flags") == []
+
+
+def test_a_comment_that_somebody_wrote_since_stays(taken: Both) -> None:
+    """What was there before is told then, and nothing is written over."""
+    made_anew(taken)
+    taken.execute(
+        "COMMENT ON TABLE flags IS 'new'" if isinstance(taken, Taken) else "ALTER TABLE flags COMMENT = 'new'"
+    )
     action = taken.recover(existing="fill", only=["flags"])
 
     taken.do(action)
-    outputs = action.outputs(taken.plan(action).after, ())
 
-    assert len(outputs["kept"]) == len(parts), outputs["kept"]
-    assert all(one.startswith("flags is there without ") for one in outputs["kept"])
+    again = taken.plan(action)
+    assert again.ops == ()
+    assert "our flags" in " ".join(action.outputs(again.after, ())["kept"])
+
+
+def test_what_cannot_be_made_again_is_told(taken: Both) -> None:
+    """A check that rows which came since do not pass is told with the server's words, and the rest goes on."""
+    made_anew(taken)
+    taken.execute("INSERT INTO flags VALUES (7, -1)")
+    action = taken.recover(existing="fill", only=["flags"], remake=["comments", "rest"])
+    change = taken.plan(action)
+
+    results = taken.carry_out(*change.ops)
+
+    (told,) = action.outputs(change.after, results)["unsettled"]
+    assert "CHECK" in told
+    assert "flags_one" not in " ".join(action.outputs(taken.plan(action).after, ())["kept"])
 
 
 def test_what_was_made_anew_may_stay(taken: Both) -> None:

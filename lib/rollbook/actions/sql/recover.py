@@ -14,7 +14,7 @@ from ...ops import Op, OpResult
 from ...postgres.recovering import Recovery
 from ...postgres.rights import require
 from ...postgres.scratch import subject_names
-from ...recovering import Asked, Existing, ParentsGone, Place, check_said, left_told, look_at
+from ...recovering import Asked, Existing, ParentsGone, Place, Remake, check_said, left_told, look_at
 from ...targets.base import RecoveryReader, SqlReader
 from ...values import RUN_ID, Plain, Unknown
 from .servers import require_source
@@ -55,6 +55,11 @@ class Recover(Action[RecoverState]):
     cells that still hold NULL, the column's default, or what `left` says of them; of columns in `narrowing` those that
     hold what these types make of the source's cell. Rows and cells that somebody wrote since, and rows of which a
     unique value is taken, are left alone and exported; so are the source's cells of rows that are gone (`rowless`).
+
+    Of a table that is filled, what it had besides and has no more is made again as `remake` says: comments, unless
+    somebody wrote others there; grants, which somebody may have revoked on purpose; the rest (indexes, checks,
+    policies, and on PostgreSQL triggers, which act from then on). What is not made again is told, with its statement;
+    what was made again stays in an undo.
 
     MySQL and MariaDB cannot take DDL back. There each table is built beside under a working name, and all of them are
     renamed in at once when they are whole; each step is one that a resume finds and goes on from. Grants do not come
@@ -99,6 +104,10 @@ class Recover(Action[RecoverState]):
         default=(),
         metadata={"help": "columns that held less meanwhile, as django.pending tells: what that left is computed"},
     )
+    remake: tuple[Remake, ...] = field(
+        default=("comments",),
+        metadata={"help": "what tables that are filled had besides, and get again: comments, grants, rest"},
+    )
     stays: bool = field(
         default=False,
         metadata={"help": "an undo leaves what it made anew: the migration that is applied again then drops it"},
@@ -127,7 +136,9 @@ class Recover(Action[RecoverState]):
         require_source(server, self.source)
         left = left_told(self.left, self.said)
         narrowed = narrowed_types(self.narrowing)
-        found = server.recovery(Asked(self.source, self.only, self.existing, left, self.parents_gone, narrowed))
+        found = server.recovery(
+            Asked(self.source, self.only, self.existing, left, self.parents_gone, narrowed, self.remake)
+        )
         if found.keyless:
             raise RefusedError(
                 f"no key tells the rows of these tables apart: {', '.join(found.keyless)}.",
@@ -147,7 +158,7 @@ class Recover(Action[RecoverState]):
             begun=found.begun,
             fill=found.fill,
             found=found,
-            due=bool(found.tables or found.columns or found.begun or found.fill),
+            due=bool(found.tables or found.columns or found.begun or found.fill or found.parts),
         )
 
     def probe_for(self, read: Readers, goal: RecoverState) -> RecoverState:
@@ -174,7 +185,7 @@ class Recover(Action[RecoverState]):
         if new.tables or new.columns or new.fill:
             taken = missing if new.tables or new.columns else new.found.made
             return tuple(new.found.away(place, taken, old.fill))
-        if not missing and not old.fill:
+        if not (missing or old.fill or old.found.parts):
             return ()
         require(old.lacking, f"the account {old.account} of {self.server}", "putting back")
         return tuple(old.found.back(place))
@@ -200,7 +211,8 @@ class Recover(Action[RecoverState]):
         if not change.ops:
             return "noop"
         before = change.before
-        return "create" if before.tables or before.columns or before.begun or before.fill else "delete"
+        back = before.tables or before.columns or before.begun or before.fill or before.found.parts
+        return "create" if back else "delete"
 
     def details(self, change: Change[RecoverState]) -> tuple[str, ...]:
         """Show what comes back, and what live lacks besides."""
@@ -210,6 +222,7 @@ class Recover(Action[RecoverState]):
         lines += [f"{name}: begun, to be settled" for name in change.before.begun]
         lines += [f"{one}: the rows that it lacks, of {found.rows.get(str(one), 0)}" for one in found.row_refills]
         lines += [f"{one}: cells that are {one.left_of('the cell there')}" for one in found.cell_refills]
+        lines += [f"{one.table}: {one.statement}" for one in found.parts]
         beside = [f"not brought back: {name}" for name in found.beside]
         kept = [f"left as it is: {one}" for one in found.kept]
         return (

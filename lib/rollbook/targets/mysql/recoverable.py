@@ -8,7 +8,7 @@ from ...mysql.catalog import Catalog, common_key
 from ...mysql.definition import ColumnDefinition, define, define_column, references
 from ...mysql.names import literal, quote, within
 from ...mysql.recovering import MysqlRecovery, marked_by, working_name
-from ...recovering import Asked, kept_made
+from ...recovering import Asked, Part, kept_made
 from .catalog import read_catalog
 from .refillable import Filling, Refills, find_filling, read_refills
 from .session import number
@@ -65,6 +65,8 @@ def read_recovery(connection: "Connection", live: str, asked: Asked) -> MysqlRec
     children = [name for name in theirs.tables if name in ours.tables or name in missing.returning]
     counted = (*missing.gone, *filling.tables)
     unwhole = (f"table {name}, not whole there" for name in missing.lost if name in missing.standing)
+    lost = tuple(_without(ours, theirs, filling, missing.standing))
+    parts = tuple(one for one in lost if one.sort in asked.remake and not _is_kept(ours, one))
     return MysqlRecovery(
         tables=tuple(define(theirs, name) for name in missing.gone),
         columns=_defined(ours, theirs, missing.lacking),
@@ -78,15 +80,33 @@ def read_recovery(connection: "Connection", live: str, asked: Asked) -> MysqlRec
         row_refills=refills.rows,
         cell_refills=refills.cells,
         untold=refills.untold,
-        kept=(*refills.kept, *_without(ours, theirs, filling, missing.standing)),
+        kept=(*refills.kept, *(kept_made(one.table, one.statement) for one in lost if one not in parts)),
+        parts=parts,
     )
 
 
-def _without(ours: Catalog, theirs: Catalog, filling: Filling, parts: Collection[str]) -> Iterator[str]:
-    """Tell what tables that are filled had, and a way back that made them, or a column of them, anew did not make."""
+def _without(ours: Catalog, theirs: Catalog, filling: Filling, parts: Collection[str]) -> Iterator[Part]:
+    """Give what tables that are filled had, and a way back that made them, or a column of them, anew did not make."""
     for name in sorted({*filling.tables, *filling.columns}):
         here, whole = _made_of(ours, name, whole=True), name not in parts
-        yield from (kept_made(name, part) for part in _made_of(theirs, name, whole=whole) if part not in here)
+        lost = (part for part in _made_of(theirs, name, whole=whole) if part not in here)
+        yield from (
+            Part("", name, "comments" if part.startswith("COMMENT") else "rest", _made(name, part)) for part in lost
+        )
+
+
+def _made(name: str, part: str) -> str:
+    """Give the statement that makes a part of a table: triggers have their own."""
+    if part.startswith("CREATE "):
+        return part
+    verb = "" if part.startswith("COMMENT") else "MODIFY COLUMN " if part.startswith("`") else "ADD "
+    return f"ALTER TABLE {quote(name)} {verb}{part}"
+
+
+def _is_kept(ours: Catalog, part: Part) -> bool:
+    """Say whether a part is only told: somebody wrote a comment of their own; a trigger would act on what is undone."""
+    commented = part.sort == "comments" and bool(ours.tables[part.table].comment)
+    return commented or part.statement.startswith("CREATE ")
 
 
 def _made_of(catalog: Catalog, name: str, *, whole: bool) -> tuple[str, ...]:

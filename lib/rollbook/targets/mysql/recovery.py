@@ -8,7 +8,9 @@ from ...mysql.definition import Definition, Reference
 from ...mysql.names import equal, listed, literal, quote, within
 from ...mysql.recovering import ColumnsIn, TableBuilt, TablesIn, mark, working_name
 from ...ops import Execution, Op, OpResult
+from ...recovering import PartsBack
 from ...tally import tallied
+from ...values import Plain
 from .batches import Pace, batches
 from .exporting import Kept
 from .lagging import replica_lag
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from ..sql import SqlTarget
     from .session import Connection
 
+_LOST: Final = (2000, 3000)  # numbers of the driver's own errors, as of a connection that is lost
 _KEYS: Final = """
     SELECT constraint_name FROM information_schema.referential_constraints
     WHERE constraint_schema = DATABASE() AND table_name = %s"""
@@ -143,6 +146,24 @@ def _make_triggers(live: "Connection", one: Definition, work: str) -> None:
             run(live, f"SET SESSION sql_mode = {literal(trigger.mode)}")
             run(live, trigger.statement.replace("{}", quote(work), 1))
             run(live, f"SET SESSION sql_mode = {literal(mode)}")
+
+
+def parts_back(target: "SqlTarget", op: Op, execution: Execution) -> OpResult:  # noqa: ARG001  # it takes no time
+    """Carry out a `PartsBack`; what is refused is told. Raises `TargetError`."""
+    import pymysql
+
+    if not isinstance(op, PartsBack):
+        raise target.misplaced(op)
+    unsettled: list[Plain] = []
+    with asked(target.name, "making again what tables had"), closing(target.connect_mysql()) as live:
+        for one in op.parts:
+            try:
+                sent(live, (one.table,), one.statement)
+            except pymysql.err.MySQLError as error:
+                if error.args[0] in range(*_LOST):
+                    raise
+                unsettled.append(f"{one.statement}: {error.args[-1]}")
+    return OpResult({"unsettled": unsettled})
 
 
 def columns_in(target: "SqlTarget", op: Op, execution: Execution) -> OpResult:  # noqa: ARG001  # it takes no time

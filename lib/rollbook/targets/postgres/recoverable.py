@@ -10,7 +10,7 @@ from ...postgres.objects import unlike
 from ...postgres.recovering import Recovery, is_mark
 from ...postgres.shape import shape
 from ...postgres.standing import PART, STAND_IN
-from ...recovering import Asked, kept_made
+from ...recovering import Asked, Part, Remake, kept_made
 from .catalog import read_catalog
 from .definition_parts import read_columns
 from .definitions import owners_elsewhere, read_definitions, read_references, read_schemas, read_types
@@ -64,6 +64,8 @@ def read_recovery(live: "Connection", source: "Connection", asked: Asked, connec
     types = tuple(one for one in read_types(source, owners) if one.name not in known) if gone or lacking else ()
     tables_back = tuple(read_definitions(source, gone, owners))
     schemas = _schemas(live, read_schemas(source, owners), types, tables_back)
+    lost_parts = tuple(_without(live, source, filling, standing))
+    parts = tuple(one for one in lost_parts if one.sort in asked.remake and not _is_taken(live, one))
     return Recovery(
         types=types,
         tables=tables_back,
@@ -77,18 +79,41 @@ def read_recovery(live: "Connection", source: "Connection", asked: Asked, connec
         row_refills=refills.rows,
         cell_refills=refills.cells,
         untold=refills.untold,
-        kept=(*refills.kept, *_without(live, source, filling, standing)),
+        kept=(
+            *refills.kept,
+            *(kept_made(Name(one.schema, one.table), one.statement) for one in lost_parts if one not in parts),
+        ),
         schemas=schemas,
+        parts=parts,
     )
 
 
-def _without(live: "Connection", source: "Connection", filling: Filling, parts: Collection[Name]) -> Iterator[str]:
-    """Tell what tables that are filled had, and a way back that made them, or a column of them, anew did not make."""
+def _without(live: "Connection", source: "Connection", filling: Filling, parts: Collection[Name]) -> Iterator[Part]:
+    """Give what tables that are filled had, and a way back that made them, or a column of them, anew did not make."""
     names = sorted({*filling.tables, *filling.columns})
     here = {one.name: _parts(one, whole=one.name not in parts) for one in read_definitions(live, names)}
     for one in read_definitions(source, names):
         had = _parts(one, whole=one.name not in parts)
-        yield from (kept_made(one.name, part) for part in had if part not in here.get(one.name, had))
+        for part in had:
+            if part not in here.get(one.name, had):
+                yield Part(one.name.schema, one.name.name, _sort(part), part)
+
+
+def _told(part: Part) -> str:
+    return kept_made(Name(part.schema, part.table), part.statement)
+
+
+def _sort(statement: str) -> Remake:
+    return "comments" if statement.startswith("COMMENT ON ") else "grants" if statement.startswith("GRANT ") else "rest"
+
+
+def _is_taken(live: "Connection", part: Part) -> bool:
+    """Say whether somebody has written a comment of their own there."""
+    if part.sort != "comments":
+        return False
+    head = part.statement.partition(" IS ")[0] + " IS "
+    (one,) = read_definitions(live, [Name(part.schema, part.table)])
+    return any(made.startswith(head) for made in _parts(one, whole=True))
 
 
 def _parts(one: Definition, *, whole: bool) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,7 @@ from ...postgres.holders import END, OF_TABLES
 from ...postgres.names import Name, listed, literal, paired, quote
 from ...postgres.passes import Exported
 from ...postgres.recovering import ColumnsBack, TablesBack, mark
+from ...recovering import PartsBack
 from ...schema import encode
 from ...tally import tallied
 from ...values import Plain
@@ -157,6 +159,23 @@ def columns_back(target: "PostgresTarget", op: Op, execution: Execution) -> OpRe
     with asked("adding columns"), closing(target.connect()) as live:
         patiently(live, tables, lambda: run(live, op.statements()))
     return OpResult()
+
+
+def parts_back(target: "PostgresTarget", op: Op, execution: Execution) -> OpResult:  # noqa: ARG001  # it takes no time
+    """Carry out a `PartsBack`; what is refused is told. Raises `TargetError`."""
+    import psycopg
+
+    if not isinstance(op, PartsBack):
+        raise target.misplaced(op)
+    unsettled: list[Plain] = []
+    with asked("making again what tables had"), closing(target.connect()) as live:
+        for one in op.parts:
+            try:
+                patiently(live, (Name(one.schema, one.table),), partial(run, live, [one.statement]))
+            except (psycopg.ProgrammingError, psycopg.IntegrityError) as error:
+                live.rollback()
+                unsettled.append(f"{one.statement}: {error.diag.message_primary}")
+    return OpResult({"unsettled": unsettled})
 
 
 def patiently(live: "Connection", tables: Sequence[Name], change: Callable[[], None]) -> None:

@@ -43,6 +43,7 @@ _CARRIERS: Final[Mapping[str, str]] = {
     "postgres.affected_users": "affected:affected_users",
     "postgres.tables_back": "recovery:tables_back",
     "postgres.columns_back": "recovery:columns_back",
+    "recovery.parts_back": "recovery:parts_back",
     "postgres.settle_recovery": "settling:settle_recovery",
     "postgres.recovery_out": "unrecovery:recovery_out",
     "postgres.refill_rows": "refilling:refill_rows",
