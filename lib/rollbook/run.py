@@ -144,13 +144,8 @@ class GivenAnswer:
 
     @property
     def typed(self) -> str:
-        """The answer as it may be typed again: a yes or no, the value itself, or as JSON what is no single value."""
-        match self.value:
-            case bool() as yes:
-                return "yes" if yes else "no"
-            case str() | int() | float() as value:
-                return str(value)
-        return json.dumps(self.value, ensure_ascii=False)
+        """The answer as it may be typed again, whatever question it answered: itself, or as JSON what is no text."""
+        return self.value if isinstance(self.value, str) else json.dumps(self.value, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +211,12 @@ class Run:
     def resumable(self) -> bool:
         """Tell whether `resume` may go on with it."""
         return self.status in ("running", "waiting", "stopped", "failed")
+
+    def named(self, name: str) -> tuple[StepRun, ...]:
+        """Find the step at the address *name*, else all of the id *name*: a loop's items, the members of a group."""
+        return tuple(step for step in self.steps if step.address == name) or tuple(
+            step for step in self.steps if step.planned.id == name
+        )
 
     def step(self, address: str) -> StepRun | None:
         """Find a step by its address."""

@@ -28,15 +28,19 @@ class Fate(NamedTuple):
 
 
 class Undone(NamedTuple):
-    """A run that is to be taken back, as it stands; *back* are the steps of it that are taken back already."""
+    """A run that is to be taken back, as it stands; *since* are the undos of it, and those of these, by now."""
 
     run: Run
-    back: frozenset[str]
+    since: frozenset[str]
 
     @classmethod
     def of(cls, runs: Runs, run: Run) -> "Undone":
         """Look how *run* stands."""
-        return cls(run, steps_taken_back(runs, run))
+        undone = {folder.id: str(plan.get("undo_of")) for folder, plan in runs.begun()}
+        family = {run.id}
+        while more := {undo for undo, of in undone.items() if of in family} - family:
+            family |= more
+        return cls(run, frozenset(family))
 
 
 def undos_of(runs: Runs, run: Run) -> Iterator[Run]:

@@ -1,6 +1,7 @@
 """How a run ends for the operator."""
 
 import os
+import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -231,6 +232,19 @@ def test_the_brief_status_is_one_sentence(tmp_path: Path, records: Records, word
 
     assert "\n" not in told
     assert all(word in told for word in words)
+
+
+def test_the_brief_status_promises_nothing_of_what_was_never_timed(tmp_path: Path) -> None:
+    """What earlier runs timed is told as that, with how many steps they did not; a step that takes longer is told too."""
+    _, run = write_run(tmp_path, started("pointers"))
+    step, *rest = (replace(one, planned=replace(one.planned, estimate=None)) for one in run.steps if not one.done)
+    timed = replace(step, status="running", started_at=BEGAN, planned=replace(step.planned, estimate=2.0))
+
+    soon = brief(replace(run, steps=(timed, *rest)), BEGAN + timedelta(seconds=1), "grace@laptop, process 5")
+    late = brief(replace(run, steps=(timed, *rest)), BEGAN + timedelta(minutes=1), "grace@laptop, process 5")
+
+    assert re.search(r"left of what earlier runs timed, and \d+ steps never timed\.$", soon)
+    assert "1 min in it, longer than usual" in late
 
 
 def test_a_run_cut_off_in_its_only_change_can_be_undone(tmp_path: Path) -> None:

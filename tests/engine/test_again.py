@@ -90,6 +90,7 @@ DECIDING = {
         "two",
     ),
     "each": ("human.choose: {text: Which?, from: [a, b], each: ['x, y', z]}", "others=b"),
+    "boolean": ("human.choose: {text: Which?, from: [{value: true, label: with}, {value: false, label: out}]}", "out"),
     "number": ("human.input: {text: How many?, type: number}", "12"),
     "no": ("human.confirm: {text: Sure?, stop_on_no: false}", "no"),
 }

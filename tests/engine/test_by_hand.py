@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rollbook.engine import Decision
-from rollbook.errors import RefusedError, RollbookError
+from rollbook.errors import RefusedError, RollbookError, UsageError
 from rollbook.estimates import estimates
 from rollbook.journal import replay
 
@@ -182,6 +182,21 @@ def test_a_group_runs_on_all_members_and_counts_failures(workshop: Workshop) -> 
 
     assert run.status == "succeeded"
     assert [len((workshop.folder / name / "count.txt").read_text().split()) for name in ("h1", "h2", "h3")] == [1, 2, 1]
+
+
+def test_the_id_of_a_loop_is_the_item_that_is_left(workshop: Workshop) -> None:
+    """What is over is not meant; where several are left, they are named."""
+    said = '    loop: [a, b, c]\n    shell.run: {command: "test ! -e {{ item }}-fails && echo {{ item }} >> log"}\n'
+    workshop.write("r", f"steps:\n  - id: s\n    name: Say it.\n{said}    undo: {{leave: x}}\n")
+    for item in "bc":
+        (workshop.folder / f"{item}-fails").touch()
+    run = workshop.run("r")
+
+    with pytest.raises(UsageError, match=r"'s' is the id of s\[b\], s\[c\]"):
+        workshop.engine(run).resume(skip={"s": "why"})
+    (workshop.folder / "c-fails").unlink()
+    resumed = workshop.engine(run).resume(skip={"s[b]": "why"})
+    assert (resumed.status, workshop.said()) == ("succeeded", ["a", "c"])
 
 
 def test_the_same_command_twice_is_run_twice(workshop: Workshop) -> None:

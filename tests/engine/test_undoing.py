@@ -163,6 +163,17 @@ def test_a_run_that_was_taken_back_since_its_undo_was_planned_is_not_taken_back_
     assert workshop.said() == told
 
 
+def test_an_undo_to_and_fro_since_an_undo_was_planned_is_seen(workshop: Workshop) -> None:
+    """All is there as it was when that was planned; but the chain of undos has one that must be taken back first."""
+    run = failed(workshop)
+    planner, undone = workshop.planner("r"), Undone.of(workshop.runs, run)
+    plan = plan_undo(run, planner, workshop.runs)
+    workshop.undo(workshop.undo(run))
+
+    with pytest.raises(RefusedError, match="since its undo was planned"):
+        Engine(workshop.new_folder(), planner, asker=nobody(), watcher=workshop.watcher).run(plan, undone=undone)
+
+
 def test_a_run_whose_undo_began_since_another_was_planned_is_left_to_it(workshop: Workshop) -> None:
     """Two undos of one run never go on side by side."""
     run = failed(workshop, ASKS)

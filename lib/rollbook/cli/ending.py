@@ -1,6 +1,6 @@
 """How a run ends for the operator: the exit code, one sentence, and what may be typed next."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -314,8 +314,15 @@ def _left(run: Run, now: datetime) -> str:
         return f"{duration((now - run.started_at).total_seconds())} so far, no earlier run tells how long is left"
     running = next((step for step in rest if step.status == "running" and step.started_at), None)
     spent = (now - running.started_at).total_seconds() if running and running.started_at else 0.0
-    left = max(0.0, sum(known) - min(spent, running.planned.estimate or 0.0 if running else 0.0))
-    return f"{about(left)} left"
+    usual = (running.planned.estimate or 0.0) if running else 0.0
+    longer = f"{duration(spent)} in it, longer than usual, " if usual and spent > 2 * max(usual, 1.0) else ""
+    return f"{longer}{about(max(0.0, sum(known) - min(spent, usual)))} left{_untimed(rest)}"
+
+
+def _untimed(rest: Iterable[StepRun]) -> str:
+    """Say of how many of the steps that are left no earlier run tells how long they take."""
+    missing = sum(step.planned.estimate is None and step.planned.verdict != "skip" for step in rest)
+    return f" of what earlier runs timed, and {count(missing, 'step')} never timed" if missing else ""
 
 
 def _ahead(run: Run) -> str:
@@ -324,7 +331,7 @@ def _ahead(run: Run) -> str:
     if run.abandoning:
         rest = [step for step in rest if step.planned.section == "finally"]
     known = [step.planned.estimate for step in rest if step.planned.estimate is not None]
-    return f", {about(sum(known))} of work left" if known else ""
+    return f", {about(sum(known))} of work left{_untimed(rest)}" if known else ""
 
 
 def _since(run: Run, now: datetime) -> str:

@@ -176,10 +176,10 @@ def _require_ahead(run: "Run", name: str) -> None:
     """Raise `NotFoundError` for a step that is over already."""
     from ..report.wording import step_words
 
-    step = next((one for one in run.steps if name in (one.address, one.planned.id)), None)
-    if run.resumable and step is not None and step.done:
+    found = run.named(name)
+    if run.resumable and found and all(step.done for step in found):
         raise NotFoundError(
-            f"Step {name!r} is over already ({step_words(step)}).", advice=f"`status {run.id}` lists the steps."
+            f"Step {name!r} is over already ({step_words(found[0])}).", advice=f"`status {run.id}` lists the steps."
         )
 
 

@@ -208,8 +208,11 @@ class Engine:
 
     @staticmethod
     def _pending(run: Run, name: str) -> str:
-        step = next((one for one in run.steps if name in (one.address, one.planned.id)), None)
-        if step is None or step.done:
-            state = f"over already ({step.status})" if step else "not part of the run"
+        found = run.named(name)
+        left = [step.address for step in found if not step.done]
+        if not left:
+            state = f"over already ({found[0].status})" if found else "not part of the run"
             raise NotFoundError(f"Step {name!r} is {state}.", advice=f"`status {run.id}` lists the steps.")
-        return step.address
+        if len(left) > 1:
+            raise UsageError(f"{name!r} is the id of {', '.join(left)}.", advice="Name the one that you mean.")
+        return left[0]

@@ -20,6 +20,7 @@ from .sure import SURE, doubtful, half_back, half_done
 from .undo import CHANGED, changed_by, done_by_hand, own_steps, refuse_undo, reversed_step, with_earlier
 
 _DECISIONS: Final = ("choose", "input")
+_BOOLS: Final = {"true": ("yes", "y"), "false": ("no", "n")}
 
 
 def plan_again(
@@ -74,7 +75,7 @@ def _decisions(first: Run, given: Mapping[str, str]) -> dict[str, str]:
             continue
         text = answer.typed
         other = given.get(step.address, given.get(step.id, text))
-        if other not in (text, "default"):
+        if other not in (text, "default", *_BOOLS.get(text, ())):
             raise UsageError(
                 f"--answer {step.address}={other}: run {first.id} was decided as {text}, and that comes again.",
                 advice="Leave the answer out; or start a new run to decide otherwise.",

@@ -30,7 +30,7 @@ def as_data(text: str) -> Plain:
     """Read an answer that is a mapping or a list written as JSON; None where it is none."""
     try:
         return json.loads(text) if text.lstrip()[:1] in ("{", "[") else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
