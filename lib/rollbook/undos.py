@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from .errors import JournalError
 from .run import Run, StepRun
-from .runs import Runs
+from .runs import RunFolder, Runs
 
 _OVER: Final = ("undone", "abandoned")
 
@@ -28,7 +28,7 @@ class Fate(NamedTuple):
 
 
 class Undone(NamedTuple):
-    """A run that is to be taken back, as it stands; *since* are the undos of it, and those of these, by now."""
+    """A run that is to be taken back, as it stands; *since* are all runs that take it, or one another, back by now."""
 
     run: Run
     since: frozenset[str]
@@ -36,11 +36,7 @@ class Undone(NamedTuple):
     @classmethod
     def of(cls, runs: Runs, run: Run) -> "Undone":
         """Look how *run* stands."""
-        undone = {folder.id: str(plan.get("undo_of")) for folder, plan in runs.begun()}
-        family = {run.id}
-        while more := {undo for undo, of in undone.items() if of in family} - family:
-            family |= more
-        return cls(run, frozenset(family))
+        return cls(run, frozenset(folder.id for folder in _family(runs, run)))
 
 
 def undos_of(runs: Runs, run: Run) -> Iterator[Run]:
@@ -49,6 +45,37 @@ def undos_of(runs: Runs, run: Run) -> Iterator[Run]:
         if folder.id != run.id and plan.get("undo_of") == run.id:
             with suppress(JournalError):
                 yield folder.read()
+
+
+def first_of(runs: Runs, run: Run) -> RunFolder:
+    """Give the folder of the run with which the undos began to which *run* belongs: its own where it is none."""
+    folder, plan = runs.find(run.id), run.plan
+    while (earlier := folder.first(plan)) is not None:
+        folder, plan = folder.beside(earlier.id), earlier.plan
+    return folder
+
+
+def under_way(runs: Runs, run: Run) -> Run | None:
+    """
+    Find an undo that is not over, other than *run* itself, among those of its first run and of one another.
+
+    They go on one at a time: each is planned on what the others have left.
+    """
+    for folder in _family(runs, run):
+        with suppress(JournalError):
+            undo = folder.read()
+            if undo.id != run.id and not is_over(runs, undo):
+                return undo
+    return None
+
+
+def _family(runs: Runs, run: Run) -> tuple[RunFolder, ...]:
+    """Give the undos of the first run of *run*, and those of these, the newest first."""
+    undone = {folder: str(plan.get("undo_of") or "") for folder, plan in runs.begun()}
+    ids = {first_of(runs, run).id}
+    while more := {folder.id for folder, of in undone.items() if of in ids} - ids:
+        ids |= more
+    return tuple(folder for folder, of in undone.items() if of and folder.id in ids)
 
 
 def is_over(runs: Runs, run: Run) -> bool:
@@ -93,8 +120,9 @@ def fates_of(runs: Runs, run: Run) -> Mapping[str, Fate]:
     for undo in undos_of(runs, run):
         again, since = _came_again(runs, undo), _since(run, undo)
         for address, takers in takers_of(run, undo).items() if undo.status in _OVER else ():
-            if address in since or not all(step.done and step.status != "skipped" for step in takers):
-                continue
+            ended = all(step.done and step.status != "skipped" for step in takers)
+            if address in since or not (ended or address in again):
+                continue  # who brought it again knew whether it had gone
             at = max((step.over_at for step in takers if step.over_at), default=None)
             fate = Fate(undo.id, at, again.get(address, ""))
             if address not in found or (address in idle and not fate.again):
@@ -138,13 +166,18 @@ def _taken_by(runs: Runs, undo: Run) -> frozenset[str]:
 def _came_again(runs: Runs, undo: Run) -> Mapping[str, str]:
     """Name the steps of the run that *undo* took back that came again, with the run: its own end, or undos of it."""
     first = {step.address: step.planned.undo_of for step in undo.steps}
-    found = {step.address: undo.id for step in undo.steps if step.planned.section == "finally" and step.started_at}
+    found = {step.address: undo.id for step in undo.steps if step.planned.section == "finally" and _came(step)}
     for redo in undos_of(runs, undo):
         if redo.plan.again:
             # The first run's steps at their own addresses; what was not taken back stands still.
             back = steps_taken_back(runs, redo)
-            came = [step.address for step in redo.steps if step.planned.verdict != "skip" and step.started_at]
+            came = [step.address for step in redo.steps if step.planned.verdict != "skip" and _came(step)]
             found = {address: redo.id for address in came if address not in back} | found
         else:
             found = {first[address]: redo.id for address in _taken_by(runs, redo) if address in first} | found
     return found
+
+
+def _came(step: StepRun) -> bool:
+    """Tell whether a step that brings something again did so; one that began and did not end well may not have."""
+    return step.done and step.status != "skipped"

@@ -83,6 +83,13 @@ def test_a_host_that_was_replaced_on_purpose_is_gone_on_with(workshop: Workshop,
     assert workshop.said() == ["said", "unsaid", "said"]
 
 
+def test_a_host_with_keys_of_two_types_is_one_host(workshop: Workshop, failed: Run) -> None:
+    """A colleague's known_hosts may have its other key; whether that is of this host, ssh has made sure of."""
+    known = {"box": {"host_key": "SHA256:another", "key_type": "ssh-rsa"}}
+
+    assert plan_undo(replace(failed, plan=replace(failed.plan, identities=known)), workshop.planner("r"), workshop.runs)
+
+
 def test_what_needs_a_target_that_is_gone_is_not_taken_back_by_skipping_it(workshop: Workshop, failed: Run) -> None:
     """What the run did there stands, so an undo that is told as done would be false."""
     workshop.targets = {}

@@ -181,7 +181,7 @@ def test_a_run_whose_undo_began_since_another_was_planned_is_left_to_it(workshop
     plan = plan_undo(run, planner, workshop.runs)
     waiting = workshop.undo(run)
 
-    with pytest.raises(RefusedError, match=f"is being taken back by run {waiting.id} already"):
+    with pytest.raises(RefusedError, match=f"is being taken back by run {waiting.id}, which is not over"):
         Engine(workshop.new_folder(), planner, asker=nobody(), watcher=workshop.watcher).run(plan, undone=undone)
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from ..errors import RefusedError
 from ..run import Run
 from ..runs import RunFolder, Runs
-from ..undos import is_over, steps_taken_back, undos_of
+from ..undos import is_over, steps_taken_back, under_way, undos_of
 from .hints import typed
 
 UNDONE: Final = "undone"
@@ -43,13 +43,15 @@ def check_undoable(run: Run, to: str = "") -> None:
     """Raise `RefusedError` when *run* was undone down to the step *to*, or while an undo of it is not over."""
     _require_part_of_what_stands(run)
     undo = undo_of(run)
+    other = under_way(Runs(), run) if undo is not None or run.plan.undo_of else None
+    if other is not None:
+        what = "is being undone" if other.plan.undo_of == run.id else f"waits: run {other.plan.undo_of} is being undone"
+        raise RefusedError(
+            f"Run {run.id} {what} by run {other.id}, which is not over ({other.status}).",
+            advice=f"Go on with that one: {typed('resume', other.id)}",
+        )
     if undo is None:
         return
-    if not is_over(Runs(), undo):
-        raise RefusedError(
-            f"Run {run.id} is being undone by run {undo.id}, which is not over ({undo.status}).",
-            advice=f"Go on with that one: {typed('resume', undo.id)}",
-        )
     again = undo_of(undo) if undo.status == "undone" else None
     if to and undo.status == "undone" and (again is None or again.status != "undone"):
         _require_further(run, undo, to)

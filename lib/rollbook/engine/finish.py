@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from ..errors import Interrupted, JournalError, RollbookError
 from ..plan import PlannedStep
 from ..run import RunStatus, StepRun
+from ..undos import steps_taken_back
 from .boundary import boundary
 from .failure import record_failure
 from .questions import Waiting
 from .rest import planned_now
 from .session import Session
 from .stepper import Stepper
+from .undoing import BEING_UNDONE_BY
 
 
 class Finish:
@@ -67,13 +69,17 @@ class Finish:
         Let the `finally` steps see which steps began, also those that never ended, for these may have to be given back.
 
         The end of an undo is the end of the run that it takes back: there, that run's steps count, and those that
-        the undo took back are `undone`, for what they took is given back once.
+        the undo took back are `undone`, for what they took is given back once. So are, at a run's own end, those that
+        undos before took back.
         """
         back = self._taken_back()
         session = self.session
         first = None if session.plan.again else session.folder.first(session.plan)
-        for step in (first or session.folder.read()).steps:
-            if step.started_at is not None and (first or not step.done):
+        run = first or session.folder.read()
+        if first is None and (session.folder.path / BEING_UNDONE_BY).exists():
+            back |= steps_taken_back(session.folder.runs, run)
+        for step in run.steps:
+            if step.started_at is not None and (first or not step.done or step.address in back):
                 self.session.planner.mark(step.address, "undone" if step.address in back else step.status)
 
     def _taken_back(self) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """One run takes another back: only while nobody carries that one out, and nobody goes on with it meanwhile."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Final
 
 from ..beside import write_beside
@@ -11,7 +11,7 @@ from ..plan import Plan
 from ..planner.readers import Pool
 from ..run import Run
 from ..runs import RunFolder, Runs
-from ..undos import Undone, is_over, standing_undo
+from ..undos import Undone, first_of, standing_undo, under_way
 from .outlived import still_running
 
 UNDONE_BY: Final = "undone-by"
@@ -31,12 +31,15 @@ def beginning(folder: RunFolder, plan: Plan, pool: Pool, undone: Undone | None =
         yield None
         return
     place = folder.beside(plan.undo_of)
-    with held_still(place.journal):
+    run = place.read()
+    first = first_of(place.runs, run)
+    # Undos of a run, and of one another, begin one after the other: whoever comes second sees the first.
+    with held_still(first.journal), held_still(place.journal) if first.id != place.id else nullcontext():
         run = place.read()
         _require_ended(place, run, pool)
         if (before := _begun(place, _marked(place, BEING_UNDONE_BY))) is not None:
-            _require_over(place.runs, run, before)
             _require_ended(place.beside(before.id), before, pool)
+        _require_alone(place.runs, run)
         if undone is not None:
             _require_as_planned(Undone.of(place.runs, run), undone)
         try:
@@ -49,12 +52,16 @@ def beginning(folder: RunFolder, plan: Plan, pool: Pool, undone: Undone | None =
         yield run
 
 
-def _require_over(runs: Runs, run: Run, undo: Run) -> None:
-    if not is_over(runs, undo):
+def _require_alone(runs: Runs, run: Run) -> None:
+    """Raise `RefusedError` while another undo of the same first run is under way; *run* is gone on with, or undone."""
+    other = under_way(runs, run)
+    if other is not None:
+        what = (
+            "is being taken back" if other.plan.undo_of == run.id else f"waits: run {other.plan.undo_of} is taken back"
+        )
         raise RefusedError(
-            f"Run {run.id} is being taken back by run {undo.id} already, which is not over ({undo.status}); "
-            "nothing was taken back by this one.",
-            advice=f"Let that one end, or go on with it: `resume {undo.id}`.",
+            f"Run {run.id} {what} by run {other.id}, which is not over ({other.status}).",
+            advice=f"Go on with that one: `resume {other.id}`; or give it up first: `abandon {other.id}`.",
         )
 
 
@@ -92,11 +99,7 @@ def require_open(folder: RunFolder, run: Run, *, giving_up: bool = False) -> Non
         return
     if undo.status == "undone" and not undo.plan.undo_to:
         raise _undone(run, undo.id)  # killed before it could leave its mark
-    if not is_over(folder.runs, undo):
-        raise RefusedError(
-            f"Run {run.id} is being taken back by run {undo.id}, which is not over.",
-            advice=f"Go on with that one: `resume {undo.id}`; or give it up first: `abandon {undo.id}`.",
-        )
+    _require_alone(folder.runs, run)
     part = None if giving_up else standing_undo(folder.runs, run)
     if part is not None:
         raise RefusedError(

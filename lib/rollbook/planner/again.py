@@ -179,8 +179,7 @@ class _Way:
             # What stood already when it came again at first stands still; what took no part may do so now.
             return self._stands(use, past, past.reason) if past.planned.undo_of else None
         backs = self.backs.get(use.address, [])
-        unended = past is not None and past.starts and (not past.done or past.status == "skipped")
-        if past is not None and unended and (self._reversing(backs) or self._came(backs)):
+        if past is not None and self._unended(past) and (self._reversing(backs) or self._came(backs)):
             return self._half(use, past, backs, projection)
         if past is None or not past.done or past.status == "skipped":
             return self._stands(use, past, "the first run did not do it")
@@ -207,10 +206,19 @@ class _Way:
         taken = any(back.changed for back in self.backs.get(use.address, ()))
         if use.section == "closing" and not taken and not self._comes_around(use.address):
             return self._stands(use, past, "nothing comes again that it ends")
-        # A run that was taken back in part, or not to the end, may go on once that came again: its end is its own.
-        whole = not self.undo.plan.undo_to and not self.undo.resumable
-        ahead = self.first.resumable and not whole and not done
+        ahead = self._goes_on and not done
         return self._stands(use, past, "the first run has not come to its end") if ahead else None
+
+    @property
+    def _goes_on(self) -> bool:
+        """Tell whether the first run may go on once what was taken back in part came again; its end is its own then."""
+        whole = not self.undo.plan.undo_to and not self.undo.resumable
+        return self.first.resumable and not whole
+
+    def _unended(self, past: StepRun) -> bool:
+        """Tell whether a step began, and did not end well, and the first run will not take it up again itself."""
+        passed_over = past.status == "skipped"
+        return bool(past.starts) and (passed_over or (not past.done and not self._goes_on))
 
     def _comes_around(self, address: str) -> bool:
         return any(one.startswith(around(address)) for one in self.coming)

@@ -1,6 +1,6 @@
 """Whether targets lead to the systems that a run was begun on, whatever the inventory says by now."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
@@ -27,7 +27,7 @@ def other_systems(plan: Plan, names: Iterable[str], planner: Planner) -> Iterato
         found, expected = planner.pool.reader(name).identity(), planner.specs[name].expect
         for key, then in known.items():
             now = found.get(key, then)
-            if key.removeprefix("on_") in _LASTING and now != then and expected.get(key) != now:
+            if _comparable(key, known, found) and now != then and expected.get(key) != now:
                 yield Finding(
                     name,
                     "identity",
@@ -36,6 +36,13 @@ def other_systems(plan: Plan, names: Iterable[str], planner: Planner) -> Iterato
                     "Let the inventory name the system of the run. Where that one was replaced on purpose, say so "
                     f"there: expect: {{{key}: {now}}}",
                 )
+
+
+def _comparable(key: str, known: Mapping[str, str], found: Mapping[str, str]) -> bool:
+    """Tell whether what is told of *key* must be the same; keys of two types may be those of one host."""
+    name = key.removeprefix("on_")
+    kind = key.replace("host_key", "key_type")
+    return name in _LASTING and (name != "host_key" or known.get(kind) == found.get(kind))
 
 
 def on_its_systems(plan: Plan, planner: Planner) -> Plan:

@@ -124,8 +124,9 @@ class SshTarget(HostTarget[SshSettings]):
         return made
 
     def identity(self) -> Mapping[str, str]:
-        """Give the host key's fingerprint; raises `Unreachable`."""
-        return {"host_key": fingerprint(self.transport.get_remote_server_key())}
+        """Give the host key's fingerprint and type, for a host may have one of each type; raises `Unreachable`."""
+        key = self.transport.get_remote_server_key()
+        return {"host_key": fingerprint(key), "key_type": key.get_name()}
 
     def findings(self) -> tuple[Finding, ...]:
         """Look how long a command takes: login files that do much are paid for at every step."""

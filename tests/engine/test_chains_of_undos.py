@@ -1,0 +1,127 @@
+"""Undos of one run, and of one another, go on one at a time: each is planned on what the others have left."""
+
+import json
+
+import pytest
+
+from rollbook.cli.reports import render
+from rollbook.cli.undone import check_undoable
+from rollbook.errors import RefusedError
+from rollbook.run import Run
+
+from .workshop import Workshop, nobody
+
+SAY = """\
+  - id: {0}
+    name: Say {0}.
+    shell.run: {{command: "test ! -e no-{0} && echo {0} >> log"}}
+    undo: {{steps: [{{id: un{0}, name: Unsay it., shell.run: {{command: "test ! -e no-un{0} && echo un{0} >> log"}}}}]}}
+"""
+ASK = "  - {id: sure, name: Ask., human.confirm: {text: Sure?}}\n"
+FAILS = "  - {id: fails, name: Fail., shell.run: {command: test -e mended}, undo: {leave: nothing}}\n"
+
+
+def say(workshop: Workshop, *steps: str, end: str = "") -> None:
+    """Write a runbook of steps that say a word each, and others as they are."""
+    workshop.write("r", "steps:\n" + "".join(SAY.format(step) if step.isalpha() else step for step in steps) + end)
+
+
+def forbid(workshop: Workshop, word: str) -> None:
+    """Let what would say a word fail."""
+    (workshop.folder / f"no-{word}").touch()
+
+
+def refused(workshop: Workshop, run: Run, by: Run) -> None:
+    """See that *run* is not undone while *by* is not over, neither from the command line nor by the engine."""
+    with pytest.raises(RefusedError, match=f"by run {by.id}, which is not over"):
+        check_undoable(run)
+    with pytest.raises(RefusedError, match=f"by run {by.id}, which is not over"):
+        workshop.undo(run)
+
+
+def test_an_undo_in_part_is_not_undone_beside_a_whole_one_that_is_not_over(workshop: Workshop) -> None:
+    """The whole one left out what that had done, and would be told as through with it standing again."""
+    say(workshop, "one", "two")
+    run = workshop.run("r")
+    part = workshop.undo(run, to="one")
+    forbid(workshop, "unone")
+    whole = workshop.undo(run)
+
+    refused(workshop, part, whole)
+
+    assert (whole.status, workshop.said()) == ("failed", ["one", "two", "untwo"])
+
+
+def test_a_run_is_not_undone_beside_an_undo_of_its_undo_that_is_not_over(workshop: Workshop) -> None:
+    """What that brings again afterwards would stand, and the run be told as undone."""
+    say(workshop, "one", ASK, "two")
+    run = workshop.run("r", nobody({"sure": "yes"}))
+    part = workshop.undo(run, to="one")
+    again = workshop.undo(part, nobody({}))
+
+    refused(workshop, run, again)
+
+    assert (again.status, workshop.said()) == ("waiting", ["one", "two", "untwo"])
+    workshop.engine(again).abandon("why")
+    assert workshop.undo(run).status == "undone"
+
+
+def test_a_run_does_not_go_on_where_what_should_come_again_failed(workshop: Workshop) -> None:
+    """Neither while that undo of its undo is not over, nor once it was given up: it would end without it."""
+    say(workshop, "one", "two", FAILS)
+    run = workshop.run("r")
+    part = workshop.undo(run, to="one")
+    forbid(workshop, "two")
+    again = workshop.undo(part)
+    (workshop.folder / "mended").touch()
+
+    with pytest.raises(RefusedError, match=f"by run {again.id}, which is not over"):
+        workshop.engine(run).resume()
+    workshop.engine(again).abandon("why")
+    with pytest.raises(RefusedError, match="what went back would be missing"):
+        workshop.engine(run).resume()
+
+    told = json.loads(render(run, "json"))["steps"][1]["undo"]
+    assert (again.status, told["state"], told["by"]) == ("failed", "reversed", part.id)
+
+
+@pytest.mark.parametrize("partly", [True, False])
+def test_the_end_of_a_run_gives_back_once_what_its_undo_gave_back(workshop: Workshop, partly: bool) -> None:
+    """Its `finally` sees a step that an undo took back as undone, also where that was in part or given up."""
+    end = """\
+finally:
+  - id: end
+    name: Give it back.
+    when: run.status and steps.two.status in ['changed', 'ok', 'recovered']
+    shell.run: {command: "echo end >> log"}
+"""
+    say(workshop, "one", "two", FAILS, end=end)
+    run = workshop.run("r")
+    if partly:
+        workshop.undo(run, to="one")
+    else:
+        forbid(workshop, "unone")
+        workshop.engine(workshop.undo(run)).abandon("why")
+
+    given_up = workshop.engine(run).abandon("why")
+
+    assert (given_up.status, workshop.said()) == ("abandoned", ["one", "two", "untwo"])
+
+
+def test_a_doubt_that_somebody_settled_is_told_as_settled(workshop: Workshop) -> None:
+    """Who brings a step again that may have gone has looked; the first report does not say perhaps for ever."""
+    say(workshop, "one", FAILS)
+    book = workshop.folder / "runbooks/r.yml"
+    book.write_text(book.read_text().replace("name: Unsay it.,", "name: Unsay it., timeout: 1s,"))
+    book.write_text(book.read_text().replace("echo unone >> log", "echo unone >> log; test ! -e slow || sleep 30"))
+    run = workshop.run("r")
+    (workshop.folder / "slow").touch()
+    undo = workshop.undo(run)
+    workshop.engine(undo).abandon("why")
+    doubted = json.loads(render(run, "json"))["steps"][0]["undo"]["state"]
+
+    again = workshop.undo(undo, nobody({"one/sure": "yes"}))
+
+    told = json.loads(render(run, "json"))["steps"][0]["undo"]
+    assert (undo.step("undo/one/unone").status, doubted) == ("unreachable", "unsure")
+    assert (told["state"], told["by"]) == ("brought again", again.id)
