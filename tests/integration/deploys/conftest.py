@@ -19,7 +19,7 @@ from rollbook.run import Run
 
 pytest.register_assert_rewrite(f"{__package__}.ending", f"{__package__}.killing")
 
-from .desk import Desk  # noqa: E402  # once what it asserts is to be told
+from .desk import Desk, answering  # noqa: E402  # once what it asserts is to be told
 from .ending import Ending, look  # noqa: E402
 from .site import LIVE, Board, Pattern, build  # noqa: E402
 
@@ -28,14 +28,17 @@ Give = Callable[[str, Callable[[], SqlServer]], SqlServer]
 
 @dataclass(frozen=True, slots=True)
 class Undisturbed:
-    """A run and its undo that nothing disturbed, and how each left the board and how long their journals are."""
+    """A run, its undo and the undo of that, which nothing disturbed, how each left the board, and their journals' lengths."""
 
     run: Run
     undo: Run
+    again: Run
     done: Ending
     undone: Ending
+    there: Ending
     records: int
     undo_records: int
+    again_records: int
 
 
 class BoardServer:
@@ -92,15 +95,16 @@ def desk(board: Board, tmp_path: Path) -> Desk:
 
 @pytest.fixture(scope="package")
 def undisturbed(pattern: Pattern, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    """Take the deploy back, and that again, with nothing in the way."""
+    """Take the deploy back, that again, and that too, with nothing in the way."""
     folder = tmp_path_factory.mktemp("undisturbed")
     with Board(pattern, folder / "board") as board:
         desk = Desk(folder / "desk", board)
         first = board.databases()[LIVE][0]
         run, done = _typed(desk, first, *desk.going_back())
         undo, undone = _typed(desk, first, "undo", run.id, "--yes")
-        records = [len(replay(desk.runs.find(one.id).journal)) for one in (run, undo)]
-    return Undisturbed(run, undo, done, undone, *records)
+        again, there = _typed(desk, first, "undo", undo.id, "--yes", *answering())
+        records = [len(replay(desk.runs.find(one.id).journal)) for one in (run, undo, again)]
+    return Undisturbed(run, undo, again, done, undone, there, *records)
 
 
 def _typed(desk: Desk, first: int, *words: str) -> tuple[Run, Ending]:

@@ -10,7 +10,7 @@ from rollbook.run import Run
 
 from .conftest import Undisturbed
 from .desk import Desk, answering
-from .ending import look, require_kept, require_same, require_told
+from .ending import Ending, look, require_kept, require_same, require_told
 from .killing import finish_crashed, finish_killed, moments
 from .site import LIVE, Board, Pattern
 from .writers import Writer
@@ -41,9 +41,6 @@ def test_killed_twice_somewhere(desk: Desk, undisturbed: Undisturbed, seed: int)
     require_told(desk)
 
 
-_COMING = ("safety", "maintenance", "stop", "fence", "swap", "revert", "start")  # of what an undo takes back
-
-
 @pytest.mark.parametrize("seed", range(2))
 def test_the_undo_of_an_undo_killed_somewhere(desk: Desk, undisturbed: Undisturbed, seed: int) -> None:
     """Taken back, that taken back, and that killed: the board is as after the first run, with every row written since."""
@@ -53,14 +50,14 @@ def test_the_undo_of_an_undo_killed_somewhere(desk: Desk, undisturbed: Undisturb
     with Writer(board.pattern.url(user="forum"), seed).writing() as writer:
         codes = [desk.type(*desk.going_back())[0], desk.type("undo", "last", "--yes")[0]]
         again = ("undo", desk.last().id, "--yes", *answering())
-        kills = [one for one in moments(undisturbed.run, chance, 20) if one.step in _COMING]
-        killed = finish_killed(desk, again, kills[:: len(kills) // 2])
+        killed = finish_killed(desk, again, moments(undisturbed.again, chance, 2))
         once = desk.last()
     there = look(board, first)
     code, said = desk.type("undo", once.id, "--yes")
 
     assert (codes, code) == ([0, 0], 0), said[-3000:]
     assert killed > 0
+    require_same(there, undisturbed.there)
     require_same(replace(there, backups=undisturbed.done.backups), undisturbed.done)  # it backs up once more
     require_same(replace(look(board, first), backups=undisturbed.undone.backups), undisturbed.undone)
     require_kept(board, writer)
@@ -75,32 +72,38 @@ def _places(run: Run, records: int) -> range:
 @pytest.mark.torture
 @pytest.mark.timeout(36000)
 @pytest.mark.parametrize("part", range(PARTS))
-@pytest.mark.parametrize("undoing", [False, True], ids=["run", "undo"])
-def test_killed_everywhere(
-    pattern: Pattern, undisturbed: Undisturbed, tmp_path: Path, part: int, *, undoing: bool
-) -> None:
-    """At every single place of the run, and of its undo."""
-    records = undisturbed.undo_records if undoing else undisturbed.records
-    places = _places(undisturbed.undo if undoing else undisturbed.run, records)
+@pytest.mark.parametrize("which", ["run", "undo", "again"])
+def test_killed_everywhere(pattern: Pattern, undisturbed: Undisturbed, tmp_path: Path, part: int, which: str) -> None:
+    """At every single place of the run, of its undo, and of the undo of that."""
+    known = undisturbed
+    run, records, wanted = {
+        "run": (known.run, known.records, known.done),
+        "undo": (known.undo, known.undo_records, known.undone),
+        "again": (known.again, known.again_records, known.there),
+    }[which]
     failures = {}
-    for place in places[part::PARTS]:
+    for place in _places(run, records)[part::PARTS]:
         try:
-            _check(pattern, undisturbed, tmp_path / str(place), place, undoing=undoing)
+            _check(pattern, wanted, tmp_path / str(place), place, which)
         except AssertionError as error:
             failures[place] = str(error)
     assert not failures
 
 
-def _check(pattern: Pattern, undisturbed: Undisturbed, folder: Path, place: int, *, undoing: bool) -> None:
+def _check(pattern: Pattern, wanted: Ending, folder: Path, place: int, which: str) -> None:
     with Board(pattern, folder / "board") as board:
         desk, first = Desk(folder / "desk", board), board.databases()[LIVE][0]
         words = desk.going_back()
         with Writer(board.pattern.url(user="forum"), place).writing() as writer:
-            if undoing:
+            if which != "run":
                 code, said = desk.type(*words)
                 assert code == 0, said[-4000:]
                 words = ("undo", desk.last().id, "--yes")  # an undo that never began would be the last run
+            if which == "again":
+                code, said = desk.type(*words)
+                assert code == 0, said[-4000:]
+                words = ("undo", desk.last().id, "--yes", *answering())
             finish_crashed(desk, words, place)
-        require_same(look(board, first), undisturbed.undone if undoing else undisturbed.done)
+        require_same(look(board, first), wanted)
         require_kept(board, writer)
         require_told(desk)
