@@ -132,3 +132,21 @@ def test_what_a_dump_must_not_hold_is_named(text: bytes, told: str) -> None:
 
     assert len(script.problems) == 1
     assert told in script.problems[0]
+
+
+def test_what_is_a_superuser_s_is_found_line_by_line() -> None:
+    """Subscriptions are left out of every restore; who gets the schema public is told, and is left out where need be."""
+    body = (
+        b'ALTER SCHEMA public OWNER TO "the ""boss";\n'
+        b"CREATE SUBSCRIPTION sub CONNECTION 'host=h'\n  PUBLICATION p WITH (connect = false);\n"
+        b"ALTER SUBSCRIPTION sub OWNER TO postgres;\n"
+        b"CREATE TABLE public.subscription (id integer);\n"
+    )
+
+    found = scanned(HEAD + body + TAIL)
+
+    first = HEAD.count(b"\n") + 1
+    assert (found.public, found.public_lines) == ('the "boss', (first,))
+    assert {*range(first + 1, first + 4)} <= {*found.dropped}
+    assert not {first, first + 4} & {*found.dropped}
+    assert (found.tables, found.problems) == (1, ())

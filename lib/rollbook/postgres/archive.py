@@ -14,6 +14,7 @@ _ENTRY: Final = re.compile(r"^\d+; \d+ \d+ (.*)$", re.MULTILINE)
 _EXTENSION: Final = re.compile(r"^CREATE EXTENSION IF NOT EXISTS (\"(?:[^\"]|\"\")+\"|\S+)", re.MULTILINE)
 _OWNER: Final = re.compile(r"^ALTER (?!SCHEMA public OWNER).* OWNER TO (\"(?:[^\"]|\"\")+\"|\S+);$", re.MULTILINE)
 _PUBLIC: Final = re.compile(r"^ALTER SCHEMA public OWNER TO (\"(?:[^\"]|\"\")+\"|\S+);$", re.MULTILINE)
+_DEFAULTS: Final = re.compile(r"^ALTER DEFAULT PRIVILEGES FOR ROLE (\"(?:[^\"]|\"\")+\"|\S+) ", re.MULTILINE)
 _TABLESPACE: Final = re.compile(r"^SET default_tablespace = (\"(?:[^\"]|\"\")+\"|[^\s';]+);$", re.MULTILINE)
 _NEWER: Final = "unsupported version"
 
@@ -58,6 +59,11 @@ def owners(script: str) -> tuple[str, ...]:
 def public_owner(script: str) -> str:
     """Name the role that the script gives the schema public to; empty where it gives it to nobody."""
     return next(iter(_names(_PUBLIC, script)), "")
+
+
+def defaulting(script: str) -> tuple[str, ...]:
+    """Name the roles of which the script sets who may use what they will make."""
+    return _names(_DEFAULTS, script)
 
 
 def tablespaces(script: str) -> tuple[str, ...]:

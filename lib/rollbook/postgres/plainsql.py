@@ -181,9 +181,9 @@ class ScriptScan:
         if alone and self._dump and _SUBSCRIPTION.match(statement):
             self._dropped += range(begun, self._number + 1)
             return
-        if alone and self._dump and (found := _PUBLIC.fullmatch(statement.strip())):
+        if alone and self._dump and (found := _PUBLIC.fullmatch(line[:at].strip())):
             self._public = found[1].decode(errors="replace").removeprefix('"').removesuffix('"').replace('""', '"')
-            self._public_lines += range(begun, self._number + 1)
+            self._public_lines.append(self._number)
             return
         self._tables += _TABLE.match(statement) is not None
         for pattern, why in _REFUSED:

@@ -1,7 +1,8 @@
 """The ops that make a database out of a backup beside the live one."""
 
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import ClassVar, Final
 
@@ -22,15 +23,15 @@ unpack=$1 file=$2 drop=$3; shift 3
 """
 
 
-WITHOUT_PUBLIC: Final = """\
+PARTLY: Final = """\
 set -e
-archive=$1 program=$2; shift 2
+archive=$1 without=$2 program=$3; shift 3
 list=$(mktemp)
 trap 'rm -f -- "$list"' EXIT
-"$program" --list "$archive" | grep -v -e ' SCHEMA - public ' -e ' COMMENT - SCHEMA public ' > "$list"
+"$program" --list "$archive" | grep -v -e "$without" > "$list"
 "$program" --use-list="$list" "$@" "$archive"
 """
-"""Restores all but the schema public, which is there already, and who owns it."""
+_PUBLIC: Final = (" SCHEMA - public ", " COMMENT - SCHEMA public ")  # it is there already
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class RestoreDatabase(Op):
     manifest: str = ""
     restricted: bool = True
     public: bool = True  # whether the schema public gets its owner; else it stays with whom the server made it for
+    strangers: tuple[str, ...] = ()  # roles whose default privileges are left out of what an archive has
 
     @property
     def workshop(self) -> str:
@@ -78,15 +80,23 @@ class RestoreDatabase(Op):
             jobs = 1 if self.source.kind == "tar" else self.jobs  # pg_restore reads a tar from its beginning only
             # A subscription would be a second one beside that of the live database.
             how = (f"--jobs={jobs}", "--exit-on-error", "--no-password", "--no-subscriptions", conninfo(self.workshop))
-            if self.public:
+            if self.public and not self.strangers:
                 return self.programs.argv("pg_restore", *how, self.source.archive)
-            return ("sh", "-c", WITHOUT_PUBLIC, "sh", self.source.archive, *self.programs.argv("pg_restore"), *how)
+            without = "\n".join(self._without())
+            return ("sh", "-c", PARTLY, "sh", self.source.archive, without, *self.programs.argv("pg_restore"), *how)
         restriction = ("-c", f"\\restrict {key}") if self.restricted else ()
         given = ("-X", "-q", "-v", "ON_ERROR_STOP=1", "--single-transaction", "--no-password", "--output=/dev/null")
         psql = self.programs.argv("psql", *given, conninfo(self.workshop), *restriction, "-f", "-")
         left = () if self.public else self.source.public
         dropped = ";".join(f"{number}d" for number in sorted((*self.source.dropped, *left)))
         return ("sh", "-c", PLAIN, "sh", UNPACK[self.source.packing], self.source.archive, dropped, *psql)
+
+    def _without(self) -> Iterator[str]:
+        """Give patterns of grep's for the entries of an archive that are left out."""
+        yield from () if self.public else _PUBLIC
+        for role in self.strangers:
+            name = re.sub(r"([][\\.*^$])", r"\\\1", role)
+            yield f" DEFAULT ACL .* DEFAULT PRIVILEGES FOR [A-Z]* {name}$"
 
     def finishing(self) -> tuple[str, ...]:
         """Give the statements that end it."""

@@ -1,5 +1,6 @@
 """Whether a server can take a backup in (version, roles, extensions, room), and with what."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
@@ -31,6 +32,9 @@ _LEFT: Final = (
 )
 
 
+_ANEW: Final = "set them anew after the swap: ALTER DEFAULT PRIVILEGES"
+
+
 @dataclass(frozen=True, slots=True)
 class Readiness:
     """What a restore is made with; *manifest* is the path of the backup's, *free* is None where that is not known."""
@@ -43,6 +47,7 @@ class Readiness:
     size: int
     free: int | None
     public: bool = True  # whether the account may give the schema public to the backup's owner of it
+    strangers: tuple[str, ...] = ()  # roles with default privileges, of which it is no member
 
     def restoring(self, target: str, host: str, database: str, role: Role, live: str, run: str) -> RestoreDatabase:
         """Give the op that makes *database* of the backup on *host*."""
@@ -59,6 +64,7 @@ class Readiness:
             manifest=self.manifest,
             restricted=self.programs.restricts,
             public=self.public,
+            strangers=self.strangers,
         )
 
     def details(self) -> tuple[str, ...]:
@@ -66,7 +72,10 @@ class Readiness:
         told = f"from {self.source.path} ({self.source.kind}, {self.tables} tables)"
         free = "not known to this account" if self.free is None else f"{self.free / 1e9:.1f} GB free"
         room = f"room on the server: {free}; the live database has {self.size / 1e9:.2f} GB"
-        return (told, room, *(() if self.public else (_LEFT,)))
+        defaults = (
+            f"left out, for the account is no member: default privileges of {one}; {_ANEW}" for one in self.strangers
+        )
+        return (told, room, *(() if self.public else (_LEFT,)), *defaults)
 
 
 def read_readiness(server: PostgresReader, host: HostReader, path: str) -> Readiness:
@@ -75,7 +84,8 @@ def read_readiness(server: PostgresReader, host: HostReader, path: str) -> Readi
     backup = recognise(host, path, programs)
     _require_ready(server, backup, programs)
     return Readiness(
-        public=_may_give(server, backup.public),
+        public=not _strange(server, [backup.public] if backup.public else []),
+        strangers=_strange(server, backup.defaulting),
         source=backup.source,
         tables=backup.tables,
         manifest=f"{backup.source.path}/{FILE}" if backup.manifest else "",
@@ -122,8 +132,7 @@ def _require_ready(server: PostgresReader, backup: Backup, programs: Programs) -
 def _require_rights(server: PostgresReader, backup: Backup) -> None:
     """Raise `RefusedError` with the GRANTs that are missing: to make the database, and to give things their owners."""
     account = read_account(server)
-    mine = {row["rolname"] for row in server.rows(_MINE, {"account": account.name})}
-    strange = () if account.superuser else sorted(set(backup.owners) - mine)
+    strange = _strange(server, sorted({*backup.owners}))
     ours = {row["spcname"] for row in server.rows(_TABLESPACES, {"account": account.name})}
     lacking = (
         *missing(account.rename()),
@@ -143,10 +152,11 @@ def _require_rights(server: PostgresReader, backup: Backup) -> None:
     require(lacking, f"the account {account.name} of {server.name}", "a restore")
 
 
-def _may_give(server: PostgresReader, owner: str) -> bool:
+def _strange(server: PostgresReader, roles: Collection[str]) -> tuple[str, ...]:
+    """Name those of some roles that the account has no rights of."""
     account = read_account(server)
     mine = {row["rolname"] for row in server.rows(_MINE, {"account": account.name})}
-    return not owner or account.superuser or owner in mine
+    return () if account.superuser else tuple(one for one in roles if one not in mine)
 
 
 def _tablespaces(server: PostgresReader, backup: Backup) -> tuple[str, ...]:

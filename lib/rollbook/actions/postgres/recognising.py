@@ -26,7 +26,7 @@ class Backup:
     A backup and what it says of itself; *problems* are reasons not to restore it.
 
     *database* is empty and *major* 0 where it does not tell. *owners*, *extensions* and *tablespaces* must be there
-    before; *public* owns the schema of that name.
+    before; *public* owns the schema of that name, *defaulting* are roles with default privileges.
     """
 
     source: Source
@@ -40,6 +40,7 @@ class Backup:
     extensions: tuple[str, ...] = ()
     tablespaces: tuple[str, ...] = ()
     public: str = ""
+    defaulting: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
 
@@ -124,6 +125,7 @@ def _archived(host: HostReader, source: Source, programs: Programs) -> Backup:
         owners=archive.owners(script.stdout),
         extensions=archive.extensions(script.stdout),
         public=archive.public_owner(script.stdout),
+        defaulting=archive.defaulting(script.stdout),
         tablespaces=archive.tablespaces(script.stdout),
     )
 
