@@ -9,7 +9,7 @@ import pytest
 
 from rollbook.engine import put_note, put_pause
 from rollbook.engine.inbox import put
-from rollbook.errors import LockHeld, NotFoundError, RollbookError
+from rollbook.errors import LockHeld, NotFoundError, RollbookError, UsageError
 from rollbook.testing.crash import CrashError, crashing
 
 from .workshop import Workshop, write_step
@@ -53,6 +53,19 @@ def test_until_names_an_include_and_a_loop_within_it(workshop: Workshop, until: 
     stopped = workshop.run("r", until=until)
 
     assert (stopped.status, [step.address for step in stopped.steps if step.done][-1]) == ("stopped", last)
+
+
+def test_until_names_a_step_after_which_a_run_can_stop(workshop: Workshop) -> None:
+    """No step of the end, which comes in any case; and where an id is in two includes, one of them."""
+    workshop.write("v", "steps:\n" + write_step("b", "y"))
+    includes = "".join(f"  - {{id: {name}, name: Include., include: v}}\n" for name in ("i", "j"))
+    workshop.write("r", f"steps:\n{includes}finally:\n" + write_step("end", "x"))
+
+    with pytest.raises(UsageError, match=r"done whenever the run ends.*\n.*The last step before it is j/b"):
+        workshop.planner("r", until="end").plan()
+    with pytest.raises(UsageError, match="the id of i/b, j/b"):
+        workshop.planner("r", until="b").plan()
+    assert workshop.planner("r", until="i/b").plan().until == "i/b"
 
 
 def test_ctrl_c_stops_after_journalling(workshop: Workshop) -> None:

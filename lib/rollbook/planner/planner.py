@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from ..action import Question
-from ..errors import NotFoundError, RefusedError, RollbookError, StepFailed, TargetError
+from ..errors import NotFoundError, RefusedError, RollbookError, StepFailed, TargetError, UsageError
 from ..expressions import render
 from ..inventory import Inventory
 from ..journal import utc_now
@@ -134,9 +134,8 @@ class Planner:
         twice = sorted(address for address, count in Counter(step.address for step in steps).items() if count > 1)
         if twice:
             raise RefusedError(f"Two steps would have one address: {', '.join(twice)}.", advice="Give each its own id.")
-        if self.until and not any(step.goes_by(self.until) for step in steps):
-            there = ", ".join(step.address for step in steps)
-            raise NotFoundError(f"There is no step {self.until!r} to stop after.", advice=f"Steps: {there}.")
+        if self.until:
+            _check_until(self.until, steps)
 
     def _whole(self, steps: tuple[PlannedStep, ...], base: Plan | None) -> Plan:
         names = {**self.environment.names, **self.common(), "inputs": self.inputs, "steps": {}, "item": None}
@@ -309,6 +308,23 @@ class Planner:
     def locks(self, plan: Plan) -> tuple[PlannedLock, ...]:
         """Give every lock that *plan* needs."""
         return locks_of(plan, self.own_lock(plan))
+
+
+def _check_until(name: str, steps: tuple[PlannedStep, ...]) -> None:
+    """Raise where no step, or more than one that a reader could mean, is the one after which a run is to stop."""
+    found = [step for step in steps if step.goes_by(name)]
+    if not found:
+        there = ", ".join(step.address for step in steps)
+        raise NotFoundError(f"There is no step {name!r} to stop after.", advice=f"Steps: {there}.")
+    if all(step.section == "finally" for step in found):
+        last = next((step.address for step in reversed(steps) if step.section != "finally"), "")
+        raise UsageError(
+            f"--until {name}: that is done whenever the run ends, so no run can stop after it.",
+            advice=f"The last step before it is {last}." if last else "",
+        )
+    by_id = [step.address for step in found if step.id == name != step.address]
+    if len({address.rpartition("/")[0] for address in by_id}) > 1:
+        raise UsageError(f"--until {name}: that is the id of {', '.join(by_id)}.", advice="Name the one that you mean.")
 
 
 def _possible(planned: PlannedStep, use: Use) -> PlannedStep:
