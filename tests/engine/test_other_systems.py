@@ -1,5 +1,9 @@
 """A run is gone on with, and taken back, on the systems that it was carried out on."""
 
+import json
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -88,6 +92,42 @@ def test_a_host_with_keys_of_two_types_is_one_host(workshop: Workshop, failed: R
     known = {"box": {"host_key": "SHA256:another", "key_type": "ssh-rsa"}}
 
     assert plan_undo(replace(failed, plan=replace(failed.plan, identities=known)), workshop.planner("r"), workshop.runs)
+
+
+@pytest.mark.parametrize("detach", [False, True])
+def test_a_command_over_ssh_that_outlived_its_run_is_waited_for(
+    workshop: Workshop,
+    sshd: SshServer,
+    detach: bool,
+) -> None:
+    """After a kill it goes on over there: nothing is taken back, and no second one started, before it has ended."""
+    log = workshop.folder / "log"
+    command = f'"echo begun >> {log}; sleep 4; echo ended >> {log}"'
+    step = f"target: box, detach: {str(detach).lower()}, shell.run: {{command: {command}, effect: idempotent}}"
+    own = (
+        f"undo: {{steps: [{{id: unsay, name: Unsay it., target: box, shell.run: {{command: echo unsaid >> {log}}}}}]}}"
+    )
+    workshop.targets = {"box": place(sshd)}
+    workshop.write("o", f"targets: {{box: {{kind: ssh}}}}\nsteps:\n  - {{id: say, name: Say it., {step}, {own}}}\n")
+    (workshop.folder / "inventory").mkdir()
+    there = {"kind": "ssh", **workshop.targets["box"].settings}
+    inventory = {"environment": "bench", "targets": {"box": there}}
+    (workshop.folder / "inventory" / "bench.yml").write_text(json.dumps(inventory))
+    argv = [sys.executable, "-c", "from rollbook.cli.program import main; main()", "run-runbook", "o", "--yes"]
+    with subprocess.Popen([*argv, "--env", "bench"], cwd=workshop.folder, stdout=subprocess.DEVNULL) as process:
+        while not log.exists():
+            time.sleep(0.02)
+        process.kill()
+    run = workshop.runs.all()[-1].read()
+
+    with pytest.raises(RefusedError, match=r"The command of say still runs on box: process \d+"):
+        workshop.undo(run)
+    resumed = workshop.resume()
+
+    assert resumed.status == ("succeeded" if detach else "waiting")
+    assert workshop.said() == (["begun", "ended"] if detach else ["begun"])
+    if not detach:
+        assert any("its command still runs on box" in event.text for event in resumed.events)
 
 
 def test_what_needs_a_target_that_is_gone_is_not_taken_back_by_skipping_it(workshop: Workshop, failed: Run) -> None:

@@ -268,7 +268,9 @@ class Stepper:
     def _require_ended(attempt: Attempt, past: StepRun) -> None:
         """Wait for a command that outlived the process that started it: whatever a probe shows now may still change."""
         session, address = attempt.session, attempt.planned.address
-        for target, alive in still_running(session.planner.pool, session.folder, address, past.ops):
+        # One that was left to itself is attached to instead.
+        ops = [op for op in past.ops if not (isinstance(op, Mapping) and op.get("detach"))]
+        for target, alive in still_running(session.planner.pool, session.folder, address, ops):
             text = f"its command still runs on {target}: process {alive}. Wait for it, or end it; then resume"
             session.record("in_doubt", step=address, text=text)
             raise Waiting

@@ -90,7 +90,8 @@ class CommandTarget(HostTarget[CommandSettings]):
                 f"{self.name}: run_as does not reach behind a command prefix",
                 advice="Put the user into the prefix (docker exec -u USER …), or name a target for that user.",
             )
-        wrapped = wrap(replace(launch, directory=launch.directory or self.settings.directory))
+        # The prefix bears the mark, and is looked for on the host below.
+        wrapped = wrap(replace(launch, directory=launch.directory or self.settings.directory, mark=""))
         started = Started(sink, wrapped.marker)
 
         def send(number: int) -> bool:

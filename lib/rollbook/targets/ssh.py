@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from ..errors import TargetError, Unreachable
 from ..ops import Command, Op
 from .base import Finding, TargetSpec
-from .hosts import HostTarget
-from .process import Launch, Silent, Sink, never
+from .hosts import HostProbe, HostTarget
+from .process import MARK, Launch, Silent, Sink, never
 from .settings import SshSettings
 from .shell_files import ShellFiles
 from .ssh_session import Lost, run_over
@@ -26,6 +26,12 @@ _SSH: Final = 22
 _KEEPALIVE: Final = 15
 _SILENT_SECONDS: Final = 45
 _SLOW: Final = 0.05
+# grep finds few; whole lines tell a step from one whose name begins alike.
+_BEARING: Final = """\
+for rb_found in $(grep -lF -- "$1" /proc/[0-9]*/environ 2>/dev/null); do
+  if tr '\\0' '\\n' <"$rb_found" 2>/dev/null | grep -qxF -- "$1"; then basename "${rb_found%/environ}"; fi
+done
+"""
 
 
 class SshTarget(HostTarget[SshSettings]):
@@ -182,6 +188,11 @@ class SshTarget(HostTarget[SshSettings]):
         exited = run_over(transport, placed, sink, stopping, sudo(launch.run_as, ()))
         sink.check(self.name, launch.run_as or "root", exited)
         return exited
+
+    def running(self, mark: str) -> tuple[int, ...]:
+        """Name the processes on the host that bear *mark*, as far as this login may see them; none without /proc."""
+        found = HostProbe(self).run(("sh", "-c", _BEARING, "sh", f"{MARK}={mark}"), timeout=30.0)
+        return tuple(sorted(int(word) for word in found.stdout.split() if word.isdecimal()))
 
     def close(self) -> None:
         """Close the connection; may be called twice."""

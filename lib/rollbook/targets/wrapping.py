@@ -21,7 +21,7 @@ from .process import GRACE, Launch, Sink, left_alive, stopped, timed_out
 # acts on half of it where a connection is lost, and none is over while we still send. Where nothing is sent, the
 # program's stdin is empty from the start. All names begin with rb_, for the program's own variables are set here too.
 _SCRIPT: Final = """\
-rb_mark=$1 rb_first=$2 rb_rest=$3 rb_folder=$4; shift 4
+rb_mark=$1 rb_first=$2 rb_rest=$3 rb_folder=$4; [ -z "$5" ] || export ROLLBOOK_STEP="$5"; shift 5
 if [ -z "$rb_first" ]; then
   exec </dev/null
 else
@@ -65,7 +65,11 @@ class Wrapped:
 
 
 def wrap(launch: Launch) -> Wrapped:
-    """Put the shell around a program; its environment goes by stdin where it is confidential."""
+    """
+    Put the shell around a program; its environment goes by stdin where it is confidential.
+
+    The program bears the launch's mark, by which it is found where it outlives its connection.
+    """
     marker = f"rollbook-{os.urandom(12).hex()}"
     given, plain = "", {}
     if launch.confidential:
@@ -79,7 +83,8 @@ def wrap(launch: Launch) -> Wrapped:
     assignments = ("env", *(f"{name}={value}" for name, value in plain.items())) if plain else ()
     stdin = sent + rest or None
     sizes = ("" if stdin is None else str(len(sent)), str(len(rest)))
-    argv = ("sh", "-c", _SCRIPT, "sh", marker, *sizes, launch.directory or "", *assignments, *launch.argv)
+    place = (launch.directory or "", launch.mark)
+    argv = ("sh", "-c", _SCRIPT, "sh", marker, *sizes, *place, *assignments, *launch.argv)
     return Wrapped(argv, stdin, marker)
 
 
