@@ -7,12 +7,14 @@ from random import Random
 from typing import Any
 
 import pytest
+from carry_horizons import note_backup, note_restored
 from databases import script
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from rollbook.postgres.conflict import KEEP_LIVE, Policy
 from rollbook.postgres.rules import rules_with
+from rollbook.targets.postgres import rows_back, stood_rows
 from rollbook.targets.postgres.apart import note_apart
 from rollbook.targets.postgres.carry import Errand, Sources, carry, finish
 from rollbook.targets.postgres.carry_back import Since, carry_back
@@ -141,6 +143,37 @@ def test_where_nothing_went_new_rows_are_all(trio: Any) -> None:
 
     assert sorted(row[1] for row in read(trio.live).elements()) == ["both", "both", "mine", "new"]
     assert conflicts(trio.live) == []
+
+
+def test_of_a_table_with_too_many_rows_apart_new_rows_go_to_a_file(
+    trio: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither noting that, nor the way back, hinders the tables that come after it; however many rows differ."""
+    for module in (stood_rows, rows_back):
+        monkeypatch.setattr(module, "MOST", 100)
+    trio.clear()
+    more = "CREATE TABLE next (id integer PRIMARY KEY, b text); INSERT INTO next SELECT g, 'x' FROM generate_series(1, 9) g"
+    rows = "INSERT INTO log (b) SELECT repeat('x', 200) || g FROM generate_series(1, 30000) g"
+    for url in (trio.live, trio.base, trio.restored):
+        script(url, f"{SCHEMA}; {rows}; {more}; CREATE TABLE other (b text)")
+    note_backup(trio.live, trio.restored)
+    note_restored(trio.base)
+    for url in (trio.live, trio.base):
+        script(url, "UPDATE log SET b = b || '!'; UPDATE next SET b = 'm' WHERE id = 3")
+    sources = Sources(trio.live, trio.restored, trio.base)
+    note_apart(sources, rules_with({}))
+    carry(sources, final=True)
+    moment = swapped(trio.restored, trio.live)
+    moment = Since(moment.xid, frozenset({"public.log", "public.next", "public.other"}), WRITTEN)
+    script(trio.restored, "INSERT INTO log (b) VALUES ('new'); UPDATE next SET b = 'u' WHERE id = 4")
+    script(trio.restored, "INSERT INTO other VALUES ('o')")
+
+    carry_back(trio.restored, trio.live, moment, KEEP_LIVE, Errand(exports=Exports(tmp_path)))
+
+    assert script(trio.live, "SELECT count(*) FROM log WHERE b LIKE '%!'") == [(30000,)]
+    assert (tmp_path / "since-log.csv").read_text().splitlines() == ["a,b,gone", ",new,"]
+    assert script(trio.live, "SELECT id, b FROM next WHERE b <> 'x' ORDER BY id") == [(3, "m"), (4, "u")]
+    assert script(trio.live, "SELECT b FROM other") == [("o",)]
 
 
 def test_cells_that_only_a_row_that_went_had_are_exported(trio: Any, tmp_path: Path) -> None:

@@ -66,7 +66,8 @@ def note_apart(sources: Sources, rules: Rules) -> None:
                 if lined.key:
                     _note(ours, table, lined, found, touched=renamed)
                 elif lined.carried:
-                    counted[table.oid] = renamed or next(found, None) is not None
+                    # Read to the end: the connections are busy until then.
+                    counted[table.oid] = renamed or sum(1 for _ in found) > 0
             note_touched(ours, counted)
         ours.commit()
 

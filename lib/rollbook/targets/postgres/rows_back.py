@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ...dataclass import dataclass
 from ...postgres.catalog import Table
 from ...postgres.conflict import Conflict, Policy
+from ...postgres.conflict import Side as Winner
 from ...postgres.copytext import Cells, value, values
 from ...postgres.counted import Counted
 from ...postgres.passes import Differing
@@ -72,22 +73,29 @@ class Counting:
         side = self.policy.side("undecided", lined.table)
         apart: Counter[Cells] = Counter()
         contested: list[Conflict] = []
-        for at, one in enumerate(differences(lined, kept, Side(self.live, table, stood))):
-            if at == MOST:
-                return None
+        read = 0
+        for one in differences(lined, kept, Side(self.live, table, stood)):
+            read += 1  # to the end, for both connections are busy until then
+            if read > MOST:
+                continue
             if one.base is None:
                 apart[one.key] += 1
                 continue
             if deleted:
-                key = tuple(value(cell) or "" for cell in one.key)
-                shown = values(lined.carried, one.base)
-                contested.append(Conflict("undecided", lined.table, key, "", side, None, shown))
+                contested.append(_undecided(lined, one, side))
             if not deleted or side == "backup":
                 apart[one.key] -= 1
+        if read > MOST:
+            return None
         note_conflicts(self.work.connection, contested)
         self.work.run(*MADE)
         Apart(lined.table, lined.carried, apart).keep(self.work.connection)
         return apart
+
+
+def _undecided(lined: Shape, one: Difference, side: Winner) -> Conflict:
+    key = tuple(value(cell) or "" for cell in one.key)
+    return Conflict("undecided", lined.table, key, "", side, None, values(lined.carried, one.base))
 
 
 def since(found: Iterable[Difference], apart: Counter[Cells]) -> Iterator[Difference]:

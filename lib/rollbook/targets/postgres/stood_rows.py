@@ -55,14 +55,15 @@ def only_shared(backup: Table, live: Table) -> Shape:
     return replace(shape(backup, live, backup, decided=True), only_live=())
 
 
-def counted_apart(found: Iterable[Difference], most: int = MOST) -> Counter[Cells] | None:
-    """Count by how many of each row the second side has more; None where these are too many."""
+def counted_apart(found: Iterable[Difference], most: int) -> Counter[Cells] | None:
+    """Count by how many of each row the second side has more, reading all of them; None where these are too many."""
     more: Counter[Cells] = Counter()
-    for at, one in enumerate(found):
-        if at == most:
-            return None
-        more[one.key] += 1 if one.base is None else -1
-    return more
+    read = 0
+    for one in found:
+        read += 1
+        if read <= most:
+            more[one.key] += 1 if one.base is None else -1
+    return more if read <= most else None
 
 
 def note_touched(connection: "Connection", found: Mapping[int, bool]) -> None:
@@ -92,7 +93,7 @@ def rows_apart(incoming: "Connection", live: "Connection") -> Iterator[Apart]:
             continue
         sides = Side(live, kept, kept.relation), Side(incoming, table, table.relation)
         unlike = noted[table.oid] or name in fought
-        more = counted_apart(differences(lined, *sides)) if unlike else Counter[Cells]()
+        more = counted_apart(differences(lined, *sides), MOST) if unlike else Counter[Cells]()
         if more is not None:
             yield Apart(name, lined.carried, more)
 
