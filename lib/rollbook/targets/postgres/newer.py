@@ -108,15 +108,20 @@ def _keys(side: Side, digest: Digest, where: str, most: int) -> "array[int]":
     """Give the keys of the rows for which *where* holds, *most* of them or more; each half of the table by itself."""
     beside = side.beside
     if beside is None or side.connection.info.server_version < _BY_PAGES:
-        return array("q", sorted(_keys_read(side.connection, side, digest, where, most)))
-    # The server does not spread this over processes of its own: a row's age is not to be told in them.
+        return _in_order(_keys_read(side.connection, side, digest, where, most), most)
+    # The server does not spread this over processes of its own: none but the leader may tell a row's age.
     pages = "pg_catalog.pg_relation_size(%s) / pg_catalog.current_setting('block_size')::bigint / 2"
     (half,) = beside.execute(f"SELECT {pages}".encode(), (side.table.oid,)).fetchone() or (0,)
     first, second = at_once(
         lambda: _keys_read(beside, side, digest, f"t.ctid < '({half},0)' AND {where}", most),
         lambda: _keys_read(side.connection, side, digest, f"t.ctid >= '({half},0)' AND {where}", most),
     )
-    return array("q", sorted((*first, *second)))
+    return _in_order(first + second, most)
+
+
+def _in_order(keys: "array[int]", most: int) -> "array[int]":
+    # As numbers of Python's they take five times the room, and so many are of no use.
+    return array("q", sorted(keys)) if len(keys) < most else keys
 
 
 def _keys_read(connection: "Connection", side: Side, digest: Digest, where: str, most: int) -> "array[int]":
