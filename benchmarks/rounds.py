@@ -12,10 +12,15 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A command line that is timed; *before* puts things in order and is not timed."""
+    """
+    A command line that is timed; *before* puts things in order and is not timed.
+
+    *elsewhere* tells the CPU seconds so far of what works for it and is no child of it: a server.
+    """
 
     argv: tuple[str, ...]
     before: Callable[[], None] = lambda: None
+    elsewhere: Callable[[], float] = lambda: 0.0
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -26,6 +31,7 @@ class Sample:
     seconds: float
     cpu: float
     peak_mib: float
+    elsewhere: float = 0.0  # CPU seconds
 
 
 class NotMeasuredError(Exception):
@@ -58,7 +64,7 @@ def run_once(name: str, contender: Contender, folder: Path) -> Sample:
     """Run a contender once in *folder*. Raises `FailedError`, with the end of what it said."""
     contender.before()
     with (folder / "output.log").open("wb") as output:
-        started = time.perf_counter()
+        earlier, started = contender.elsewhere(), time.perf_counter()
         process = subprocess.Popen(
             contender.argv,
             cwd=folder,
@@ -73,7 +79,8 @@ def run_once(name: str, contender: Contender, folder: Path) -> Sample:
     if process.returncode:
         said = (folder / "output.log").read_text(errors="replace")[-2000:]
         raise FailedError(f"{name}: exit {process.returncode}: {' '.join(contender.argv)}\n{said}")
-    return Sample(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    elsewhere = contender.elsewhere() - earlier
+    return Sample(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, elsewhere)
 
 
 def _environment(contender: Contender) -> dict[str, str]:
@@ -87,6 +94,7 @@ def _median(samples: list[Sample]) -> Sample:
         statistics.median(sample.seconds for sample in samples),
         statistics.median(sample.cpu for sample in samples),
         statistics.median(sample.peak_mib for sample in samples),
+        statistics.median(sample.elsewhere for sample in samples),
     )
 
 

@@ -1,5 +1,6 @@
 """A PostgreSQL server of its own for a question, gone afterwards."""
 
+import os
 import shutil
 import sys
 import tempfile
@@ -55,6 +56,14 @@ class Server:
             how = " STRATEGY file_copy" if connection.info.server_version >= 150_000 else ""
         self.run("postgres", f'CREATE DATABASE "{name}" TEMPLATE "{template}"{how}', "CHECKPOINT")
 
+    def cpu(self) -> float:
+        """Give the CPU seconds that its processes took so far, those that ended included; of Linux only."""
+        with psycopg.connect(self.url("postgres")) as connection:
+            master = _stat(connection.info.backend_pid)[1]
+            found = [_stat(int(one.name)) for one in Path("/proc").iterdir() if one.name.isdecimal()]
+        ticks = sum(_stat(int(master))[11:15]) + sum(sum(one[11:13]) for one in found if one[1] == master)
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def megabytes(self, database: str) -> float:
         """Tell how large a database is on disk."""
         ((size,),) = self.run(database, "SELECT pg_database_size(current_database())::text")
@@ -64,6 +73,15 @@ class Server:
         """Say the server's version and how large a database is."""
         ((version,),) = self.run(database, "SHOW server_version")
         return f"PostgreSQL {version}, a database of {self.megabytes(database):.0f} MB"
+
+
+def _stat(process: int) -> list[int]:
+    """Give the numbers in /proc/PID/stat behind the name, the state as 0; only zeros for one that is gone."""
+    try:
+        told = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return [0] * 15
+    return [0, *map(int, told[1:])]
 
 
 @contextmanager

@@ -79,6 +79,15 @@ class Site:
         written = self._rows(self.users, self.written // 20, 3, "2026-01-01")
         server.run(database, written, f"{edit} AND id <= {self._apart * self.written // 20}", "VACUUM ANALYZE")
 
+    def written_rows(self) -> Mapping[str, tuple[str, str]]:
+        """Give the conditions of the rows that were written since, by table: of new ones, and of edited ones."""
+        edited = f"id % {self._apart} = 0 AND id <= {self._apart * self.written // 20}"
+        each = {"forum_user": 1, "forum_post": 5, "forum_comment": 25}
+        return {
+            name: (f"id > {self.users * times}", edited if name == "forum_post" else "false")
+            for name, times in each.items()
+        }
+
     @property
     def _apart(self) -> int:
         return self.users * 5 // (self.written // 20)
