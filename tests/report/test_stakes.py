@@ -83,6 +83,7 @@ def test_what_an_undo_took_out_again_is_told_as_that() -> None:
     posts = stakes[0]
     assert (posts.thing, posts.recovered, posts.now, posts.undone) == ("posts", 10, None, True)
     assert "10 came back, and the undo took them out again." in next(stake_sentences(stakes)).text
+    assert posts.told == ("10", "10", "10", "10", "not counted since")
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,7 @@ def test_every_form_of_the_report_shows_it() -> None:
     """Markdown, HTML and JSON have the table; without counts there is none."""
     report = told(*LOST)
 
-    assert f"| `posts` | 10 | 10 | 10 |  |  | `{SHA}` |" in to_markdown(report)
+    assert f"| `posts` | 10 | 10 | 10 | – | – | `{SHA}` |" in to_markdown(report)
     assert '<h2 id="stakes">' in to_html(report)
     assert json.loads(to_json(report))["stakes"][0]["destroyed"] == 10
     assert "at stake" not in to_markdown(told()) + to_html(told())

@@ -254,6 +254,12 @@ class StakeAccount:
         """The counts in the order of a table's columns."""
         return self.at_risk, self.saved, self.destroyed, self.recovered, self.now
 
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The counts as a reader sees them: a dash for what no step of the run counted."""
+        *counted, now = ("–" if count is None else f"{count:,}" for count in self.counts)
+        return (*counted, "not counted since" if self.undone and self.now is None else now)
+
 
 @dataclass(frozen=True, slots=True)
 class StageAccount:

@@ -163,7 +163,7 @@ def stakes(report: Report) -> Iterator[Html]:
 
 def _stake_rows(report: Report) -> Iterator[Html]:
     for one in report.stakes:
-        at_risk, saved, destroyed, recovered, now = ("" if count is None else f"{count:,}" for count in one.counts)
+        at_risk, saved, destroyed, recovered, now = one.told
         missed = one.destroyed is not None and one.recovered is not None and one.recovered < one.destroyed
         back = f"{recovered}, taken out again" if one.undone else _MISSED(recovered) if missed else recovered
         digest = f"{one.sha256[:12]}…" if one.sha256 else ""

@@ -142,7 +142,7 @@ def _stakes(report: Report) -> Iterator[str]:
     yield from _heading("Rows and values at stake")
     yield from table("Where", "Table, or column", "At risk", "Saved", "Destroyed", "Put back", "There now", "SHA-256")
     for one in report.stakes:
-        at_risk, saved, destroyed, back, now = ("" if count is None else f"{count:,}" for count in one.counts)
+        at_risk, saved, destroyed, back, now = one.told
         told = (at_risk, saved, destroyed, f"{back}, taken out again" if one.undone else back, now)
         yield row(text(one.environment), cell(one.thing), *told, cell(one.sha256))
 

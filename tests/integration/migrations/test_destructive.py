@@ -1,5 +1,6 @@
 """What a migration destroys is saved before, and comes back after, in one environment and in several."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -59,12 +60,15 @@ def test_what_is_protected_comes_back(estate: Estate) -> None:
     assert code == 0, said
     assert place.contents() == before
     report = next((estate.folder / ".rollbook" / "runs" / estate.last().id).glob("report.md")).read_text()
-    assert "| `board_note` |  | 50 | 50 | 50 | 50 |" in report
+    assert "| `board_note` | – | 50 | 50 | 50 | 50 |" in report
     assert "50 rows or values of board_note were destroyed, and are back." in report
     assert place.scratch() == []
+    place.execute("INSERT INTO board_note (text) VALUES ('written since')")
     code, said = estate.type("undo", estate.last().id, "--yes")
     assert code == 0, said
     assert place.contents()["board_note"] is None
+    (kept,) = estate.folder.glob(".rollbook/runs/*/before-undo/*/manifest.json")
+    assert {one["table"]: one["rows"] for one in json.loads(kept.read_text())["tables"]}["board_note"] == 51
     assert place.scratch() == []
 
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
 
 from ...action import Action, Change, Family, Leave, Readers, Ref, Subject, Undo, Verdict, evidence
 from ...dataclass import dataclass
@@ -56,7 +56,8 @@ class SqlSnapshot(Action[SnapshotState]):
     It has its name when it is complete, and its manifest tells every file's rows and SHA-256. `sql.snapshot_load`
     loads it beside the live database, from where `sql.recover` takes it.
 
-    A table without a primary key is saved whole or not at all. What is named and not there is refused.
+    A table without a primary key is saved whole or not at all. What is named and not there is refused, or passed over
+    where `absent` says so.
     """
 
     kind: ClassVar[str] = "sql.snapshot"
@@ -82,6 +83,9 @@ class SqlSnapshot(Action[SnapshotState]):
     label: str = field(default="", metadata={"help": "a word in its name, where a run takes several"})
     encrypt_to: str = field(
         default="", metadata={"help": "whom it is sealed for: age's recipient (age1…, ssh-…), else gpg's"}
+    )
+    absent: Literal["refuse", "pass"] = field(
+        default="refuse", metadata={"help": "what is named and not there: refuse, or pass over"}
     )
     local: Ref[HostReader] = field(default=Ref("local"), metadata={"help": "this machine"})
     run: str = field(default=str(RUN_ID), metadata={"help": "the run's id, which stands in its name"})
@@ -112,11 +116,12 @@ class SqlSnapshot(Action[SnapshotState]):
             return _told(found, content)
         if not self.tables and not self.columns:
             return replace(found, needed=False)
-        return replace(found, choice=self._chosen(server))
+        choice = self._chosen(server)
+        return replace(found, choice=choice) if choice.tables else replace(found, needed=False)
 
     def _chosen(self, server: SnapshotReader) -> Choice:
         choice = server.doomed(self.tables, self.columns)
-        if choice.absent:
+        if choice.absent and self.absent == "refuse":
             raise RefusedError(
                 f"{server.database} has none of these: {', '.join(choice.absent)}.",
                 advice="Correct the names. What an applied migration took already, only a backup still has.",
