@@ -84,19 +84,28 @@ def is_over(runs: Runs, run: Run) -> bool:
 
 
 def steps_taken_back(runs: Runs, run: Run) -> frozenset[str]:
-    """Name the steps of *run* that its undos took back, without those that an undo of such an undo brought again."""
-    return frozenset(address for undo in undos_of(runs, run) for address in _taken_by(runs, undo) - _since(run, undo))
+    """Name the steps of *run* that are taken back: the last undo of each did so, and none of that brought it again."""
+    return frozenset(address for _, standing in _standing(runs, run) for address in standing)
 
 
 def standing_undo(runs: Runs, run: Run) -> Run | None:
     """Find the newest undo of *run* that took back something, or may have, which no undo of it brought again."""
     changed = {step.address for step in run.steps if step.changed}
+    return next(
+        (undo for undo, standing in _standing(runs, run, unsure=True) if not changed.isdisjoint(standing)), None
+    )
+
+
+def _standing(runs: Runs, run: Run, *, unsure: bool = False) -> Iterator[tuple[Run, frozenset[str]]]:
+    """Yield each undo of *run*, the newest first, with what it was the last to take back and did not come again."""
+    settled: set[str] = set()
     for undo in undos_of(runs, run):
-        maybe = {step.planned.undo_of for step in undo.steps if step.unsure and step.planned.writes}
-        taken = _taken_by(runs, undo) | (maybe - _came_again(runs, undo).keys() if undo.status in _OVER else set())
-        if not changed.isdisjoint(taken - _since(run, undo)):
-            return undo
-    return None
+        taken = _taken(undo)
+        if unsure and undo.status in _OVER:
+            taken |= {step.planned.undo_of for step in undo.steps if step.unsure and step.planned.writes}
+        taken -= _since(run, undo) | settled
+        yield undo, frozenset(taken - _came_again(runs, undo).keys())
+        settled |= taken
 
 
 def earlier_steps(runs: Runs, run: Run) -> Mapping[str, Earlier]:
@@ -152,6 +161,11 @@ def _since(run: Run, undo: Run) -> frozenset[str]:
 
 
 def _taken_by(runs: Runs, undo: Run) -> frozenset[str]:
+    """Name the steps that *undo* took back and no undo of it brought again."""
+    return _taken(undo) - _came_again(runs, undo).keys()
+
+
+def _taken(undo: Run) -> frozenset[str]:
     """Name the steps that *undo* took back; one that was given up took back what it had changed by then."""
     if undo.status not in _OVER:
         return frozenset()
@@ -160,7 +174,7 @@ def _taken_by(runs: Runs, undo: Run) -> frozenset[str]:
         for step in undo.steps
         if (step.changed if undo.status == "abandoned" else step.planned.verdict != "skip" and step.status != "skipped")
     )
-    return frozenset(step.planned.undo_of for step in back) - _came_again(runs, undo).keys()
+    return frozenset(step.planned.undo_of for step in back)
 
 
 def _came_again(runs: Runs, undo: Run) -> Mapping[str, str]:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rollbook.cli.reports import render
-from rollbook.cli.undone import check_undoable
+from rollbook.cli.undone import check_undoable, taken_back
 from rollbook.errors import RefusedError
 from rollbook.run import Run
 
@@ -106,6 +106,22 @@ finally:
     given_up = workshop.engine(run).abandon("why")
 
     assert (given_up.status, workshop.said()) == ("abandoned", ["one", "two", "untwo"])
+
+
+def test_what_came_again_by_the_undo_of_a_later_undo_is_there(workshop: Workshop) -> None:
+    """A step that two undos took back, for both may, stands as the last of them left it, or its undo did."""
+    say(workshop, "one", "two")
+    book = workshop.folder / "runbooks/r.yml"
+    book.write_text(book.read_text().replace('log"}', 'log", effect: idempotent}'))
+    run = workshop.run("r")
+    part = workshop.undo(run, to="one")
+    whole = workshop.undo(run)
+    again = workshop.undo(whole)
+
+    assert (again.status, taken_back(workshop.runs)) == ("undone", {whole.id: "undone"})
+    assert workshop.said() == ["one", "two", "untwo", "untwo", "unone", "one", "two"]
+    with pytest.raises(RefusedError, match=f"What run {part.id} took back of run {run.id} is there again"):
+        check_undoable(part)
 
 
 def test_a_doubt_that_somebody_settled_is_told_as_settled(workshop: Workshop) -> None:

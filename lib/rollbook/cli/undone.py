@@ -10,6 +10,7 @@ from ..undos import is_over, steps_taken_back, under_way, undos_of
 from .hints import typed
 
 UNDONE: Final = "undone"
+_IN_PART: Final = f"{UNDONE} in part"
 
 
 def undo_of(run: Run) -> Run | None:
@@ -87,6 +88,12 @@ def _require_part_of_what_stands(undo: Run) -> None:
         return
     first = next((folder for folder in Runs().all() if folder.id == undo.plan.undo_of), None)
     whole = undone_by(first) if first else ""
+    mine = {step.planned.undo_of for step in undo.steps if step.changed}
+    if first and whole != undo.id and mine and mine.isdisjoint(steps_taken_back(Runs(), first.read())):
+        raise RefusedError(
+            f"What run {undo.id} took back of run {undo.plan.undo_of} is there again.",
+            advice=f"How that run stands: {typed('status', undo.plan.undo_of)}",
+        )
     if whole and whole != undo.id:
         raise RefusedError(
             f"Run {undo.plan.undo_of}, of which {undo.id} took a part back, was taken back as a whole by run {whole}.",
@@ -120,5 +127,9 @@ def taken_back(runs: Runs) -> Mapping[str, str]:
         given_up = run.status == "abandoned" and any(step.changed for step in run.steps)
         if run.plan.undo_of and (given_up or run.status == "undone") and found.get(run.id) != UNDONE:
             part = given_up or run.plan.undo_to or run.id in found
-            found.setdefault(run.plan.undo_of, f"{UNDONE} in part" if part else UNDONE)
-    return found
+            found.setdefault(run.plan.undo_of, _IN_PART if part else UNDONE)
+    # What went in part may have come again by the undo of another.
+    there = {
+        name for name, how in found.items() if how == _IN_PART and not steps_taken_back(runs, runs.find(name).read())
+    }
+    return {name: how for name, how in found.items() if name not in there}
