@@ -1,6 +1,7 @@
 """Undos of one run, and of one another, go on one at a time: each is planned on what the others have left."""
 
 import json
+import shutil
 
 import pytest
 
@@ -122,6 +123,8 @@ def test_what_came_again_by_the_undo_of_a_later_undo_is_there(workshop: Workshop
     assert workshop.said() == ["one", "two", "untwo", "untwo", "unone", "one", "two"]
     with pytest.raises(RefusedError, match=f"What run {part.id} took back of run {run.id} is there again"):
         check_undoable(part)
+    shutil.rmtree(workshop.runs.find(run.id).path)
+    assert taken_back(workshop.runs)[whole.id] == "undone"
 
 
 def test_a_doubt_that_somebody_settled_is_told_as_settled(workshop: Workshop) -> None:

@@ -1,9 +1,10 @@
 """Which run took back which."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Final
 
-from ..errors import RefusedError
+from ..errors import JournalError, RefusedError
 from ..run import Run
 from ..runs import RunFolder, Runs
 from ..undos import is_over, steps_taken_back, under_way, undos_of
@@ -123,13 +124,23 @@ def _left(run: Run, undo: Run) -> bool:
 def taken_back(runs: Runs) -> Mapping[str, str]:
     """Say of each run that was taken back, by an undo that was not taken back in turn, whether it was so as a whole."""
     found: dict[str, str] = {}
-    for _, run in runs.readable():  # the newest first, so an undo's own undo is seen before it
+    for run in _undos(runs):  # the newest first, so an undo's own undo is seen before it
         given_up = run.status == "abandoned" and any(step.changed for step in run.steps)
-        if run.plan.undo_of and (given_up or run.status == "undone") and found.get(run.id) != UNDONE:
+        if (given_up or run.status == "undone") and found.get(run.id) != UNDONE:
             part = given_up or run.plan.undo_to or run.id in found
             found.setdefault(run.plan.undo_of, _IN_PART if part else UNDONE)
     # What went in part may have come again by the undo of another.
-    there = {
-        name for name, how in found.items() if how == _IN_PART and not steps_taken_back(runs, runs.find(name).read())
-    }
-    return {name: how for name, how in found.items() if name not in there}
+    parts = {name for name, how in found.items() if how == _IN_PART}
+    for folder in runs.all() if parts else ():
+        with suppress(JournalError):
+            if folder.id in parts and not steps_taken_back(runs, folder.read()):
+                del found[folder.id]
+    return found
+
+
+def _undos(runs: Runs) -> Iterator[Run]:
+    """Yield every undo that can be read, the newest first; to read all runs takes long, and most are none."""
+    for folder, plan in runs.begun():
+        if plan.get("undo_of"):
+            with suppress(JournalError):
+                yield folder.read()
