@@ -99,10 +99,6 @@ def _without(live: "Connection", source: "Connection", filling: Filling, parts: 
                 yield Part(one.name.schema, one.name.name, _sort(part), part)
 
 
-def _told(part: Part) -> str:
-    return kept_made(Name(part.schema, part.table), part.statement)
-
-
 def _sort(statement: str) -> Remake:
     return "comments" if statement.startswith("COMMENT ON ") else "grants" if statement.startswith("GRANT ") else "rest"
 
