@@ -37,6 +37,9 @@ DECIDE: Final = "Decide"
 OWN_STEPS: Final = "by the runbook's own undo steps"
 """Begins the reason of a way back that the runbook itself gives."""
 
+SURE: Final = "/sure"
+"""Ends the address of the question that comes before a step which nobody may do on a guess, after that of the step."""
+
 
 def heading_of(stage: str, environment: str) -> tuple[str, str]:
     """
@@ -118,6 +121,11 @@ class PlannedStep:
     def changes(self) -> bool:
         """Tell whether the step will, or may, change something outside: a command that only looks does not."""
         return self.writes and self.effect != "read"
+
+    @property
+    def asks_first(self) -> bool:
+        """Tell whether it only asks if the step after it is to be done: an answer brings nothing about."""
+        return self.verdict == "ask" and self.address.endswith(SURE) and self.id.endswith("-sure")
 
     def binding(self) -> Plain:
         """Give what must still hold when the step is carried out: all but evidence, times and texts."""

@@ -129,7 +129,7 @@ def fates_of(runs: Runs, run: Run) -> Mapping[str, Fate]:
     for undo in undos_of(runs, run):
         again, since = _came_again(runs, undo), _since(run, undo)
         for address, takers in takers_of(run, undo).items() if undo.status in _OVER else ():
-            ended = all(step.done and step.status != "skipped" for step in takers)
+            ended = unended(takers) is None
             if address in since or not (ended or address in again):
                 continue  # who brought it again knew whether it had gone
             at = max((step.over_at for step in takers if step.over_at), default=None)
@@ -155,6 +155,15 @@ def takers_of(run: Run, undo: Run) -> Mapping[str, Sequence[StepRun]]:
     return found
 
 
+def unended(takers: Sequence[StepRun]) -> StepRun | None:
+    """Find what of the way back of a step did not come to its end; where none of it took part, all of it did not."""
+    for step in takers:
+        passed_over = step.status == "skipped" and (step.starts or step.skipped_at)
+        if not step.done or passed_over:
+            return step
+    return takers[0] if all(step.status == "skipped" for step in takers) else None
+
+
 def _since(run: Run, undo: Run) -> frozenset[str]:
     """Name the steps that *run* itself began after *undo* had: it went on once that was taken back, or given up."""
     return frozenset(step.address for step in run.steps if undo.undone_at and step.began_last > undo.undone_at)
@@ -174,21 +183,24 @@ def _taken(undo: Run) -> frozenset[str]:
         for step in undo.steps
         if (step.changed if undo.status == "abandoned" else step.planned.verdict != "skip" and step.status != "skipped")
     )
-    return frozenset(step.planned.undo_of for step in back)
+    return frozenset(step.planned.undo_of for step in back if step.planned.undo_of and not step.planned.asks_first)
 
 
 def _came_again(runs: Runs, undo: Run) -> Mapping[str, str]:
     """Name the steps of the run that *undo* took back that came again, with the run: its own end, or undos of it."""
     first = {step.address: step.planned.undo_of for step in undo.steps}
     found = {step.address: undo.id for step in undo.steps if step.planned.section == "finally" and _came(step)}
+    settled: set[str] = set()  # by a newer one: what went with that is gone, whatever one before it brought
     for redo in undos_of(runs, undo):
         if redo.plan.again:
             # The first run's steps at their own addresses; what was not taken back stands still.
-            back = steps_taken_back(runs, redo)
-            came = [step.address for step in redo.steps if step.planned.verdict != "skip" and _came(step)]
-            found = {address: redo.id for address in came if address not in back} | found
+            came = {step.address for step in redo.steps if step.planned.verdict != "skip" and _came(step)}
+            stands = came - steps_taken_back(runs, redo)
         else:
-            found = {first[address]: redo.id for address in _taken_by(runs, redo) if address in first} | found
+            came = {first[address] for address in _taken(redo) if address in first}
+            stands = {first[address] for address in _taken_by(runs, redo) if address in first}
+        found = dict.fromkeys(stands - settled, redo.id) | found
+        settled |= came
     return found
 
 

@@ -9,6 +9,7 @@ from rollbook.cli.reports import render
 from rollbook.cli.undone import check_undoable, taken_back
 from rollbook.errors import RefusedError
 from rollbook.run import Run
+from rollbook.undos import steps_taken_back
 
 from .workshop import Workshop, nobody
 
@@ -19,6 +20,7 @@ SAY = """\
     undo: {{steps: [{{id: un{0}, name: Unsay it., shell.run: {{command: "test ! -e no-un{0} && echo un{0} >> log"}}}}]}}
 """
 ASK = "  - {id: sure, name: Ask., human.confirm: {text: Sure?}}\n"
+END = '  - {id: end, name: End., shell.run: {command: "echo end-{{ steps.one.status }} >> log"}}\n'
 FAILS = "  - {id: fails, name: Fail., shell.run: {command: test -e mended}, undo: {leave: nothing}}\n"
 
 
@@ -144,3 +146,46 @@ def test_a_doubt_that_somebody_settled_is_told_as_settled(workshop: Workshop) ->
     told = json.loads(render(run, "json"))["steps"][0]["undo"]
     assert (undo.step("undo/one/unone").status, doubted) == ("unreachable", "unsure")
     assert (told["state"], told["by"]) == ("brought again", again.id)
+
+
+def test_a_yes_to_the_question_before_a_step_takes_nothing_back(workshop: Workshop) -> None:
+    """Where the step itself failed then, and somebody went past it, its change stands."""
+    say(workshop, "one", end="finally:\n" + END)
+    book = workshop.folder / "runbooks/r.yml"
+    book.write_text(book.read_text().replace("name: Say one.", "name: Say one.\n    timeout: 1s"))
+    book.write_text(book.read_text().replace("echo one >> log", "echo one >> log && sleep 30"))
+    run = workshop.run("r")
+    forbid(workshop, "unone")
+    undo = workshop.undo(run, nobody({"undo/one/unone/sure": "yes"}))
+
+    over = workshop.engine(undo).resume(skip={"undo/one/unone": "it stays"})
+
+    assert (undo.status, over.status, workshop.said()) == ("failed", "undone", ["one", "end-unreachable"])
+    assert not steps_taken_back(workshop.runs, run)
+
+
+def test_the_last_that_brought_a_step_again_says_whether_it_is_there(workshop: Workshop) -> None:
+    """What may be repeated may come again twice; when the second goes, it is gone, whatever the first had brought."""
+    say(workshop, "one", "two", end="finally:\n" + END)
+    book = workshop.folder / "runbooks/r.yml"
+    book.write_text(book.read_text().replace('echo one >> log"}', 'echo one >> log", effect: idempotent}'))
+    run = workshop.run("r")
+    undo = workshop.undo(run)
+    workshop.undo(undo, to="undo/end")
+    again = workshop.undo(undo)
+
+    last = workshop.undo(again)
+
+    assert [word for word in workshop.said() if word.endswith("one")] == ["one", "unone", "one", "one", "unone"]
+    assert (last.status, steps_taken_back(workshop.runs, run)) == ("undone", {"one"})
+
+
+def test_a_run_that_came_again_is_told_as_there_whatever_its_end_did(workshop: Workshop) -> None:
+    """The end of an undo takes no step of its run back, so nothing of it is missing when all steps came again."""
+    say(workshop, "one", FAILS, end="finally:\n" + END)
+    undo = workshop.undo(workshop.run("r"))
+
+    again = workshop.undo(undo, to="end")
+
+    assert (again.status, workshop.said()[-2]) == ("undone", "one")
+    assert undo.plan.undo_of not in taken_back(workshop.runs)

@@ -79,3 +79,19 @@ def test_a_run_that_went_to_and_fro_is_told_as_it_is_now(workshop: Workshop) -> 
         assert ("is there again" in told, "is gone again" in told) == (there, bool(turn) and not there)
         assert ("brought again" in json.dumps(undos(run))) is there
         assert turn == 0 or last.id in "\n".join(status_lines(run, folder, Screen(200)))
+
+
+def test_a_step_that_two_undos_took_back_between_them_is_told_as_taken_back(workshop: Workshop) -> None:
+    """What the first had done of it is left out of the second, which brings its way back to the end."""
+    way = "{id: early, name: Early., shell.run: {command: echo early >> log}}"
+    workshop.write("r", "steps:\n" + SAY.format("one").replace("steps: [", f"steps: [{way}, "))
+    book = workshop.folder / "runbooks/r.yml"
+    book.write_text(book.read_text().replace("echo unone", "test -e mended && echo unone"))
+    run = workshop.run("r")
+    workshop.engine(workshop.undo(run)).abandon("why")
+    (workshop.folder / "mended").touch()
+
+    rest = workshop.undo(run, nobody({"undo/one/unone/sure": "yes"}))
+
+    assert workshop.said() == ["one", "early", "unone"]
+    assert undos(run) == {"one": ("reversed", rest.id)}

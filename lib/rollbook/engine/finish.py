@@ -87,7 +87,7 @@ class Finish:
         known = self.session.known
         ways: dict[str, list[str]] = {}
         for step in self.session.plan.steps:
-            if step.undo_of:
+            if step.undo_of and not step.asks_first:
                 ways.setdefault(step.undo_of, []).append(known[step.address].status if step.address in known else "")
         return frozenset(one for one, ends in ways.items() if all(ends) and any(end != "skipped" for end in ends))
 

@@ -7,7 +7,6 @@ from ..errors import RollbookError
 from ..plan import Plan, PlannedStep
 from ..planner import plan_undo
 from ..planner.scope import Known
-from ..planner.sure import SURE
 from ..schema import encode
 from ..values import bind
 from .comeback import moved_by_others, outdated, stays_known
@@ -94,7 +93,7 @@ def _way_back(session: Session) -> tuple[Plan, Mapping[str, Known]]:
     undone = runs.find(old.undo_of).read()
     plan = plan_undo(undone, session.planner, runs, to=old.undo_to, known=known)
     # Who agreed to lose one change has not agreed to lose another.
-    questions = [step for step in plan.steps if step.address.endswith(SURE) and step.address in known]
+    questions = [step for step in plan.steps if step.asks_first and step.address in known]
     otherwise = [step.address for step in questions if step.arguments != known[step.address].planned.arguments]
     asked = {address: known.pop(address) for address in otherwise}
     over = tuple(step for step in old.steps if step.address in known)

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from ..errors import Interrupted, JournalError, Overtaken, PlanDrift, RollbookError, StepFailed, UsageError
-from ..plan import Plan, PlannedStep
+from ..plan import SURE, Plan, PlannedStep
 from ..planner.scope import Known
-from ..planner.sure import SURE
 from ..run import Run, RunStatus, StepRun
 from .boundary import boundary
 from .comeback import overtaken

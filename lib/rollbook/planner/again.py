@@ -16,7 +16,7 @@ from .planner import Planner
 from .projection import Projection
 from .scope import Known, Use
 from .step import outline
-from .sure import SURE, doubtful, half_back, half_done
+from .sure import doubtful, half_back, half_done
 from .undo import CHANGED, changed_by, done_by_hand, own_steps, refuse_undo, reversed_step, with_earlier
 
 _DECISIONS: Final = ("choose", "input")
@@ -158,8 +158,7 @@ class _Way:
         self.coming = {address for address, over in self.known.items() if over.planned.writes}
         self.backs = {}
         for step in self.undo.steps:
-            asked = step.address.endswith(SURE) and step.planned.kind == "human.confirm"
-            if step.planned.undo_of and not asked:
+            if step.planned.undo_of and not step.planned.asks_first:
                 self.backs.setdefault(step.planned.undo_of, []).append(step)
 
     def step(self, use: Use, projection: Projection) -> PlannedStep | None:

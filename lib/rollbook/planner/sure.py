@@ -1,15 +1,10 @@
 """The questions that come before a step of an undo which nobody may do on a guess."""
 
-from typing import Final
-
 from ..action import Question
-from ..plan import PlannedStep
+from ..plan import SURE, PlannedStep
 from ..registry import action_type
 from ..run import StepRun
 from ..schema import build, encode
-
-SURE: Final = "/sure"
-"""Ends the address of such a question, after that of its step."""
 
 
 def overwriting(base: PlannedStep, since: tuple[str, ...]) -> PlannedStep:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ..action import Action, AnyState, Change, Leave, Refuse, Reverse, compared_fields
 from ..errors import NotFoundError, UndoRefused
-from ..plan import Plan, PlannedStep, changed_fields
+from ..plan import SURE, Plan, PlannedStep, changed_fields
 from ..registry import action_type
 from ..run import Run, StepRun
 from ..runbook import Step, StepUndo
@@ -18,7 +18,7 @@ from .progress import rest_of
 from .projection import Projection
 from .scope import Known
 from .step import change_of, decode_op, plan_use, with_change
-from .sure import SURE, doubtful, overwriting, unsure
+from .sure import doubtful, overwriting, unsure
 
 CHANGED: Final = ("changed", "recovered", "failed", "unreachable", "in_doubt", "running")
 """Statuses of steps that may have changed something."""

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from ..plan import shown
 from ..run import Run, StepRun
-from ..undos import Fate, takers_of
+from ..undos import Fate, takers_of, unended
 from ..values import Plain
 from .account import FieldChange, Span, StepAccount, UndoAccount, UndoState
 from .graph import graph_of
@@ -161,8 +161,7 @@ def _with_undo(account: StepAccount, undo: Run, takers: Sequence[StepRun], fate:
         return _reversed(account, account.undo, fate.by, fate.at)
     if not takers:
         return account
-    unfinished = next((taker for taker in takers if not taker.done or taker.status == "skipped"), None)
-    if unfinished is not None:
+    if (unfinished := unended(takers)) is not None:
         failed = "" if unfinished.skipped_at else unfinished.error
         why = failed or unfinished.reason or STEP_WORDS[unfinished.status]
         state: UndoState = "unsure" if unfinished.unsure else "not reversed"
