@@ -26,9 +26,10 @@ unpack=$1 file=$2 drop=$3; shift 3
 PARTLY: Final = """\
 set -e
 archive=$1 without=$2 program=$3; shift 3
+whole=$("$program" --list "$archive")
 list=$(mktemp)
 trap 'rm -f -- "$list"' EXIT
-"$program" --list "$archive" | grep -v -e "$without" > "$list"
+printf '%s\\n' "$whole" | grep -v -e "$without" > "$list"
 "$program" --use-list="$list" "$@" "$archive"
 """
 _PUBLIC: Final = (" SCHEMA - public ", " COMMENT - SCHEMA public ")  # it is there already
