@@ -122,6 +122,17 @@ def earlier_steps(runs: Runs, run: Run) -> Mapping[str, Earlier]:
     return found
 
 
+def earlier_or_since(runs: Runs, run: Run) -> Mapping[str, Earlier]:
+    """Give what `earlier_steps` does; of one that brought another again also what undos of that did since."""
+    found = dict(earlier_steps(runs, run))
+    folder, first = runs.find(run.id), run
+    while first.plan.again and (place := folder.beside(first.plan.again)).journal.exists():
+        first = place.read()
+        since = {address: one for address, one in earlier_steps(runs, first).items() if one.by > run.id}
+        found = since | found
+    return found
+
+
 def fates_of(runs: Runs, run: Run) -> Mapping[str, Fate]:
     """Tell by address what became of the changes of *run* by undos that are over."""
     found: dict[str, Fate] = {}

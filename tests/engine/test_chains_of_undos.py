@@ -189,3 +189,68 @@ def test_a_run_that_came_again_is_told_as_there_whatever_its_end_did(workshop: W
 
     assert (again.status, workshop.said()[-2]) == ("undone", "one")
     assert undo.plan.undo_of not in taken_back(workshop.runs)
+
+
+@pytest.mark.parametrize("to", ["", "one"])
+def test_what_a_later_undo_of_the_run_did_is_not_done_by_the_undo_of_what_came_again(
+    workshop: Workshop, to: str
+) -> None:
+    """What had come again and was taken back with the run is gone; its `undo:` steps are for once only."""
+    say(workshop, "one", "two", "three")
+    run = workshop.run("r")
+    again = workshop.undo(workshop.undo(run, to="two"))
+    later = workshop.undo(run, to=to)
+
+    last = workshop.undo(again)
+
+    assert (later.status, workshop.said().count("unthree")) == ("undone", 2)
+    assert [step.planned.reason for step in last.steps if step.planned.undo_of == "three"] == [
+        f"run {later.id} did it already, and it may be done once only"
+    ]
+
+
+def test_a_part_comes_again_once_the_undo_of_the_whole_was_taken_back(workshop: Workshop) -> None:
+    """Not before; and then it does, for nobody else would bring it."""
+    say(workshop, "one", "two")
+    run = workshop.run("r")
+    part = workshop.undo(run, to="one")
+    whole = workshop.undo(run)
+    with pytest.raises(RefusedError, match=f"taken back as a whole by run {whole.id}"):
+        check_undoable(part)
+    workshop.undo(whole)
+
+    check_undoable(part)
+    workshop.undo(part)
+
+    assert workshop.said() == ["one", "two", "untwo", "unone", "one", "two"]
+    assert not steps_taken_back(workshop.runs, run)
+
+
+def test_what_an_undo_that_was_given_up_took_does_not_come_again_before_the_rest(workshop: Workshop) -> None:
+    """It is a part like one down to a step, and so is what came of it by undos to and fro."""
+    say(workshop, "one", "two")
+    run = workshop.run("r")
+    forbid(workshop, "unone")
+    part = workshop.undo(run)
+    workshop.engine(part).abandon("why")
+    gone = workshop.undo(workshop.undo(part))
+    (workshop.folder / "no-unone").unlink()
+    whole = workshop.undo(run, nobody({"undo/one/unone/sure": "yes"}))
+
+    for one in (part, gone):
+        with pytest.raises(RefusedError, match=f"taken back as a whole by run {whole.id}"):
+            check_undoable(one)
+
+
+def test_what_came_again_in_part_may_go_again_unless_the_rest_came_as_well(workshop: Workshop) -> None:
+    """A part that came again is taken back like any run; once all came again, that is taken back first."""
+    say(workshop, "one", "two")
+    undo = workshop.undo(workshop.run("r"))
+    part = workshop.undo(undo, to="undo/two/untwo")
+
+    check_undoable(part)
+    whole = workshop.undo(undo)
+
+    assert workshop.said() == ["one", "two", "untwo", "unone", "one", "two"]
+    with pytest.raises(RefusedError, match=f"taken back as a whole by run {whole.id}"):
+        check_undoable(part)

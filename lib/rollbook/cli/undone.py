@@ -1,6 +1,6 @@
 """Which run took back which."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -84,22 +84,40 @@ def turns_of(run: Run) -> Iterator[Run]:
 
 
 def _require_part_of_what_stands(undo: Run) -> None:
-    """Refuse to take an undo in part back while the whole run is taken back: its steps rest on those before them."""
-    if not undo.plan.undo_to:
-        return
-    first = next((folder for folder in Runs().all() if folder.id == undo.plan.undo_of), None)
-    whole = undone_by(first) if first else ""
-    mine = {step.planned.undo_of for step in undo.steps if step.changed}
-    if first and whole != undo.id and mine and mine.isdisjoint(steps_taken_back(Runs(), first.read())):
-        raise RefusedError(
-            f"What run {undo.id} took back of run {undo.plan.undo_of} is there again.",
-            advice=f"How that run stands: {typed('status', undo.plan.undo_of)}",
-        )
-    if whole and whole != undo.id:
-        raise RefusedError(
-            f"Run {undo.plan.undo_of}, of which {undo.id} took a part back, was taken back as a whole by run {whole}.",
-            advice=f"Take that back first: {typed('undo', whole)}",
-        )
+    """
+    Refuse to take back what took a part of a run back while the whole run is taken back by another.
+
+    Its steps rest on those before them. So with what came of such a part by undos to and fro.
+    """
+    folders = {folder.id: folder for folder in Runs().all()} if undo.plan.undo_of else {}
+    part = undo
+    while (place := folders.get(part.plan.undo_of)) is not None:
+        run, whole = place.read(), undone_by(place)
+        back = steps_taken_back(Runs(), run)
+        mine = _changes(undo) if part is undo and undo.plan.undo_to and whole != undo.id else ()
+        if mine and back.isdisjoint(mine):
+            raise RefusedError(
+                f"What run {undo.id} took back of run {run.id} is there again.",
+                advice=f"How that run stands: {typed('status', run.id)}",
+            )
+        if whole and whole != part.id and not _is_there_again(place.beside(whole), back):
+            raise RefusedError(
+                f"Run {run.id}, of which {part.id} took a part back, was taken back as a whole by run {whole}.",
+                advice=f"Take that back first: {typed('undo', whole)}",
+            )
+        part = run
+
+
+def _changes(undo: Run) -> frozenset[str]:
+    return frozenset(step.planned.undo_of for step in undo.steps if step.changed and step.planned.undo_of)
+
+
+def _is_there_again(folder: RunFolder, back: Collection[str]) -> bool:
+    """Tell whether the undo in *folder* was undone, and nothing that it took is among the steps taken *back*."""
+    if not folder.journal.exists():
+        return False
+    undo = folder.read()
+    return any(turns_of(undo)) and _changes(undo).isdisjoint(back)
 
 
 def _require_further(run: Run, undo: Run, to: str) -> None:

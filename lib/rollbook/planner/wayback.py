@@ -6,7 +6,7 @@ from dataclasses import replace
 from ..plan import Plan
 from ..run import Run
 from ..runs import Runs
-from ..undos import earlier_steps
+from ..undos import earlier_or_since, earlier_steps
 from .again import plan_again
 from .planner import Planner
 from .scope import Known
@@ -27,7 +27,7 @@ def plan_undo(
     """
     first = runs.find(run.id).first(run.plan)
     if first is None or run.plan.again:
-        plan = plan_back(run, planner, to=to, earlier=earlier_steps(runs, run))
+        plan = plan_back(run, planner, to=to, earlier=earlier_or_since(runs, run))
     else:
         earlier, redone = earlier_steps(runs, first), earlier_steps(runs, run)
         plan = plan_again(run, first, planner, to=to, known=known, earlier=earlier, redone=redone)
