@@ -3,7 +3,8 @@ Commands that go on when their connection ends.
 
 The command runs in a session of its own and leaves its output and exit code in a private folder on
 its host; a waiting shell streams them and removes the folder once the result was taken. Where the
-connection was lost in between, carrying out the same command again attaches to it, or takes its result.
+connection was lost in between, carrying out the same command again attaches to it, or takes its result. A
+shell may outlive its connection and wait on, so only the one that came last takes the result.
 """
 
 import json
@@ -34,7 +35,9 @@ end() {
   exit 143
 }
 (umask 077; mkdir -p -- "${d%/*}") || exit
-if (umask 077; mkdir -- "$d") 2>/dev/null; then
+if (umask 077; mkdir -- "$d") 2>/dev/null; then new=1; else new=; fi
+echo $$ >"$d/waiter"
+if [ "$new" ]; then
   cat >"$d/in"; : >"$d/out"
   setsid sh -c "$run" sh "$d" "$@" </dev/null >/dev/null 2>&1 &
   sleep 0.05
@@ -45,13 +48,18 @@ show() {
   size=$(wc -c <"$d/out")
   if [ "$size" -gt "$n" ]; then tail -c "+$((n + 1))" "$d/out" | head -c "$((size - n))"; n=$size; fi
 }
+last() {
+  [ "$(cat "$d/waiter" 2>/dev/null)" = $$ ] || { echo "another waits for it since" >&2; exit 255; }
+}
 while [ ! -e "$d/rc" ]; do
+  last
   show
   p=$(cat "$d/pid" 2>/dev/null)
   if [ -z "$p" ] || ! kill -0 "$p" 2>/dev/null; then quiet=$((quiet + 1)); else quiet=0; fi
   if [ "$quiet" -gt 10 ]; then echo "it is gone and left no exit code" >&2; rm -rf -- "$d"; exit 255; fi
   sleep 0.2
 done
+last
 show
 code=$(cat "$d/rc")
 rm -rf -- "$d"

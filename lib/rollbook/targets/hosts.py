@@ -124,7 +124,7 @@ class HostTarget(BaseTarget[C]):
                 outputs |= {"truncated": "stdout" in output.cut, "cut": sorted(output.cut)}
         return OpResult(outputs=outputs, output=output.record())
 
-    def running(self, mark: str) -> tuple[int, ...]:  # noqa: ARG002  # only this machine's processes can be seen
+    def running(self, mark: str) -> tuple[int, ...]:  # noqa: ARG002  # kinds that can look say so
         """Name the processes, still alive, of the step with this *mark*; none where they cannot be seen."""
         return ()
 
