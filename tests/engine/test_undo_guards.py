@@ -2,6 +2,8 @@
 
 import pytest
 
+from rollbook.targets.base import TargetSpec
+
 from .workshop import Workshop, write_step
 
 FREEZE = """\
@@ -177,3 +179,28 @@ def test_an_undo_that_is_given_up_leaves_the_end_to_a_run_that_may_go_on(worksho
     assert (undo.status, given_up.status, resumed.status) == ("failed", "abandoned", "succeeded")
     assert log == ["take", "stuck"]
     assert workshop.said() == ["take", "stuck", "give"]
+
+
+def test_what_stays_needs_no_target_for_that(workshop: Workshop) -> None:
+    """Where the environment has it no more, all the rest is taken back."""
+    workshop.targets = {"box": TargetSpec("box", "local")}
+    text = """\
+targets: {{box: {{kind: local, optional: true}}}}
+steps:
+  - id: kept
+    name: Keep.
+    target: box
+    shell.run: {{command: "echo kept >> {log}"}}
+    undo: {{leave: It is of use.}}
+  - id: gone
+    name: Go.
+    shell.run: {{command: "echo gone >> {log}"}}
+    undo: {{steps: [{{id: back, name: Back., shell.run: {{command: "echo back >> {log}"}}}}]}}
+"""
+    workshop.write("r", text.format(log=workshop.folder / "log"))
+    run = workshop.run("r")
+    workshop.targets = {}
+
+    undo = workshop.undo(run)
+
+    assert (undo.status, workshop.said()) == ("undone", ["kept", "gone", "back"])

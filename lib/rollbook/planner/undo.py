@@ -68,7 +68,9 @@ def plan_back(run: Run, planner: Planner, *, to: str = "", earlier: Mapping[str,
 def _gone(way: Iterable[PlannedStep], run: Run, planner: Planner) -> str:
     """Name the targets of a way back that *run* had, and the environment has no more: what was done there stands."""
     had = {name for step in run.steps if step.starts for name in step.planned.targets}
-    return ", ".join(sorted({name for part in way for name in part.targets if name in had} - {*planner.specs}))
+    # What stays in any case needs none; an own undo step that is skipped for want of one is no such.
+    needing = (part for part in way if part.verdict != "skip" or part.address != f"undo/{part.undo_of}")
+    return ", ".join(sorted({name for part in needing for name in part.targets if name in had} - {*planner.specs}))
 
 
 def _passed(run: Run) -> tuple[str, ...]:
