@@ -205,12 +205,17 @@ def _came_again(runs: Runs, undo: Run) -> Mapping[str, str]:
     for redo in undos_of(runs, undo):
         if redo.plan.again:
             # The first run's steps at their own addresses; what was not taken back stands still.
-            came = {step.address for step in redo.steps if step.planned.verdict != "skip" and _came(step)}
-            stands = came - steps_taken_back(runs, redo)
+            there = {
+                step.address: step.changed for step in redo.steps if step.planned.verdict != "skip" and _came(step)
+            }
+            # Of what it found there already, one before it says whether it is.
+            came = {address for address, changed in there.items() if changed}
+            stands = there.keys() - steps_taken_back(runs, redo)
         else:
             came = {first[address] for address in _taken(redo) if address in first}
             stands = {first[address] for address in _taken_by(runs, redo) if address in first}
-        found = dict.fromkeys(stands - settled, redo.id) | found
+        gone = came - stands - settled
+        found = dict.fromkeys(stands - settled, redo.id) | {one: by for one, by in found.items() if one not in gone}
         settled |= came
     return found
 

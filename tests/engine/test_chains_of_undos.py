@@ -11,7 +11,7 @@ from rollbook.errors import RefusedError
 from rollbook.run import Run
 from rollbook.undos import steps_taken_back
 
-from .workshop import Workshop, nobody
+from .workshop import Workshop, nobody, write_step
 
 SAY = """\
   - id: {0}
@@ -254,3 +254,33 @@ def test_what_came_again_in_part_may_go_again_unless_the_rest_came_as_well(works
     assert workshop.said() == ["one", "two", "untwo", "unone", "one", "two"]
     with pytest.raises(RefusedError, match=f"taken back as a whole by run {whole.id}"):
         check_undoable(part)
+
+
+def test_what_came_again_is_not_taken_back_past_a_later_undo_of_its_run(workshop: Workshop) -> None:
+    """Whoever took it back since, or brought it once more, says how it stands."""
+    say(workshop, "one", "two")
+    run = workshop.run("r")
+    again = workshop.undo(workshop.undo(run, to="one"))
+    check_undoable(again)
+    later = workshop.undo(run, to="one")
+    workshop.undo(later)
+
+    with pytest.raises(RefusedError, match=f"brought again, run {later.id} took back since"):
+        check_undoable(again)
+
+    assert workshop.said() == ["one", "two", "untwo", "two", "untwo", "two"]
+
+
+def test_what_was_found_there_is_gone_when_what_had_brought_it_is_taken_back(workshop: Workshop) -> None:
+    """A file that a part had brought is no doing of the whole that came after it, and went with the part."""
+    workshop.write("r", f"steps:\n{write_step('f', 'x')}{SAY.format('one')}")
+    run = workshop.run("r")
+    undo = workshop.undo(run)
+    part = workshop.undo(undo, to="undo/one/unone")
+    whole = workshop.undo(undo)
+    workshop.undo(whole, to="f")
+
+    workshop.undo(part)
+
+    assert not (workshop.folder / "f.txt").exists()
+    assert steps_taken_back(workshop.runs, run) == {"f", "one"}

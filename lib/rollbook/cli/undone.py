@@ -44,6 +44,7 @@ def undone_by(folder: RunFolder) -> str:
 def check_undoable(run: Run, to: str = "") -> None:
     """Raise `RefusedError` when *run* was undone down to the step *to*, or while an undo of it is not over."""
     _require_part_of_what_stands(run)
+    _require_untouched_since(run)
     undo = undo_of(run)
     other = under_way(Runs(), run) if undo is not None or run.plan.undo_of else None
     if other is not None:
@@ -106,6 +107,18 @@ def _require_part_of_what_stands(undo: Run) -> None:
                 advice=f"Take that back first: {typed('undo', whole)}",
             )
         part = run
+
+
+def _require_untouched_since(again: Run) -> None:
+    """Refuse to take back what came again where another undo of the first run took some of it back since."""
+    first = next((folder for folder in Runs().all() if again.plan.again and folder.id == again.plan.again), None)
+    mine = {step.address for step in again.steps if step.changed}
+    for undo in undos_of(Runs(), first.read()) if first else ():
+        if undo.id > again.id and not mine.isdisjoint(_changes(undo)):
+            raise RefusedError(
+                f"What run {again.id} brought again, run {undo.id} took back since, or a part of it.",
+                advice=f"How run {again.plan.again} stands: {typed('status', again.plan.again)}",
+            )
 
 
 def _changes(undo: Run) -> frozenset[str]:
