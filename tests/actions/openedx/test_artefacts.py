@@ -13,6 +13,7 @@ from rollbook.actions.openedx.snapshot import Snapshot
 from rollbook.actions.openedx.stores_agree import StoresAgree
 from rollbook.actions.openedx.structures_restore import StructuresRestore
 from rollbook.actions.openedx.versions import VersionsFact
+from rollbook.demo.errors import DemoError
 from rollbook.errors import RefusedError
 from rollbook.openedx.pointers import Pointers
 from rollbook.schema import build
@@ -124,6 +125,41 @@ def test_what_pruning_took_comes_back_from_a_dump(site: Site, tmp_path: Path, en
     assert site.plan(action).ops == ()
     site.apply(site.action(CourseVersion, version=good(site)))
     assert site.look(site.action(StoresAgree, version=good(site))).passed
+
+
+@pytest.mark.parametrize("retain", [1, 2, 4])
+def test_pruning_goes_on_after_a_version_came_back(site: Site, tmp_path: Path, retain: int) -> None:
+    """As many versions before it come with it as pruning looks for; without them its next plan would stop."""
+    structures = dump(site, "modulestore.structures", tmp_path / "structures.bson")
+    site.sample.prune(retain=0)
+    action = build(StructuresRestore, {"version": good(site), "structures": structures, "retain": retain})
+
+    change = site.apply(action)
+    site.apply(site.action(CourseVersion, version=good(site)))
+
+    assert change.before.missing_ancestors
+    assert change.before.lost_ancestors == ()
+    assert site.sample.plan_prune(retain=retain).delete
+    assert site.plan(action).ops == ()
+
+
+def test_a_version_whose_ancestors_are_in_no_dump_says_what_pruning_will_do(site: Site, tmp_path: Path) -> None:
+    """It comes back all the same, and whoever reads the plan knows why the next pruning stops, and what helps."""
+    with site.sample.open() as studio:
+        wanted = {"_id": {"$in": [ObjectId(one) for one in good(site).replace(",", ":").split(":")[1::2]]}}
+        documents = list(studio.database["modulestore.structures"].find(wanted))
+    heads = tmp_path / "structures.bson"
+    heads.write_bytes(b"".join(bson_encode(document) for document in documents))
+    site.sample.prune(retain=0)
+    action = build(StructuresRestore, {"version": good(site), "structures": str(heads)})
+
+    change = site.apply(action)
+    site.apply(site.action(CourseVersion, version=good(site)))
+
+    assert len(change.after.missing_structures) == 0
+    assert "--ignore-missing lets it go on" in action.details(change)[-1]
+    with pytest.raises(DemoError, match="Missing structures detected"):
+        site.sample.plan_prune(retain=2)
 
 
 def test_a_dump_that_lacks_something_inserts_nothing(site: Site, tmp_path: Path) -> None:
