@@ -106,6 +106,23 @@ def test_an_edit_between_the_writes_is_asked_about(desk: Desk) -> None:
     assert look(desk.sample) == edited
 
 
+def test_an_entry_that_was_saved_as_it_was_after_a_kill_stops_nothing(desk: Desk) -> None:
+    """Saved in the administration pages, the course is as it was but for its time: the resume writes from there."""
+    with before_write(Sql, raise_crash), pytest.raises(CrashError):
+        desk.run()
+    same = look(desk.sample)
+    newest = max(same.history, key=lambda row: row["history_id"])
+    desk.sample.admin_revert(newest["history_id"])
+    assert look(desk.sample).ledger == same.ledger
+
+    run = desk.resume()
+
+    assert run.status == "succeeded", story(run)
+    found = look(desk.sample)
+    assert found.ledger == found.modulestore == (desk.sample.good_draft, desk.sample.good_published)
+    assert len(found.of_run(run.id)) == 1
+
+
 def test_an_edit_that_was_open_all_the_time_collides(desk: Desk) -> None:
     """An edit begun before the restore and saved in its middle is lost as any collision in Studio is; the restore ends."""
     edit = desk.sample.begin_edit()

@@ -218,13 +218,13 @@ class Stepper:
         if probed and not missing:
             self._pass_or_ask(attempt, past, ops, after, found, "a probe shows that it was done")
         elif probed and not changed_fields(planned.bound_fields(past.before), fields):
-            self._again(attempt, past, ops, after)
+            self._again(attempt, found, _from_here(attempt, found, after), after)
         elif (rest := rest_of(action, found, after, past)) is not None:
             self._go_on(attempt, past, ops, after, len(ops) - len(rest))
         elif not probed and planned.effect == "once" and ended and not self._told_to_repeat(planned):
             self._pass_or_ask(attempt, past, ops, after, after, "its command ended well before")
         elif not probed and (past.status in ("failed", "waiting") or planned.effect != "once"):
-            self._again(attempt, past, ops, after)
+            self._again(attempt, build(action.state, past.before), ops, after)
         else:
             why = "it began and did not end, and what is there now does not tell whether it was done"
             self._ask_doubt(attempt, past, ops, after, found, f"{why}: {'; '.join(missing)}")
@@ -275,8 +275,8 @@ class Stepper:
             session.record("in_doubt", step=address, text=text)
             raise Waiting
 
-    def _again(self, attempt: Attempt, past: StepRun, ops: Sequence[Op], after: AnyState) -> None:
-        attempt.start(build(attempt.action.state, past.before), after, ops)
+    def _again(self, attempt: Attempt, before: AnyState, ops: Sequence[Op], after: AnyState) -> None:
+        attempt.start(before, after, ops)
         self._apply(attempt, after, ops, 0)
 
     def _ask_doubt(
@@ -288,7 +288,7 @@ class Stepper:
             case "done":
                 attempt.finish("recovered", before=past.before, after=past.after, outputs=past.outputs or past.after)
             case "redo":
-                self._again(attempt, past, ops, after)
+                self._again(attempt, build(attempt.action.state, past.before), ops, after)
             case "abort":
                 who = attempt.session.operator
                 attempt.session.record("in_doubt", step=planned.address, text=f"{who} left it as it is: {why}")
@@ -407,3 +407,14 @@ def _bound(op: Op, known: Mapping[str, Plain]) -> Op:
     written = encode_op(op)
     bound = bind(written, known)
     return op if bound == written else decode_op(bound)
+
+
+def _from_here(attempt: Attempt, found: AnyState, after: AnyState) -> tuple[Op, ...]:
+    """
+    Give the way to *after* from what is *found*, with what the step was begun with.
+
+    It is the way that was journalled but where evidence moved, as a time that a row was last saved: what is compared
+    with that while writing would be refused for ever.
+    """
+    encoded = (bind(encode_op(op), attempt.known) for op in attempt.action.ops(found, after))
+    return tuple(map(decode_op, encoded))
