@@ -1,11 +1,13 @@
 """What reports and `status` tell of a run that undos took back in several goes, to and fro."""
 
 import json
+import time
 from typing import Any
 
 from rollbook.cli.reports import render
 from rollbook.cli.screen import Screen
 from rollbook.cli.statusview import status_lines
+from rollbook.report import report_of
 from rollbook.run import Run
 
 from .workshop import Workshop, nobody, write_step
@@ -95,3 +97,19 @@ def test_a_step_that_two_undos_took_back_between_them_is_told_as_taken_back(work
 
     assert workshop.said() == ["one", "early", "unone"]
     assert undos(run) == {"one": ("reversed", rest.id)}
+
+
+def test_what_was_done_after_a_failure_is_told_when_it_was_done(workshop: Workshop) -> None:
+    """A site that was opened the morning after was not opened the evening before, when that had failed."""
+    done = "  - {id: a, name: Open., shell.run: {command: test -e ok, effect: idempotent}, undo: {leave: x}}\n"
+    looked = "  - {id: b, name: Look., assert.that: {that: '{{ 1 == 1 }}'}}\n"
+    workshop.write("r", f"steps:\n{done}{looked}")
+    run = workshop.run("r")
+    time.sleep(1.1)
+    (workshop.folder / "ok").touch()
+
+    report = report_of(workshop.engine(run).resume())
+
+    failed, changed = (next(one for one in report.moments if one.word == word) for word in ("failed", "changed"))
+    assert (changed.at - failed.at).total_seconds() > 1
+    assert [one.began for one in report.steps if one.address == "a"] == [changed.at]

@@ -61,11 +61,12 @@ def _order(moment: Moment) -> tuple[datetime, int, int, int]:
 def _run_moments(run: Run, steps: Sequence[StepAccount], what: str) -> Iterator[Moment]:
     yield Moment(run.started_at, f"{what} began", f"{run.plan.runbook} by {run.operator}", type="begin")
     numbers = {step.address: step for step in steps}
+    failed = {event.address: event.at for event in run.events if event.type in ("step_failed", "unreachable")}
     for step in steps:
         if step.settled is not None:
             yield _settled_moment(step, step.settled)
         elif step.began or step.ended:
-            yield _step_moment(step, run)
+            yield _step_moment(step, run, failed.get(step.address))
     for event in run.events:
         if not _told_by_step(event, numbers.get(event.address)):
             yield _event_moment(event, numbers.get(event.address))
@@ -85,8 +86,10 @@ def _told_by_step(event: Event, step: StepAccount | None) -> bool:
     return event.type in ("step_failed", "unreachable") and step.ended == event.at and bool(step.error)
 
 
-def _step_moment(step: StepAccount, run: Run) -> Moment:
+def _step_moment(step: StepAccount, run: Run, failed: datetime | None) -> Moment:
     at = step.began or step.ended or run.started_at
+    if failed is not None and step.ended is not None and at <= failed < step.ended:
+        at = step.ended  # what it came to was after that, which has its own line
     # That it was undone later has its own lines.
     word = {"answered": "asked", STEP_WORDS["undone"]: STEP_WORDS["changed"]}.get(step.words, step.words)
     tail = step.error or step.reason

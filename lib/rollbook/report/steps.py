@@ -106,6 +106,8 @@ def _untouched(step: StepRun) -> bool:
 def _began(step: StepRun, spans: Sequence[Span]) -> datetime | None:
     if _untouched(step):
         return None
+    if step.done and len(step.starts) > 1:
+        return step.starts[-1]  # what was done was done then; that it had failed before has its own lines
     # What was waited for first, as agreement to a step that is planned anew, is no part of its work.
     work = [span.began for span in spans if span.kind == "work"]
     return work[0] if work and step.planned.verdict != "ask" else step.started_at
