@@ -98,14 +98,28 @@ def standing_undo(runs: Runs, run: Run) -> Run | None:
 
 def _standing(runs: Runs, run: Run, *, unsure: bool = False) -> Iterator[tuple[Run, frozenset[str]]]:
     """Yield each undo of *run*, the newest first, with what it was the last to take back and did not come again."""
-    settled: set[str] = set()
-    for undo in undos_of(runs, run):
-        taken = _taken(undo)
+    found: list[tuple[Run, frozenset[str], frozenset[str]]] = []
+    touched: dict[str, str] = {}  # by an older one, and the run, if any, that brought it again
+    for undo in reversed(tuple(undos_of(runs, run))):
+        taken, did = _taken(undo), frozenset(step.planned.undo_of for step in undo.steps if _did(step))
         if unsure and undo.status in _OVER:
-            taken |= {step.planned.undo_of for step in undo.steps if step.unsure and step.planned.writes}
-        taken -= _since(run, undo) | settled
-        yield undo, frozenset(taken - _came_again(runs, undo).keys())
+            doubted = {step.planned.undo_of for step in undo.steps if step.unsure and step.planned.writes}
+            taken, did = taken | doubted, did | doubted
+        taken -= _since(run, undo)
+        # What it found gone already, one before it took; unless that had come again, and went some other way.
+        idle = {address for address in taken - did if address in touched and not "" < touched[address] < undo.id}
+        again = _came_again(runs, undo)
+        found.append((undo, taken - idle, taken - idle - again.keys()))
+        touched |= {address: again.get(address, "") for address in taken & did}
+    settled: set[str] = set()
+    for undo, taken, stands in reversed(found):
+        yield undo, stands - settled
         settled |= taken
+
+
+def _did(step: StepRun) -> bool:
+    """Tell whether a step, or somebody in its place, did something; not so one that found all as it was to be."""
+    return step.changed or step.adopted_at is not None
 
 
 def earlier_steps(runs: Runs, run: Run) -> Mapping[str, Earlier]:
@@ -145,7 +159,8 @@ def fates_of(runs: Runs, run: Run) -> Mapping[str, Fate]:
                 continue  # who brought it again knew whether it had gone
             at = max((step.over_at for step in takers if step.over_at), default=None)
             fate = Fate(undo.id, at, again.get(address, ""))
-            if address not in found or (address in idle and not fate.again):
+            before = found.get(address)
+            if before is None or (address in idle and not "" < fate.again < before.by):
                 found[address] = fate
                 (idle.discard if any(step.changed for step in takers) else idle.add)(address)
     return found
@@ -199,7 +214,7 @@ def _taken(undo: Run) -> frozenset[str]:
 
 def _came_again(runs: Runs, undo: Run) -> Mapping[str, str]:
     """Name the steps of the run that *undo* took back that came again, with the run: its own end, or undos of it."""
-    first = {step.address: step.planned.undo_of for step in undo.steps}
+    first = {step.address: step.planned.undo_of for step in undo.steps if step.planned.undo_of}
     found = {step.address: undo.id for step in undo.steps if step.planned.section == "finally" and _came(step)}
     settled: set[str] = set()  # by a newer one: what went with that is gone, whatever one before it brought
     for redo in undos_of(runs, undo):

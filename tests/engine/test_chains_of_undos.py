@@ -265,7 +265,7 @@ def test_what_came_again_is_not_taken_back_past_a_later_undo_of_its_run(workshop
     later = workshop.undo(run, to="one")
     workshop.undo(later)
 
-    with pytest.raises(RefusedError, match=f"brought again, run {later.id} took back since"):
+    with pytest.raises(RefusedError, match=f"run {later.id} did some again since"):
         check_undoable(again)
 
     assert workshop.said() == ["one", "two", "untwo", "two", "untwo", "two"]
@@ -283,4 +283,65 @@ def test_what_was_found_there_is_gone_when_what_had_brought_it_is_taken_back(wor
     workshop.undo(part)
 
     assert not (workshop.folder / "f.txt").exists()
+    assert steps_taken_back(workshop.runs, run) == {"f", "one"}
+
+
+def test_what_stands_of_a_part_that_came_again_is_not_done_twice(workshop: Workshop) -> None:
+    """Where some of it was taken back in turn, the rest stands, and may be done once only."""
+    say(workshop, "one", "two", "three")
+    undo = workshop.undo(workshop.run("r"))
+    part = workshop.undo(undo, to="undo/three/unthree")
+    workshop.undo(part, to="one")
+
+    workshop.undo(undo)
+
+    assert [word for word in workshop.said() if not word.startswith("un")] == [
+        "one",
+        "two",
+        "three",
+        "one",
+        "two",
+        "two",
+        "three",
+    ]
+
+
+def test_what_another_brought_again_since_does_not_come_twice(workshop: Workshop) -> None:
+    """The undo of what an undo had brought in part is not undone past the whole that came since."""
+    say(workshop, "one", "two")
+    undo = workshop.undo(workshop.run("r"))
+    gone = workshop.undo(workshop.undo(undo, to="undo/two/untwo"))
+    check_undoable(gone)
+    whole = workshop.undo(undo)
+
+    with pytest.raises(RefusedError, match=whole.id):
+        check_undoable(gone)
+
+
+def test_what_an_undo_found_gone_comes_again_by_the_undo_of_the_one_that_took_it(workshop: Workshop) -> None:
+    """A whole undo finds what a part took as it was before; it comes again with that part."""
+    workshop.write("r", f"steps:\n{SAY.format('one')}{write_step('f', 'x')}")
+    run = workshop.run("r")
+    part = workshop.undo(run, to="one")
+    workshop.undo(workshop.undo(run))
+
+    check_undoable(part)
+    workshop.undo(part)
+
+    told = json.loads(render(run, "json"))["steps"]
+    assert (workshop.folder / "f.txt").exists()
+    assert not steps_taken_back(workshop.runs, run)
+    assert {step["undo"]["state"] for step in told if step["run"] == run.id} == {"brought again"}
+
+
+def test_what_had_come_again_and_went_some_other_way_is_gone(workshop: Workshop) -> None:
+    """An undo that finds it gone has the last word, though an older one took it and that was undone."""
+    workshop.write("r", f"steps:\n{write_step('f', 'x')}{SAY.format('one')}")
+    run = workshop.run("r")
+    workshop.undo(workshop.undo(run, to="f"))
+    workshop.undo(workshop.undo(run))
+    (workshop.folder / "f.txt").unlink()
+
+    workshop.undo(run)
+
     assert steps_taken_back(workshop.runs, run) == {"f", "one"}

@@ -44,7 +44,6 @@ def undone_by(folder: RunFolder) -> str:
 def check_undoable(run: Run, to: str = "") -> None:
     """Raise `RefusedError` when *run* was undone down to the step *to*, or while an undo of it is not over."""
     _require_part_of_what_stands(run)
-    _require_untouched_since(run)
     undo = undo_of(run)
     other = under_way(Runs(), run) if undo is not None or run.plan.undo_of else None
     if other is not None:
@@ -106,19 +105,24 @@ def _require_part_of_what_stands(undo: Run) -> None:
                 f"Run {run.id}, of which {part.id} took a part back, was taken back as a whole by run {whole}.",
                 advice=f"Take that back first: {typed('undo', whole)}",
             )
+        _require_last(part, run)
         part = run
 
 
-def _require_untouched_since(again: Run) -> None:
-    """Refuse to take back what came again where another undo of the first run took some of it back since."""
-    first = next((folder for folder in Runs().all() if again.plan.again and folder.id == again.plan.again), None)
-    mine = {step.address for step in again.steps if step.changed}
-    for undo in undos_of(Runs(), first.read()) if first else ():
-        if undo.id > again.id and not mine.isdisjoint(_changes(undo)):
+def _require_last(part: Run, run: Run) -> None:
+    """Refuse to take back what came of *part*, an undo of *run*, where another undo did some of the same since."""
+    for later in undos_of(Runs(), run):
+        if later.id > part.id and not _deeds(part).isdisjoint(_deeds(later)):
             raise RefusedError(
-                f"What run {again.id} brought again, run {undo.id} took back since, or a part of it.",
-                advice=f"How run {again.plan.again} stands: {typed('status', again.plan.again)}",
+                f"Of what run {part.id} did to run {run.id}, run {later.id} did some again since.",
+                advice=f"How that run stands: {typed('status', run.id)}",
             )
+
+
+def _deeds(undo: Run) -> frozenset[str]:
+    """Name the steps that an undo took back or, where it brought them again, those."""
+    changed = (step for step in undo.steps if step.changed and step.planned.section == "steps")
+    return frozenset(step.address if undo.plan.again else step.planned.undo_of for step in changed) - {""}
 
 
 def _changes(undo: Run) -> frozenset[str]:
