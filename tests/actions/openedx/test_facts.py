@@ -117,6 +117,16 @@ def test_a_half_way_revert_is_refused_and_shown(site: Site) -> None:
     assert trusting.present == good(site)
 
 
+def test_a_suggestion_that_was_not_looked_far_enough_for_says_so(site: Site) -> None:
+    """The import is behind two panic edits: whoever looks at those alone reads that, and what helps."""
+    found = site.plan(site.action(VersionsFact, limit=2)).before
+    further = site.plan(site.action(VersionsFact, limit=20)).before
+
+    assert (found.suggested, found.older > 0) == (None, True)
+    assert found.reason.startswith("none of the 2 newest saves replaced most of the blocks")
+    assert further.suggested is not None
+
+
 def test_the_good_pair_is_suggested(any_site: Site) -> None:
     """With and without the time of the damage the pair before the mistaken import is suggested, and told by whom."""
     sample = any_site.sample

@@ -132,12 +132,19 @@ class VersionsFact(Fact[VersionsState]):
         ids = [[link.version for link in chain] for chain in chains]
         return {version: saves_left(version, ids, retain=self.retain, kept=originals) for version in versions}
 
+    @property
+    def _unfound(self) -> str:
+        return (
+            f"none of the {self.limit} newest saves replaced most of the blocks; say `before`, or look at more of them "
+            "(`limit`)"
+        )
+
     def _state(self, present: Pointers, candidates: Sequence[Candidate], older: int) -> VersionsState:
         suggestion = suggest(candidates, self.before)
         return VersionsState(
             current=str(present),
             suggested=str(suggestion.candidate.pair.pointers) if suggestion.candidate else None,
-            reason=suggestion.reason,
+            reason=suggestion.reason if suggestion.candidate or not older or self.before else self._unfound,
             damage=text(suggestion.damage) or None,
             candidates=tuple(_line(candidate) for candidate in _distinct(candidates)),
             entries=tuple(_entry(candidate, chosen=candidate == suggestion.candidate) for candidate in candidates),
