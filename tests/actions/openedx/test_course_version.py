@@ -284,8 +284,10 @@ def test_a_branch_that_was_absent_is_absent_again(site: Site) -> None:
         change.before, ledger=Pointers(site.sample.head_draft), modulestore=Pointers(site.sample.head_draft)
     )
 
-    site.apply(action, unpublished)
+    hiding = site.apply(action, unpublished)
 
+    assert action.details(hiding)[0].startswith("LEARNERS WILL NOT SEE THE COURSE any more")
+    assert not any("LEARNERS" in line for line in action.details(change))
     with site.sample.open() as studio:
         assert studio.entry(site.sample.course_id).published_version == ""
         (document,) = studio.database["modulestore.active_versions"].find({"run": "2024_T1"})

@@ -220,13 +220,21 @@ To go back, do the same with the pointers of before, if nobody saved since.
         )
 
     def details(self, change: Change[CourseVersionState]) -> tuple[str, ...]:
-        """Say what stays as it is."""
-        return (NOT_RESTORED,) if change.ops else ()
+        """Say what stays as it is, and whether learners lose sight of the course."""
+        if not change.ops:
+            return ()
+        hidden = bool(change.before.ledger.published) and not change.after.ledger.published
+        return (*((_UNPUBLISHED,) if hidden else ()), NOT_RESTORED)
 
 
 NOT_RESTORED = (
     "will NOT come back: files and images that were overwritten (GridFS keeps no versions). Not touched: enrolments, "
     "grades and learner state; what learners did in blocks that go away stays stored, and shows again if they return"
+)
+
+_UNPUBLISHED = (
+    "LEARNERS WILL NOT SEE THE COURSE any more: the version to go back to has no published branch. Smoke tests and looks "
+    "at it as a learner cannot pass; publish it in Studio afterwards if it is to be seen"
 )
 
 _EARLIER = 4  # pairs: enough for an undo that is planned on what the undo of a later step will leave
