@@ -101,7 +101,7 @@ def _standing(runs: Runs, run: Run, *, unsure: bool = False) -> Iterator[tuple[R
     found: list[tuple[Run, frozenset[str], frozenset[str]]] = []
     touched: dict[str, str] = {}  # by an older one, and the run, if any, that brought it again
     for undo in reversed(tuple(undos_of(runs, run))):
-        taken, did = _taken(undo), frozenset(step.planned.undo_of for step in undo.steps if _did(step))
+        taken, did = _taken(runs, undo), frozenset(step.planned.undo_of for step in undo.steps if _did(step))
         if unsure and undo.status in _OVER:
             doubted = {step.planned.undo_of for step in undo.steps if step.unsure and step.planned.writes}
             taken, did = taken | doubted, did | doubted
@@ -117,6 +117,11 @@ def _standing(runs: Runs, run: Run, *, unsure: bool = False) -> Iterator[tuple[R
         settled |= taken
 
 
+def _is_settled(runs: Runs, undo: Run) -> bool:
+    """Tell whether an undo came to its end, or was given up, or was itself taken back before it had ended."""
+    return undo.status in _OVER or is_over(runs, undo)
+
+
 def _did(step: StepRun) -> bool:
     """Tell whether a step, or somebody in its place, did something; not so one that found all as it was to be."""
     return step.changed or step.adopted_at is not None
@@ -126,7 +131,7 @@ def earlier_steps(runs: Runs, run: Run) -> Mapping[str, Earlier]:
     """Give by address the steps with which undos of *run* that are over began to write, and which stand, the newest."""
     found: dict[str, Earlier] = {}
     for undo in undos_of(runs, run):
-        if undo.status not in _OVER:
+        if not _is_settled(runs, undo):
             continue
         again, back = {*_came_again(runs, undo)} | _since(run, undo), steps_taken_back(runs, undo)
         for step in undo.steps:
@@ -197,17 +202,17 @@ def _since(run: Run, undo: Run) -> frozenset[str]:
 
 def _taken_by(runs: Runs, undo: Run) -> frozenset[str]:
     """Name the steps that *undo* took back and no undo of it brought again."""
-    return _taken(undo) - _came_again(runs, undo).keys()
+    return _taken(runs, undo) - _came_again(runs, undo).keys()
 
 
-def _taken(undo: Run) -> frozenset[str]:
+def _taken(runs: Runs, undo: Run) -> frozenset[str]:
     """Name the steps that *undo* took back; one that was given up took back what it had changed by then."""
-    if undo.status not in _OVER:
+    if not _is_settled(runs, undo):
         return frozenset()
     back = (
         step
         for step in undo.steps
-        if (step.changed if undo.status == "abandoned" else step.planned.verdict != "skip" and step.status != "skipped")
+        if (step.changed if undo.status != "undone" else step.planned.verdict != "skip" and step.status != "skipped")
     )
     return frozenset(step.planned.undo_of for step in back if step.planned.undo_of and not step.planned.asks_first)
 
@@ -227,7 +232,7 @@ def _came_again(runs: Runs, undo: Run) -> Mapping[str, str]:
             came = {address for address, changed in there.items() if changed}
             stands = there.keys() - steps_taken_back(runs, redo)
         else:
-            came = {first[address] for address in _taken(redo) if address in first}
+            came = {first[address] for address in _taken(runs, redo) if address in first}
             stands = {first[address] for address in _taken_by(runs, redo) if address in first}
         gone = came - stands - settled
         found = dict.fromkeys(stands - settled, redo.id) | {one: by for one, by in found.items() if one not in gone}

@@ -345,3 +345,18 @@ def test_what_had_come_again_and_went_some_other_way_is_gone(workshop: Workshop)
     workshop.undo(run)
 
     assert steps_taken_back(workshop.runs, run) == {"f", "one"}
+
+
+def test_what_an_undo_that_never_ended_took_counts_when_its_undo_is_undone(workshop: Workshop) -> None:
+    """It had failed, was taken back, and that too: what it took is gone, and not taken once more with the run."""
+    say(workshop, "one", "two")
+    run = workshop.run("r")
+    forbid(workshop, "unone")
+    half = workshop.undo(run)
+    again = workshop.engine(workshop.undo(half)).resume(done={"one": "it stands"})
+    workshop.undo(again)
+    (workshop.folder / "no-unone").unlink()
+
+    assert (half.status, steps_taken_back(workshop.runs, run)) == ("failed", {"two"})
+    workshop.undo(run, nobody({"undo/one/unone/sure": "yes"}))
+    assert [word for word in workshop.said() if word.endswith("two")] == ["two", "untwo", "two", "untwo"]
