@@ -233,8 +233,8 @@ NOT_RESTORED = (
 )
 
 _UNPUBLISHED = (
-    "LEARNERS WILL NOT SEE THE COURSE any more: the version to go back to has no published branch. Smoke tests and looks "
-    "at it as a learner cannot pass; publish it in Studio afterwards if it is to be seen"
+    "LEARNERS WILL NOT SEE THE COURSE any more: the version to go back to has no published branch. Smoke tests and "
+    "looks at it as a learner cannot pass; publish it in Studio afterwards if it is to be seen"
 )
 
 _EARLIER = 4  # pairs: enough for an undo that is planned on what the undo of a later step will leave
