@@ -31,7 +31,7 @@ demo-migration: $(STAMPS)/demo
 	@$(BIN)/rollbook demo-migration
 
 test: $(STAMPS)/dev
-	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(STAMPS)/dev
 	@$(BIN)/ruff check .
