@@ -140,6 +140,7 @@ def _written(code: int) -> int:
     flush()
     if Unwritten.why and Started.journal is None:
         tell(f"The output could not be written: {Unwritten.why}. It is not whole: make room, and type it again.")
+        Unwritten.why = ""
         return FAILED
     return code
 

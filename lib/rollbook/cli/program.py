@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import UsageError
-from .command import FAILED, USAGE, Started, describe, guard, program, tell
+from .command import FAILED, OK, USAGE, Started, describe, guard, program, tell
 from .commands import COMMANDS
 from .screen import Unwritten, flush, give_up, seat_streams
 
@@ -13,15 +13,20 @@ def main() -> None:
     """Run the command line that was typed."""
     Started.program = "rollbook"
     seat_streams()
+    code: str | int | None = FAILED
     try:
-        sys.exit(_run(sys.argv[1:]))
+        code = _run(sys.argv[1:])
+    except SystemExit as ended:
+        code = ended.code
     except OSError as error:  # of invoke's own help and list; commands take care of theirs
         give_up(error)
-        if Unwritten.why:
-            tell(f"It could not be written: {Unwritten.why}.")
-            sys.exit(FAILED)
+        code = OK
     finally:
         flush()
+    if Unwritten.why and Started.journal is None:
+        tell(f"It could not be written: {Unwritten.why}.")
+        code = FAILED
+    sys.exit(code)
 
 
 def _run(words: Sequence[str]) -> int:
