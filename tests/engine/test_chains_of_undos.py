@@ -7,8 +7,10 @@ import pytest
 
 from rollbook.cli.reports import render
 from rollbook.cli.undone import check_undoable, taken_back
+from rollbook.demo.process import free_port
 from rollbook.errors import RefusedError
 from rollbook.run import Run
+from rollbook.targets.base import TargetSpec
 from rollbook.undos import steps_taken_back
 
 from .workshop import Workshop, nobody, write_step
@@ -360,3 +362,33 @@ def test_what_an_undo_that_never_ended_took_counts_when_its_undo_is_undone(works
     assert (half.status, steps_taken_back(workshop.runs, run)) == ("failed", {"two"})
     workshop.undo(run, nobody({"undo/one/unone/sure": "yes"}))
     assert [word for word in workshop.said() if word.endswith("two")] == ["two", "untwo", "two", "untwo"]
+
+
+def test_what_was_taken_back_by_one_of_two_steps_comes_again_by_a_decision(workshop: Workshop) -> None:
+    """An undo that was given up between the two steps that take something back has done a half of it."""
+    two = "{id: un, name: Unsay it., shell.run: {command: echo un >> log}}, {id: later, name: Not yet., shell.run: {command: test -e x}}"
+    workshop.write(
+        "r", f"steps:\n  - {{id: s, name: Say it., shell.run: {{command: echo s >> log}}, undo: {{steps: [{two}]}}}}\n"
+    )
+    run = workshop.run("r")
+    undo = workshop.undo(run)
+    workshop.engine(undo).abandon("why")
+
+    waiting = workshop.undo(undo)
+
+    assert (undo.status, waiting.waiting_for, workshop.said()) == ("failed", "s/sure", ["s", "un"])
+
+
+def test_a_host_that_is_gone_keeps_nothing_else_from_going_back(workshop: Workshop) -> None:
+    """A step that failed on it, and that an undo leaves as it is, is not in the way."""
+    gone = {"host": "127.0.0.1", "port": free_port(), "user": "root", "connect_timeout": 1}
+    workshop.targets = {"box": TargetSpec("box", "command", {"prefix": ["env"]})}
+    say(workshop, "one", FAILS.replace("name: Fail.,", "name: Fail., target: box,"))
+    book = workshop.folder / "runbooks/r.yml"
+    book.write_text(book.read_text().replace("steps:\n", "targets: {box: {}}\nsteps:\n", 1))
+    run = workshop.run("r")
+    workshop.targets = {"box": TargetSpec("box", "ssh", gone)}
+
+    undo = workshop.undo(run)
+
+    assert (run.status, undo.status, workshop.said()) == ("failed", "undone", ["one", "unone"])

@@ -20,7 +20,8 @@ _ROOM: Final = 50 * 1024 * 1024
 
 def preflight(plan: Plan, planner: Planner, folder: Path) -> tuple[Finding, ...]:
     """Look at everything that *plan* will use, and the run's *folder*; writes nothing. `missing` forbids the run."""
-    used = {name for step in plan.steps for name in step.targets if name in planner.pool}
+    taking_part = (step for step in plan.steps if step.verdict != "skip")
+    used = {name for step in taking_part for name in step.targets if name in planner.pool}
     # On another server than the one that is meant, the lock keeps nobody out.
     used.update(name for lock in planner.locks(plan) for name in lock.keepers)
     kinds = {step.kind for step in plan.steps}

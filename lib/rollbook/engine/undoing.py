@@ -5,7 +5,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from typing import Final
 
 from ..beside import write_beside
-from ..errors import RefusedError
+from ..errors import NotFoundError, RefusedError, Unreachable
 from ..journal import held_still
 from ..plan import Plan
 from ..planner.readers import Pool
@@ -118,7 +118,10 @@ def _require_ended(folder: RunFolder, run: Run, pool: Pool) -> None:
         # Somebody may have gone past it, or said that it is done, while it still runs.
         if not step.ops or step.status == "undone" or (step.done and step.settled_at is None):
             continue
-        for target, alive in still_running(pool, folder, step.address, step.ops):
+        running: tuple[tuple[str, str], ...] = ()
+        with suppress(Unreachable, NotFoundError):  # a host that is gone must not keep the others from being put back
+            running = tuple(still_running(pool, folder, step.address, step.ops))
+        for target, alive in running:
             raise RefusedError(
                 f"The command of {step.address} still runs on {target}: process {alive}. Nothing was taken back.",
                 advice="Wait for it, or end it; then plan the undo again, on what it has done by then.",

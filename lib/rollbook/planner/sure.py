@@ -26,12 +26,13 @@ def doubtful(base: PlannedStep, by: str) -> PlannedStep:
 
 
 def half_back(base: PlannedStep, back: StepRun, by: str) -> PlannedStep:
-    """Give the question before a step that the undo *by* began to take back in its step *back*."""
+    """Give the question before a step that the undo *by* began to take back, and not to the end of its step *back*."""
     return _confirmed(
         base,
         "Decide whether to do again what may not have been taken back",
-        f"Run {by} began {back.address} and nobody knows how far that came; {base.address} may be done once only. Was "
-        f"it taken back, and is it to be done again? (If it still stands: `resume` with --mark-done {base.address}.)",
+        f"Run {by} did not come to the end of {back.address}, and nobody knows how far it came; {base.address} may be "
+        "done once only. Was it taken back, and is it to be done again? (If it still stands: `resume` with --mark-done "
+        f"{base.address}.)",
     )
 
 
