@@ -1,5 +1,6 @@
 """Locks in a database that exclude other machines, held by a session of their own and gone with it."""
 
+from contextlib import suppress
 from hashlib import sha256
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
@@ -56,11 +57,25 @@ class SqlLock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        from sqlalchemy.exc import SQLAlchemyError
+
         session, self._session = self._session, None
         if session is not None:
+            # A server ends a closed session in its own time, and whoever comes next would find it locked until then.
+            with suppress(SQLAlchemyError):
+                self._release(session)
             # Closed for good instead of going back to the pool: the lock is the session's.
             session.invalidate()
             session.close()
+
+    def _release(self, session: "Connection") -> None:
+        from sqlalchemy import text
+
+        if self._engine.dialect.name == "postgresql":
+            session.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": postgresql_key(self._name)})
+        else:
+            name = mysql_name(self._engine.url.database or "", self._name)
+            session.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": name})
 
     def held(self) -> bool:
         """Tell whether the session that holds the lock still answers."""
