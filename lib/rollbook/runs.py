@@ -79,6 +79,19 @@ class RunFolder:
                 advice="Read it with the version that wrote it; its first record says which.",
             ) from error
 
+    def begun_plan(self) -> Mapping[str, Plain]:
+        """
+        Give the plan that the run began with, as written; empty where that cannot be read.
+
+        Reads a line of the journal and checks nothing.
+        """
+        try:
+            with self.journal.open("rb") as journal:
+                plan = json.loads(journal.readline())["plan"]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return {}
+        return plan if isinstance(plan, dict) else {}
+
     def beside(self, run_id: str) -> "RunFolder":
         """Give the folder of another run."""
         return RunFolder(self.path.with_name(run_id))
@@ -168,8 +181,8 @@ class Runs:
         """
         folder = self.find(name)
         require_own(folder.journal)
-        undone = folder.read().plan.undo_of
-        if undone and (journal := folder.beside(undone).journal).exists():
+        undone = folder.begun_plan().get("undo_of")
+        if undone and (journal := folder.beside(str(undone)).journal).exists():
             require_own(journal)
         return folder
 
@@ -188,12 +201,7 @@ class Runs:
         Reads a line of each journal and checks nothing; those that cannot be read are left out.
         """
         for folder in reversed(self.all()):
-            try:
-                with folder.journal.open("rb") as journal:
-                    plan = json.loads(journal.readline())["plan"]
-            except (OSError, ValueError, KeyError, TypeError, RecursionError):
-                continue
-            if isinstance(plan, dict):
+            if plan := folder.begun_plan():
                 yield folder, plan
 
     def estimates(self, runbook: str) -> Mapping[str, float]:

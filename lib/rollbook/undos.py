@@ -28,10 +28,10 @@ class Fate(NamedTuple):
 
 
 class Undone(NamedTuple):
-    """A run that is to be taken back, as it stands; *since* are all runs that take it, or one another, back by now."""
+    """A run that is to be taken back, as it stands; *undos* are the ids of all that take it, or one another, back."""
 
     run: Run
-    since: frozenset[str]
+    undos: frozenset[str]
 
     @classmethod
     def of(cls, runs: Runs, run: Run) -> "Undone":

@@ -68,7 +68,7 @@ def _require_alone(runs: Runs, run: Run) -> None:
 def _require_as_planned(now: Undone, planned: Undone) -> None:
     name = now.run.id
     went_on = _statuses(now.run) != _statuses(planned.run)
-    if went_on or now.since != planned.since:
+    if went_on or now.undos != planned.undos:
         what = "went on" if went_on else "was taken back, or came again,"
         raise RefusedError(
             f"Run {name} {what} since its undo was planned; nothing was taken back by this one.",

@@ -9,7 +9,7 @@ from ..dataclass import dataclass
 from ..errors import NotFoundError, UndoRefused, UsageError
 from ..plan import Plan, PlannedStep
 from ..run import Run, StepRun
-from ..undos import Earlier
+from ..undos import Earlier, unended
 from ..values import Unknown
 from .guards import around
 from .planner import Planner
@@ -229,7 +229,8 @@ class _Way:
         before = self.redone.get(use.address)
         if before is not None and before.step.done and before.step.status != "skipped":
             return self._stands(use, before.step, f"run {before.by} did it again already, and it may be done once only")
-        half = next((back for back in backs if back.planned.writes and _not_ended(back)), None)
+        writes = [back for back in backs if back.planned.writes]
+        half = unended(writes) if writes else None
         if before is not None:
             self.sure[use.address] = (doubtful(outline(use), before.by),)
         elif half is not None:
@@ -309,8 +310,3 @@ class _Way:
             case Refuse(reason=reason):
                 self.refused.append(f"{use.address} ({use.step.name}): {reason}")
         return replace(base, verdict="skip", reason=f"stays as it is: {decision.reason}")
-
-
-def _not_ended(back: StepRun) -> bool:
-    """Tell whether a step of an undo is open, or somebody went past it."""
-    return not back.done or (back.status == "skipped" and bool(back.starts or back.skipped_at))
