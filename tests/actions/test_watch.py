@@ -93,6 +93,18 @@ def test_a_counter_is_watched_by_its_growth() -> None:
     assert [value for _, value in outcome.seen["samples"]] == [60.0, 120.0, 120.0]
 
 
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "much", "1\nload{x} 1"])
+def test_a_metric_that_is_no_number_is_outside(value: str) -> None:
+    """Prometheus writes NaN where there was nothing to measure: no number to go by, and none to draw."""
+    source = {"http": {"url": "/metrics", "metric": "load"}, "target": "site"}
+
+    outcome = _watch(_site("load 1", f"load {value}"), **source, below=5)
+
+    assert not outcome.passed
+    assert [value for _, value in outcome.seen["samples"]] == [1.0, None]
+    assert outcome.message.splitlines()[1] == "▁·"
+
+
 def test_a_query_is_watched() -> None:
     """The first value of the first row is the number."""
     read = FakeReaders({"db": FakeDatabase("db", {QUERY: [{"count": 3}]})})

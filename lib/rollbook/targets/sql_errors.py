@@ -63,6 +63,12 @@ _MEANINGS: Final = (
         frozenset({1062, 1048, 1451, 1452, 4025, "23505", "23503", "23502", "23514"}),
         ("constraint failed",),
     ),
+    _Meaning(
+        "a time is one that only the server can hold",  # infinity, or a year before 1 or after 9999
+        "Have the server write it as text: COLUMN::text in the query.",
+        frozenset(),
+        ("(after year 10k)", "(before year 1)"),
+    ),
     _Meaning("its disk is full", "Make room on the server first.", frozenset({1021, 1114, "53100"}), ("is full",)),
     _Meaning(
         "the statement is not understood",

@@ -72,7 +72,7 @@ def cell(value: object) -> Plain:
         case datetime():
             return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
         case Decimal():
-            return int(value) if value == value.to_integral_value() else str(value)
+            return int(value) if value.is_finite() and value == value.to_integral_value() else str(value)
         case date() | time():
             return value.isoformat()
         case timedelta():

@@ -19,7 +19,7 @@ from rollbook.action import Change
 from rollbook.errors import TargetError
 from rollbook.planner.readers import LiveReaders
 from rollbook.registry import action_type
-from rollbook.schema import build
+from rollbook.schema import build, encode
 from rollbook.targets import Redactor, SecretStore, TargetPool
 from rollbook.targets.base import TargetSpec
 from rollbook.testing import FakeExecution
@@ -105,6 +105,30 @@ def test_a_query_gives_rows_to_later_steps(forum: Forum) -> None:
     }
 
 
+def test_a_query_gives_what_json_cannot_hold_as_the_server_writes_it(forum: Forum) -> None:
+    """A number that is none, one without end, and bytes are text, so that any row can be kept in the journal."""
+    query = forum.action(
+        "postgres.query",
+        query="SELECT 'NaN'::float8 AS n, ARRAY['-Infinity'::float8, 1] AS a, decode('00ff', 'hex') AS b, "
+        "'NaN'::numeric AS d",
+    )
+
+    state = query.probe(forum.read)
+
+    assert encode(state)["rows"] == [{"n": "NaN", "a": ["-Infinity", 1.0], "b": r"\x00ff", "d": "NaN"}]
+
+
+@pytest.mark.parametrize("value", ["'infinity'::timestamptz", "'-infinity'::date", "'4000-01-01 BC'::timestamp"])
+def test_a_time_without_end_is_told_with_a_way_to_read_it(forum: Forum, value: str) -> None:
+    """A time that has no place in a calendar of four digits is refused with what to write instead."""
+    query = forum.action("postgres.query", query=f"SELECT {value} AS until")
+
+    with pytest.raises(TargetError, match="only the server can hold") as caught:
+        query.probe(forum.read)
+
+    assert "::text" in (caught.value.advice or "")
+
+
 def test_a_query_cannot_write(forum: Forum) -> None:
     """A query that writes is refused by the server, even where it begins like one that reads."""
     forum.execute(USERS)
@@ -124,6 +148,16 @@ def test_another_number_of_rows_refuses_the_run(forum: Forum, rows: int, refused
     query = forum.action("postgres.query", query="SELECT id FROM users", expect_rows=rows)
 
     assert (query.refusal(query.probe(forum.read)) is not None) is refused
+
+
+def test_views_are_counted_as_well(forum: Forum) -> None:
+    """What gives rows by its name is not told as missing."""
+    forum.execute(USERS + "CREATE VIEW seen AS TABLE users; CREATE MATERIALIZED VIEW kept AS SELECT 1")
+    count = forum.action("postgres.count", tables=["seen", "kept", "users_pkey"])
+
+    found = count.outputs(count.probe(forum.read), ())
+
+    assert found == {"rows": {"seen": 3, "kept": 1}, "missing": ["users_pkey"], "total": 4}
 
 
 def test_a_missing_table_is_counted_as_missing(forum: Forum) -> None:

@@ -131,15 +131,13 @@ def _of_page(site: HttpReader, page: WatchedPage) -> float:
     answer = site.get(page.url)
     if answer.status >= 400:  # what HTTP calls an error
         raise Unreadable(f"status {answer.status}")
-    if page.metric is not None:
-        found = metric(answer.body, page.metric)
-        if found is None:
-            raise Unreadable(f"{page.url} has no metric {page.metric}")
-        return found
     try:
-        return number(find_path(read_json(answer.body), page.json or ""))
+        found = metric(answer.body, page.metric) if page.metric else find_path(read_json(answer.body), page.json or "")
     except (ValueError, MissingPathError) as error:
         raise Unreadable(str(error)) from error
+    if found is None and page.metric:
+        raise Unreadable(f"{page.url} has no metric {page.metric}")
+    return number(found)
 
 
 def _of_query(database: SqlReader, query: WatchedQuery) -> float:

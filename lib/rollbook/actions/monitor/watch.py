@@ -145,7 +145,8 @@ class MonitorWatch(Assertion):
         values = [sample.value for sample in samples if sample.value is not None]
         between = f"between {min(values):g} and {max(values):g}" if values else "no number at all"
         label = f"{self._source.label}{f' {self._unit}' if self._unit else ''}"
-        head = f"{label}: {len(samples)} looks in {samples[-1].at:.0f} s, {between}, wanted {self._limit}"
+        looks = "1 look" if len(samples) == 1 else f"{len(samples)} looks"
+        head = f"{label}: {looks} in {samples[-1].at:.0f} s, {between}, wanted {self._limit}"
         worst = next((sample for sample in samples if not self._fits(sample)), None)
         first = () if worst is None else (f"{outside} outside, the first after {worst.at:.0f} s: {worst.label}",)
         seen: dict[str, Plain] = {

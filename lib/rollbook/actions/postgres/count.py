@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from ...action import Change, Fact, Readers, Ref, Subject, evidence, identity
 from ...dataclass import dataclass
@@ -11,6 +11,11 @@ from ...postgres.names import Name
 from ...postgres.scratch import subject_names
 from ...targets.base import PostgresReader
 from ...values import Plain
+
+# Tables, partitioned and foreign ones among them, and views: whatever gives rows by its name.
+_THERE: Final = """\
+SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = :schema AND c.relname = :name AND c.relkind IN ('r', 'p', 'f', 'v', 'm')"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,7 @@ class CountState:
 @dataclass(frozen=True, slots=True)
 class Count(Fact[CountState]):
     """
-    Count the rows of tables, exactly.
+    Count the rows of tables, exactly; views count as well.
 
     A table that is not there counts as missing, and is no error: after a bad deploy that is often what is asked.
     """
@@ -60,7 +65,7 @@ class Count(Fact[CountState]):
             name = _name(table)
             there = server.rows_in(
                 database,
-                "SELECT FROM pg_catalog.pg_tables WHERE schemaname = :schema AND tablename = :name",
+                _THERE,
                 {"schema": name.schema, "name": name.name},
             )
             if any(True for _ in there):

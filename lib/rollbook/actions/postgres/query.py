@@ -66,8 +66,7 @@ class Query(Fact[QueryState]):
         server = read[self.server]
         rows = server.rows_in(self.database or server.database, self.query, self.params)
         found = tuple(islice(rows, self.limit + 1))
-        kept = tuple(json.loads(json.dumps(row, default=str)) for row in found[: self.limit])
-        return QueryState(kept, len(found) > self.limit)
+        return QueryState(tuple(map(_kept, found[: self.limit])), len(found) > self.limit)
 
     def refusal(self, state: QueryState) -> str | None:
         """Refuse another number of rows than expected."""
@@ -88,3 +87,13 @@ class Query(Fact[QueryState]):
         left = len(state.rows) - len(shown)
         more = [f"… and {left} more rows"] * bool(left) + ["… and others beyond the limit"] * state.more
         return tuple(shown or ["no rows"]) + tuple(more)
+
+
+def _kept(row: Mapping[str, Plain]) -> Mapping[str, Plain]:
+    """Give a row as JSON has it; times, bytes, and numbers that are not finite as the server writes them."""
+    kept: Mapping[str, Plain] = json.loads(json.dumps(row, default=_written), parse_constant=str)
+    return kept
+
+
+def _written(value: object) -> str:
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
