@@ -85,12 +85,12 @@ class Swap(Op):
             f"  SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datid IN ({oids}), until none is left",
             f"[{self.live}] compare the counters of written rows with those of the final pass",
             f"[{self.live}] CREATE SCHEMA rollbook: the rows that the two hold otherwise, for the way back",
-            f"[{self.incoming}] DROP SCHEMA IF EXISTS rollbook CASCADE",
             f"[{self.maintenance}] BEGIN",
             *(f"  {statement}" for statement in renames),
             f"  comments and the connection limit of {self.live} onto the new one",
             f"  ALTER DATABASE {quote(self.live)} ALLOW_CONNECTIONS true",
             "  COMMIT",
+            f"[{self.live}] DROP SCHEMA IF EXISTS rollbook CASCADE: what the passes wrote down",
         )
 
 

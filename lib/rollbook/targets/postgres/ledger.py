@@ -1,4 +1,4 @@
-"""What the passes write down in the restored database: a schema of their own, dropped before the swap."""
+"""What the passes write down in the restored database: a schema of their own, dropped after the swap."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

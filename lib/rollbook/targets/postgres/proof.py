@@ -12,7 +12,7 @@ from ...postgres.names import literal, quote
 from ...postgres.passes import pass_subject
 from ...postgres.swapping import Swap
 from ...schema import build, encode
-from .ledger import Pass, drop_ledger, last_pass, overtake
+from .ledger import Pass, last_pass, overtake
 from .stood import keep_stood
 from .writes import counted_anew, read_writes, written
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Proof:
     """
-    What outlives the passes' ledger in the comment of the incoming database, for a crash between here and the swap.
+    What is noted in the comment of the incoming database, for a crash between here and the swap.
 
     *writes* are live's counters when the final pass began. *shut* tells that both databases have been closed since it
     was proved that nobody wrote: then it is proved still, whatever became of the counters; *incoming* are the counters
@@ -69,7 +69,7 @@ def closed(server: "Connection", oids: Sequence[int]) -> str:
 
 def prove(server: "Connection", live: "Connection", incoming: "Connection", op: Swap, comment: str) -> Proof:
     """
-    Prove it, and drop what the passes wrote down; *comment* is that of the incoming database.
+    Prove it; *comment* is that of the incoming database. What the passes wrote down stays until the swap is done.
 
     Raises Overtaken where the final pass must come again, and StepFailed where nothing is left to begin it from.
     """
@@ -85,8 +85,6 @@ def prove(server: "Connection", live: "Connection", incoming: "Connection", op: 
         _compare(incoming, op, last, wanted, read_writes(live))
     if last is not None:
         keep_stood(incoming, live)
-        Proof(wanted).note(server, op.incoming, comment)
-    drop_ledger(incoming)
     incoming.commit()
     proof = Proof(wanted, closed(server, (op.live_oid, op.incoming_oid or 0)), read_writes(incoming))
     if wanted:

@@ -38,6 +38,7 @@ def swap(target: "PostgresTarget", op: Swap, execution: Execution) -> OpResult:
         names = names_of(server, (op.live_oid, op.incoming_oid or 0))
         if names == {op.live_oid: op.kept, op.incoming_oid: op.live}:
             allow(server, op.live)
+            forget_passes(target, op.live)
             return OpResult(outputs={"ended": 0, "not_carried": []})
         require_names(names, {op.live_oid: op.live, op.incoming_oid or 0: op.incoming})
         require_free(server, op.kept)
@@ -52,6 +53,7 @@ def swap(target: "PostgresTarget", op: Swap, execution: Execution) -> OpResult:
                 proof, ended = _proved(target, server, op, execution)
             end_sessions(server, oids, execution, patience=op.patience)
             _rename(server, op, proof.incoming)
+        forget_passes(target, op.live)
     return OpResult(outputs={"ended": ended, "not_carried": list(refused)}, files=files)
 
 
@@ -143,10 +145,15 @@ def forgetting(target: "PostgresTarget", live: str) -> Iterator[None]:
     try:
         yield
     except Exception:
-        with closing(target.connect(live)) as connection:
-            drop_ledger(connection)
-            connection.commit()
+        forget_passes(target, live)
         raise
+
+
+def forget_passes(target: "PostgresTarget", live: str) -> None:
+    """Drop what passes wrote down in the database that is live."""
+    with closing(target.connect(live)) as connection:
+        drop_ledger(connection)
+        connection.commit()
 
 
 def allow(server: "Connection", *names: str) -> None:

@@ -16,6 +16,7 @@ from .stood import keep_stood
 from .swapping import (
     allow,
     comment_of,
+    forget_passes,
     forgetting,
     limit_of,
     maintenance,
@@ -48,6 +49,7 @@ def swap_back(target: "PostgresTarget", op: SwapBack, execution: Execution) -> O
         require_names(names, {op.live_oid: op.live, op.kept_oid: op.kept})
         require_free(server, op.incoming)
         allow(server, op.live, op.kept)
+        forget_passes(target, op.live)  # a swap may have been killed when all but this was done
         try:
             files, rows = _carried(target, server, op, execution)
         except BaseException:

@@ -8,7 +8,7 @@ import pytest
 from databases import script
 
 from actions.conftest import use
-from rollbook.errors import Overtaken, StepFailed
+from rollbook.errors import Overtaken
 from rollbook.run import Run
 from rollbook.targets.postgres import swapping
 from rollbook.targets.postgres.carry import Sources
@@ -99,10 +99,12 @@ def test_what_is_undone_instead_leaves_no_fence(desk: GoingBack) -> None:
 def test_what_was_proved_stays_so_while_nobody_opens_the_databases(
     site: Site, monkeypatch: pytest.MonkeyPatch, opened: bool
 ) -> None:
-    """Cut off between the proof and the names, and counters lost: closed databases prove it still; an opened one not."""
-    for final in (False, True):
-        carry_pass(Sources(*map(site.url, site.names)), final=final)
-    machine, action = site.machine(), use("postgres.swap", incoming=site.names[1], kept=f"{site.live}_kept", run="r1")
+    """Cut off between proof and names, counters lost: closed databases prove it still; else the pass comes again."""
+    live, restored, base = site.names
+    carry = use("postgres.carry", restored=restored, base=base, folder="unused", final=True, run="r1")
+    machine, action = site.machine(), use("postgres.swap", incoming=restored, kept=f"{live}_kept", run="r1")
+    carry_pass(Sources(*map(site.url, site.names)), final=False)
+    machine.apply(carry)
     ops = action.ops(action.probe(machine.read), action.desired(action.probe(machine.read)))
 
     def cut_off(*_: object) -> None:
@@ -117,10 +119,37 @@ def test_what_was_proved_stays_so_while_nobody_opens_the_databases(
     if opened:
         for word in ("true", "false"):
             site.admin(*(f"ALTER DATABASE {name} ALLOW_CONNECTIONS {word}" for name in site.names[:2]))
-    with pytest.raises(StepFailed, match="nothing proves") if opened else nullcontext():
+    with pytest.raises(Overtaken, match="nothing proves") if opened else nullcontext():
         site.machine().carry_out(*ops)
 
-    assert action.probe(site.machine().read).swapped is not opened
+    if opened:
+        script(site.url(), "INSERT INTO book (shelf, title) VALUES (1, 'late')")
+        machine.apply(carry)
+        site.machine().carry_out(*ops)
+        assert "late" in titles(site)
+    assert action.probe(site.machine().read).swapped
+    assert script(site.url(), "SELECT to_regnamespace('rollbook')") == [(None,)]
+
+
+def test_a_swap_that_was_cut_off_after_the_names_leaves_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed before the ledger is dropped, both the next attempt and the way back drop it."""
+    machine, action = site.machine(), use("postgres.swap", incoming=site.names[1], kept=f"{site.live}_kept", run="r1")
+    machine.apply(use("postgres.carry", restored=site.names[1], base=site.names[2], folder="unused", final=True, run="r1"))
+    before = action.probe(machine.read)
+    ops, left = action.ops(before, action.desired(before)), "SELECT to_regclass('rollbook.passes') IS NOT NULL"
+
+    def cut_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for way_on in (ops, ()):
+        with monkeypatch.context() as patch:
+            patch.setattr(swapping, "forget_passes", cut_off)
+            with pytest.raises(KeyboardInterrupt):
+                machine.carry_out(*ops)
+        assert script(site.url(), left) == [(True,)]
+        machine.carry_out(*way_on)
+        machine.carry_out(*action.ops(action.probe(machine.read), before))
+        assert [script(site.url(name), left) for name in site.names[:2]] == [[(False,)]] * 2
 
 
 def test_a_pass_that_was_overtaken_is_no_pass_any_more(site: Site) -> None:
