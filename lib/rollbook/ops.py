@@ -211,6 +211,10 @@ def _shown(value: str | Secret) -> str:
     return str(value) if isinstance(value, Secret) else shlex.quote(value)
 
 
+SERVER_NOW: Final[Mapping[str, Plain]] = {"$now": "of the server"}
+"""A SQL parameter that is the server's time when its transaction is carried out, one for all of its statements."""
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One SQL statement with named `:parameters`; *rows* is how many rows it must touch, None for any number."""

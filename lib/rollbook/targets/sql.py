@@ -19,7 +19,7 @@ from .settings import SqlSettings
 from .sql_address import PORTS, Family, address, family, for_reader, through
 from .sql_engine import check_options, family_of, make_engine, read_to_its_end
 from .sql_errors import explain
-from .sql_facts import clock, grants, identify, rights
+from .sql_facts import clock, dated, grants, identify, rights
 from .sql_lock import SqlLock
 from .sql_values import cell, exported, parameters, with_fractions
 from .surroundings import BaseTarget, Surroundings
@@ -164,7 +164,7 @@ class SqlTarget(BaseTarget[SqlSettings]):
         counts: list[int] = []
         try:
             with self.engine.connect() as session, session.begin() as transaction:
-                for number, statement in enumerate(op.statements, 1):
+                for number, statement in enumerate(dated(op.statements, session), 1):
                     counts.append(self._statement(session, statement, f"{number} of {len(op.statements)}"))
                 committing = True
                 transaction.commit()

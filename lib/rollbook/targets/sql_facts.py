@@ -2,12 +2,15 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..mysql.rights import Grants
+from ..ops import SERVER_NOW, Statement
+from ..values import Plain
 from .base import Severity
 
 if TYPE_CHECKING:
@@ -67,6 +70,17 @@ def clock(session: "Connection") -> datetime | None:
         case _:
             query = "SELECT unix_timestamp(now(6))"
     return datetime.fromtimestamp(float(session.execute(text(query)).scalar_one()), UTC)
+
+
+def dated(statements: Sequence[Statement], session: "Connection") -> Sequence[Statement]:
+    """Put the server's time where statements want it: this machine's may be wrong, and history is read by its times."""
+    if not any(value == SERVER_NOW for statement in statements for value in statement.parameters.values()):
+        return statements
+    now: Plain = {"$date": (clock(session) or datetime.now(UTC)).isoformat()}
+    return [
+        replace(one, parameters={name: now if value == SERVER_NOW else value for name, value in one.parameters.items()})
+        for one in statements
+    ]
 
 
 def rights(session: "Connection") -> Iterator[Line]:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from bson import ObjectId
@@ -9,6 +10,7 @@ from rollbook.actions.openedx.stores_agree import StoresAgree
 from rollbook.demo.tables import history
 from rollbook.errors import ConflictError, RefusedError
 from rollbook.openedx.pointers import Pointers
+from rollbook.ops import Clock
 from rollbook.planner.step import encode_op
 from rollbook.values import NOW, bind
 
@@ -52,6 +54,26 @@ def test_a_course_comes_back_and_goes_back(any_site: Site) -> None:
 
     assert any_site.look(any_site.action(StoresAgree, version=head(any_site))).passed
     assert len(reasons(any_site)) == rows + 2
+
+
+def test_each_store_s_own_clock_says_when(any_site: Site) -> None:
+    """A machine whose clock is an hour slow dates nothing before what was saved until then."""
+    change = any_site.plan(any_site.action(CourseVersion, version=good(any_site)))
+    began = datetime.now(UTC) - timedelta(seconds=1)
+
+    any_site.carry_out(change.ops, Clock.at(RUN, began - timedelta(hours=1)).known())
+
+    newest = history.select().where(history.c.course_id == any_site.sample.course_id)
+    with any_site.sample.open() as studio:
+        row = studio.entry(any_site.sample.course_id)
+        with studio.engine.connect() as connection:
+            entry = connection.execute(newest.order_by(history.c.history_date.desc()).limit(1)).one()
+        document = studio.database["modulestore.active_versions"].find_one({"_id": ObjectId(row.objectid)})
+    assert document is not None
+    assert entry.history_change_reason == RUN
+    assert row.last_update == entry.last_update == entry.history_date
+    for written in (row.last_update, document["last_update"]):
+        assert began < written < datetime.now(UTC) + timedelta(seconds=1)
 
 
 def test_a_studio_session_that_was_open_collides(any_site: Site) -> None:

@@ -12,7 +12,7 @@ from ...openedx.instants import text
 from ...openedx.keys import BRANCHES, CourseKey
 from ...openedx.pointers import Pointers, check_fit
 from ...openedx.versions import check_mix
-from ...ops import MongoWrite, Op, Sql, Statement, object_id
+from ...ops import SERVER_NOW, MongoWrite, Op, Sql, Statement, object_id
 from ...schema import encode
 from ...targets.base import MongoReader, SqlReader
 from ...values import NOW, RUN_ID, Plain, Unknown
@@ -56,8 +56,9 @@ class CourseVersion(Action[CourseVersionState]):
     Point a course run or library at a version, first in the ledger, then in the modulestore.
 
     The ledger's row and its history entry are written in one transaction, only if nobody saved since it was read;
-    the entry's reason is the run's id. Then active_versions is written with majority write concern, only if it still
-    holds what was read: pruning reads nothing else, so without that write it would take the restored version.
+    the entry's reason is the run's id. Each store's own clock says when. Then active_versions is written with
+    majority write concern, only if it still holds what was read: pruning reads nothing else, so without that write
+    it would take the restored version.
     Refused: versions that are not complete, draft and published as one version, a mix of different saves, and stores
     that disagree, each unless its input allows it. An undo brings the pointers back that each store had.
     """
@@ -179,8 +180,9 @@ To go back, do the same with the pointers of before, if nobody saved since.
             )
 
     def _move_ledger(self, old: CourseVersionState, new: CourseVersionState) -> Sql:
-        move = statements.move(old.row, old.ledger, {"$date": encode(old.ledger_update)}, new.ledger, _NOW)
-        remember = statements.remember(old.row, encode(RUN_ID), _NOW)
+        seen = {"$date": encode(old.ledger_update)}
+        move = statements.move(old.row, old.ledger, seen, new.ledger, SERVER_NOW)
+        remember = statements.remember(old.row, encode(RUN_ID), SERVER_NOW)
         return Sql(
             self.ledger.name, tuple(Statement(query.text, dict(query.params), rows=1) for query in (move, remember))
         )
@@ -194,7 +196,7 @@ To go back, do the same with the pointers of before, if nobody saved since.
         seen = {_field(name): _id(old.modulestore.of(name)) for name in _NAMES}
         wanted = {_field(name): _id(new.modulestore.of(name)) for name in _NAMES if new.modulestore.of(name)}
         gone = {_field(name): "" for name in _NAMES if old.modulestore.of(name) and not new.modulestore.of(name)}
-        document: dict[str, Plain] = {"$set": {**wanted, "last_update": _NOW}}
+        document: dict[str, Plain] = {"$set": wanted, "$currentDate": {"last_update": True}}
         if gone:
             document["$unset"] = gone
         return MongoWrite(
@@ -238,8 +240,6 @@ _UNPUBLISHED = (
 )
 
 _EARLIER = 4  # pairs: enough for an undo that is planned on what the undo of a later step will leave
-# In JSON's form, so that an op is the same before and after it went through a saved plan.
-_NOW = {"$date": encode(NOW)}
 _NAMES = tuple(branch.name for branch in BRANCHES)
 
 

@@ -43,7 +43,7 @@ the log of Celery: the command that simulates a publish hides the errors of its 
     within: timedelta = field(default=timedelta(minutes=10), metadata={"help": "how long to wait"})
     every: timedelta = timedelta(seconds=5)
     skew: timedelta = field(
-        default=timedelta(seconds=2), metadata={"help": "how far the site's clock may be behind this machine's"}
+        default=timedelta(seconds=2), metadata={"help": "how far the site's clock may be behind the stores'"}
     )
     ledger: Ref[SqlReader] = Ref("ledger")
     modulestore: Ref[MongoReader] = Ref("modulestore")

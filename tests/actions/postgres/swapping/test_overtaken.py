@@ -134,7 +134,9 @@ def test_what_was_proved_stays_so_while_nobody_opens_the_databases(
 def test_a_swap_that_was_cut_off_after_the_names_leaves_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed before the ledger is dropped, both the next attempt and the way back drop it."""
     machine, action = site.machine(), use("postgres.swap", incoming=site.names[1], kept=f"{site.live}_kept", run="r1")
-    machine.apply(use("postgres.carry", restored=site.names[1], base=site.names[2], folder="unused", final=True, run="r1"))
+    machine.apply(
+        use("postgres.carry", restored=site.names[1], base=site.names[2], folder="unused", final=True, run="r1")
+    )
     before = action.probe(machine.read)
     ops, left = action.ops(before, action.desired(before)), "SELECT to_regclass('rollbook.passes') IS NOT NULL"
 
