@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final, Literal
 
 from rollbook.errors import RefusedError
@@ -37,6 +38,8 @@ class Pair:
     history_id: int | None = None
     user_id: int | None = None
     gap: bool = False  # pruning may have taken versions between this pair and the next newer one
+    created: bool = False  # with it the course came to be
+    deleted: datetime | None = None  # when the course was deleted, after this pair and before the next newer one
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ class Candidate:
             f"shared with {', '.join(self.shared_with)}" if self.shared_with else "",
             "put together from the chain of versions" if self.pair.source == "chain" else "",
             "versions between this line and the newer one may be pruned" if self.pair.gap else "",
+            f"THE COURSE WAS DELETED at {instant_text(self.pair.deleted)}" if self.pair.deleted else "",
             "NOW" if self.current else "",
         )
         return " | ".join(part for part in parts if part)
@@ -116,6 +120,7 @@ def history_pairs(row: LedgerRow | None, history: Sequence[HistoryRow]) -> tuple
     history at all, and a row changed by plain SQL leaves none.
     """
     entries = sorted(history, key=lambda entry: (entry.date, entry.history_id), reverse=True)
+    deleted = {older: newer.date for newer, older in pairwise(entries) if newer.type == "-"}
     pairs = [
         Pair(
             pointers=entry.row.pointers,
@@ -124,6 +129,8 @@ def history_pairs(row: LedgerRow | None, history: Sequence[HistoryRow]) -> tuple
             why=_reason(entry),
             history_id=entry.history_id,
             user_id=entry.user_id,
+            created=entry.type == "+",
+            deleted=deleted.get(entry),
         )
         for entry in entries
         if entry.type != "-"
@@ -284,6 +291,9 @@ def _first_good(candidates: Sequence[Candidate], reason: str, damage: datetime) 
     passed = candidates.index(chosen)
     later = "1 later one is" if passed == 1 else f"{passed} later ones are"
     told = f"{reason}; {later} damaged, pruned or refused" if passed else reason
+    between = next((one.pair.deleted for one in candidates[: passed + 1] if one.pair.deleted), None)
+    if between:
+        told += f". THE COURSE WAS DELETED at {instant_text(between)} and made anew: this is of the one before"
     return Suggestion(chosen, told, damage)
 
 

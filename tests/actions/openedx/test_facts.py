@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from bson import ObjectId
 
 from rollbook.actions.openedx.assets import AssetsFact
@@ -14,11 +15,13 @@ from rollbook.actions.openedx.difference import DifferenceFact
 from rollbook.actions.openedx.old_mongo import OldMongoFact
 from rollbook.actions.openedx.prune_plans import PrunePlansFact
 from rollbook.actions.openedx.refreshed import Refreshed
+from rollbook.actions.openedx.stores_agree import StoresAgree
 from rollbook.actions.openedx.versions import VersionsFact
 from rollbook.demo.publish import refresh
 from rollbook.demo.studio import Studio
 from rollbook.demo.tables import history, ledger, migrations
 from rollbook.errors import RefusedError
+from rollbook.openedx.instants import text
 from rollbook.openedx.pointers import Pointers
 from rollbook.openedx.pruning import PruningPlanError
 from rollbook.schema import build
@@ -150,6 +153,42 @@ def test_a_course_without_history_is_listed_from_its_chains(site: Site) -> None:
 
     assert found.suggested == str(Pointers(site.sample.migrated_good_draft, site.sample.migrated_good_published))
     assert any("put together from the chain" in line.label for line in found.candidates)
+
+
+def test_a_good_pair_that_is_in_no_entry_is_found(any_site: Site) -> None:
+    """Where its entry is gone, it is what the damaged version came from; it is no mix, and the course goes back to it."""
+    with any_site.sample.open() as studio, studio.engine.begin() as connection:
+        lost = sa.delete(history).where(history.c.draft_version == any_site.sample.good_draft)
+        assert connection.execute(lost).rowcount
+
+    found = any_site.plan(any_site.action(VersionsFact)).before
+    whole = any_site.plan(any_site.action(CompletenessFact, version=good(any_site))).before
+    any_site.apply(any_site.action(CourseVersion, version=good(any_site)))
+
+    assert found.suggested == good(any_site)
+    assert "in no entry of the history" in next(line for line in found.entries if line.startswith(">"))
+    assert whole.complete, whole.problems
+    assert any_site.look(any_site.action(StoresAgree, version=good(any_site))).passed
+
+
+def test_a_course_that_was_deleted_and_made_anew_says_so(site: Site) -> None:
+    """Who goes back to what the course was in its life before reads that it was deleted since, and when."""
+    with site.sample.open() as studio, studio.engine.begin() as connection:
+        bad = history.select().where(history.c.draft_version == site.sample.good_draft)
+        row = connection.execute(bad.order_by(history.c.history_id.desc())).first()
+        assert row is not None
+        made = sa.select(history).where(history.c.history_date > row.history_date).order_by(history.c.history_date)
+        anew = connection.execute(made.limit(1)).one()
+        connection.execute(sa.update(history).where(history.c.history_id == anew.history_id).values(history_type="+"))
+        gone = {**row._asdict(), "history_date": anew.history_date - timedelta(seconds=1), "history_type": "-"}
+        del gone["history_id"]
+        connection.execute(sa.insert(history).values(gone))
+
+    found = site.plan(site.action(VersionsFact)).before
+
+    assert found.suggested == good(site)
+    assert f"THE COURSE WAS DELETED at {text(gone['history_date'])} and made anew" in found.reason
+    assert [line[0] for line in found.entries if "THE COURSE WAS DELETED" in line] == [">"]
 
 
 def test_a_library_is_listed_too(site: Site) -> None:

@@ -13,7 +13,7 @@ from ...openedx.pointers import Pointers, check_fit
 from ...openedx.versions import check_mix
 from ...targets.base import MongoReader, SqlReader
 from ...values import Plain
-from .reading import read_chains, read_course, read_pairs, read_sketches, structure_subject
+from .reading import read_chains, read_course, read_pairs, read_sketches, structure_subject, were_in_force
 
 _ENDS: Final = 6  # of the versions that a course had: the newest and the oldest tell its originals
 
@@ -78,7 +78,8 @@ For each version ID of `<version>`, in the Mongo shell:
         sql, mongo = read[self.ledger], read[self.modulestore]
         wanted = Pointers.parse(self.version)
         course = read_course(sql, mongo, self.course_id)
-        known = [pair.pointers for pair in read_pairs(sql, mongo, course, self.structures)]
+        pairs = were_in_force(mongo, read_pairs(sql, mongo, course, self.structures), wanted)
+        known = [pair.pointers for pair in pairs]
         sketches = read_sketches(mongo, wanted.versions)
         unfit = self._unfit(course.key, wanted, known)
         foreign = self._foreign(mongo, known, [sketches[version] for version in wanted.versions])

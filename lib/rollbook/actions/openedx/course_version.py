@@ -26,6 +26,7 @@ from .reading import (
     read_pairs,
     read_sketches,
     structure_subject,
+    were_in_force,
 )
 
 
@@ -126,8 +127,9 @@ To go back, do the same with the pointers of before, if nobody saved since.
     def _read(self, read: Readers, goals: tuple[Pointers, ...]) -> CourseVersionState:
         sql, mongo = read[self.ledger], read[self.modulestore]
         course = read_course(sql, mongo, self.course_id)
-        known = tuple(dict.fromkeys(pair.pointers for pair in read_pairs(sql, mongo, course, self.structures)))
         wanted = Pointers.parse(self.version)
+        pairs = were_in_force(mongo, read_pairs(sql, mongo, course, self.structures), wanted)
+        known = tuple(dict.fromkeys(pair.pointers for pair in pairs))
         ways = (*goals, wanted, course.row.pointers, course.active.pointers, *known[:_EARLIER])
         sketches = read_sketches(mongo, (version for pointers in ways for version in pointers.versions))
         return CourseVersionState(

@@ -16,6 +16,7 @@ from ...openedx.keys import BRANCHES, CourseKey
 from ...openedx.ledger import HISTORY, TABLE, HistoryRow, LedgerRow, Query
 from ...openedx.pointers import Pointers, is_version, version_id
 from ...openedx.structure import Document, Outline, StructureError, outline
+from ...openedx.unentered import Entries
 from ...openedx.versions import Link, Pair, chain_pairs, history_pairs, reaches_creation
 from ...targets.base import MongoReader, SqlReader
 from ...values import Plain
@@ -25,6 +26,7 @@ STRUCTURES: Final = "modulestore.structures"
 DEFINITIONS: Final = "modulestore.definitions"
 CHAIN_LENGTH: Final = 50  # versions looked up below the oldest history row
 _AT_ONCE: Final = 2000  # ids in one query
+_LINKED: Final[Mapping[str, Plain]] = {"previous_version": 1, "original_version": 1, "edited_on": 1}
 
 Trust = Literal["", "ledger", "modulestore"]
 
@@ -111,6 +113,33 @@ def read_pairs(sql: SqlReader, mongo: MongoReader, course: Course, structures: s
     if structures:
         links |= _dumped_links(mongo, structures, links)
     return (*pairs, *chain_pairs(pairs[-1], links, limit=CHAIN_LENGTH))
+
+
+def read_unentered(mongo: MongoReader, pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+    """
+    Put in between consecutive *pairs* those that are in no entry of the history.
+
+    Reads, of each version, what it came from; no blocks.
+    """
+    versions = tuple(dict.fromkeys(version for pair in pairs for version in pair.pointers.versions))
+    links = {link.version: link for link in _read_links(mongo, versions)}
+    for version in sorted(Entries(pairs, links).unexplained()):
+        for link in islice(_chain(mongo, version), CHAIN_LENGTH):
+            if link.version in links:
+                break
+            links[link.version] = link
+    return Entries(pairs, links).completed(limit=CHAIN_LENGTH)
+
+
+def were_in_force(mongo: MongoReader, pairs: Sequence[Pair], wanted: Pointers) -> tuple[Pair, ...]:
+    """Give the pairs, with those that are in no entry only where *wanted* is none of the others."""
+    return tuple(pairs) if any(pair.pointers == wanted for pair in pairs) else read_unentered(mongo, pairs)
+
+
+def _read_links(mongo: MongoReader, versions: Sequence[str]) -> Iterator[Link]:
+    for chunk in _chunks([version for version in versions if is_version(version)]):
+        asked = {"_id": {"$in": [{"$oid": version} for version in chunk]}}
+        yield from filter(None, map(_link, mongo.find(STRUCTURES, asked, fields=_LINKED)))
 
 
 def _dumped_links(mongo: MongoReader, structures: str, links: Mapping[str, Link]) -> dict[str, Link]:
@@ -256,11 +285,10 @@ def _one(mongo: MongoReader, collection: str, version: str) -> Document | None:
 
 def _chain(mongo: MongoReader, version: str) -> Iterator[Link]:
     """Walk back by previous_version, reading no blocks; ends in a circle too, which only damage can make."""
-    fields = {"previous_version": 1, "original_version": 1, "edited_on": 1}
     seen: set[str] = set()
     while is_version(version) and version not in seen:
         seen.add(version)
-        document = next(iter(mongo.find(STRUCTURES, {"_id": {"$oid": version}}, fields=fields, limit=1)), None)
+        document = next(iter(mongo.find(STRUCTURES, {"_id": {"$oid": version}}, fields=_LINKED, limit=1)), None)
         link = _link(document or {})
         if link is None:
             return

@@ -26,6 +26,7 @@ from .reading import (
     read_pairs,
     read_shared,
     read_sketches,
+    read_unentered,
 )
 
 
@@ -104,7 +105,7 @@ class VersionsFact(Fact[VersionsState]):
         sql, mongo = read[self.ledger], read[self.modulestore]
         course = read_course(sql, mongo, self.course_id)
         known = read_pairs(sql, mongo, course, self.structures)
-        pairs = window(known, self.before, self.limit)
+        pairs = self._window(mongo, known)
         versions = tuple(dict.fromkeys(version for pair in pairs for version in pair.pointers.versions))
         sketches = self._sketches(mongo, versions)
         shared = read_shared(sql, course.key, versions)
@@ -119,6 +120,13 @@ class VersionsFact(Fact[VersionsState]):
             allow_same=self.allow_same,
         )
         return self._state(present, candidates, len(known) - len(pairs))
+
+    def _window(self, mongo: MongoReader, known: Sequence[Pair]) -> tuple[Pair, ...]:
+        """Choose the pairs to look at; those that are in no entry count, where they are next to others that are."""
+        chosen = window(known, self.before, self.limit)
+        start = known.index(chosen[1]) if len(chosen) > 1 else 1
+        apart = chosen[:1] if start > 1 else ()
+        return window((*apart, *read_unentered(mongo, chosen[len(apart) :])), self.before, self.limit)
 
     def _sketches(self, mongo: MongoReader, versions: Sequence[str]) -> dict[str, Sketch]:
         found = read_sketches(mongo, versions)
