@@ -39,7 +39,31 @@ class BackupDownload(Op):
 
     def render(self) -> tuple[str, ...]:
         """Name the calls and the folders."""
+        above, _, last = f"{self.folder}/{self.name}".rpartition("/")
         return (
-            f"GET {self.name}/{FILE} and each file in it to {self.folder}/.{self.name}.partial/, compared by SHA-256",
-            f"mv {self.folder}/.{self.name}.partial {self.folder}/{self.name}",
+            f"GET {self.name}/{FILE} and each file in it to {above}/.{last}.partial/, compared by SHA-256",
+            f"mv {above}/.{last}.partial {above}/{last}",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DumpDownload(Op):
+    """
+    Take a dump that others made out of a store: one file, or the folder of a `pg_dump -Fd`, of *bytes* in all.
+
+    It has its name in *folder* when all of it is there, and keeps the time at which it was written to the store.
+    """
+
+    op: ClassVar[str] = "backup.download_dump"
+    target: str
+    name: str
+    folder: str
+    bytes: int
+
+    def render(self) -> tuple[str, ...]:
+        """Name the calls and the places."""
+        above, _, last = f"{self.folder}/{self.name}".rpartition("/")
+        return (
+            f"GET {self.name} to {above}/.{last}.partial/, as the store tells size and checksum",
+            f"rename it to {above}/{last}",
         )

@@ -31,6 +31,7 @@ done
 ABSENT: Final = 44
 _PLAIN: Final = (".sql", ".sql.gz", ".sql.zst")
 _ARCHIVES: Final = (".dump", ".pgdump", ".backup")
+CONTENTS: Final = "toc.dat"  # of a folder that pg_dump made
 
 
 class StoredFile(Protocol):
@@ -74,7 +75,7 @@ def listed(folder: str, listing: str) -> Iterator[Listed]:
         sort, size, written, head, name = line.split("\t", 4)
         kind = _kind(sort, head, name)
         if kind is not None:
-            at = _told(datetime.fromtimestamp(int(written), UTC))
+            at = told_instant(datetime.fromtimestamp(int(written), UTC))
             complete = sort != "partial"
             yield Listed(f"{folder}/{name}", kind, at, int(size) * 1024, complete=complete)
 
@@ -91,21 +92,53 @@ def _kind(sort: str, head: str, name: str) -> BackupKind | None:
 
 
 def stored(objects: Iterable[StoredFile]) -> Iterator[Listed]:
-    """Find the backups among a store's objects: those with a manifest, halves without one, and files of others."""
-    folders: dict[str, list[StoredFile]] = {}
-    for one in objects:
-        name, inside, _ = one.key.partition("/")
-        if inside:
-            folders.setdefault(name, []).append(one)
-        elif name.endswith((*_PLAIN, *_ARCHIVES)):
-            yield Listed(name, "plain" if name.endswith(_PLAIN) else "custom", _told(one.modified), one.size)
-    for name, files in folders.items():
-        complete = any(one.key == f"{name}/{FILE}" for one in files)
-        last = max(one.modified for one in files)
-        yield Listed(name, "rollbook", _told(last), sum(one.size for one in files), complete=complete)
+    """Find the backups among a store's objects, in any folder: ours, halves of ours, and those of others."""
+    files = tuple(objects)
+    roots = _roots(files)
+    inside: dict[str, list[StoredFile]] = {}
+    for one in files:
+        root = next((folder for folder in _above(one.key) if folder in roots), None)
+        if root is not None:
+            inside.setdefault(root, []).append(one)
+        elif one.key.endswith((*_PLAIN, *_ARCHIVES)):
+            kind: BackupKind = "plain" if one.key.endswith(_PLAIN) else "custom"
+            yield Listed(one.key, kind, told_instant(one.modified), one.size)
+    for root, parts in inside.items():
+        kind, complete = ("rollbook", roots[root] == "rollbook") if roots[root] != "directory" else ("directory", True)
+        last = max(one.modified for one in parts)
+        yield Listed(root, kind, told_instant(last), sum(one.size for one in parts), complete=complete)
 
 
-def _told(at: datetime) -> str:
+def _roots(files: Iterable[StoredFile]) -> dict[str, str]:
+    """Find the folders that are backups: `rollbook`, a `half` of one, or a `directory` of pg_dump's."""
+    found: dict[str, str] = {}
+    for one in files:
+        folder, _, name = one.key.rpartition("/")
+        above, _, last = folder.rpartition("/")
+        if name == FILE and folder:
+            found[folder] = "rollbook"
+        elif last == "dump" and above and (name == CONTENTS or ".dat" in name):
+            found.setdefault(above, "half")
+        elif name == CONTENTS and folder:
+            found.setdefault(folder, "directory")
+    return found
+
+
+def _above(key: str) -> Iterator[str]:
+    while "/" in key:
+        key = key.rpartition("/")[0]
+        yield key
+
+
+def parts_of(objects: Iterable[StoredFile], name: str) -> tuple[StoredFile, ...]:
+    """Give the files of a backup of others in a store: its one file, or those of pg_dump's folder; or none."""
+    found = tuple(one for one in objects if one.key == name or one.key.startswith(f"{name}/"))
+    whole = tuple(one for one in found if one.key == name)
+    return whole or (found if any(one.key == f"{name}/{CONTENTS}" for one in found) else ())
+
+
+def told_instant(at: datetime) -> str:
+    """Write an instant as manifests do: UTC, with milliseconds."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -1,20 +1,21 @@
 """Object stores that speak S3."""
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from ..beside import make_folder, sync_folder
-from ..errors import Interrupted, TargetError, Unreachable
+from ..beside import make_folder
+from ..errors import TargetError, Unreachable
 from ..ops import Execution, Op, OpResult, WrittenFile
-from ..postgres.keeping import BackupDownload, BackupUpload
+from ..postgres.keeping import BackupDownload, BackupUpload, DumpDownload
 from ..postgres.manifest import FILE, LIMIT, FileEntry
 from ..snapshots.kept import read_kept
 from .base import Finding, ObjectReader, StoredObject
 from .probe import BaseProbe
+from .s3_fetch import fetch
+from .s3_files import entry_of, settle, sweep, teller
 from .settings import S3Settings
 from .surroundings import BaseTarget
 
@@ -94,21 +95,23 @@ class S3Target(BaseTarget[S3Settings]):
                 return self._upload(op, execution)
             case BackupDownload():
                 return self._download(op, execution)
+            case DumpDownload():
+                return fetch(self, op, execution)
         raise self.misplaced(op)
 
     def _upload(self, op: BackupUpload, execution: Execution) -> OpResult:
         source = Path(op.path)
         manifest = _manifest_of(source)
         # The manifest comes last: its being there says that the backup is complete.
-        entries = [*manifest, _entry(source, FILE)]
-        tell = _teller(sum(entry.size for entry in entries), execution)
+        entries = [*manifest, entry_of(source, FILE)]
+        tell = teller(sum(entry.size for entry in entries), execution)
         with self.explained(f"uploading {op.path}"):
             for entry in entries:
                 key = self.full(f"{op.name}/{entry.path}")
                 if self._holds(key, entry):
                     tell(entry.size)
                     continue
-                if _entry(source, entry.path).sha256 != entry.sha256:
+                if entry_of(source, entry.path).sha256 != entry.sha256:
                     raise TargetError(
                         f"{source / entry.path} is not as the manifest says; it was not uploaded",
                         advice="The backup is damaged: take another one.",
@@ -138,17 +141,18 @@ class S3Target(BaseTarget[S3Settings]):
 
     def _download(self, op: BackupDownload, execution: Execution) -> OpResult:
         place = Path(op.folder) / op.name
-        partial = Path(op.folder) / f".{op.name}.partial"
+        partial = place.parent / f".{place.name}.partial"
         content = self.reader().read_object(f"{op.name}/{FILE}", limit=LIMIT)
         if content is None:
             raise TargetError(f"{self.url(op.name)} is no complete backup: it has no {FILE}", advice="List the store.")
         entries = read_kept(content.decode()).files
-        tell = _teller(sum(entry.size for entry in entries), execution)
+        tell = teller(sum(entry.size for entry in entries), execution)
         make_folder(partial)
         for entry in entries:
             self._fetch(op, entry, partial, tell)
+        sweep(partial, (entry.path for entry in entries))
         (partial / FILE).write_bytes(content)
-        _settle(partial, place)
+        settle(partial, place)
         return OpResult(files=(WrittenFile(f"{place}/{FILE}", len(content), hashlib.sha256(content).hexdigest()),))
 
     def _fetch(self, op: BackupDownload, entry: FileEntry, partial: Path, tell: Callable[[int], None]) -> None:
@@ -158,7 +162,7 @@ class S3Target(BaseTarget[S3Settings]):
                 f"{self.url(op.name)} has a file that would lie outside of it: {entry.path}",
                 advice="Its manifest was not made by Rollbook: do not use it.",
             )
-        if path.is_file() and _entry(partial, entry.path) == entry:
+        if path.is_file() and entry_of(partial, entry.path) == entry:
             tell(entry.size)
             return
         make_folder(path.parent)
@@ -166,7 +170,7 @@ class S3Target(BaseTarget[S3Settings]):
             self.client.download_file(
                 self.settings.bucket, self.full(f"{op.name}/{entry.path}"), str(path), Callback=tell
             )
-        if _entry(partial, entry.path) != entry:
+        if entry_of(partial, entry.path) != entry:
             raise TargetError(
                 f"{self.url(f'{op.name}/{entry.path}')} is not as its manifest says",
                 advice="It is damaged in the store: take another backup.",
@@ -271,37 +275,3 @@ def _manifest_of(folder: Path) -> tuple[FileEntry, ...]:
         raise TargetError(
             f"{folder} is no backup of Rollbook: {error}", advice="Give the folder with its manifest."
         ) from error
-
-
-def _entry(folder: Path, name: str) -> FileEntry:
-    path = folder / name
-    try:
-        with path.open("rb") as file:
-            return FileEntry(name, path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
-    except OSError as error:
-        raise TargetError(f"cannot read {path}: {error.strerror}", advice="Is the backup whole?") from error
-
-
-def _teller(total: int, execution: Execution) -> Callable[[int], None]:
-    done = [0]
-
-    def tell(count: int) -> None:
-        done[0] += count
-        execution.progress(done[0], total, "B")
-        if execution.stopping():
-            raise Interrupted("it was stopped; what was moved already need not be moved again")
-
-    return tell
-
-
-def _settle(partial: Path, place: Path) -> None:
-    """Give a downloaded backup its name, private and on disk."""
-    for path in (partial, *partial.rglob("*")):
-        if path.is_dir():
-            path.chmod(0o700)
-            continue
-        path.chmod(0o600)
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-    partial.rename(place)
-    sync_folder(place.parent)

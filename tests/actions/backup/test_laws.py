@@ -16,6 +16,7 @@ from .conftest import NAME, SECRET, Store, make_backup
 pytestmark = pytest.mark.server
 
 SENT = {"backup": f"{{folder}}/{NAME}"}
+TAKEN = {"name": "nightly/shop.dump", "folder": "{folder}/fetched"}
 FETCHED = {"name": NAME, "folder": "{folder}/fetched"}
 CLEARED = {"folder": "{folder}", "runs": "{folder}/runs"}
 
@@ -48,11 +49,26 @@ def fetched(world: StoreWorld) -> None:
     world.machine.apply(use("backup.download", name=NAME, folder=str(world.folder / "fetched")))
 
 
+def put(world: StoreWorld) -> None:
+    """Have a dump of others in the store."""
+    world.store.client.put_object(
+        Bucket=world.store.bucket, Key="backups/shop/nightly/shop.dump", Body=b"PGDMP and more"
+    )
+
+
+def taken(world: StoreWorld) -> None:
+    """Have it here already, too."""
+    put(world)
+    world.machine.apply(use("backup.download", name=TAKEN["name"], folder=str(world.folder / "fetched")))
+
+
 CASES: list[tuple[str, Mapping[str, Plain], Callable[[StoreWorld], None]]] = [
     ("backup.upload", SENT, lambda _world: None),
     ("backup.upload", SENT, sent),
     ("backup.download", FETCHED, sent),
     ("backup.download", FETCHED, fetched),
+    ("backup.download", TAKEN, put),
+    ("backup.download", TAKEN, taken),
     ("backup.retention", {**CLEARED, "keep": 1}, lambda _world: None),
     ("backup.retention", {**CLEARED, "keep": 3}, lambda _world: None),
 ]
@@ -62,7 +78,16 @@ CASES: list[tuple[str, Mapping[str, Plain], Callable[[StoreWorld], None]]] = [
 @pytest.mark.parametrize(
     ("kind", "arguments", "happened"),
     CASES,
-    ids=["not sent", "sent", "not fetched", "fetched", "too many", "few enough"],
+    ids=[
+        "not sent",
+        "sent",
+        "not fetched",
+        "fetched",
+        "others' not fetched",
+        "others' fetched",
+        "too many",
+        "few enough",
+    ],
 )
 def test_laws(
     kind: str,

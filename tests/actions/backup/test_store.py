@@ -2,6 +2,7 @@
 
 import gc
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -27,10 +28,10 @@ def test_a_backup_goes_there_and_back(store: Store, folder: Path, tmp_path: Path
     )
 
     uploaded = store.desk.apply(there)
-    downloaded = store.desk.apply(back)
+    store.desk.apply(back)
 
     assert sorted(store.held()) == sorted(f"backups/shop/{NAME}/{name}" for name in contents(folder))
-    place = Path(back.outputs(downloaded.after, ())["path"])
+    place = Path(back.outputs(back.probe(store.desk.read), ())["path"])
     assert contents(place) == contents(folder)
     assert {stat.S_IMODE(path.stat().st_mode) for path in place.rglob("*") if path.is_file()} == {0o600}
     assert {stat.S_IMODE(path.stat().st_mode) for path in (place, place / "dump")} == {0o700}
@@ -157,7 +158,16 @@ def test_the_bucket_is_looked_at_before_a_run(store: Store) -> None:
 def test_what_a_store_has_is_listed(store: Store, folder: Path, postgres_desk: Machine) -> None:
     """The newest is a name for `backup.download`; halves and others' files are told as what they are."""
     store.desk.apply(use("backup.upload", backup=str(folder)))
-    for key in ("half/dump/toc.dat", "theirs.sql.gz", "theirs.dump", "notes.txt"):
+    keys = (
+        "half/dump/toc.dat",
+        "theirs.sql.gz",
+        "theirs.dump",
+        "notes.txt",
+        "2026/01/02/theirs.sql",
+        "d/f/toc.dat",
+        "d/f/1.dat.gz",
+    )
+    for key in keys:
         store.client.put_object(Bucket=store.bucket, Key=f"backups/shop/{key}", Body=b"x")
     action = use("postgres.backup_list", store="backups", database="shop", before="2026-01-03T00:00:00Z")
 
@@ -170,4 +180,54 @@ def test_what_a_store_has_is_listed(store: Store, folder: Path, postgres_desk: M
         ("half", "rollbook", False),
         ("theirs.sql.gz", "plain", True),
         ("theirs.dump", "custom", True),
+        ("2026/01/02/theirs.sql", "plain", True),
+        ("d/f", "directory", True),
     }
+
+
+@pytest.mark.parametrize("name", ["nightly.dump", "2026/01/02/shop.sql.gz"])
+def test_a_dump_that_others_put_there_is_fetched(store: Store, tmp_path: Path, name: str) -> None:
+    """It has the time at which it was written there, which tells whether it is from before a deploy; once is enough."""
+    content = os.urandom(9_000_000)
+    store.client.put_object(Bucket=store.bucket, Key=f"backups/shop/{name}", Body=content)
+    store.client.put_object(Bucket=store.bucket, Key=f"backups/shop/{name}.md5", Body=b"x")
+    modified = store.client.head_object(Bucket=store.bucket, Key=f"backups/shop/{name}")["LastModified"]
+    action = use("backup.download", name=name, folder=str(tmp_path / "b"))
+
+    store.desk.apply(action)
+
+    place = Path(action.outputs(action.probe(store.desk.read), ())["path"])
+    assert (place, place.read_bytes() == content) == (tmp_path / "b" / name, True)
+    assert (place.stat().st_mtime, stat.S_IMODE(place.stat().st_mode)) == (modified.timestamp(), 0o600)
+    assert [path for path in (tmp_path / "b").rglob("*") if path.is_file()] == [place]
+    assert list(place.parent.iterdir()) == [place]
+    assert store.desk.plan(action).ops == ()
+
+
+def test_a_folder_of_pg_dump_that_others_put_there_is_fetched(store: Store, tmp_path: Path) -> None:
+    """Whole, and a file that a killed download left is neither taken for one of it nor kept."""
+    for name in ("toc.dat", "1.dat.gz", "blobs/2.dat"):
+        store.client.put_object(Bucket=store.bucket, Key=f"backups/shop/day/shop/{name}", Body=name.encode())
+    (tmp_path / "day" / ".shop.partial").mkdir(parents=True)
+    (tmp_path / "day" / ".shop.partial" / "1.dat.gz.1a2B3c4D").write_bytes(b"ha")
+
+    store.desk.apply(use("backup.download", name="day/shop", folder=str(tmp_path)))
+
+    assert contents(tmp_path / "day") == {
+        f"shop/{name}": name.encode() for name in ("toc.dat", "1.dat.gz", "blobs/2.dat")
+    }
+
+
+def test_a_dump_that_is_being_written_is_not_taken(store: Store, tmp_path: Path) -> None:
+    """One that is not what was planned is left where it is, and another file of its name is not written over."""
+    key, action = "backups/shop/nightly.dump", use("backup.download", name="nightly.dump", folder=str(tmp_path))
+    store.client.put_object(Bucket=store.bucket, Key=key, Body=b"half")
+    change = store.desk.plan(action)
+    store.client.put_object(Bucket=store.bucket, Key=key, Body=b"half and the rest")
+
+    with pytest.raises(TargetError, match="not what it was when this was planned"):
+        store.desk.pool.target("backups").execute(change.ops[0], store.desk.execution)
+    (tmp_path / "nightly.dump").write_bytes(b"mine")
+
+    with pytest.raises(RefusedError, match="is another backup"):
+        store.desk.plan(action)

@@ -1,11 +1,19 @@
 """A runbook that takes a backup, checks it and restores it, planned, killed, resumed and undone by the engine."""
 
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 from engine.workshop import Workshop, nobody, through_a_crash
+
+from rollbook.targets.base import TargetSpec
 
 from .shops import PASSWORD, Shop
 from .test_restore import schema
@@ -56,6 +64,58 @@ def workshop(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     yield made
     for pool in made.pools:
         pool.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A workshop with a store; *client* writes into its bucket."""
+
+    workshop: Workshop
+    client: Any
+    bucket: str
+
+
+@pytest.fixture
+def stored(shop: Shop, workshop: Workshop, moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stored]:
+    """Give a store beside the database, and a folder for backups, to the runbooks that come with Rollbook."""
+    monkeypatch.setattr("rollbook.engine.locks.FOLDER", workshop.folder / "locks")
+    bucket = f"stored-{shop.name.rpartition(' ')[2]}"
+    keys = {"aws_access_key_id": "key", "aws_secret_access_key": "a long secret"}
+    client = boto3.client("s3", endpoint_url=moto, region_name="us-east-1", **keys)
+    client.create_bucket(Bucket=bucket)
+    settings = {"bucket": bucket, "endpoint_url": moto, "region": "us-east-1", "access_key": "key"}
+    settings |= {"secret_key": {"secret": "env:S3_SECRET"}, "addressing": "path"}
+    workshop.targets = {**workshop.targets, "backups": TargetSpec("backups", "s3", settings)}
+    workshop.environ = {**workshop.environ, "S3_SECRET": "a long secret"}
+    workshop.variables = {"backup_folder": str(workshop.folder / "backups")}
+    yield Stored(workshop, client, bucket)
+    client.close()
+
+
+def test_a_backup_goes_into_the_store_and_comes_back_on_the_day(shop: Shop, stored: Stored) -> None:
+    """backup-database puts a copy there; fetch-backup takes the newest from before out again, and reads it to its end."""
+    saved = stored.workshop.run("backup-database")
+    path = Path(saved.steps[0].outputs["path"])
+    shutil.rmtree(path.parent)
+
+    fetched = stored.workshop.run("fetch-backup", inputs={"before": datetime.now(UTC)})
+
+    assert (saved.status, fetched.status) == ("succeeded", "succeeded")
+    assert [step.outputs.get("path") for step in fetched.steps[1:]] == [str(path), str(path)]
+    assert (path / "manifest.json").is_file()
+
+
+def test_a_dump_of_others_in_the_store_is_fetched_and_found_in_its_folder(shop: Shop, stored: Stored) -> None:
+    """What a nightly script put there is taken by name, and known afterwards as from when it was put there."""
+    dumped = subprocess.run(["pg_dump", "-Fp", "-d", shop.at()], check=True, capture_output=True).stdout
+    stored.client.put_object(Bucket=stored.bucket, Key="nightly.sql", Body=dumped)
+
+    fetched = stored.workshop.run("fetch-backup", inputs={"name": "nightly.sql"})
+
+    written = stored.client.head_object(Bucket=stored.bucket, Key="nightly.sql")["LastModified"]
+    place = Path(fetched.steps[1].outputs["path"])
+    assert (fetched.status, place.stat().st_mtime) == ("succeeded", written.timestamp())
+    assert fetched.steps[2].outputs["kind"] == "plain"
 
 
 def test_a_backup_is_taken_checked_and_restored(shop: Shop, workshop: Workshop) -> None:

@@ -107,7 +107,7 @@ class PostgresBackupList(Fact[Shelf]):
     def details(self, change: Change[Shelf]) -> tuple[str, ...]:
         """Show the newest of them."""
         state = change.after
-        lines = [_line(one, state) for one in state.backups[:_SHOWN]]
+        lines = [_line(one, state, self.folder.rstrip("/")) for one in state.backups[:_SHOWN]]
         more = len(state.backups) - _SHOWN
         return (*lines, *((f"and {more} older ones",) if more > 0 else ()))
 
@@ -151,11 +151,10 @@ def _age(one: Listed, state: Shelf) -> float:
     return round((instant(state.now) - instant(one.started)).total_seconds() / 3600, 2)
 
 
-def _line(one: Listed, state: Shelf) -> str:
+def _line(one: Listed, state: Shelf, folder: str) -> str:
     chosen = "→ " if one.path == state.chosen else "  "
     of = f" of {one.database}" if one.database else ""
     half = "" if one.complete else ", NOT COMPLETE"
     size = f"{one.bytes / 1e6:.1f} MB"
-    return (
-        f"{chosen}{one.started}  {one.path.rpartition('/')[2]} ({one.kind}{of}, {size}, {_age(one, state):g} h{half})"
-    )
+    name, age = one.path.removeprefix(f"{folder}/"), _age(one, state)
+    return f"{chosen}{one.started}  {name} ({one.kind}{of}, {size}, {age:g} h{half})"
