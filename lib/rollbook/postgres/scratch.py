@@ -12,6 +12,8 @@ _TAGS: Final = {"base": "rbbase", "kept": "rbkept"}
 _LONGEST: Final = 63  # bytes of a name
 _RUN: Final = 27  # letters of a run's id
 _BUILT: Final = "_rbnew_"
+# The run's id, or the gap for it, in the name of what it made; before it what is told apart of one run.
+_MADE: Final = re.compile(rf"(?:_rbsnap_([a-z]+)_)?(\d{{8}}T\d{{6}}\.\d{{3}}Z-[0-9a-f]{{6}}|{RUN_ID})")
 _MARK: Final = re.compile(r"rollbook (\S+) (\w+) of ([^\n]+)(?:\n.*)?", re.DOTALL)  # more may be noted below
 
 
@@ -61,12 +63,19 @@ class Mark:
         return None
 
 
+def scratch_subject(role: Role, run: str, label: str = "") -> str:
+    """Name what *run* makes for *role* as a step's subject: what it will be called is not known before it is made."""
+    return f"{role} of {run}" + (f" for {label}" if label else "")
+
+
 def subject_names(database: str) -> tuple[str, ...]:
     """
     Give the names by which the steps that make a database know it as their subject.
 
-    While a run is only planned, the name of what it will make has a gap for its id: it may be any of them.
+    It may be of any role: its name tells the run alone, whose id has a gap in it while the run is only planned.
     """
-    if str(RUN_ID) not in database:
+    found = _MADE.search(database)
+    if found is None:
         return (database,)
-    return tuple(f"{role} of {RUN_ID}" for role in ("restored", "scratch", "base"))
+    roles: tuple[Role, ...] = ("restored", "scratch", "base")
+    return (database, *(scratch_subject(role, found[2], found[1] or "") for role in roles))

@@ -9,7 +9,7 @@ from ...dataclass import dataclass
 from ...ops import Op, OpResult
 from ...postgres.dropping import DatabaseDrop
 from ...postgres.restoring import MakeBase
-from ...postgres.scratch import scratch_name
+from ...postgres.scratch import scratch_name, scratch_subject
 from ...saved import check_saved_path
 from ...targets.base import HostReader, PostgresReader
 from ...values import RUN_ID, Plain, Secret, Unknown
@@ -94,7 +94,7 @@ Restore the backup into another database as `postgres.restore` says, then, where
 
     def subjects(self) -> frozenset[Subject]:
         """Name the scratch database."""
-        return frozenset({Subject(self.server.name, "database", f"base of {self.run}")})
+        return frozenset({Subject(self.server.name, "database", scratch_subject("base", self.run))})
 
     def probe(self, read: Readers) -> BaseState:
         """Look whether this run has made its base, and at the backup where it has not."""

@@ -9,7 +9,7 @@ from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...ops import Op, OpResult
 from ...postgres.dropping import DatabaseDrop
-from ...postgres.scratch import scratch_name
+from ...postgres.scratch import scratch_name, scratch_subject
 from ...saved import check_saved_path
 from ...targets.base import HostReader, PostgresReader
 from ...values import RUN_ID, Plain, Unknown
@@ -74,7 +74,7 @@ With PGHOST, PGUSER and PGPASSWORD set, and programs of the server's version:
 
     def subjects(self) -> frozenset[Subject]:
         """Name the new database."""
-        return frozenset({Subject(self.server.name, "database", self.into or f"{self.role} of {self.run}")})
+        return frozenset({Subject(self.server.name, "database", self.into or scratch_subject(self.role, self.run))})
 
     def probe(self, read: Readers) -> RestoreState:
         """Look at the backup, and whether this run has restored it already."""
@@ -127,7 +127,7 @@ With PGHOST, PGUSER and PGPASSWORD set, and programs of the server's version:
         return (*ready.details(), against)
 
     def outputs(self, after: RestoreState, results: Sequence[OpResult]) -> Mapping[str, Plain]:
-        """Give the database, and what of the live one's rights and settings could not be carried."""
-        given: dict[str, Plain] = {"database": after.database, "oid": after.oid, "role": self.role}
+        """Give the database, whose it is, and what of the live one's rights and settings could not be carried."""
+        given: dict[str, Plain] = {"database": after.database, "oid": after.oid, "role": self.role, "run": self.run}
         lacking = [line for result in results for line in result.outputs.get("not_carried", ())]
         return {**given, "not_carried": lacking}

@@ -8,7 +8,7 @@ from ...action import Action, Change, Leave, Readers, Ref, Subject, Undo, eviden
 from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...ops import Op
-from ...postgres.scratch import Mark
+from ...postgres.scratch import Mark, subject_names
 from ...snapshots.contents import Server
 from ...snapshots.dropping import drop
 from ...targets.base import SnapshotReader
@@ -45,7 +45,8 @@ class SqlDropScratch(Action[ScratchState]):
 
     def subjects(self) -> frozenset[Subject]:
         """Name the database."""
-        return frozenset({Subject(self.server.name, "database", self.database)})
+        names = subject_names(self.database) if self.database else ("",)
+        return frozenset(Subject(self.server.name, "database", name) for name in names)
 
     def probe(self, read: Readers) -> ScratchState:
         """Look for it. Raises `RefusedError` where it is none of this run's."""

@@ -166,11 +166,14 @@ class Recover(Action[RecoverState]):
         Compare live with the source; where that is away, as between two steps of an undo, take all of it for back.
 
         What takes it out again looks first, and takes nothing that is not as in the source. Rows and cells that were
-        put into what was there are in it until they are taken out, whatever somebody deleted of them since.
+        put into what was there are in it until they are taken out, whatever somebody deleted of them since. Where all
+        of it is to be back again, it is looked at as at first.
         """
         server = read[self.server]
         if server.scratch_state(self.source) is None:
             return replace(goal, tables=(), columns=(), begun=(), fill=())
+        if not (goal.tables or goal.columns or goal.begun or goal.fill):
+            return self.probe(read)
         there = server.put_in(self.folder, goal.fill)
         return replace(self.probe(read), fill=tuple(part for part in goal.fill if part not in there))
 

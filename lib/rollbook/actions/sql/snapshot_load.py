@@ -9,7 +9,7 @@ from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...ops import Op, OpResult
 from ...postgres.properties import READ, Properties
-from ...postgres.scratch import Mark, scratch_name
+from ...postgres.scratch import Mark, scratch_name, scratch_subject
 from ...saved import check_saved_path
 from ...schema import build
 from ...snapshots.contents import Contents, Server
@@ -63,6 +63,7 @@ class SqlSnapshotLoad(Action[LoadedState]):
     snapshot: str = field(metadata={"help": "path of a snapshot's folder on this machine"})
     server: Ref[SnapshotReader] = Ref("db")
     into: str = field(default="", metadata={"help": "name of the new database; made of the live one's and the run's"})
+    label: str = field(default="", metadata={"help": "a word in its name, where a run loads several: small letters"})
     environment: str = field(default="", metadata={"help": "of which it must be: {{ env.name }}; any unless given"})
     unlock: Secret | None = field(
         default=None, metadata={"help": "age's secret key, or the passphrase of gpg's where no agent has it"}
@@ -71,16 +72,19 @@ class SqlSnapshotLoad(Action[LoadedState]):
 
     def __post_init__(self) -> None:
         check_saved_path("snapshot", self.snapshot)
+        if self.label and not (self.label.isascii() and self.label.isalpha() and self.label.islower()):
+            raise ValueError("label: expected a word of small letters")
 
     def subjects(self) -> frozenset[Subject]:
         """Name the new database, and the snapshot, which an earlier step may fetch."""
-        own = Subject(self.server.name, "database", self.into or f"scratch of {self.run}")
+        own = Subject(self.server.name, "database", self.into or scratch_subject("scratch", self.run, self.label))
         return frozenset({own, snapshot_subject(self.snapshot)})
 
     def probe(self, read: Readers) -> LoadedState:
         """Look at the snapshot, and whether this run has loaded it already."""
         server = read[self.server]
-        name = self.into or scratch_name(server.database, "scratch", self.run, _TAG)
+        tag = f"{_TAG}_{self.label}" if self.label else _TAG
+        name = self.into or scratch_name(server.database, "scratch", self.run, tag)
         comment = server.scratch_state(name)
         mark = Mark.parse(comment)
         if comment is not None and (mark is None or mark.run != self.run) and self.run not in name:
@@ -142,10 +146,11 @@ class SqlSnapshotLoad(Action[LoadedState]):
         return (*tables, "every row compared with what was saved")
 
     def outputs(self, after: LoadedState, results: Sequence[OpResult]) -> Mapping[str, Plain]:
-        """Give the database, and what of the live one's rights and settings could not be carried."""
+        """Give the database, what it is made of, and what of the live one's settings and rights was not carried."""
         lacking = [line for result in results for line in result.outputs.get("not_carried", ())]
         rows = sum(result.outputs.get("rows", 0) for result in results)
-        return {"database": after.database, "role": "scratch", "rows": rows, "not_carried": lacking}
+        made = {"database": after.database, "role": "scratch", "run": self.run, "snapshot": self.snapshot}
+        return {**made, "rows": rows, "not_carried": lacking}
 
 
 def _properties(server: SnapshotReader, family: str) -> Properties | None:
