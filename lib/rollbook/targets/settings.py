@@ -191,6 +191,13 @@ class BrokerSettings:
     folder: str | None = field(default=None, metadata={"help": "where the filesystem transport keeps what waits"})
     password: Secret | None = field(default=None, metadata={"help": 'the password: {secret: "env:NAME"}'})
     prefix: str = field(default="", metadata={"help": "what every key begins with: Celery's global_keyprefix"})
+    separator: str = field(
+        default="\x06\x16",
+        metadata={"help": "what stands before a priority in a list's name: sep of Celery's broker_transport_options"},
+    )
+    priorities: tuple[int, ...] = field(
+        default=(0, 3, 6, 9), metadata={"help": "Celery's priority_steps, which have a list each but for 0"}
+    )
     via: str | ForwardSettings | None = field(
         default=None,
         metadata={"help": "an ssh target, or {command: [...]} that forwards a port, by which the broker is reached"},
@@ -201,6 +208,8 @@ class BrokerSettings:
     def __post_init__(self) -> None:
         if (self.url is None) == (self.folder is None):
             raise ValueError("expected either url or folder")
+        if not self.separator or not all(0 <= step <= 255 for step in self.priorities):
+            raise ValueError("expected a separator, and priorities from 0 to 255")
 
 
 @dataclass(frozen=True, slots=True)

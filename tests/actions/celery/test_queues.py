@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 import redis
+from celery import Celery
 from engine.workshop import Workshop
 
-from rollbook.errors import SchemaError, Unreachable
+from rollbook.errors import SchemaError, TargetError, Unreachable
 from rollbook.queues import task_of
 from rollbook.targets.base import TargetSpec
 from rollbook.testing import LAWS, Case, FakeWorld, Law, law_id
@@ -131,6 +132,42 @@ def test_priorities_keep_their_place(redis_url: str, tmp_path: Path) -> None:
 
     assert {key: client.lrange(key, 0, -1) for key in client.scan_iter()} == before
     desk.pool.close()
+
+
+def test_priorities_are_counted_where_celery_was_told_to_put_them(redis_url: str, tmp_path: Path) -> None:
+    """With the separator and steps of Celery's own manual messages lie in other lists: all are counted, and purged."""
+    app = Celery("tests", broker=redis_url)
+    app.conf.broker_transport_options = {"priority_steps": list(range(10)), "sep": ":"}
+    settings = {"url": redis_url, "separator": ":", "priorities": list(range(10))}
+    desk = Broker("redis", settings, app, tmp_path).machine()
+    for priority in (0, 4, 9):
+        app.send_task("a.b", priority=priority)
+
+    counted = desk.outputs(use("celery.queue"))
+    desk.apply(_purge(tmp_path))
+
+    assert (counted["total"], counted["tasks"]) == (3, {"celery": {"a.b": 3}})
+    assert desk.outputs(use("celery.queue"))["total"] == 0
+    desk.pool.close()
+    app.close()
+
+
+def test_lists_that_are_not_told_of_are_no_empty_queue(redis_url: str, tmp_path: Path) -> None:
+    """Messages of a priority in lists of another name fail the look, which would count too few; a queue's own do not."""
+    plain, told = Celery("tests", broker=redis_url), Celery("tests", broker=f"{redis_url}?told")
+    told.conf.broker_transport_options = {"priority_steps": list(range(10)), "sep": ":"}
+    desk = Broker("redis", {"url": redis_url}, plain, tmp_path).machine()
+    plain.send_task("a.b", queue="celery:2")
+    assert desk.outputs(use("celery.queue"))["total"] == 0
+    told.send_task("a.b", priority=4)
+
+    with pytest.raises(TargetError, match="wait in 'celery:4' as well") as caught:
+        desk.outputs(use("celery.queue"))
+
+    assert "separator:" in (caught.value.advice or "")
+    desk.pool.close()
+    plain.close()
+    told.close()
 
 
 def test_a_queue_is_waited_for_until_it_is_drained(broker: Broker, desk: Machine) -> None:

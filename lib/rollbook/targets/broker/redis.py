@@ -12,7 +12,9 @@ from ...queues import Message
 if TYPE_CHECKING:
     from redis import Redis
 
-_PRIORITIES: Final = ("", "\x06\x163", "\x06\x166", "\x06\x169")  # as kombu names the lists of a queue
+# Where kombu may have put messages of a priority: its own separator, and the one that Celery's manual gives.
+_ELSEWHERE: Final = tuple(f"{separator}{step}" for separator in ("\x06\x16", ":") for step in range(1, 10))
+_BINDING: Final = "_kombu.binding."  # which the exchange of a queue has that is one in its own right
 _CHUNK: Final = 1000
 _UNACKED: Final = "unacked"
 # What a hold has already is never written over.
@@ -20,11 +22,16 @@ _TAKE: Final = "if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('RENAMENX'
 
 
 class RedisTransport:
-    """The lists of a Redis; *connect* is called when the first command is sent, *prefix* begins every key."""
+    """
+    The lists of a Redis, one for each of *priorities*, the endings of a queue's name; *prefix* begins every key.
 
-    def __init__(self, name: str, prefix: str, connect: "Callable[[], Redis]") -> None:
+    *connect* is called when the first command is sent.
+    """
+
+    def __init__(self, name: str, prefix: str, priorities: tuple[str, ...], connect: "Callable[[], Redis]") -> None:
         self._name = name
         self._prefix = prefix
+        self._priorities = priorities
         self._connect = connect
         self._open: Redis | None = None
 
@@ -56,9 +63,26 @@ class RedisTransport:
         return {"redis_version": str(known["redis_version"]), "server": place}
 
     def length(self, queue: str) -> int:
-        """Count the lists of a queue."""
+        """Count the lists of a queue. Raises `TargetError` where it has others than those of the settings."""
         with self._client() as client:
+            self._require_known(client, queue)
             return sum(int(client.llen(key)) for key in self._keys(queue))
+
+    def _require_known(self, client: "Redis", queue: str) -> None:
+        names = [f"{queue}{ending}" for ending in _ELSEWHERE if ending not in self._priorities]
+        with client.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.exists(f"{self._prefix}{name}")
+                pipe.exists(f"{self._prefix}{_BINDING}{name}")
+            found = pipe.execute()
+        strange = [name for name, there, own in zip(names, found[::2], found[1::2], strict=True) if there and not own]
+        if strange:
+            listed = ", ".join(map(repr, strange))
+            raise TargetError(
+                f"{self._name}: messages of {queue} wait in {listed} as well, which the inventory does not tell of.",
+                advice="Give separator: and priorities: of the target as sep and priority_steps stand in Celery's "
+                "broker_transport_options.",
+            )
 
     def reserved(self, queue: str) -> int | None:
         """Count what workers hold; it comes back into the queue when they die."""
@@ -141,10 +165,10 @@ class RedisTransport:
                 start += _CHUNK
 
     def _keys(self, queue: str) -> tuple[str, ...]:
-        return tuple(f"{self._prefix}{queue}{priority}" for priority in _PRIORITIES)
+        return tuple(f"{self._prefix}{queue}{priority}" for priority in self._priorities)
 
     def _held_keys(self, queue: str, hold: str) -> tuple[str, ...]:
-        return tuple(f"{self._mark(queue, hold, 'list')}{priority}" for priority in _PRIORITIES)
+        return tuple(f"{self._mark(queue, hold, 'list')}{priority}" for priority in self._priorities)
 
     def _mark(self, queue: str, hold: str, what: str) -> str:
         return f"{self._prefix}rollbook:{hold}:{queue}:{what}"

@@ -53,7 +53,8 @@ class BrokerTarget(BaseTarget[BrokerSettings]):
     def _chosen(self) -> Transport:
         if self.settings.folder is not None:
             return FolderTransport(self.name, self.settings.folder)
-        return RedisTransport(self.name, self.settings.prefix, self._connected)
+        steps = tuple(f"{self.settings.separator}{step}" for step in sorted({*self.settings.priorities} - {0}))
+        return RedisTransport(self.name, self.settings.prefix, ("", *steps), self._connected)
 
     def _connected(self) -> "Redis":
         try:
