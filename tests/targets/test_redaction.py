@@ -4,6 +4,7 @@ import base64
 import html
 import json
 import shlex
+from collections.abc import Callable
 from itertools import pairwise
 from urllib.parse import quote, quote_plus
 
@@ -34,10 +35,36 @@ def knowing(*values: str) -> Redactor:
     return redactor
 
 
+def escaped_as_go(value: str, *, ascii_only: bool) -> str:
+    """Write JSON as Go, Rails and others do, which hide what HTML could take for its own."""
+    hidden = {one: f"\\u{ord(one):04x}" for one in "<>&\u2028\u2029"}
+    return "".join(hidden.get(one, one) for one in json.dumps(value, ensure_ascii=ascii_only))
+
+
+def escaped_as_dotnet(value: str) -> str:
+    """Write JSON as .NET does: all that is no letter or digit by its words of UTF-16, in capitals."""
+    words = (one if one.isascii() and one.isalnum() else one.encode("utf-16-be") for one in value)
+    return "".join(one if isinstance(one, str) else _words(one) for one in words)
+
+
+def _words(encoded: bytes) -> str:
+    return "".join(f"\\u{int.from_bytes(encoded[at : at + 2]):04X}" for at in range(0, len(encoded), 2))
+
+
+def escaped_as_c(value: str) -> str:
+    """Write a text of C, or of git: all that is no letter or digit by its bytes in octal."""
+    plain = (one if one.isascii() and one.isalnum() else one.encode() for one in value)
+    return "".join(one if isinstance(one, str) else "".join(f"\\{byte:03o}" for byte in one) for one in plain)
+
+
+@pytest.mark.parametrize("form", [str, escaped_as_dotnet, escaped_as_c, shlex.quote])
 @given(value=values, before=paddings, after=paddings, cuts=st.lists(st.integers(0, 200), max_size=12))
-def test_a_value_split_across_chunks_is_found(value: str, before: bytes, after: bytes, cuts: list[int]) -> None:
-    """However output is cut into chunks, the value never shows, and the stream equals redaction of the whole."""
-    content = before + value.encode() + after
+def test_a_value_split_across_chunks_is_found(
+    form: Callable[[str], str], value: str, before: bytes, after: bytes, cuts: list[int]
+) -> None:
+    """However output is cut into chunks, the value never shows, escaped or not."""
+    written = form(value).encode()
+    content = before + written + after
     redactor = knowing(value)
     stream = redactor.stream()
     places = [0, *sorted(cut for cut in cuts if cut < len(content)), len(content)]
@@ -45,7 +72,7 @@ def test_a_value_split_across_chunks_is_found(value: str, before: bytes, after: 
     shown = b"".join(stream.feed(content[start:end]) for start, end in pairwise(places))
     shown += stream.end()
 
-    assert value.encode() not in shown
+    assert written not in shown
     assert LABEL.encode() in shown
 
 
@@ -81,6 +108,19 @@ def test_a_value_inside_base64_is_found(value: str, before: bytes, after: bytes,
         lambda value: json.dumps(json.dumps([value], ensure_ascii=False), ensure_ascii=False),
         lambda value: "'" + value.replace("'", "''") + "'",
         lambda value: '"' + value.replace('"', '""') + '"',
+        lambda value: escaped_as_go(value, ascii_only=False),
+        lambda value: escaped_as_go(value, ascii_only=True),
+        lambda value: json.dumps({"in": escaped_as_go(value, ascii_only=False)}),
+        lambda value: escaped_as_dotnet(value),
+        lambda value: html.escape(value, quote=False),
+        lambda value: html.escape(value).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
+        lambda value: html.escape(html.escape(value)),
+        lambda value: value.encode("ascii", "xmlcharrefreplace").decode(),
+        lambda value: repr(value.encode()),
+        lambda value: str({"error": repr(value)}),
+        lambda value: value.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n"),
+        lambda value: quote(quote(value, safe=""), safe=""),
+        lambda value: escaped_as_c(value),
     ],
 )
 def test_every_escaped_form_is_found(form: object, value: str) -> None:

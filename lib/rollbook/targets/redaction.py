@@ -1,15 +1,15 @@
 """Takes secret values out of whatever leaves a target: text, plain values, and output as it streams."""
 
 import base64
-import json
 import re
-import shlex
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from threading import Lock
 from typing import Final
 
 from ..dataclass import dataclass
 from ..values import Plain, Secret
+from .spellings import Written
 
 SHORTEST: Final = 6
 _LINE_BREAK: Final = b"(?:\r?\n)?"
@@ -18,33 +18,24 @@ _LONGEST_HOLD: Final = 1 << 18
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """One secret: its label, the forms its value takes, and a pattern for all of them."""
+    """One secret: its label, how its value and each of its lines may be written, and in base64."""
 
     label: bytes
-    exact: tuple[bytes, ...]
-    wrapped: tuple[bytes, ...]  # base64, which programs break into lines
-    pattern: re.Pattern[bytes]
+    written: tuple[Written, ...]
+    wrapped: tuple[Written, ...]  # which programs break into lines
+
+    def find(self, content: bytes, squeezed: bytes) -> Iterator[tuple[int, int]]:
+        """Give where something of it stands in *content*, which is *squeezed* without line breaks."""
+        for one in self.written:
+            yield from one.find(content)
+        for one in self.wrapped:
+            if one.anchor in squeezed:
+                yield from (match.span() for match in _broken(one.anchor).finditer(content))
 
 
-def _printed_forms(value: str) -> Iterator[str]:
-    # Not imported before there is a secret.
-    from html import escape
-    from urllib.parse import quote, quote_plus
-
-    yield value
-    yield from (line.strip() for line in value.splitlines())
-    for ascii_only in (True, False):
-        quoted = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
-        within = json.dumps(quoted, ensure_ascii=ascii_only)[1:-1]  # a text of JSON in a text of JSON
-        yield from (quoted, quoted.replace("/", "\\/"), within)
-    yield from (repr(value)[1:-1], ascii(value)[1:-1])
-    yield from (value.replace("'", "''"), value.replace('"', '""'))  # as SQL, YAML and CSV write it
-    yield shlex.quote(value).removeprefix("'").removesuffix("'")
-    yield value.replace("'", "'\\''")
-    yield re.sub(r"([^A-Za-z0-9_./:=@%+,\n-])", r"\\\1", value)
-    for encoded in (quote(value), quote(value, safe=""), quote_plus(value), quote_plus(value, safe="/")):
-        yield from (encoded, re.sub("%[0-9A-F]{2}", lambda part: part[0].lower(), encoded))
-    yield escape(value)
+@lru_cache(maxsize=4096)
+def _broken(form: bytes) -> re.Pattern[bytes]:
+    return re.compile(_LINE_BREAK.join(re.escape(bytes((byte,))) for byte in form))
 
 
 def _base64_forms(value: bytes) -> Iterator[bytes]:
@@ -61,20 +52,17 @@ def _long_enough(forms: Iterable[bytes]) -> tuple[bytes, ...]:
 
 def _known(label: str, value: str) -> _Known:
     raw = value.encode("utf-8", "surrogateescape")
-    exact = [form.encode("utf-8", "surrogateescape") for form in _printed_forms(value)]
-    exact += [raw.hex().encode(), raw.hex().upper().encode()]
-    wrapped = _long_enough(_base64_forms(raw))
-    alternatives = [re.escape(form) for form in _long_enough(exact)]
-    alternatives += [_LINE_BREAK.join(re.escape(bytes((byte,))) for byte in form) for form in wrapped]
-    pattern = re.compile(b"|".join(alternatives))
-    return _Known(label.encode(), _long_enough(exact), wrapped, pattern)
+    texts = dict.fromkeys((value, *map(str.strip, value.splitlines())))
+    digits = (raw.hex(), raw.hex().upper())
+    written = tuple(Written.of(text) for text in (*texts, *digits) if len(text) >= SHORTEST)
+    return _Known(label.encode(), written, tuple(Written.of_units((one,)) for one in _long_enough(_base64_forms(raw))))
 
 
 class Redactor:
     """
     Replaces every value it was told by `‹secret env:NAME›`.
 
-    Finds a value raw, each of its lines, JSON-, url-, shell- and HTML-escaped, in hex, and in base64
+    Finds a value raw, each of its lines, escaped as programs do (`spellings`), in hex, and in base64
     wherever it stands in a longer text, line breaks included. Costs nothing while no value is known.
     A value that is within a name which everybody reads is left: hiding it would only make that name unreadable.
     Safe to use from several threads.
@@ -179,7 +167,8 @@ class Redactor:
 
     def _spans(self, content: bytes) -> list[tuple[int, int, bytes]]:
         """Find what to replace, in order, overlaps merged; labels that stand there already are left."""
-        found = [(*match.span(), known.label) for known in self._known for match in known.pattern.finditer(content)]
+        squeezed = _squeezed(content)
+        found = [(*span, known.label) for known in self._known for span in known.find(content, squeezed)]
         if not found:
             return []
         labels = [match.span() for match in self._labels.finditer(content)]
@@ -196,16 +185,11 @@ class Redactor:
 
     def _settled(self, content: bytes) -> int:
         """Say how much of *content* no later chunk can turn into part of a value."""
-        held = 0
-        squeezed: bytes | None = None
+        held, squeezed = 0, _squeezed(content)
         for known in self._known:
-            for form in known.exact:
-                held = max(held, _begun(content, form))
-            if squeezed is None:
-                squeezed = content.replace(b"\n", b"").replace(b"\r", b"")
-            for form in known.wrapped:
-                if kept := _begun(squeezed, form):
-                    held = max(held, _with_breaks(content, kept))
+            held = max(held, *(one.begun(content) for one in known.written))
+            kept = max((one.begun(squeezed) for one in known.wrapped), default=0)
+            held = max(held, _with_breaks(content, kept))
         return len(content) - held
 
 
@@ -215,16 +199,8 @@ def _parts(label: bytes) -> tuple[bytes, bytes]:
     return first, rest
 
 
-def _begun(content: bytes, form: bytes) -> int:
-    """Give the length of the longest end of *content* with which *form* begins, but not all of it."""
-    window = content[-(len(form) - 1) :]
-    first = form[:1]
-    at = window.find(first)
-    while at >= 0:
-        if form.startswith(window[at:]):
-            return len(window) - at
-        at = window.find(first, at + 1)
-    return 0
+def _squeezed(content: bytes) -> bytes:
+    return content.translate(None, b"\r\n")
 
 
 def _with_breaks(content: bytes, kept: int) -> int:
