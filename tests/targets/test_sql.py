@@ -101,6 +101,19 @@ def test_a_time_that_was_read_matches_what_is_stored(pool: TargetPool, execution
     assert result.outputs["rows"] == [1]
 
 
+@pytest.mark.parametrize("ledger_url", ["postgres"], indirect=True)
+def test_times_are_read_however_the_database_writes_them(engine: sa.Engine, pool: TargetPool) -> None:
+    """A database or an account may have another style for its dates and spans than the driver reads."""
+    with engine.connect() as session:
+        for style in ("DateStyle = 'SQL, DMY'", "IntervalStyle = 'sql_standard'"):
+            session.execute(sa.text(f'ALTER DATABASE "{engine.url.database}" SET {style}'))
+        session.commit()
+
+    rows = list(reader_of(pool).rows("SELECT last_update, interval '26 hours' AS span FROM course WHERE id = 'full'"))
+
+    assert rows == [{"last_update": FULL, "span": 26 * 3600.0}]
+
+
 def test_a_time_that_was_written_is_as_django_writes_it(pool: TargetPool, engine: sa.Engine, execution: Any) -> None:
     """What a parameter puts into a column is what Django would have put there."""
     for name, at in (("full", FULL), ("fraction", FRACTION)):

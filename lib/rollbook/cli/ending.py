@@ -248,8 +248,14 @@ def going_on(run: Run) -> Iterator[tuple[str, str]]:
         yield "resume", typed("resume", run.id)
         asking = (step for step in run.steps if step.asks is not None and not step.done)
         yield from (("or", _how_to_answer(run, step)) for step in asking)
+        yield from (("leave", f"{typed('resume', run.id, skip=name)} --reason WHY") for name in _ends_failed(run))
     for step in doubtful:
         yield "in doubt", typed("resume", run.id, doubt=f"{step.address}=done|redo|abort").replace("'", "")
+
+
+def _ends_failed(run: Run) -> Iterator[str]:
+    """Name what was to be done at the end and failed: without it a run does not come to its end."""
+    yield from (step.address for step in run.steps if step.planned.section == "finally" and step.status == "failed")
 
 
 def _how_to_answer(run: Run, step: StepRun) -> str:

@@ -151,7 +151,8 @@ def abandon(run: str, *, reason: str = "", answer: tuple[str, ...] = (), yes: bo
     """
     Give a run up for good; what it changed stays.
 
-    Its `finally` steps are carried out; where one of them asks and nobody answers, `resume` goes on with them.
+    Its `finally` steps are carried out; where one of them asks and nobody answers, or fails, `resume` goes on with
+    them, and with --skip leaves one.
     Those of an undo are left to the run that it was to take back, where that one may still go on.
     """
     from ..library import Library

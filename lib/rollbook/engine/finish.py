@@ -24,7 +24,7 @@ class Finish:
         self._past = past
 
     def end(self, status: RunStatus, reason: str) -> None:
-        """End the run for good: its `finally` steps, each by itself, then its last record."""
+        """End the run: its `finally` steps, each by itself, then its last record; for good where none of them fails."""
         session = self.session
         session.planner.run_names["status"] = self._told(status)
         last = [step for step in session.plan.steps if step.section == "finally" or self._owed(step)]
@@ -34,7 +34,7 @@ class Finish:
             session.follow()
             self._mark_begun()
         failed = [step.address for step in last if not self._finally(step)]
-        if failed and status in ("succeeded", "undone"):
+        if failed and status in ("succeeded", "undone", "abandoned"):
             status, reason = "failed", f"what had to be done at the end failed: {', '.join(failed)}"
         session.record("run_finished", status=status, reason=reason)
 

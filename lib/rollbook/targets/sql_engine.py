@@ -94,6 +94,8 @@ def _postgresql(url: "URL", settings: SqlSettings, *, reading: bool, label: str)
     engine = create_engine(url, connect_args=options, hide_parameters=True, pool_pre_ping=True)
     statements = [
         "SET TIME ZONE 'UTC'",
+        "SET DateStyle = ISO",  # of these two the driver reads no other, which a database or an account may have
+        "SET IntervalStyle = postgres",
         f"SET lock_timeout = {round(settings.lock_wait * 1000)}",
         f"SET statement_timeout = {round(settings.statement_timeout * 1000)}",
     ]

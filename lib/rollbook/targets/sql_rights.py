@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from ..ops import Sql
+from ..ops import SERVER_NOW, Sql
 from ..values import Plain, unknowns
 from .base import Finding
 from .sql_errors import explain, is_denied
@@ -46,4 +46,4 @@ def forbidden_writes(target: "SqlTarget", op: Sql) -> Iterator[Finding]:
 
 def _later(value: Plain) -> bool:
     """Tell whether a value is known only once the statement is sent."""
-    return next(unknowns(value), None) is not None
+    return value == SERVER_NOW or next(unknowns(value), None) is not None
