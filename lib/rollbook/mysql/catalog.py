@@ -1,6 +1,6 @@
 """The tables of one schema of a MySQL or MariaDB server, and what holds between them, as values."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ..dataclass import dataclass
 
@@ -154,6 +154,10 @@ class Catalog:
     def mariadb(self) -> bool:
         """Say whether the server is MariaDB."""
         return "mariadb" in self.version.lower()
+
+    def firing(self, written: Mapping[str, Collection[str]]) -> tuple[str, ...]:
+        """Name the triggers that fire where these tables are *written* to, by event."""
+        return tuple(f"{one.name} (on {one.table})" for one in self.triggers if one.table in written.get(one.event, ()))
 
 
 def common_key(*tables: Table) -> tuple[str, ...]:

@@ -318,6 +318,23 @@ def test_only_what_is_named_comes_back(taken: TakenOnMariadb) -> None:
     assert (state.tables, state.columns) == (("parts",), ("users.nick",))
 
 
+def test_grants_hold_again(taken: TakenOnMariadb) -> None:
+    """The server keeps what was granted on a table, and on a column, that goes; it is of those that came back."""
+    taken.both("CREATE TABLE flags (id integer PRIMARY KEY, one integer);\nINSERT INTO flags VALUES (1, 1)")
+    taken.execute("CREATE USER granted@'%';\nGRANT SELECT, UPDATE (one) ON flags TO granted@'%'")
+    granted = taken.rows("SHOW GRANTS FOR granted@'%'")
+    taken.execute("DROP TABLE flags")
+
+    taken.do(taken.recover())
+
+    host, _, port = taken.url.split("@")[1].rstrip("/").partition(":")
+    reached = {"host": host, "port": int(port), "user": "granted", "database": taken.live}
+    with closing(pymysql.connect(**reached)) as connection, connection.cursor() as cursor:  # type: ignore[call-overload]  # as of these
+        assert cursor.execute("UPDATE flags SET one = 2 WHERE id = 1") == 1
+    assert taken.rows("SHOW GRANTS FOR granted@'%'") == granted
+    taken.execute("DROP USER granted@'%'")
+
+
 def test_a_trigger_that_would_fire_is_refused(taken: TakenOnMariadb) -> None:
     """Nothing keeps triggers quiet on this server, so filling a table that has some is refused while planning."""
     _broken(taken, "CREATE TRIGGER touched BEFORE UPDATE ON users FOR EACH ROW SET NEW.name = 'touched'")

@@ -1,5 +1,6 @@
 """Laws of filling what a way back left empty that hold on every server alike."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -151,7 +152,10 @@ def test_what_a_table_made_anew_lacks_is_told(taken: Both) -> None:
     assert len(kept) == len(_PARTS[type(taken)]), kept
     assert all(one.startswith("flags is there without ") for one in kept)
     for one in kept:
-        taken.execute(one.removeprefix("flags is there without "))
+        statement = one.removeprefix("flags is there without ")
+        if mode := re.match(r"/\* (SET SESSION sql_mode = '[A-Z_,]*') before \*/ ", statement):  # the trigger's own
+            statement = f"{mode[1]};\n{statement[mode.end() :]}"
+        taken.execute(statement)
     assert action.outputs(taken.plan(action).after, ())["kept"] == []
 
 

@@ -259,6 +259,26 @@ def test_the_undo_heeds_nothing_that_is_gone_again(taken: TakenOnMariadb, since:
     assert taken.contents(EVERYTHING, LIVE) == before
 
 
+def test_the_undo_fires_no_trigger(taken: TakenOnMariadb) -> None:
+    """A trigger that somebody made again since would write what nobody asked for: nothing is taken out then."""
+    taken.both(
+        "CREATE TABLE flags (id integer PRIMARY KEY, one integer);\nCREATE TABLE told (id integer);\n"
+        "INSERT INTO flags VALUES (1, 1), (2, 2)"
+    )
+    taken.execute("DELETE FROM flags")
+    action = taken.recover(existing="fill", only=["flags"])
+    change = taken.do(action)
+    taken.execute("CREATE TRIGGER telling AFTER DELETE ON flags FOR EACH ROW INSERT INTO told VALUES (OLD.id)")
+
+    with pytest.raises(ConflictError, match=r"would fire triggers.*: telling \(on flags\)"):
+        taken.undo(action, change)
+
+    assert taken.rows("SELECT count(*) FROM flags") == [(2,)]
+    taken.execute("DROP TRIGGER telling")
+    taken.undo(action, change)
+    assert taken.rows("SELECT * FROM flags") == taken.rows("SELECT * FROM told") == []
+
+
 def test_what_it_writes_down_is_for_its_owner(taken: TakenOnMariadb) -> None:
     """Keys and rows are people's data; keys are written so that they are read as they were."""
     taken.execute("INSERT INTO boards (id, title, owner) VALUES (3, 'mine', 1)")

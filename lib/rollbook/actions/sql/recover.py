@@ -62,10 +62,11 @@ class Recover(Action[RecoverState]):
     what was made again stays in an undo.
 
     MySQL and MariaDB cannot take DDL back. There each table is built beside under a working name, and all of them are
-    renamed in at once when they are whole; each step is one that a resume finds and goes on from. Grants do not come
-    back. Triggers cannot be kept quiet: a table with one that filling would fire is refused. Foreign keys are made
-    without the server reading the table again; rows that break one are told. Rows are put back in batches, each of
-    which stays; between them others get their turn, and a `replica` that is named is waited for.
+    renamed in at once when they are whole; each step is one that a resume finds and goes on from. Grants on a table
+    outlive it there, so they hold again. Triggers come with tables that are built, and cannot be kept quiet: a table
+    with one that filling, or its undo, would fire is refused, and those of tables that are filled are told. Foreign
+    keys are made without the server reading the table again; rows that break one are told. Rows are put back in
+    batches, each of which stays; between them others get their turn, and a `replica` that is named is waited for.
     """
 
     kind: ClassVar[str] = "sql.recover"

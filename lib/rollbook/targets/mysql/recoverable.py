@@ -1,17 +1,18 @@
 """Reads what a schema has that live lacks, and what a recovery has begun to bring back."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ...errors import RefusedError
 from ...mysql.catalog import Catalog, common_key
-from ...mysql.definition import ColumnDefinition, define, define_column, references
+from ...mysql.definition import ColumnDefinition, Made, define, define_column, references
 from ...mysql.names import literal, quote, within
 from ...mysql.recovering import MysqlRecovery, marked_by, working_name
 from ...recovering import Asked, Part, kept_made
 from .catalog import read_catalog
 from .refillable import Filling, Refills, find_filling, read_refills
-from .session import number
+from .session import number, texts
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 # A loaded snapshot's tables that are not what they seem, by their comment.
 _PART: Final = "rollbook part of a table"
 _STAND_IN: Final = "rollbook stand-in for a table"
+_TRIGGER: Final = re.compile(r"(/\* SET SESSION .* \*/ )?CREATE ")  # as told, where it needs another sql_mode
 
 Columns = dict[str, list[str]]
 
@@ -65,7 +67,8 @@ def read_recovery(connection: "Connection", live: str, asked: Asked) -> MysqlRec
     children = [name for name in theirs.tables if name in ours.tables or name in missing.returning]
     counted = (*missing.gone, *filling.tables)
     unwhole = (f"table {name}, not whole there" for name in missing.lost if name in missing.standing)
-    lost = tuple(_without(ours, theirs, filling, missing.standing))
+    usual = texts(connection, "SELECT @@GLOBAL.sql_mode")[0][0]
+    lost = tuple(_without(ours, theirs, filling, missing.standing, usual))
     parts = tuple(one for one in lost if one.sort in asked.remake and not _is_kept(ours, one))
     return MysqlRecovery(
         tables=tuple(define(theirs, name) for name in missing.gone),
@@ -85,11 +88,15 @@ def read_recovery(connection: "Connection", live: str, asked: Asked) -> MysqlRec
     )
 
 
-def _without(ours: Catalog, theirs: Catalog, filling: Filling, parts: Collection[str]) -> Iterator[Part]:
-    """Give what tables that are filled had, and a way back that made them, or a column of them, anew did not make."""
+def _without(ours: Catalog, theirs: Catalog, filling: Filling, parts: Collection[str], usual: str) -> Iterator[Part]:
+    """
+    Give what tables that are filled had, and a way back that made them, or a column of them, anew did not make.
+
+    *usual* is the sql_mode in which the server reads statements: a trigger of another one says so.
+    """
     for name in sorted({*filling.tables, *filling.columns}):
-        here, whole = _made_of(ours, name, whole=True), name not in parts
-        lost = (part for part in _made_of(theirs, name, whole=whole) if part not in here)
+        here, whole = _made_of(ours, name, usual, whole=True), name not in parts
+        lost = (part for part in _made_of(theirs, name, usual, whole=whole) if part not in here)
         yield from (
             Part("", name, "comments" if part.startswith("COMMENT") else "rest", _made(name, part)) for part in lost
         )
@@ -97,7 +104,7 @@ def _without(ours: Catalog, theirs: Catalog, filling: Filling, parts: Collection
 
 def _made(name: str, part: str) -> str:
     """Give the statement that makes a part of a table: triggers have their own."""
-    if part.startswith("CREATE "):
+    if _TRIGGER.match(part):
         return part
     verb = "" if part.startswith("COMMENT") else "MODIFY COLUMN " if part.startswith("`") else "ADD "
     return f"ALTER TABLE {quote(name)} {verb}{part}"
@@ -106,15 +113,20 @@ def _made(name: str, part: str) -> str:
 def _is_kept(ours: Catalog, part: Part) -> bool:
     """Say whether a part is only told: somebody wrote a comment of their own; a trigger would act on what is undone."""
     commented = part.sort == "comments" and bool(ours.tables[part.table].comment)
-    return commented or part.statement.startswith("CREATE ")
+    return commented or bool(_TRIGGER.match(part.statement))
 
 
-def _made_of(catalog: Catalog, name: str, *, whole: bool) -> tuple[str, ...]:
+def _made_of(catalog: Catalog, name: str, usual: str, *, whole: bool) -> tuple[str, ...]:
     """Give what a table is made of; of one of which only columns were saved, the columns are made otherwise."""
     one = define(catalog, name)
     body = (line for line in one.body if whole or not line.startswith("`"))
     comment = [f"COMMENT={literal(one.comment)}"] if whole and one.comment else []
-    return (*body, *comment, *(made.statement.replace("{}", quote(name), 1) for made in one.triggers))
+    return (*body, *comment, *(_trigger(made, name, usual) for made in one.triggers))
+
+
+def _trigger(made: Made, name: str, usual: str) -> str:
+    statement = made.statement.replace("{}", quote(name), 1)
+    return statement if made.mode == usual else f"/* SET SESSION sql_mode = {literal(made.mode)} before */ {statement}"
 
 
 def _missing(ours: Catalog, theirs: Catalog, asked: Asked) -> _Missing:
@@ -180,13 +192,7 @@ def _keyless(
 def _check_triggers(ours: Catalog, refills: Refills, columns: Collection[Columns]) -> None:
     """Refuse what would fire triggers, which nothing keeps quiet on these servers; only where something is filled."""
     updated = {*(one.table for one in refills.cells), *(name for found in columns for name in found)}
-    inserted = {one.table for one in refills.rows}
-    firing = [
-        f"{one.name} (on {one.table})"
-        for one in ours.triggers
-        if (one.event == "UPDATE" and one.table in updated) or (one.event == "INSERT" and one.table in inserted)
-    ]
-    if firing:
+    if firing := ours.firing({"INSERT": {one.table for one in refills.rows}, "UPDATE": updated}):
         raise RefusedError(
             f"filling would fire triggers, which MySQL and MariaDB cannot keep quiet: {', '.join(firing)}.",
             advice="Drop them for as long as it takes, in a step of its own before, and make them again after.",

@@ -5,6 +5,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from ...errors import ConflictError
+from ...mysql.catalog import Catalog
 from ...mysql.names import equal, paired, quote, within
 from ...mysql.refilling import CellRefill, RefillOut, RowRefill
 from ...ops import Execution, Op, OpResult
@@ -27,7 +28,9 @@ def refill_out(target: "SqlTarget", op: Op, execution: Execution) -> OpResult:  
     if not isinstance(op, RefillOut):
         raise target.misplaced(op)
     with asked(target.name, "taking rows and cells out"), closing(target.connect_mysql()) as live:
-        out = _Out(live, op, Look(live, target.database, op.source))
+        look = Look(live, target.database, op.source)
+        _check_triggers(look.ours, op)
+        out = _Out(live, op, look)
         changed = [*out.changed(), *out.pointed_at()]
         if changed:
             raise ConflictError(
@@ -39,6 +42,15 @@ def refill_out(target: "SqlTarget", op: Op, execution: Execution) -> OpResult:  
     for one in _parts(op):
         PutIn(op.folder, str(one)).clear()
     return OpResult()
+
+
+def _check_triggers(ours: Catalog, op: RefillOut) -> None:
+    """Raise `ConflictError` where triggers, which nothing keeps quiet on these servers, would write more than this."""
+    if firing := ours.firing({"DELETE": {one.table for one in op.tables}, "UPDATE": {one.table for one in op.columns}}):
+        raise ConflictError(
+            f"taking rows and cells out would fire triggers, which nothing keeps quiet here: {', '.join(firing)}",
+            advice="Nothing was taken out. Drop them, then resume; make them again where they are to stay.",
+        )
 
 
 def _parts(op: RefillOut) -> tuple[RowRefill | CellRefill, ...]:
