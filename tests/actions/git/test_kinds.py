@@ -8,7 +8,7 @@ from rollbook.action import Refuse
 from rollbook.errors import CommandFailed, RefusedError
 
 from ..conftest import use
-from .conftest import Bound, Repo, bad_deploy
+from .conftest import Bound, Repo, bad_deploy, new_repo
 
 
 def _locate(repo: Repo, **arguments: object) -> object:
@@ -75,6 +75,25 @@ def test_a_reset_lists_what_is_lost_and_is_undone(host: Bound, tmp_path: Path) -
     assert repo("for-each-ref", "refs/rollbook") == ""
     with pytest.raises(Exception, match="say why commits may be lost"):
         use("git.reset", repository="/r", to="v1", reason=" ")
+
+
+@pytest.mark.parametrize(("to", "tag"), [("HEAD~2", "two"), ("@^^", "two"), ("HEAD~1", "one")])
+def test_a_reset_is_told_from_what_was_checked_out(host: Bound, tmp_path: Path, to: str, tag: str) -> None:
+    """A commit told from HEAD stays the one that it was: the move is found done, also where no commit is so far back."""
+    repo = new_repo(tmp_path / "r")
+    for name in ("two", "one", "none"):
+        repo.write({name: name}, name)
+        repo("tag", name)
+    action = use("git.reset", repository=str(repo.path), to=to, reason="never pushed", keep="refs/rollbook/x")
+
+    change = host.apply(action)
+
+    assert repo("rev-parse", "HEAD") == repo("rev-parse", tag)
+    assert host.plan(action).ops == ()
+    host.undo(action, change)
+    assert repo("rev-parse", "HEAD") == repo("rev-parse", "none")
+    with pytest.raises(Exception, match="another commit once"):
+        use("git.reset", repository="/r", to="HEAD@{1}", reason="x")
 
 
 def test_verify_names_what_differs(host: Bound, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from engine.workshop import Workshop
 
 from rollbook.action import Change
 from rollbook.actions.git.revert import RevertState
-from rollbook.errors import RefusedError, TargetError
+from rollbook.errors import RefusedError, SchemaError, TargetError
 from rollbook.ops import Command
 from rollbook.planner.step import decode_op, encode_op
 from rollbook.values import bind
@@ -337,6 +337,34 @@ steps:
     name: Push it
     git.push: {repository: REPO, branch: "{{ steps.back.outputs.branch }}", source: "{{ steps.back.outputs.commit }}"}
 """
+
+
+@pytest.mark.parametrize("deploy", ["HEAD", "@~1", "HEAD~2..HEAD", "HEAD^..@"])
+def test_head_is_what_is_deployed_whatever_is_checked_out(tmp_path: Path, host: Bound, deploy: str) -> None:
+    """What names a deploy from HEAD on is the same one after the revert, in a resume and in the undo."""
+    repo, _ = bad_deploy(tmp_path / "r")
+    repo("init", "-q", "--bare", str(tmp_path / "remote.git"))
+    repo("remote", "add", "origin", str(tmp_path / "remote.git"))
+    before = repo.files()
+    workshop = Workshop(tmp_path)
+    workshop.write("back", STEPS.replace("REPO", str(repo.path)).replace("DEPLOY", f'"{deploy}"'))
+
+    run = workshop.run("back")
+
+    assert run.status == "succeeded", [step.error for step in run.steps]
+    undone = workshop.undo(run)
+    assert undone.status == "undone", [step.error for step in undone.steps]
+    assert repo.files() == before
+    again = workshop.undo(undone)
+    assert again.status == "undone", [step.error for step in again.steps]
+
+
+@pytest.mark.parametrize("deploy", ["HEAD@{1}", "main@{upstream}", ":/Merge", "main^{/channels}", "v1..@{1}"])
+def test_a_name_that_shifts_with_a_commit_is_refused(deploy: str) -> None:
+    """It would mean another deploy after the revert, in the midst of the run."""
+    for kind in ("git.revert", "git.locate"):
+        with pytest.raises(SchemaError, match="is another commit once something is committed"):
+            use(kind, repository="/r", deploy=deploy)
 
 
 def test_through_the_engine(tmp_path: Path, host: Bound) -> None:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from ...dataclass import dataclass
 from ...errors import RefusedError
-from .names import check_revision
+from .names import check_lasting, from_head
 from .repository import Commit, Repository
 
 Shape = Literal["merge", "squash", "range"]
@@ -29,20 +29,21 @@ class Deploy:
 
 
 def check_deploy(text: str) -> None:
-    """Raise ValueError where *text* is neither a commit nor `A..B`."""
+    """Raise ValueError where *text* is neither a commit nor `A..B`, or would mean another one after the revert."""
     for part in text.split("..") if ".." in text else (text,):
-        check_revision(part)
+        check_lasting(part)
     if text.count("..") > 1 or "..." in text:
         raise ValueError(f"{text!r}: expected a commit, or a range A..B of which A stays")
 
 
 def find_deploy(repository: Repository, text: str, head: str, mainline: int | None, good: str) -> Deploy:
     """
-    Read which deploy *text* names; it must be in the history of *head*.
+    Read which deploy *text* names; it must be in the history of *head*, which is HEAD to it.
 
+    What is checked out is no more what is deployed once it was taken back.
     Raises `RefusedError` for one that is not, that has no parent, or whose mainline cannot be told.
     """
-    first, _, second = text.rpartition("..")
+    first, _, second = (from_head(part, head) for part in text.rpartition(".."))
     last = _within(repository, second, head)
     if first:
         before = _within(repository, first, last.id)

@@ -131,4 +131,5 @@ the parents of a merge. `git log --oneline GOOD..HEAD` lists what going back tak
         lines = [f"{part['commit'][:10]} {part['subject'][:100]}" for part in found.between[:_SHOWN]]
         more = [f"… and {found.count - _SHOWN} more"] if found.count > _SHOWN else []
         head = f"last good: {found.commit[:10]} {found.subject[:100]} ({found.date}), {how}"
-        return (head, f"{found.count} commits since:", *lines, *more) if found.count else (head,)
+        since = "1 commit since:" if found.count == 1 else f"{found.count} commits since:"
+        return (head, since, *lines, *more) if found.count else (head,)

@@ -6,6 +6,8 @@ from typing import Final
 from ...values import RUN_ID
 
 _BAD_REF: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)|\.$|/$|^[/.-]|/-|^@$")
+_HEAD: Final = re.compile(r"^(HEAD|@)(?=$|[~^])")
+_SHIFTING: Final = re.compile(r"@\{|:/|\^\{/")
 _ESCAPE: Final = re.compile(rb"\\([0-7]{3}|.)")
 _ANY: Final = re.compile(r"\\(?:[0-7]{3}|.)|[*[]")
 _LETTERS: Final = {b"a": 7, b"b": 8, b"t": 9, b"n": 10, b"v": 11, b"f": 12, b"r": 13}
@@ -22,6 +24,18 @@ def check_revision(name: str) -> None:
     """Raise ValueError where *name* cannot name a commit."""
     if not name or name.startswith("-") or any(ord(letter) < ord(" ") for letter in name):
         raise ValueError(f"{name!r} cannot name a commit: expected a hash, a branch or a tag")
+
+
+def check_lasting(name: str) -> None:
+    """Raise ValueError where *name* cannot name a commit, or names another one once something is committed or moved."""
+    check_revision(name)
+    if _SHIFTING.search(name):
+        raise ValueError(f"{name!r} is another commit once something is committed: give its hash (git rev-parse)")
+
+
+def from_head(name: str, head: str) -> str:
+    """Give *name* with *head* in the place of HEAD, from which it is told."""
+    return _HEAD.sub(head, name)
 
 
 def short_branch(on: str) -> str:

@@ -118,6 +118,8 @@ class GitPush(Action[PushState]):
         old = change.before.remote
         if old is None:
             return Reverse(change.before, f"{self.branch} is removed from {self.remote} again, while nobody moved it")
+        if change.after.remote is None:  # it was removed, by an undo: nobody has anything on it
+            return Reverse(change.before, f"{self.branch} is pushed to {self.remote} again, while nobody made another")
         lease = f"--force-with-lease={self._ref}:{change.after.remote}"
         return Refuse(
             f"others may have fetched {self.branch} from {self.remote}; if nobody has: git push {lease} {self.remote} "

@@ -11,7 +11,7 @@ from ...targets.base import HostReader
 from ...values import RUN_ID, Plain
 from .clear import require_clear
 from .moving import make_ref, remove_ref, reset, settle
-from .names import check_branch, check_revision, short_branch
+from .names import check_branch, check_lasting, from_head, short_branch
 from .repository import Repository
 
 _SHOWN: Final = 50
@@ -60,7 +60,7 @@ In `<repository>`, with a clean work tree: note `git rev-parse HEAD`, then `git 
     keep: str = field(default=f"refs/rollbook/{RUN_ID}", metadata={"help": "the ref under which the old head is kept"})
 
     def __post_init__(self) -> None:
-        check_revision(self.to)
+        check_lasting(self.to)
         if not self.reason.strip():
             raise ValueError("reason: say why commits may be lost; git.revert loses none")
         if not self.keep.startswith("refs/"):
@@ -74,7 +74,11 @@ In `<repository>`, with a clean work tree: note `git rev-parse HEAD`, then `git 
     def probe(self, read: Readers) -> ResetState:
         """Look where it stands, and what the move would lose."""
         repository = Repository(read[self.target], self.repository)
-        return self._look(repository, repository.commit(self.to).id)
+        return self._look(repository, repository.commit(self._named(repository)).id)
+
+    def _named(self, repository: Repository) -> str:
+        """Give `to` as told from what was checked out before the move, which is kept."""
+        return from_head(self.to, repository.find(self.keep) or "HEAD")
 
     def probe_for(self, read: Readers, goal: ResetState) -> ResetState:
         """Look on the way to another commit than `to`, in an undo."""
@@ -82,7 +86,8 @@ In `<repository>`, with a clean work tree: note `git rev-parse HEAD`, then `git 
 
     def _look(self, repository: Repository, to: str) -> ResetState:
         head = repository.commit("HEAD").id
-        half = repository.half_moved(head, filter(None, (to, repository.find(self.to), repository.find(self.keep))))
+        ends = (to, repository.find(self._named(repository)), repository.find(self.keep))
+        half = repository.half_moved(head, filter(None, ends))
         if half or head != to:
             end = half.rpartition(" ")[2] or to
             require_clear(repository, repository.changed(head, end), half, hard=True)

@@ -82,7 +82,7 @@ merge only: the number of the parent that was deployed before, see `git show --n
 """
 
     repository: str = field(metadata={"help": "the folder on the target"})
-    deploy: str = field(metadata={"help": "a merge, a squashed commit, or a range A..B"})
+    deploy: str = field(metadata={"help": "a merge, a squashed commit, or a range A..B; HEAD is what is deployed"})
     target: Ref[HostReader] = Ref("local")
     branch: str = field(default=f"rollback/{RUN_ID}", metadata={"help": "the branch to make"})
     mainline: int | None = field(default=None, metadata={"help": "of a merge: which parent; found unless given"})
@@ -248,7 +248,8 @@ merge only: the number of the parent that was deployed before, see `git show --n
             return (found.kept,)
         files = [f"    {path}" for path in found.changed[:_SHOWN]]
         more = [f"    … and {found.count - _SHOWN} more"] if found.count > _SHOWN else []
-        head = [f"takes back {found.told}; {found.count} files change:"] if found.told else []
+        files_change = "1 file changes" if found.count == 1 else f"{found.count} files change"
+        head = [f"takes back {found.told}; {files_change}:"] if found.told else []
         return (*head, *files, *more, "hooks of the repository do not run (core.hooksPath=/dev/null)")
 
 
