@@ -32,6 +32,30 @@ def test_adopt_probes_before_it_believes(workshop: Workshop) -> None:
     assert (run.status, run.step("a").by, run.step("a").reason) == ("succeeded", "ada@example", "did it")  # type: ignore[union-attr]  # it is there
 
 
+@pytest.mark.parametrize(
+    ("step", "refusal"),
+    [
+        ("shell.run: {command: touch made.txt, creates: made.txt}", "is not done"),
+        ("shell.run: {command: touch made.txt, unless: [test, -e, made.txt]}", "is not done"),
+        ("file.contains: {path: made.txt, pattern: x}", "does not hold"),
+    ],
+)
+def test_adopt_believes_no_look_that_says_otherwise(workshop: Workshop, step: str, refusal: str) -> None:
+    """A command that says how to see whether it was done, and an assertion, are looked at first."""
+    undo = "    undo: {leave: x}\n" if step.startswith("shell") else ""
+    asked = "steps:\n  - id: q\n    name: Wait.\n    human.input: {text: Say}\n"
+    workshop.write("a", f"{asked}  - id: a\n    name: See.\n    {step}\n{undo}")
+    run = workshop.run("a")
+
+    with pytest.raises(RefusedError, match=refusal):
+        workshop.engine(run).adopt("a", "did it")
+    (workshop.folder / "made.txt").write_text("x")
+    adopted = workshop.engine(run).adopt("a", "did it").step("a")
+
+    assert adopted is not None
+    assert (adopted.status, adopted.reason) == ("ok", "did it")
+
+
 def test_what_was_done_by_hand_is_known_from_the_journal(workshop: Workshop) -> None:
     """A step adopted before its turn has no work of its own; one that failed before keeps the times of its failure."""
     from rollbook.engine import Engine

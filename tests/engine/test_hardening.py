@@ -9,15 +9,18 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rollbook import accounts
 from rollbook import plan as plans
 from rollbook.cli.ending import going_on
-from rollbook.engine import Engine, put_answer
+from rollbook.engine import Engine, put_answer, stepper
+from rollbook.engine.attempt import Attempt
 from rollbook.errors import JournalError, LockHeld, PlanDrift, PreflightError, RefusedError, UsageError
 from rollbook.journal import replay
 from rollbook.planner import plan_undo
@@ -110,6 +113,39 @@ def test_an_unexpected_error_leaves_the_step_in_doubt(workshop: Workshop, monkey
 
     assert (waiting.status, waiting.steps[0].status) == ("waiting", "in_doubt")
     assert (workshop.folder / "count.txt").read_text() == "x\n"
+
+
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_an_end_that_was_cut_off_is_not_done_again_on_a_guess(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    """A finally step that may be done once only, and of which nobody knows what became, is asked about by an undo."""
+    last = 'finally:\n  - {id: end, name: Count., shell.run: {command: "echo x >> count.txt"}, undo: {leave: x}}\n'
+    workshop.write("e", f"steps:\n{write_step('a', 'x')}{last}")
+    with monkeypatch.context() as patched:
+        verify = stepper.verify_after
+        patched.setattr(stepper, "verify_after", lambda attempt, after: _broken(verify, attempt, after))
+        with pytest.raises(ZeroDivisionError):
+            workshop.run("e")
+    run, counted = newest(workshop).read(), workshop.folder / "count.txt"
+
+    waiting = workshop.undo(run)
+    undone = workshop.resume(nobody({"end/sure": answer}))
+
+    assert (waiting.status, waiting.waiting_for) == ("waiting", "end/sure")
+    assert undone.status == ("undone" if answer == "yes" else "failed")
+    assert counted.read_text() == ("x\nx\n" if answer == "yes" else "x\n")
+    assert not (workshop.folder / "a.txt").exists()
+    if answer == "no":
+        assert workshop.resume(done={"end": "it was done"}).status == "undone"
+        assert counted.read_text() == "x\n"
+
+
+def _broken(verify: Callable[[Attempt, Any], Any], attempt: Attempt, after: object) -> object:
+    """Break after the command of the step `end`, as a defect would."""
+    if attempt.planned.address == "end":
+        raise ZeroDivisionError
+    return verify(attempt, after)
 
 
 @pytest.mark.parametrize("settled", ["", "skip", "done"])

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from ..errors import Interrupted, JournalError, RollbookError
-from ..plan import PlannedStep
+from ..plan import SURE, PlannedStep
 from ..run import RunStatus, StepRun
 from ..undos import steps_taken_back
 from .boundary import boundary
@@ -33,7 +33,10 @@ class Finish:
         if last:
             session.follow()
             self._mark_begun()
-        failed = [step.address for step in last if not self._finally(step)]
+        failed: list[str] = []
+        for step in last:
+            if f"{step.address}{SURE}" in failed or not self._finally(step):
+                failed.append(step.address)
         if failed and status in ("succeeded", "undone", "abandoned"):
             status, reason = "failed", f"what had to be done at the end failed: {', '.join(failed)}"
         session.record("run_finished", status=status, reason=reason)

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..action import Action, AnyState, Fact, Question
-from ..command import require_whole, shortened
+from ..action import Action, AnyState, Fact, Outcome, Question
+from ..command import CommandState, require_whole, shortened
 from ..errors import (
     AnswerNeeded,
     CommandTimeout,
@@ -373,7 +373,7 @@ class Stepper:
         if planned.verdict != "unknown" and planned.kind:
             arguments = past.arguments if past and past.arguments is not None else planned.arguments
             action = build(action_type(planned.kind), bind(arguments, known))
-            if action.family in ("state", "artefact", "command", "fact"):
+            if action.family != "question":
                 content = self._adopted(planned, action, past, known)
         session.record(
             "step_finished", step=planned.address, status="ok", by=session.operator, reason=reason, **content
@@ -389,7 +389,13 @@ class Stepper:
         state = encode(found)
         wanted = past.after if past and past.after is not None else bind(planned.after, known)
         missing = changed_fields(planned.bound_fields(wanted), planned.bound_fields(state))
-        if missing and action.family != "command":
+        if isinstance(found, Outcome) and not found.passed:
+            raise RefusedError(
+                f"{planned.address} does not hold: {found.message}.",
+                advice=f"See to it, then `resume`; or go past it: `resume` with --skip {planned.address}.",
+            )
+        untold = isinstance(found, CommandState) and found.done is None  # nothing is looked at that could tell
+        if missing and not untold and not isinstance(found, Outcome):
             raise RefusedError(
                 f"{planned.address} is not done: {'; '.join(missing)} (wanted -> found).",
                 advice="Finish it by hand and adopt it again, or let `resume` do it.",

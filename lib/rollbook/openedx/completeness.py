@@ -35,6 +35,7 @@ class Sketch:
     previous_version: str = ""
     original_version: str = ""
     marks: frozenset[int] = frozenset()
+    lenient: bool = False  # children that are nowhere do not stand against it: the platform leaves them out
 
     @classmethod
     def gone(cls, version: str) -> Self:
@@ -75,6 +76,13 @@ class Sketch:
         return replace(self, missing_definitions=missing, lost=self.lost - found, dumped=True)
 
     @property
+    def without(self) -> str:
+        """Say which blocks are named as children and are not there; empty where all are."""
+        sample = ", ".join(self.missing_blocks[:3]) + (" …" if len(self.missing_blocks) > 3 else "")
+        told = f"{_many(len(self.missing_blocks), 'block')} named as children missing ({sample})"
+        return told if self.missing_blocks else ""
+
+    @property
     def complete(self) -> bool:
         """Tell whether a course can stand on it."""
         return not self.problems
@@ -85,12 +93,16 @@ class Sketch:
         if not self.exists:
             return ("pruned: its structure is gone",)
         found = [self.damage] if self.damage else []
-        if self.missing_blocks:
-            sample = ", ".join(self.missing_blocks[:3]) + (" …" if len(self.missing_blocks) > 3 else "")
-            found.append(f"{_many(len(self.missing_blocks), 'block')} named as children missing ({sample})")
+        if self.missing_blocks and not self.lenient:
+            found.append(self.without)
         if self.missing_definitions:
             found.append(f"{_many(self.missing_definitions, 'definition')} missing")
         return tuple(found)
+
+
+def leniently(sketches: Mapping[str, Sketch], *, lenient: bool) -> dict[str, Sketch]:
+    """Have children that are nowhere stand against none of *sketches*, where that is wanted."""
+    return {version: replace(sketch, lenient=lenient) for version, sketch in sketches.items()}
 
 
 def misplaced(found: Sequence[tuple[Branch, Sketch]], *, were_in_force: bool) -> dict[Branch, str]:

@@ -71,6 +71,7 @@ class Candidate:
     saves_left: int | None
     replaced: float | None  # the share of the blocks of the pair before that this one replaced, where both are known
     dumped: bool = False  # something of it is only in a dump, from which it can be brought back
+    without: tuple[str, ...] = ()  # children that are nowhere, and are allowed to be missing
 
     @property
     def good(self) -> bool:
@@ -89,6 +90,7 @@ class Candidate:
             "; ".join(f"{word}: {_counted(counts)}" for word, counts in self.counts.items()),
             f"replaced {self.replaced:.0%} of the blocks" if self.replaced and self.replaced > MOST else "",
             "; ".join(self.problems) or ("complete with what is in the dump" if self.dumped else "complete"),
+            "; ".join(self.without),
             f"shared with {', '.join(self.shared_with)}" if self.shared_with else "",
             "put together from the chain of versions" if self.pair.source == "chain" else "",
             "versions between this line and the newer one may be pruned" if self.pair.gap else "",
@@ -208,6 +210,7 @@ def judge(
             saves_left=_least([left.get(version, 0) for version in pair.pointers.versions]),
             replaced=_replaced(place, pairs, sketches),
             dumped=any(sketches[v].dumped for v in pair.pointers.versions if v in sketches),
+            without=_without(pair.pointers, sketches),
         )
         for place, pair in enumerate(pairs)
     )
@@ -361,6 +364,11 @@ def _problems(
         for problem in (*_branch_problems(sketches.get(version)), wrong.get(branch, ""))
         if problem
     )
+
+
+def _without(pointers: Pointers, sketches: Mapping[str, Sketch]) -> tuple[str, ...]:
+    found = ((branch.word, sketches[version]) for branch, version in pointers.present if version in sketches)
+    return tuple(f"{word}: {one.without}, allowed" for word, one in found if one.lenient and one.without)
 
 
 def _branch_problems(sketch: Sketch | None) -> tuple[str, ...]:

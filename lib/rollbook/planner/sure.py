@@ -1,5 +1,7 @@
 """The questions that come before a step of an undo which nobody may do on a guess."""
 
+from dataclasses import replace
+
 from ..action import Question
 from ..plan import SURE, PlannedStep
 from ..registry import action_type
@@ -23,6 +25,17 @@ def doubtful(base: PlannedStep, by: str) -> PlannedStep:
         f"Run {by} began {base.address} and was given up; nobody knows how far that came, and it may be done once "
         f"only. Do it now? (If it was done: `resume` with --mark-done {base.address}.)",
     )
+
+
+def cut_off(base: PlannedStep, by: str) -> PlannedStep:
+    """Give the question before a step at the end of the run *by*, which never told what became of it."""
+    question = _confirmed(
+        base,
+        "Decide whether to do again what may have been done",
+        f"Run {by} began {base.address} and was cut off; nobody knows how far that came, and it may be done once only. "
+        f"Do it now? (If it was done: `resume` with --mark-done {base.address}.)",
+    )
+    return replace(question, section=base.section)
 
 
 def half_back(base: PlannedStep, back: StepRun, by: str) -> PlannedStep:

@@ -18,10 +18,11 @@ from .progress import rest_of
 from .projection import Projection
 from .scope import Known
 from .step import change_of, decode_op, plan_use, with_change
-from .sure import doubtful, overwriting, unsure
+from .sure import cut_off, doubtful, overwriting, unsure
 
 CHANGED: Final = ("changed", "recovered", "failed", "unreachable", "in_doubt", "running")
 """Statuses of steps that may have changed something."""
+_OPEN: Final = ("running", "unreachable", "in_doubt")
 _SINCE: Final = "changed since the run: "
 
 
@@ -123,18 +124,16 @@ def counts_once(planned: PlannedStep) -> bool:
     return planned.writes and planned.effect == "once" and planned.goal is None
 
 
-def _finally_left(run: Run) -> tuple[PlannedStep, ...]:
-    """Give the `finally` steps of a run that never ended for good: the undo is its end."""
-    if not run.resumable:
-        return ()
-    return tuple(
-        replace(step.planned, section="finally")
-        for step in run.steps
-        if not step.done
-        and (
-            step.planned.section == "finally" or (step.planned.section == "closing" and began_around(run, step.address))
-        )
-    )
+def _finally_left(run: Run) -> Iterator[PlannedStep]:
+    """Give the `finally` steps of a run that never ended for good: the undo is its end. Asks about what is in doubt."""
+    for step in run.steps if run.resumable else ():
+        section = step.planned.section
+        if step.done or (section != "finally" and not (section == "closing" and began_around(run, step.address))):
+            continue
+        planned = replace(step.planned, section="finally")
+        if step.status in _OPEN and counts_once(planned):
+            yield cut_off(planned, run.id)
+        yield planned
 
 
 def began_around(run: Run, address: str) -> bool:

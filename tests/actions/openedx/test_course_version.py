@@ -205,6 +205,38 @@ def test_an_undo_to_a_damaged_version_is_refused(site: Site) -> None:
         site.undo(action, change)
 
 
+@pytest.mark.parametrize("gone", [True, False])
+def test_an_undo_leads_back_to_what_was_incomplete_before(site: Site, gone: bool) -> None:
+    """What the run left incomplete is brought back as it was, and the plan says so; what lost more since is not."""
+    wanted = {"_id": ObjectId(site.sample.head_draft)}
+    with site.sample.open() as studio:
+        structures = studio.database["modulestore.structures"]
+        (bad,) = structures.find(wanted)
+        if gone:
+            structures.delete_one(wanted)
+        else:
+            structures.update_one(wanted, {"$push": {"blocks.0.fields.children": ["html", "nowhere"]}})
+    action = site.action(CourseVersion, version=good(site))
+    change = site.apply(action)
+    undo = action.undo(change)
+    assert isinstance(undo, Reverse)
+
+    if not gone:
+        with site.sample.open() as studio:
+            definitions, blocks = studio.database["modulestore.definitions"], bad["blocks"]
+            assert isinstance(blocks, list)
+            lost = list(definitions.find({"_id": {"$in": [one["definition"] for one in blocks]}}))
+            definitions.delete_many({"_id": {"$in": [one["_id"] for one in lost]}})
+            with pytest.raises(RefusedError, match="not complete"):
+                site.undo(action, change)
+            definitions.insert_many(lost)
+    site.undo(action, change)
+
+    assert f"AS INCOMPLETE AS IT WAS then ({site.sample.head_draft}: " in undo.reason
+    found = action.probe(site.read)
+    assert (found.ledger, found.modulestore) == (change.before.ledger, change.before.modulestore)
+
+
 def test_an_undo_to_what_pruning_took_is_refused(site: Site) -> None:
     """Pruning after the restore takes the damaged versions; an undo that would lead to them is refused and says so."""
     action = site.action(CourseVersion, version=good(site))

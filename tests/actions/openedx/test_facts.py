@@ -248,6 +248,31 @@ def test_a_whole_version_is_let_through_and_a_damaged_one_is_not(site: Site) -> 
     assert (whole.complete, whole.title) == (True, "Runbooks for Beginners")
 
 
+def test_a_course_that_always_had_a_child_too_many_comes_back(site: Site) -> None:
+    """A child that is nowhere in any version refuses them all, and the advice says what helps: it may stay missing."""
+    with site.sample.open() as studio:
+        studio.database["modulestore.structures"].update_many(
+            {}, {"$push": {"blocks.0.fields.children": ["html", "no"]}}
+        )
+    completeness, allowed = site.action(CompletenessFact, version=good(site)), {"allow_missing": True}
+
+    with pytest.raises(RefusedError, match="1 block named as children missing") as caught:
+        site.plan(completeness)
+    whole = site.plan(site.action(CompletenessFact, version=good(site), **allowed))
+    found = site.plan(site.action(VersionsFact, **allowed)).before
+    site.apply(site.action(CourseVersion, version=good(site), **allowed))
+
+    assert "allow_missing=true" in str(caught.value.advice)
+    assert site.plan(site.action(VersionsFact)).before.suggested is None
+    assert found.suggested == good(site)
+    assert "1 block named as children missing (html no), allowed" in next(iter(found.entries))
+    assert any(line.endswith("(html no); allowed") for line in completeness.details(whole))
+    assert [
+        site.look(site.action(StoresAgree, **at)).passed
+        for at in ({}, {"version": good(site)}, {"version": good(site), **allowed})
+    ] == [True, False, True]
+
+
 def test_a_pair_of_thousands_of_saves_ago_is_known(site: Site) -> None:
     """However often a course was saved since, a pair that it had once is found by its time, and is no mix."""
     sample = site.sample

@@ -1,13 +1,13 @@
 """`openedx.completeness`: is everything of a version still there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import ClassVar, Final
 
 from ...action import Change, Fact, Readers, Ref, Subject, identity
 from ...dataclass import dataclass
 from ...errors import RefusedError
-from ...openedx.completeness import Sketch, misplaced
+from ...openedx.completeness import Sketch, leniently, misplaced
 from ...openedx.keys import CourseKey
 from ...openedx.pointers import Pointers, check_fit
 from ...openedx.versions import check_mix
@@ -26,6 +26,7 @@ class CompletenessState:
     problems: tuple[str, ...] = ()
     advice: str = ""
     title: str = ""
+    without: tuple[str, ...] = ()
     blocks: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
@@ -37,9 +38,9 @@ class CompletenessFact(Fact[CompletenessState]):
     For each branch: its structure exists and has its root, every child that is reachable is there, every block's
     definition exists, and the blocks were written for that branch (ids that were swapped are found by that; a pair
     that was in force may have one from the other branch, which reset_course_content brings about). For both: they fit
-    the course, are not one version, and were in force together; `allow_same` and `allow_mix` lift the last two. A
-    version of another course is refused whatever is allowed. MongoDB is asked, never the site: its caches may still
-    show what was pruned.
+    the course, are not one version, and were in force together; `allow_same` and `allow_mix` lift the last two,
+    and `allow_missing` lets children be missing that are nowhere, as the platform does. A version of another course is
+    refused whatever is allowed. MongoDB is asked, never the site: its caches may still show what was pruned.
     """
 
     kind: ClassVar[str] = "openedx.completeness"
@@ -65,6 +66,9 @@ For each version ID of `<version>`, in the Mongo shell:
     version: str = field(metadata={"help": "draft:ID,published:ID, or library:ID"})
     allow_same: bool = False
     allow_mix: bool = False
+    allow_missing: bool = field(
+        default=False, metadata={"help": "blocks that are named as children and are nowhere may stay missing"}
+    )
     structures: str | None = field(default=None, metadata={"help": "a dump of modulestore.structures, on this machine"})
     ledger: Ref[SqlReader] = Ref("ledger")
     modulestore: Ref[MongoReader] = Ref("modulestore")
@@ -80,7 +84,7 @@ For each version ID of `<version>`, in the Mongo shell:
         course = read_course(sql, mongo, self.course_id)
         pairs = were_in_force(mongo, read_pairs(sql, mongo, course, self.structures), wanted)
         known = [pair.pointers for pair in pairs]
-        sketches = read_sketches(mongo, wanted.versions)
+        sketches = leniently(read_sketches(mongo, wanted.versions), lenient=self.allow_missing)
         unfit = self._unfit(course.key, wanted, known)
         foreign = self._foreign(mongo, known, [sketches[version] for version in wanted.versions])
         damage = self._damage(wanted, sketches, wanted in known)
@@ -89,7 +93,8 @@ For each version ID of `<version>`, in the Mongo shell:
         return CompletenessState(
             complete=not problems,
             problems=problems,
-            advice=unfit.advice if unfit else _advice(damaged=bool(damage and not foreign)),
+            advice=unfit.advice if unfit else _advice(damaged=bool(damage and not foreign), found=sketches.values()),
+            without=tuple(f"{version}: {sketch.without}" for version, sketch in sketches.items() if sketch.without),
             title=next((sketch.name for _, sketch in reversed(found) if sketch.name), ""),
             blocks={word: dict(sketch.counts) for word, sketch in found if sketch.counts is not None},
         )
@@ -141,9 +146,22 @@ For each version ID of `<version>`, in the Mongo shell:
             f"{word}: {sum(counts.values())} reachable blocks and their definitions are there"
             for word, counts in change.before.blocks.items()
             if change.before.complete
-        )
+        ) + tuple(f"{told}; allowed" for told in change.before.without if change.before.complete)
 
 
-def _advice(*, damaged: bool) -> str:
-    back = ", or bring back what is missing with openedx.structures_restore from a MongoDB dump" if damaged else ""
-    return f"choose another pair{back}"
+def _advice(*, damaged: bool, found: Iterable[Sketch]) -> str:
+    advice = "choose another pair"
+    if damaged:
+        advice += f", or bring back what is missing {FROM_DUMP}"
+    if damaged and any(sketch.missing_blocks for sketch in found):
+        advice += f"; {LEFT_OUT}"
+    return advice
+
+
+FROM_DUMP = (
+    "from a MongoDB dump: restore-course takes --set structures_dump=FILE and --set definitions_dump=FILE"
+    " (openedx.structures_restore)"
+)
+LEFT_OUT = (
+    "a child that is nowhere, and was nowhere before, the platform leaves out: allow_missing=true goes back without it"
+)

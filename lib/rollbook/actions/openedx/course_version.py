@@ -1,6 +1,6 @@
 """`openedx.course_version`: a course at a version, in the ledger and in the modulestore."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from typing import ClassVar
 
@@ -8,6 +8,7 @@ from ...action import Action, Change, Readers, Ref, Reverse, Subject, Undo, evid
 from ...dataclass import dataclass
 from ...errors import RefusedError
 from ...openedx import ledger as statements
+from ...openedx.completeness import leniently
 from ...openedx.instants import text
 from ...openedx.keys import BRANCHES, CourseKey
 from ...openedx.pointers import Pointers, check_fit
@@ -35,9 +36,9 @@ class CourseVersionState:
     """
     Where both stores point.
 
-    *broken* names, of the versions that a change could lead to, those that are pruned or incomplete, and why; *whole*
-    those that are complete. *known* has the wanted pair if the course had it once, and no other: there may
-    be thousands.
+    *broken* names, of the versions that a change could lead to, those that are pruned or incomplete, and why;
+    *whole* those that are complete. *left* says the same of those that were broken already when an undo's run left
+    them. *known* has the wanted pair if the course had it once, and no other: there may be thousands.
     """
 
     ledger: Pointers
@@ -49,6 +50,7 @@ class CourseVersionState:
     whole: tuple[str, ...] = evidence()
     broken: Mapping[str, str] = evidence()
     known: tuple[str, ...] = evidence()
+    left: tuple[str, ...] = evidence(default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,9 @@ To go back, do the same with the pointers of before, if nobody saved since.
     version: str = field(metadata={"help": "draft:ID,published:ID, or library:ID"})
     allow_same: bool = field(default=False, metadata={"help": "draft and published may be one version"})
     allow_mix: bool = field(default=False, metadata={"help": "draft and published may come from different saves"})
+    allow_missing: bool = field(
+        default=False, metadata={"help": "blocks that are named as children and are nowhere may stay missing"}
+    )
     trust: Trust = field(default="", metadata={"help": "which store is true where they disagree"})
     structures: str | None = field(default=None, metadata={"help": "a dump of modulestore.structures, on this machine"})
     ledger: Ref[SqlReader] = Ref("ledger")
@@ -132,6 +137,7 @@ To go back, do the same with the pointers of before, if nobody saved since.
         known = tuple(dict.fromkeys(pair.pointers for pair in pairs))
         ways = (*goals, wanted, course.row.pointers, course.active.pointers, *known[:_EARLIER])
         sketches = read_sketches(mongo, (version for pointers in ways for version in pointers.versions))
+        sketches = leniently(sketches, lenient=self.allow_missing)
         return CourseVersionState(
             ledger=course.row.pointers,
             modulestore=course.active.pointers,
@@ -168,17 +174,19 @@ To go back, do the same with the pointers of before, if nobody saved since.
         return (*ledger, *modulestore)
 
     def _check_whole(self, old: CourseVersionState, new: CourseVersionState) -> None:
-        """Refuse to lead to a version that is not known to be complete, in an undo too."""
+        """Refuse to lead to a version that is not known to be complete, unless an undo finds it as its run left it."""
         moved = [(old.ledger, new.ledger), (old.modulestore, new.modulestore)]
         wanted = dict.fromkeys(version for was, to in moved if was != to for version in to.versions)
-        bad = [
+        found = [
             f"{version}: {old.broken.get(version, 'not looked at')}" for version in wanted if version not in old.whole
         ]
+        bad = [told for told in found if told not in new.left]
         if bad:
             raise RefusedError(
                 f"{self.course_id} cannot be pointed at versions that are not complete: {' | '.join(bad)}",
-                advice="choose another pair; or bring them back with openedx.structures_restore from a MongoDB "
-                "dump, or from structures.jsonl in the snapshot of the run that left them",
+                advice="choose another pair; or bring them back from a MongoDB dump, or from "
+                "snapshot/…/structures.jsonl in the folder of the run that left them: run-runbook restore-course with "
+                "--set version=draft:ID,published:ID and --set structures_dump=FILE (openedx.structures_restore)",
             )
 
     def _move_ledger(self, old: CourseVersionState, new: CourseVersionState) -> Sql:
@@ -212,15 +220,18 @@ To go back, do the same with the pointers of before, if nobody saved since.
     def undo(self, change: Change[CourseVersionState]) -> Undo[CourseVersionState]:
         """Bring back the pointers of each store; how long that holds depends on pruning."""
         was, left = change.before, change.after
+        there = {*was.ledger.versions, *was.modulestore.versions}
+        broken = tuple(f"{version}: {why}" for version, why in was.broken.items() if version in there)
         goal = replace(
             was,
+            left=broken,
             ledger_update=was.ledger_update if was.ledger == left.ledger else NOW,
             modulestore_update=was.modulestore_update if was.modulestore == left.modulestore else NOW,
         )
         return Reverse(
             goal,
             f"{_ways_back(was, left)}, if nobody saved since; holds until the next pruning, which takes versions that "
-            "no branch leads back to",
+            f"no branch leads back to{_as_broken(broken)}",
         )
 
     def details(self, change: Change[CourseVersionState]) -> tuple[str, ...]:
@@ -254,6 +265,11 @@ def _ways_back(was: CourseVersionState, left: CourseVersionState) -> str:
     moved = was.modulestore != left.modulestore
     modulestore = f"the modulestore goes back to {was.modulestore.short()}" if moved else ""
     return f"{'; '.join(filter(None, (ledger, modulestore)))}; so they do not agree again, as before"
+
+
+def _as_broken(broken: Sequence[str]) -> str:
+    """Say that the way back leads to what was incomplete before."""
+    return f". It is AS INCOMPLETE AS IT WAS then ({'; '.join(broken)})" if broken else ""
 
 
 def text_exact(course: Course) -> str:

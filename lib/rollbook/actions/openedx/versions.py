@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ...action import Change, Fact, Readers, Ref, Subject, identity
 from ...dataclass import dataclass
-from ...openedx.completeness import Sketch
+from ...openedx.completeness import Sketch, leniently
 from ...openedx.instants import text
 from ...openedx.keys import CourseKey
 from ...openedx.pointers import Pointers
@@ -87,6 +87,9 @@ class VersionsFact(Fact[VersionsState]):
     limit: int = field(default=40, metadata={"help": "how many pairs to look at"})
     trust: Trust = ""
     allow_same: bool = field(default=False, metadata={"help": "draft and published may be one version"})
+    allow_missing: bool = field(
+        default=False, metadata={"help": "blocks that are named as children and are nowhere may stay missing"}
+    )
     structures: str | None = field(default=None, metadata={"help": "a dump of modulestore.structures, on this machine"})
     definitions: str | None = field(default=None, metadata={"help": "the dump of modulestore.definitions"})
     ledger: Ref[SqlReader] = Ref("ledger")
@@ -130,7 +133,9 @@ class VersionsFact(Fact[VersionsState]):
 
     def _sketches(self, mongo: MongoReader, versions: Sequence[str]) -> dict[str, Sketch]:
         found = read_sketches(mongo, versions)
-        return read_dumped(mongo, found, Dump(self.structures, self.definitions)) if self.structures else found
+        if self.structures:
+            found = read_dumped(mongo, found, Dump(self.structures, self.definitions))
+        return leniently(found, lenient=self.allow_missing)
 
     def _left(self, mongo: MongoReader, key: CourseKey, versions: Sequence[str]) -> dict[str, int | None]:
         """Count saves from what active_versions says, of every run that may share, for pruning reads nothing else."""
