@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from .downtime import Downtime
 from .errors import JournalError
 from .run import Run, StepRun
 from .runs import RunFolder, Runs
@@ -94,6 +96,36 @@ def standing_undo(runs: Runs, run: Run) -> Run | None:
     return next(
         (undo for undo, standing in _standing(runs, run, unsure=True) if not changed.isdisjoint(standing)), None
     )
+
+
+def as_it_stands(runs: Runs, run: Run) -> Run:
+    """Give a run as its undos left it: what they took back is `undone`, and downtime that one of them ended is over."""
+    back = steps_taken_back(runs, run)
+    steps = tuple(replace(step, status="undone") if step.address in back else step for step in run.steps)
+    return replace(with_downtime_over(runs, run), steps=steps)
+
+
+def with_downtime_over(runs: Runs, run: Run) -> Run:
+    """Give a run whose downtime is over where an undo of it ended that."""
+    if all(stretch.ended_at is not None for stretch in run.downtimes):
+        return run
+    undos = tuple(undos_of(runs, run))[::-1]
+    return replace(run, downtimes=tuple(_over(stretch, undos) for stretch in run.downtimes))
+
+
+def _over(stretch: Downtime, undos: Sequence[Run]) -> Downtime:
+    for undo in undos if stretch.ended_at is None else ():
+        ender = ends_downtime(undo, stretch)
+        if ender is not None and ender.over_at and ender.over_at > stretch.began_at:
+            return replace(stretch, ended_at=ender.over_at, ended_by=ender.address)
+    return stretch
+
+
+def ends_downtime(undo: Run, stretch: Downtime) -> StepRun | None:
+    """Find the step of *undo* that ended a stretch of downtime which another run began."""
+    anywhere = not undo.plan.environments
+    there = (step for step in undo.steps if anywhere or step.planned.environment == stretch.environment)
+    return next((step for step in there if step.planned.downtime == "ends" and step.done and step.ended_at), None)
 
 
 def _standing(runs: Runs, run: Run, *, unsure: bool = False) -> Iterator[tuple[Run, frozenset[str]]]:

@@ -4,9 +4,10 @@ import json
 import time
 from typing import Any
 
+from rollbook.cli.ending import ending_lines
 from rollbook.cli.reports import render
 from rollbook.cli.screen import Screen
-from rollbook.cli.statusview import status_lines
+from rollbook.cli.statusview import status_json, status_lines, told_briefly
 from rollbook.report import report_of
 from rollbook.run import Run
 
@@ -113,3 +114,33 @@ def test_what_was_done_after_a_failure_is_told_when_it_was_done(workshop: Worksh
     failed, changed = (next(one for one in report.moments if one.word == word) for word in ("failed", "changed"))
     assert (changed.at - failed.at).total_seconds() > 1
     assert [one.began for one in report.steps if one.address == "a"] == [changed.at]
+
+
+def test_a_site_that_an_undo_brought_up_is_told_as_down_no_more(workshop: Workshop) -> None:
+    """While the undo is not over, and after it, neither sentence, JSON nor the last screen says that the site is down."""
+    down = """\
+  - id: {0}
+    name: Take it down.
+    downtime: begins
+    shell.run: {{command: "test -e ok"}}
+    undo: {{steps: [{{id: un{0}, name: Bring it up., downtime: ends, shell.run: {{command: echo up}}}}]}}
+"""
+    first = SAY.format("one").replace("echo unone", "test -e ok && echo unone")
+    workshop.write("r", "steps:\n" + first + down.format("two"))
+    run = workshop.run("r")
+    folder = workshop.runs.find(run.id)
+    told = [told_briefly(run, folder)]
+
+    undo = workshop.undo(run)
+    told.append(told_briefly(run, folder))
+    here = json.loads(status_json(run, folder))["stands"]["site"]
+    (workshop.folder / "ok").touch()
+    whole = workshop.engine(undo).resume()
+    told.append(told_briefly(run, folder))
+
+    assert (run.status, undo.status, whole.status) == ("failed", "failed", "undone")
+    assert ["the site is down" in one for one in told] == [True, False, False]
+    assert told[1].endswith(f"Run {undo.id} takes it back, and is not over (failed).")
+    assert "it can be resumed" not in told[1]
+    assert (here, json.loads(status_json(run, folder))["stands"]["site"]) == ("up", "up")
+    assert "site down" not in "\n".join(ending_lines(run, {}, Screen(), {}))

@@ -9,7 +9,9 @@ from typing import Final
 from ..plan import OWN_STEPS, PlannedStep
 from ..report.wording import duration, visible
 from ..run import DONE, Event, Run, StepRun
+from ..runs import Runs
 from ..scratch import halves_of, scratch_of
+from ..undos import as_it_stands
 from .boundary import Boundary, Site, as_happened, boundaries
 from .command import FAILED, INTERRUPTED, OK, REFUSED, WAITING
 from .hints import typed
@@ -209,8 +211,9 @@ def _rows(run: Run, reports: Mapping[str, Path], sites: Mapping[str, Site]) -> I
     step = current(run)
     if run.status == "failed" and step and step.advice:
         yield "now", one_line(step.advice, 300)
-    here = boundary(run, sites)
-    if run.status not in ("succeeded", "undone") or not here.calm:
+    ended_well = run.status in ("succeeded", "undone")
+    here = boundary(run if ended_well else as_it_stands(Runs(), run), sites)
+    if not ended_well or not here.calm:
         yield "here", str(here)
     for one in scratch_of(run):
         yield "kept", f"{one.database} (made by {one.made_by}): {one.goes}"

@@ -1,7 +1,6 @@
 """How runs stand: one of them step by step for people, each of them for machines."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -25,7 +24,7 @@ from ..report.wording import (
 from ..run import Run, StepRun
 from ..runs import RunFolder, Runs
 from ..schema import encode
-from ..undos import is_over, standing_undo, steps_taken_back
+from ..undos import as_it_stands, is_over, standing_undo, with_downtime_over
 from ..values import Plain
 from .boundary import Boundary, sites
 from .ending import boundary, brief, current, going_on, run_code, sentence
@@ -109,7 +108,7 @@ def status_json(run: Run, folder: RunFolder) -> str:
 
 def _here(run: Run, folder: RunFolder) -> Boundary:
     held = bool(holder_of(folder))
-    return boundary(_still(run), sites(runbook_from_sources(run.plan.sources)), held=held)
+    return boundary(as_it_stands(Runs(), run), sites(runbook_from_sources(run.plan.sources)), held=held)
 
 
 def _stand(here: Boundary) -> Plain:
@@ -118,18 +117,15 @@ def _stand(here: Boundary) -> Plain:
 
 def told_briefly(run: Run, folder: RunFolder) -> str:
     """Say in one sentence how the run stands, in others what was taken back of it since."""
-    back = standing_undo(Runs(), run) is not None or bool(undone_by(folder))
-    told = [brief(run, utc_now(), holder_of(folder), back=back)]
+    undo = undo_of(run) if _being_undone(run) else None
+    back = standing_undo(Runs(), run) is not None or bool(undone_by(folder)) or undo is not None
+    told = [brief(with_downtime_over(Runs(), run), utc_now(), holder_of(folder), back=back)]
+    if undo is not None:
+        return f"{told[0]} Run {undo.id} takes it back{undo.plan.down_to}, and is not over ({undo.status})."
     for undo in turns_of(run):
         what = "it" if len(told) == 1 else "that"
         told.append(f"Run {undo.id} took {what} back{undo.plan.down_to}.")
     return " ".join(told)
-
-
-def _still(run: Run) -> Run:
-    """Give the run as far as it still stands, where it was taken back."""
-    back = steps_taken_back(Runs(), run)
-    return replace(run, steps=tuple(replace(one, status="undone") if one.address in back else one for one in run.steps))
 
 
 def status_lines(run: Run, folder: RunFolder, screen: Screen) -> Iterator[str]:

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from ..downtime import Downtime
 from ..run import Event, Run, StepRun
+from ..undos import ends_downtime
 from .account import DowntimeAccount, Impact, Span
 from .instants import before, instants_at_work, instants_of, is_by_hand, last_moment
 from .waits import FAILURES, waits_of
@@ -106,7 +107,7 @@ def _gap(run: Run, events: Sequence[Event], instants: Sequence[datetime], waits:
 
 def _downtimes(run: Run, undo: Run | None) -> Iterator[DowntimeAccount]:
     for stretch in run.downtimes:
-        ender = _undo_ender(undo) if stretch.ended_at is None else None
+        ender = ends_downtime(undo, stretch) if undo and stretch.ended_at is None else None
         if ender is not None and undo is not None:
             ended = ender.over_at or last_moment(undo)
             told = _downtime(run, Downtime(stretch.began_at, stretch.began_by, ended, f"{undo.id}: {ender.address}"))
@@ -129,11 +130,6 @@ def _downtime(run: Run, stretch: Downtime) -> DowntimeAccount:
         began_by_hand=is_by_hand(run, stretch.began_by, stretch.began_at),
         ended_by_hand=stretch.ended_at is not None and is_by_hand(run, stretch.ended_by, stretch.ended_at),
     )
-
-
-def _undo_ender(undo: Run | None) -> StepRun | None:
-    steps = undo.steps if undo else ()
-    return next((step for step in steps if step.planned.downtime == "ends" and step.done and step.ended_at), None)
 
 
 def union(stretches: Iterable[Stretch]) -> tuple[Stretch, ...]:
