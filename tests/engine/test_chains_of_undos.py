@@ -392,3 +392,28 @@ def test_a_host_that_is_gone_keeps_nothing_else_from_going_back(workshop: Worksh
     undo = workshop.undo(run)
 
     assert (run.status, undo.status, workshop.said()) == ("failed", "undone", ["one", "unone"])
+
+
+def test_what_an_undo_passed_over_can_be_taken_back_later(workshop: Workshop) -> None:
+    """Once its host is there again, another undo takes back that alone; then there is nothing left, and all comes again."""
+    say(workshop, "one", "two", "three")
+    run = workshop.run("r")
+    forbid(workshop, "untwo")
+    first = workshop.engine(workshop.undo(run)).resume(skip={"undo/two/untwo": "its host is down"})
+    (workshop.folder / "no-untwo").unlink()
+
+    check_undoable(run)
+    second = workshop.undo(run)
+
+    assert (first.status, second.status) == ("undone", "undone")
+    assert workshop.said(forget=True) == ["one", "two", "three", "unthree", "unone", "untwo"]
+    assert steps_taken_back(workshop.runs, run) == {"one", "two", "three"}
+    with pytest.raises(RefusedError, match="was undone already"):
+        check_undoable(run)
+    check_undoable(second)
+    assert (workshop.undo(second).status, workshop.said(forget=True)) == ("undone", ["two"])
+    check_undoable(first)
+    waiting = workshop.undo(first)  # it had begun to take two back, and asks whether it did
+    again = workshop.resume(done={"two": "it stands"})
+    assert (waiting.waiting_for, again.status, workshop.said()) == ("two/sure", "undone", ["one", "three"])
+    assert not steps_taken_back(workshop.runs, run)

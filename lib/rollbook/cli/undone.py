@@ -149,11 +149,13 @@ def _require_further(run: Run, undo: Run, to: str) -> None:
 
 
 def _left(run: Run, undo: Run) -> bool:
-    """Tell whether *undo* went back to a step only (`--to`), so that changes before it are still there."""
-    if not undo.plan.undo_to:
+    """Tell whether *undo* went back to a step only (`--to`), or past some of its own, so that changes are still there."""
+    passed = {step.planned.undo_of for step in undo.steps if step.skipped_at}
+    if not undo.plan.undo_to and not passed:
         return False
     back = steps_taken_back(Runs(), run)
-    return any(step.changed and step.address not in back for step in run.steps)
+    left = (step.address for step in run.steps if step.changed and step.address not in back)
+    return any(undo.plan.undo_to or address in passed for address in left)
 
 
 def taken_back(runs: Runs) -> Mapping[str, str]:
