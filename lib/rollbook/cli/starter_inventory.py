@@ -58,7 +58,8 @@ protected: false
 #   users_subject: About what you wrote
 #   users_text: Some of what you wrote was away for a while, or may not be as you left it.
 #
-#   # protect-migration, migrate-destructively, recover-migration-data, recover-where-migrated, destructive-migration.
+#   # protect-migration, migrate-destructively, recover-migration-data, recover-where-migrated, destructive-migration,
+#   # settle-half-migration.
 #   django_database: default                  # its name in the site's settings; this unless given
 #   snapshot_folder: /var/backups/snapshots
 #   encrypt_to: age1…                         # whom snapshots are sealed for: age, ssh or gpg; open unless given

@@ -97,7 +97,7 @@ def _told(
         unseen=tuple(_name(mine[number]) for number in unseen),
         left=tuple(_name(mine[number]) for number in left),
         forwards=tuple(_forwards(migration, mine, (*partly, *unseen, *left), catalog, partly)),
-        backwards=tuple(_backwards(mine, [*partly, *reversed(done)], partly)),
+        backwards=(*_unseen(mine, unseen), *_backwards(mine, [*partly, *reversed(done)], partly)),
     )
 
 
@@ -128,6 +128,14 @@ def _forwards(
     yield from (sql for one in mine for sql in one.deferred if not any(name in sql for name in names))
     app, _, name = migration.partition(".")
     yield f"-- then: manage.py migrate --fake {app} {name}"
+
+
+def _unseen(mine: Sequence[Told], numbers: Sequence[int]) -> Iterator[str]:
+    """Give what takes back operations of which nothing tells whether they are done, to be looked at by a person."""
+    for number in reversed(numbers):
+        one = mine[number]
+        yield f"-- of {_name(one)} it cannot be seen what was done: look, and take that back first, by"
+        yield from (f"--   {line}" for sql in one.backwards for line in sql.splitlines())
 
 
 def _backwards(mine: Sequence[Told], numbers: Sequence[int], partly: Sequence[int]) -> Iterator[str]:

@@ -10,8 +10,9 @@ from ..ops import Carriers, Command, Execution, OpResult, Script
 from .script import patient
 
 _GAVE_UP: Final = 75
+_HALF: Final = 76
 _STANDS: Final = "Rollbook: what came before in this migration stands"
-_SAYS: Final = re.compile(r"^Rollbook: (to end them|gave up): (.*)$", re.MULTILINE)
+_SAYS: Final = re.compile(r"^Rollbook: (to end them|gave up|failed): (.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,9 @@ class Migrating(Command):
         try:
             return carriers.execute(self._sent(), execution)
         except CommandFailed as error:
-            if error.exited != _GAVE_UP:
+            if error.exited not in (_GAVE_UP, _HALF):
                 raise
-            raise self._given_up(error) from error
+            raise (self._given_up(error) if error.exited == _GAVE_UP else self._half(error)) from error
 
     def _sent(self) -> Script:
         words = [word for word in self.argv[self.begins :] if not word.startswith("--settings=")]
@@ -59,13 +60,29 @@ class Migrating(Command):
             says=Command.render(self)[0],
         )
 
+    @property
+    def _ways(self) -> str:
+        """Say where both ways out are shown."""
+        app = self.argv[self.begins + 1]
+        return (
+            f"`run-runbook settle-half-migration --set=app={app}` shows how far it came, and both ways out, forwards "
+            "and backwards; then resume."
+        )
+
+    def _half(self, error: CommandFailed) -> RollbookError:
+        said = dict(_SAYS.findall(error.tail))
+        return TargetError(
+            f"{self.argv[self.begins + 1]} {self.argv[self.begins + 2]} did not come to its end, and what came before "
+            f"in it STANDS: {said.get('failed', error.tail)}",
+            advice=self._ways,
+        )
+
     def _given_up(self, error: CommandFailed) -> RollbookError:
         said = dict(_SAYS.findall(error.tail))
         stands = _STANDS in error.tail
         ends = f" ({said['to end them']})" if said.get("to end them") else ""
         what = (
-            "What came before it in this migration STANDS, and a resume would meet it: `django.half_applied` says how "
-            "far it came, and both ways out."
+            f"What came before it in this migration STANDS, and a resume would meet it. {self._ways}"
             if stands
             else "Nothing of this migration was kept. Then resume."
         )

@@ -8,6 +8,7 @@ wait behind it. Sent as text, so it imports nothing of Rollbook, and is valid fo
 import re
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from django.db.utils import Error as DatabaseError
 from .watching import ENDED, Watch, say, short
 
 GAVE_UP = 75
+HALF = 76
 LOCKED = ("55P03", "40P01", 1205, 1213)
 # What waits for whole tables; wherever it stands in a text, for one text may be several statements.
 CHANGE = re.compile(r"\b(ALTER|CREATE|DROP|RENAME|TRUNCATE|LOCK|COMMENT|REINDEX|CLUSTER|GRANT|REVOKE)\s", re.I)
@@ -181,4 +183,11 @@ def main(given: "dict[str, Any]") -> None:
     watch = Watch(given["database"], queries, min(1.0, given["seconds"] / 3))
     patience = Patience(connection, watch, given["seconds"], given["tries"])
     with watch.watching(), connection.execute_wrapper(patience):
-        attempts(patience, given["words"])
+        try:
+            attempts(patience, given["words"])
+        except Exception as error:
+            if not patience.stands:
+                raise
+            traceback.print_exc()
+            say(f"failed: {type(error).__name__}: {short(str(error))}")
+            sys.exit(HALF)

@@ -1,5 +1,6 @@
 """A migration that died half way is recognised on a real MariaDB, and either way out brings the database in order."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from rollbook.errors import TargetError
 from rollbook.migrations.deed import Deed
 from rollbook.migrations.halves import Catalog, Standing, find_halves
 from rollbook.migrations.judging import Told
@@ -113,6 +115,18 @@ def test_a_migration_that_died_is_recognised_and_its_point_told(shop: Shop) -> N
 
 
 @pytest.mark.server
+def test_whoever_migrates_is_told_where_both_ways_are(shop: Shop) -> None:
+    """The failure of a migration of which something stands says so, why it died, and what shows both ways out."""
+    with pytest.raises(TargetError) as caught:
+        shop.site.machine.apply(shop.site.use("django.migrate", app="shop"))
+
+    assert re.search(
+        "shop 0002_failing did not come to its end, .* STANDS: IntegrityError: .*Duplicate", str(caught.value)
+    )
+    assert "run-runbook settle-half-migration --set=app=shop" in caught.value.advice
+
+
+@pytest.mark.server
 def test_the_way_forwards_ends_where_the_migration_would_have(shop: Shop) -> None:
     """Once what was in its way is gone, the statements given finish it; a fake migration records it."""
     shop.site.migrate(fails=True)
@@ -194,6 +208,21 @@ def test_the_point_is_found(
     [half] = find_halves(operations, catalog)
 
     assert (half.done, half.partly, half.unseen, half.left) == (done, partly, unseen, left)
+
+
+def test_what_cannot_be_seen_is_shown_on_the_way_back() -> None:
+    """Nothing tells whether a change of a type was done: what takes it back is shown, and nobody sends it unlooked."""
+    drop = Told("app", "0001", "Drop", (Deed("drop_column", "a", "y"),), backwards=("ALTER TABLE a ADD y int",))
+    narrow = Told(
+        "app", "0001", "Narrow", (Deed("alter_column", "a", "x"),), backwards=("ALTER TABLE a MODIFY x text",)
+    )
+
+    [half] = find_halves([drop, narrow], {"a": TABLE})
+
+    seen, line, *rest = half.backwards
+    assert seen == "-- of Narrow a.x it cannot be seen what was done: look, and take that back first, by"
+    assert line == "--   ALTER TABLE a MODIFY x text"
+    assert rest[0] == "ALTER TABLE a ADD y int"
 
 
 def test_what_fits_no_point_is_a_puzzle() -> None:

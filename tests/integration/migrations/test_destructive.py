@@ -167,3 +167,45 @@ def test_where_it_goes_wrong_every_environment_gets_its_rows_back(estate: Estate
     report = (estate.folder / ".rollbook" / "runs" / estate.last().id / "report.md").read_text()
     for name in ("test", "stage"):
         assert f"| {name} | `board_note` | 50 | 50 | 50 | 50 | 50 |" in report
+
+
+DYING = f"""\
+{DROPPED}
+migrations.AlterField("page", "title", models.CharField(max_length=30, unique=True)),
+migrations.AddField("page", "mark", models.IntegerField(null=True)),
+"""
+
+
+@pytest.mark.parametrize("estate", ["mariadb"], indirect=True)
+def test_what_a_migration_took_that_died_half_way_comes_back(estate: Estate) -> None:
+    """It is recognised in the environment where it died, both ways out are shown, and after the way back all is as before."""
+    place = estate.places["test"]
+    (estate.folder / "code" / APP / "migrations" / f"{DROPS}.py").unlink()
+    Evolving(estate.folder / "code", {}, Machine(None)).migration(APP, DROPS, DYING)  # type: ignore[arg-type]  # it only writes
+    place.execute("UPDATE board_page SET title = 'twice' WHERE id < 3")
+    before = place.contents()
+
+    code, said = estate.run(
+        "playbook", "destructive-migration", "test", app=APP, migration=DROPS, back_to="0001", only="test"
+    )
+    playbook = estate.last()
+    half = next(step for step in playbook.steps if step.address == "recover@test/settle/halves")
+    assert code == 3, said
+    assert "board 0002_drop did not come to its end, and what came before in it STANDS: IntegrityError" in said
+    assert "Send these" not in said
+    code, refused = estate.run("runbook", "protect-migration", "test", app=APP)
+    assert code == 1, refused
+    assert "died half way: what it dropped by then is gone" in " ".join(refused.split())
+
+    code, sent = estate.type("resume", playbook.id, "--answer=recover@test/settle/way=backwards", "--yes")
+    early, told = estate.type("resume", playbook.id, "--answer=recover@test/settle/by_hand=done", "--yes")
+    assert isinstance(half.outputs, dict)
+    for statement in half.outputs["backwards"][f"{APP}.{DROPS}"]:
+        assert " ".join(statement.split()) in " ".join(sent.split())
+        if not statement.startswith("--"):
+            place.execute(statement)
+    ended, said = estate.type("resume", playbook.id, "--yes")
+
+    assert (code, early, ended) == (3, 1, 0), said
+    assert "still half way: board.0002_drop" in told
+    assert place.contents() == before

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from ...action import Change, Fact, Readers, Subject, evidence, identity
 from ...dataclass import dataclass
+from ...errors import RefusedError
 from ...migrations.halves import Half, Standing, find_halves
 from ...migrations.judging import Told
 from ...migrations.script import inside
@@ -44,9 +45,10 @@ class DjangoHalfApplied(DjangoSite[HalvesFound], Fact[HalvesFound]):
 - look with `SHOW TABLES` and `SHOW CREATE TABLE` which of these statements are done
 - do the rest by hand, then `<python> manage.py migrate --fake APP NAME`; or the reverse of what is done
 """
-    output_names: ClassVar[tuple[str, ...] | None] = ("half_applied", "migrations", "forwards", "backwards")
+    output_names: ClassVar[tuple[str, ...] | None] = ("half_applied", "migrations", "forwards", "backwards", "text")
 
     app: str = field(default="", metadata={"help": "only this app, and what its migrations lean on"})
+    refuse: bool = field(default=False, metadata={"help": "stop where one is there; a resume looks again"})
 
     def subjects(self) -> frozenset[Subject]:
         """Name what is migrated: whatever code does it, it is one database."""
@@ -60,13 +62,23 @@ class DjangoHalfApplied(DjangoSite[HalvesFound], Fact[HalvesFound]):
         found = find_halves(told, catalog)
         return HalvesFound(tuple(one.migration for one in found), found, len(answer["pending"]))
 
+    def refusal(self, state: HalvesFound) -> RefusedError | None:
+        """Refuse to go on with one, where that is asked for."""
+        if not (self.refuse and state.half_applied):
+            return None
+        return RefusedError(
+            f"still half way: {', '.join(state.half_applied)}.\n{_text(state)}",
+            advice="Send what is missing of either way, and then resume: it looks again.",
+        )
+
     def outputs(self, after: HalvesFound, results: Sequence[OpResult]) -> Mapping[str, Plain]:  # noqa: ARG002  # it only reads
-        """Give what is known of each, and the statements of both ways, by the migration's name."""
+        """Give what is known of each, as text too, and the statements of both ways, by the migration's name."""
         return {
             "half_applied": list(after.half_applied),
             "migrations": encode(after.migrations),
             "forwards": {one.migration: list(one.forwards) for one in after.migrations},
             "backwards": {one.migration: list(one.backwards) for one in after.migrations},
+            "text": _text(after),
         }
 
     def details(self, change: Change[HalvesFound]) -> tuple[str, ...]:
@@ -74,6 +86,10 @@ class DjangoHalfApplied(DjangoSite[HalvesFound], Fact[HalvesFound]):
         after = change.after
         lines = [line for one in after.migrations for line in _lines(one)]
         return tuple(lines) or (f"none of {after.pending} pending migrations has begun",)
+
+
+def _text(found: HalvesFound) -> str:
+    return "\n".join(line for one in found.migrations for line in _lines(one))
 
 
 def _lines(half: Half) -> Iterator[str]:
