@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -307,6 +308,27 @@ def killed_beside_its_command(workshop: Workshop, undo: str, target: str = "loca
             time.sleep(0.02)
         process.kill()
     return workshop.runs.all()[-1].read()
+
+
+def test_a_run_beside_one_that_is_not_over_says_so(workshop: Workshop) -> None:
+    """While a command of a killed run goes on no other of the same begins; afterwards its plan names the one left open."""
+    run = killed_beside_its_command(workshop, "{leave: x}")
+    main = "from rollbook.cli.program import main; main()"
+    argv = [sys.executable, "-c", main, "run-runbook", "o", "--env", "bench", "--yes"]
+    typed = partial(subprocess.run, argv, cwd=workshop.folder, capture_output=True, text=True, check=False)
+
+    beside = typed()
+    while "done" not in (workshop.folder / "count.txt").read_text():
+        time.sleep(0.05)
+    after = typed()
+    workshop.engine(run).abandon("begun anew")
+
+    assert beside.returncode == 4
+    assert "The command of c still runs on local" in beside.stderr
+    assert after.returncode == 0
+    assert f"NOT OVER: Run {run.id} of o in bench was cut off" in " ".join(after.stdout.split())
+    assert f"resume {run.id}" in after.stdout
+    assert "NOT OVER" not in typed().stdout
 
 
 @pytest.mark.parametrize("target", ["local", "pre"])

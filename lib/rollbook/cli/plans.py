@@ -135,6 +135,7 @@ def _run_command(sort: Literal["runbook", "playbook"], about: str) -> Command:
 
 def _print(made: "Plan", want: "Wanted", place: "Workplace", *, json: bool) -> None:
     from .planning import say_environment, show_plan
+    from .unfinished import unfinished_lines
 
     if json:
         _print_json(made)
@@ -142,6 +143,8 @@ def _print(made: "Plan", want: "Wanted", place: "Workplace", *, json: bool) -> N
     here = screen()
     say_environment(want, here)
     show_plan(made, here, place.sites)
+    for line in unfinished_lines(made, here):
+        write(line)
 
 
 def _carry_out(made: "Plan", place: "Workplace", agreement: "Agreement") -> int:
@@ -149,6 +152,9 @@ def _carry_out(made: "Plan", place: "Workplace", agreement: "Agreement") -> int:
 
     check_beforehand(made, agreement, answers=screen().answers)
     from .carry import carry_new
+    from .unfinished import require_no_command_of_another
+
+    require_no_command_of_another(made, place.planner.pool)
 
     return carry_new(made, place, agreement)
 

@@ -149,7 +149,7 @@ def _require_further(run: Run, undo: Run, to: str) -> None:
 
 
 def _left(run: Run, undo: Run) -> bool:
-    """Tell whether *undo* went back to a step only (`--to`), or past some of its own, so that changes are still there."""
+    """Tell whether *undo* went back to a step only (`--to`), or passed some over, so that changes are still there."""
     passed = {step.planned.undo_of for step in undo.steps if step.skipped_at}
     if not undo.plan.undo_to and not passed:
         return False

@@ -5,14 +5,14 @@ from contextlib import contextmanager, nullcontext, suppress
 from typing import Final
 
 from ..beside import write_beside
-from ..errors import NotFoundError, RefusedError, Unreachable
+from ..errors import RefusedError
 from ..journal import held_still
 from ..plan import Plan
 from ..planner.readers import Pool
 from ..run import Run
 from ..runs import RunFolder, Runs
 from ..undos import Undone, first_of, standing_undo, under_way
-from .outlived import still_running
+from .outlived import require_ended
 
 UNDONE_BY: Final = "undone-by"
 BEING_UNDONE_BY: Final = "being-undone-by"
@@ -36,9 +36,9 @@ def beginning(folder: RunFolder, plan: Plan, pool: Pool, undone: Undone | None =
     # Undos of a run, and of one another, begin one after the other: whoever comes second sees the first.
     with held_still(first.journal), held_still(place.journal) if first.id != place.id else nullcontext():
         run = place.read()
-        _require_ended(place, run, pool)
+        require_ended(place, run, pool, "Nothing was taken back.")
         if (before := _begun(place, _marked(place, BEING_UNDONE_BY))) is not None:
-            _require_ended(place.beside(before.id), before, pool)
+            require_ended(place.beside(before.id), before, pool, "Nothing was taken back.")
         _require_alone(place.runs, run)
         if undone is not None:
             _require_as_planned(Undone.of(place.runs, run), undone)
@@ -110,22 +110,6 @@ def require_open(folder: RunFolder, run: Run, *, giving_up: bool = False) -> Non
 
 def _undone(run: Run, by: str) -> RefusedError:
     return RefusedError(f"Run {run.id} is over: undone by {by}.", advice="Start a new run.")
-
-
-def _require_ended(folder: RunFolder, run: Run, pool: Pool) -> None:
-    """Refuse while what a killed process had started goes on: it would do after the undo what the undo took back."""
-    for step in run.steps:
-        # Somebody may have gone past it, or said that it is done, while it still runs.
-        if not step.ops or step.status == "undone" or (step.done and step.settled_at is None):
-            continue
-        running: tuple[tuple[str, str], ...] = ()
-        with suppress(Unreachable, NotFoundError):  # a host that is gone must not keep the others from being put back
-            running = tuple(still_running(pool, folder, step.address, step.ops))
-        for target, alive in running:
-            raise RefusedError(
-                f"The command of {step.address} still runs on {target}: process {alive}. Nothing was taken back.",
-                advice="Wait for it, or end it; then plan the undo again, on what it has done by then.",
-            )
 
 
 def _statuses(run: Run) -> Mapping[str, str]:
