@@ -33,7 +33,8 @@ class Half:
     A migration that began: what it has done, what is left, and what the catalog cannot show.
 
     *partly* is the operation of which a part is done. *forwards* finishes it by hand, *backwards* takes back what it
-    has done. *puzzle* says what stands otherwise than at any point of it; then nothing else is told.
+    has done. *puzzle* says what stands otherwise than at any point of it; then nothing else is told. One that is
+    *recorded* as applied died on its way back: what is left of it stands, and the rest is taken back.
     """
 
     migration: str
@@ -44,11 +45,15 @@ class Half:
     forwards: tuple[str, ...] = ()
     backwards: tuple[str, ...] = ()
     puzzle: tuple[str, ...] = ()
+    recorded: bool = False
 
     @property
-    def whole(self) -> bool:
-        """Say whether all that can be seen of it is done."""
-        return not (self.left or self.partly or self.puzzle)
+    def standing(self) -> str:
+        """Say how it stands."""
+        if self.recorded:
+            seen = ", as far as can be seen," if self.unseen else ""
+            return "died on its way back" if self.done or self.partly else f"is taken back{seen} and still recorded"
+        return "died half way" if self.left or self.partly else "is done and not recorded"
 
 
 def find_halves(operations: Sequence[Told], catalog: Catalog) -> tuple[Half, ...]:
@@ -66,25 +71,42 @@ def find_halves(operations: Sequence[Told], catalog: Catalog) -> tuple[Half, ...
     return tuple(found)
 
 
-def _half(migration: str, mine: Sequence[Told], catalog: Catalog) -> Half | None:
+def find_half_back(operations: Sequence[Told], catalog: Catalog, after: str) -> tuple[Half, ...]:
+    """Find, among applied migrations that a way back to *after* takes back, one of which it did a part: the last."""
+    if not operations:
+        return ()
+    app, name = operations[-1].app, operations[-1].migration
+    mine = [one for one in operations if (one.app, one.migration) == (app, name)]
+    before = [one.migration for one in operations if one.app == app and one.migration != name]
+    half = _half(f"{app}.{name}", mine, catalog, back_to=before[-1] if before else after)
+    return (half,) if half is not None else ()
+
+
+def _half(migration: str, mine: Sequence[Told], catalog: Catalog, *, back_to: str = "") -> Half | None:
     deeds = [(number, deed) for number, one in enumerate(mine) for deed in one.deeds if tuple(_touches(deed))]
     only = [deed for _, deed in deeds]
     points = [point for point in range(len(only) + 1) if not tuple(_mismatches(only, point, catalog))]
-    if not deeds or 0 in points:
+    # As it is when nothing began: not applied at all, or, on the way back, as a whole.
+    if not deeds or (len(only) if back_to else 0) in points:
         return None
     if not points:
-        said = tuple(_mismatches(only, 0, catalog))
+        said = tuple(_mismatches(only, len(only) if back_to else 0, catalog))
         # Where nothing is as it would be afterwards either, it is another thing that is wrong.
-        return Half(migration, puzzle=said)
-    return _told(migration, mine, deeds, points, catalog)
+        return Half(migration, puzzle=said, recorded=bool(back_to))
+    return _told(migration, mine, deeds, points, catalog, back_to)
 
 
 def _told(
-    migration: str, mine: Sequence[Told], deeds: Sequence[tuple[int, Deed]], points: Sequence[int], catalog: Catalog
+    migration: str,
+    mine: Sequence[Told],
+    deeds: Sequence[tuple[int, Deed]],
+    points: Sequence[int],
+    catalog: Catalog,
+    back_to: str,
 ) -> Half:
     over = [number for number, _ in deeds[: min(points)]]
     ahead = [number for number, _ in deeds[max(points) :]]
-    last, first = max(over), min(ahead, default=len(mine))
+    last, first = max(over, default=-1), min(ahead, default=len(mine))
     partly = (last,) if last == first else ()
     # They are carried out in order, so what comes before one that is done is done, whatever can be seen of it.
     done = [number for number in range(last + 1) if number not in partly]
@@ -96,8 +118,16 @@ def _told(
         partly="".join(_name(mine[number]) for number in partly),
         unseen=tuple(_name(mine[number]) for number in unseen),
         left=tuple(_name(mine[number]) for number in left),
-        forwards=tuple(_forwards(migration, mine, (*partly, *unseen, *left), catalog, partly)),
-        backwards=(*_unseen(mine, unseen), *_backwards(mine, [*partly, *reversed(done)], partly)),
+        forwards=(
+            *_forwards(mine, (*partly, *unseen, *left), catalog, partly),
+            f"-- {'it is recorded as applied already' if back_to else f'then: {_noted(migration)}'}",
+        ),
+        backwards=(
+            *_unseen(mine, unseen),
+            *_backwards(mine, [*partly, *reversed(done)], partly),
+            *((f"-- then: {_noted(migration, back_to)}",) if back_to else ()),
+        ),
+        recorded=bool(back_to),
     )
 
 
@@ -113,9 +143,13 @@ def _name(told: Told) -> str:
     return f"{told.operation} {about}".strip()
 
 
-def _forwards(
-    migration: str, mine: Sequence[Told], numbers: Sequence[int], catalog: Catalog, partly: Sequence[int]
-) -> Iterator[str]:
+def _noted(migration: str, name: str = "") -> str:
+    """Give the command that has Django take a migration, or another of its app, for the last that is applied."""
+    app, _, own = migration.partition(".")
+    return f"manage.py migrate --fake {app} {name or own}"
+
+
+def _forwards(mine: Sequence[Told], numbers: Sequence[int], catalog: Catalog, partly: Sequence[int]) -> Iterator[str]:
     names = {name for table in catalog.values() for name in table.names}
     for number in numbers:
         one = mine[number]
@@ -126,8 +160,6 @@ def _forwards(
         yield from one.forwards
     # Django runs these when all operations of a migration are over, so none of them has been run where one failed.
     yield from (sql for one in mine for sql in one.deferred if not any(name in sql for name in names))
-    app, _, name = migration.partition(".")
-    yield f"-- then: manage.py migrate --fake {app} {name}"
 
 
 def _unseen(mine: Sequence[Told], numbers: Sequence[int]) -> Iterator[str]:

@@ -29,6 +29,7 @@ class Migrating(Command):
     database: str = field(default="default", kw_only=True)
     seconds: float = field(default=5.0, kw_only=True)
     tries: int = field(default=10, kw_only=True)
+    back: bool = field(default=False, kw_only=True)  # whether it takes one back
 
     def render(self) -> tuple[str, ...]:
         """Give the line that a person would type, and how long it waits for others."""
@@ -63,9 +64,10 @@ class Migrating(Command):
     @property
     def _ways(self) -> str:
         """Say where both ways out are shown."""
-        app = self.argv[self.begins + 1]
+        app, name = self.argv[self.begins + 1 : self.begins + 3]
+        given = f"--set=app={app}" + (f" --set=after={name}" if self.back else "")
         return (
-            f"`run-runbook settle-half-migration --set=app={app}` shows how far it came, and both ways out, forwards "
+            f"`run-runbook settle-half-migration {given}` shows how far it came, and both ways out, forwards "
             "and backwards; then resume."
         )
 

@@ -170,6 +170,48 @@ def test_what_is_done_and_not_recorded_is_told(shop: Shop) -> None:
     assert "is done and not recorded" in shop.details()
 
 
+# The way back fails between its two columns.
+BACK = """\
+migrations.RemoveField("item", "note"),
+migrations.RunSQL("SELECT 1", "ALTER TABLE nowhere ADD x integer"),
+migrations.AddField("item", "more", models.IntegerField(default=7)),
+"""
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("way", ["forwards", "backwards"])
+def test_a_way_back_that_died_is_recognised(shop: Shop, way: str) -> None:
+    """What is taken back and what stands is told, and either way ends where the migration is whole, or was before."""
+    (shop.site.folder / "shop" / "migrations" / "0002_failing.py").unlink()
+    before = shop.catalog()
+    shop.site.migration("shop", "0002_back", BACK)
+    shop.site.migrate("-v", "0")
+    after = shop.catalog()
+    asked = {"app": "shop", "after": "0001"}
+    assert shop.site.machine.outputs(shop.site.use("django.half_applied", **asked))["half_applied"] == []
+    with pytest.raises(TargetError) as caught:
+        shop.site.machine.apply(shop.site.use("django.migrate", app="shop", to="0001"))
+
+    found = shop.site.machine.outputs(shop.site.use("django.half_applied", **asked))
+    [half] = found["migrations"]
+    statements = found[way]["shop.0002_back"]
+    shop.execute(*(one for one in statements if not one.startswith("--")))
+
+    assert "--set=app=shop --set=after=0001_initial" in caught.value.advice
+    assert "shop.0002_back died on its way back" in found["text"]
+    assert (half["done"], half["unseen"], half["left"]) == (
+        ["RemoveField shop_item.note"],
+        ["RunSQL"],
+        ["AddField shop_item.more"],
+    )
+    assert shop.catalog() == (after if way == "forwards" else before)
+    if way == "backwards":
+        assert statements[-1] == "-- then: manage.py migrate --fake shop 0001"
+        assert "taken back" in shop.site.machine.outputs(shop.site.use("django.half_applied", **asked))["text"]
+        shop.site.migrate("--fake", "shop", "0001")
+    assert shop.site.machine.outputs(shop.site.use("django.half_applied", **asked))["half_applied"] == []
+
+
 def _told(*deeds: Deed) -> Told:
     return Told("app", "0001", "Work", deeds)
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from ...action import Change, Fact, Readers, Subject, evidence, identity
 from ...dataclass import dataclass
 from ...errors import RefusedError
-from ...migrations.halves import Half, Standing, find_halves
+from ...migrations.halves import Half, Standing, find_half_back, find_halves
 from ...migrations.judging import Told
 from ...migrations.script import inside
 from ...ops import OpResult
@@ -34,7 +34,8 @@ class DjangoHalfApplied(DjangoSite[HalvesFound], Fact[HalvesFound]):
     applied again nor be taken back by Django. Each pending migration is held against the catalog: at which point
     between two of its operations do the tables, columns and indexes stand? Both ways out are given, as Django writes
     the SQL: forwards, with what is left of it, and backwards, with the reverse of what it has done. What the catalog
-    does not show (rows, types of columns) is said. `requires: ["not steps.halves.outputs.half_applied"]` stops a run
+    does not show (rows, types of columns) is said. A way back dies as well: with `after`, where it was to go, the
+    last migration that is still recorded is held against the catalog. `requires: ["not steps.halves.outputs.half_applied"]` stops a run
     on one.
     """
 
@@ -48,7 +49,15 @@ class DjangoHalfApplied(DjangoSite[HalvesFound], Fact[HalvesFound]):
     output_names: ClassVar[tuple[str, ...] | None] = ("half_applied", "migrations", "forwards", "backwards", "text")
 
     app: str = field(default="", metadata={"help": "only this app, and what its migrations lean on"})
+    after: str = field(
+        default="",
+        metadata={"help": "instead of pending ones, of those applied after this one, or zero: where a way back died"},
+    )
     refuse: bool = field(default=False, metadata={"help": "stop where one is there; a resume looks again"})
+
+    def __post_init__(self) -> None:
+        if self.after and not self.app:
+            raise ValueError("after: names a migration of an app, so app: is needed")
 
     def subjects(self) -> frozenset[Subject]:
         """Name what is migrated: whatever code does it, it is one database."""
@@ -56,10 +65,10 @@ class DjangoHalfApplied(DjangoSite[HalvesFound], Fact[HalvesFound]):
 
     def probe(self, read: Readers) -> HalvesFound:
         """Ask the site."""
-        answer = self.ask(read, inside(), app=self.app, to="", statements=True)
+        answer = self.ask(read, inside(), app=self.app, to="", after=self.after, statements=True)
         told: tuple[Told, ...] = build(tuple[Told, ...], answer["operations"])
         catalog = {str(name): build(Standing, one) for name, one in answer["catalog"].items()}
-        found = find_halves(told, catalog)
+        found = find_half_back(told, catalog, self.after) if self.after else find_halves(told, catalog)
         return HalvesFound(tuple(one.migration for one in found), found, len(answer["pending"]))
 
     def refusal(self, state: HalvesFound) -> RefusedError | None:
@@ -85,6 +94,8 @@ class DjangoHalfApplied(DjangoSite[HalvesFound], Fact[HalvesFound]):
         """Say how far each came, and show both ways."""
         after = change.after
         lines = [line for one in after.migrations for line in _lines(one)]
+        if self.after:
+            return tuple(lines) or (f"none of {after.pending} migrations after {self.after} is half taken back",)
         return tuple(lines) or (f"none of {after.pending} pending migrations has begun",)
 
 
@@ -97,8 +108,7 @@ def _lines(half: Half) -> Iterator[str]:
         yield f"{half.migration}: the database stands neither before it nor at any point of it"
         yield from (f"  {one}" for one in half.puzzle)
         return
-    how = "is done and not recorded" if half.whole else "died half way"
-    yield f"{half.migration} {how}"
+    yield f"{half.migration} {half.standing}"
     yield from (f"  done: {one}" for one in half.done)
     yield from (f"  done in part: {one}" for one in (half.partly,) if one)
     yield from (f"  cannot be seen: {one}" for one in half.unseen)

@@ -119,10 +119,12 @@ the same without `--plan`
                 f"The code does not have the way to these migrations: {', '.join(lost)}.",
                 advice="Run it in the version of the code that has them.",
             )
-        steps = [(each.app, each.previous) for each in reversed(back)] + [(each.app, each.name) for each in forth]
-        return tuple(self._migrate(app, name) for app, name in steps)
+        return (
+            *(self._migrate(each.app, each.previous, back=True) for each in reversed(back)),
+            *(self._migrate(each.app, each.name, back=False) for each in forth),
+        )
 
-    def _migrate(self, app: str, name: str) -> Op:
+    def _migrate(self, app: str, name: str, *, back: bool) -> Op:
         database = () if self.database == "default" else (f"--database={self.database}",)
         words = ("migrate", app, name, "--noinput", *(("--fake",) if self.fake else ()), *database)
         plain = self.command(*words)
@@ -136,6 +138,7 @@ the same without `--plan`
             database=self.database,
             seconds=self.lock_timeout.total_seconds(),
             tries=self.lock_tries,
+            back=back,
         )
 
     def undo(self, change: Change[MigrationsState]) -> Undo[MigrationsState]:
