@@ -35,8 +35,8 @@ class DjangoHalfApplied(DjangoSite[HalvesFound], Fact[HalvesFound]):
     between two of its operations do the tables, columns and indexes stand? Both ways out are given, as Django writes
     the SQL: forwards, with what is left of it, and backwards, with the reverse of what it has done. What the catalog
     does not show (rows, types of columns) is said. A way back dies as well: with `after`, where it was to go, the
-    last migration that is still recorded is held against the catalog. `requires: ["not steps.halves.outputs.half_applied"]` stops a run
-    on one.
+    last migration that is still recorded is held against the catalog.
+    `requires: ["not steps.halves.outputs.half_applied"]` stops a run on one.
     """
 
     kind: ClassVar[str] = "django.half_applied"
