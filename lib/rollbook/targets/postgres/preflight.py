@@ -5,6 +5,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from ...errors import Unreachable
+from ...postgres.names import quote
 from ...postgres.rights import ACCESS, ACCOUNT, Access, Account
 from ...schema import build
 from ..base import Finding
@@ -100,7 +101,11 @@ def _rights(target: "PostgresTarget", connection: "Connection") -> Iterator[Find
 def _standbys(target: "PostgresTarget", connection: "Connection") -> Iterator[Finding]:
     for name, state, behind, seconds in connection.execute(_STANDBYS):
         if behind is None:
-            yield target.finding(f"standby {name}", "warning", f"{state}; its lag is not told to this account")
+            advice = (
+                f"GRANT pg_read_all_stats TO {quote(str(connection.info.user))}; else filling does not wait for it."
+            )
+            message = f"{state}; its lag is not told to this account"
+            yield target.finding(f"standby {name}", "warning", message, advice)
         elif behind > _LAG:
             message = f"{state}, {behind / 2**20:.0f} MiB behind" + (f" ({seconds:.0f} s)" if seconds else "")
             advice = "A restore and a pass write that much and more: wait until it has caught up."
