@@ -360,10 +360,20 @@ def test_where_nobody_saved_ones_own_backup_and_a_clone_give_the_rows_back(site:
 
     code, said = site.recover(**{way: given})
     recovered = site.place.contents()
+    site.place.execute("INSERT INTO board_note (id, text) VALUES (77, 'written since')")
+    site.undo()
+    undone, saved = site.place.contents(), next(site.estate.folder.glob("snapshots/before-undo/*/manifest.json"))
     site.undo()
 
     assert code == 0, said
     assert recovered == before
-    assert site.place.contents() == gone
+    assert undone == gone
+    assert {one["table"]: one["rows"] for one in json.loads(saved.read_text())["tables"]}["board_note"] == 51
+    again = site.place.contents()
+    assert again["board_note"] == [
+        *(before["board_note"] or []),
+        *([(77, None, "written since")] if way == "backup" else []),
+    ]
+    assert again["board_page"] == before["board_page"]
     assert clone.contents() == before
     assert site.beside() == []
