@@ -134,6 +134,29 @@ steps:
     assert found_in(write(tmp_path, "book", runbook(body))) == ()
 
 
+@pytest.mark.parametrize(
+    ("close", "open_", "codes"),
+    [
+        ("downtime: begins\n  site: down", None, ()),
+        ("downtime: begins", None, ("RB012",)),
+        ("downtime: begins\n  site: down", "site: up", ("RB012",)),
+        (None, "downtime: ends\n  site: up", ()),
+        (None, "downtime: ends", ("RB012",)),
+    ],
+)
+def test_a_runbook_may_close_the_site_and_another_open_it(
+    tmp_path: Path, close: str | None, open_: str | None, codes: tuple[str, ...]
+) -> None:
+    """What is left down on purpose says so at its last change, and what only opens it says that it is up."""
+    flag = "service.maintenance: {flag: /srv/closed, active: %s}\n  verify: [{assert.that: {that: true}}]\n"
+    steps = [(name, active, keys) for name, active, keys in (("c", "true", close), ("o", "false", open_)) if keys]
+    body = "lock: one\nsteps:\n" + "".join(
+        f"- id: {name}\n  name: Do it\n  {flag % active}  {keys}\n" for name, active, keys in steps
+    )
+
+    assert tuple(one.code for one in found_in(write(tmp_path, "book", runbook(body)))) == codes
+
+
 def test_every_problem_of_an_unreadable_file_is_a_finding(tmp_path: Path) -> None:
     """YAML that cannot be read, and a file that is not there, are findings and no exceptions."""
     broken = write(tmp_path, "book", "runbook: book\nruns: [\n")

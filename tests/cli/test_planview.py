@@ -122,6 +122,13 @@ def test_a_downtime_that_no_step_ends_is_told() -> None:
     assert "it begins at pointers and no step ends it" in text_of(steps=(POINTERS,))
 
 
+def test_an_end_of_a_downtime_that_does_not_begin_is_none() -> None:
+    """A runbook that ends a downtime only where others began one has none of its own."""
+    ending = replace(POINTERS, downtime="ends")
+
+    assert "none expected" in text_of(steps=(ending,))
+
+
 @pytest.mark.parametrize("name", ["rollback-database", "rollback-deploy"])
 def test_a_fence_that_is_up_again_leaves_the_site_down(name: str) -> None:
     """When the step that let everybody into the database is undone, nobody may think that he can rest there."""

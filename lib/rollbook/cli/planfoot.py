@@ -80,8 +80,6 @@ def _undo(plan: Plan) -> str:
 
 
 def _downtime(plan: Plan) -> str:
-    if not any(step.downtime for step in plan.steps):
-        return "none expected"
     down: list[PlannedStep] = []
     open_since = ""
     for step in plan.steps:
@@ -93,6 +91,8 @@ def _downtime(plan: Plan) -> str:
             down.append(step)
         if step.downtime == "ends":
             open_since = ""
+    if not down:
+        return "none expected"
     known = [step.estimate for step in down if step.estimate is not None]
     length = about(sum(known)) if known else "of unknown length"
     part = f" ({len(known)} of {len(down)} steps timed before)" if known and len(known) < len(down) else ""

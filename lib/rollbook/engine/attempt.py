@@ -83,6 +83,9 @@ class Attempt:
             "reason": reason,
         }
         content |= {name: value for name, value in optional.items() if value}
+        if planned.downtime == "begins" and self.begun is None and status == "ok":
+            # The site is down already: since when is not known here, but from now on at the latest.
+            self.session.record("downtime_began", by=planned.address)
         self.session.record("step_finished", **content)
         if planned.downtime == "ends":
             self.session.record("downtime_ended", by=planned.address)

@@ -53,16 +53,23 @@ def site_untold(file: RunbookFile) -> Found:
 
 
 def open_downtime(file: RunbookFile) -> Found:
-    """Find a downtime that begins and never ends, or ends without having begun."""
+    """
+    Find a downtime that begins and never ends, or ends and has not begun.
+
+    A runbook may leave the site down on purpose, which `site:` of its last change says, and another let visitors in
+    again, which it says with `site: up`.
+    """
+    changes = [use for use in _main(file) if _changes(use) and not use.step.kind.startswith("notify.")]
+    on_purpose = bool(changes) and changes[-1].step.site in ("down", "read-only")
     begun: Use | None = None
     for use in _main(file):
         if use.step.downtime == "begins":
             begun = use
         elif use.step.downtime == "ends":
-            if begun is None:
+            if begun is None and use.step.site != "up":
                 yield (*use.step.path, "downtime"), {"what": "ends here and has not begun"}
             begun = None
-    if begun is not None:
+    if begun is not None and not on_purpose:
         yield (*begun.step.path, "downtime"), {"what": "begins here and never ends"}
 
 

@@ -3,11 +3,12 @@
 import datetime as dt
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -43,11 +44,11 @@ _SUPERVISORCTL = """\
 #!/bin/sh
 [ "$1" = -c ] && shift 2
 cd {running} || exit 1
-tell() {{ if [ -e "$1" ]; then echo "$1    RUNNING   pid 1, uptime 0:00:01"; else echo "$1    STOPPED   Not started"; fi; }}
+tell() {{ if [ -e "$1" ]; then echo "$1    RUNNING   pid $(grep . "$1" || echo 1), uptime 0:00:01"; else echo "$1    STOPPED   Not started"; fi; }}
 case "$1" in
   status) if [ -n "$2" ]; then tell "$2"; else tell web; tell worker; fi ;;
-  start) touch "$2"; echo "$2: started" ;;
-  stop) rm -f "$2"; echo "$2: stopped" ;;
+  start) sleep 600 >/dev/null 2>&1 & echo $! > "$2"; echo "$2: started" ;;
+  stop) if [ -s "$2" ]; then kill "$(cat "$2")"; fi; rm -f "$2"; echo "$2: stopped" ;;
 esac
 """
 
@@ -127,6 +128,10 @@ class Board:
     def __exit__(self, *_: object) -> None:
         self._http.shutdown()
         self._http.server_close()
+        for path in (self.folder / "running").iterdir():
+            if number := path.read_text().strip():
+                with suppress(ProcessLookupError):
+                    os.kill(int(number), signal.SIGTERM)
 
     def clear(self) -> None:
         """Drop what the board before left on the server."""
