@@ -20,6 +20,11 @@ def operator() -> str:
     return f"{user}@{os.uname().nodename}"
 
 
+def told_apart() -> bool:
+    """Tell whether the kernel keeps who logged in, so that people who go by sudo into one account are known."""
+    return bool(_login())
+
+
 def account(number: int) -> str:
     """Name the account with this number; `uid1234` where it has no name."""
     try:

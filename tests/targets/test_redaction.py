@@ -76,10 +76,20 @@ def test_a_value_split_across_chunks_is_found(
     assert LABEL.encode() in shown
 
 
+def indented(content: bytes) -> bytes:
+    """Write base64 as YAML and mails do: in lines that are indented."""
+    return b"key: |\n    " + base64.encodebytes(content).replace(b"\n", b"\r\n    ")
+
+
+def escaped(content: bytes) -> bytes:
+    """Write base64 in lines within a text of JSON."""
+    return json.dumps(json.dumps({"key": base64.encodebytes(content).decode()})).encode()
+
+
 @given(value=values, before=paddings, after=paddings, step=st.integers(1, 9))
 def test_a_value_inside_base64_is_found(value: str, before: bytes, after: bytes, step: int) -> None:
     """The value does not show in base64 of a longer text, at any offset, standard or url-safe, in chunks."""
-    for encode in (base64.b64encode, base64.urlsafe_b64encode, base64.encodebytes):
+    for encode in (base64.b64encode, base64.urlsafe_b64encode, base64.encodebytes, indented, escaped):
         content = encode(before + value.encode() + after)
         stream = knowing(value).stream()
 

@@ -10,14 +10,13 @@ from ..library import Library
 from ..plan import SYMBOLS, Plan
 from ..planner.secrecy import ADVICE, hide_secrets
 from ..registry import action_type
-from ..report.wording import visible
 from ..run import Run, StepRun
 from ..schema import build
 from ..values import bind, unknowns
 from .ending import current
 from .hints import typed
 from .keyboard import Keyboard
-from .questionview import default_lead, how, is_long, question_lines
+from .questionview import default_lead, head_lines, how, is_long, question_lines
 from .screen import Screen, write
 from .workspace import reopen_workplace
 
@@ -69,8 +68,8 @@ def show_question(run: Run, step: StepRun, prompt: Prompt, by: str, screen: Scre
     why = barred(prompt, step.address, by, run.operators)
     if why:
         raise RefusedError(f"{why}.")
-    write(screen.paint(f"{SYMBOLS['ask']} {visible(step.address)}  {visible(step.planned.name)}", "bold"))
-    for line in question_lines(prompt, screen, whole=not screen.answers):
+    head = head_lines(SYMBOLS["ask"], step.address, step.planned.name, screen)
+    for line in (*head, *question_lines(prompt, screen, whole=not screen.answers)):
         write(line)
 
 

@@ -13,7 +13,7 @@ from ..values import Plain
 from .boundary import Site
 from .hints import typed
 from .keyboard import Keyboard
-from .questionview import default_lead, how, is_long, question_lines
+from .questionview import default_lead, head_lines, how, is_long, question_lines
 from .screen import write
 from .unattended import fresh_lines
 
@@ -78,8 +78,8 @@ class TerminalAsker(Asker):
 
     def _title(self, symbol: str, step: PlannedStep) -> None:
         write()
-        paint = self.keyboard.screen.paint
-        write(f"{paint(symbol, 'magenta', 'bold')} {paint(visible(step.address), 'bold')}  {visible(step.name)}")
+        for line in head_lines(symbol, step.address, step.name, self.keyboard.screen):
+            write(line)
 
     def _read(self, prompt: Prompt) -> Given | None:
         lead = f"{default_lead(prompt)}> "

@@ -1,11 +1,13 @@
 """How a run ends for the operator: the exit code, one sentence, and what may be typed next."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from ..accounts import account
 from ..plan import OWN_STEPS, PlannedStep
 from ..report.wording import duration, visible
 from ..run import DONE, Event, Run, StepRun
@@ -266,7 +268,8 @@ def _how_to_answer(run: Run, step: StepRun) -> str:
         return typed("resume", run.id, answer=f"{step.address}=ANSWER")
     prompt = step.planned.prompt if isinstance(step.planned.prompt, dict) else {}
     if step.planned.quorum or prompt.get("kind") == "approve":
-        return f"{typed('approve', run.id, step.address)} (by each who approves), then {typed('resume', run.id)}"
+        given = f"sudo -u {account(os.getuid())} {typed('approve', run.id, step.address)}"
+        return f"{given} (by each who approves, logged in as themselves), then {typed('resume', run.id)}"
     if not prompt:
         return typed("resume", run.id)
     usual = {"confirm": "yes", "task": "done", "checklist": "all"}.get(str(prompt.get("kind")), "ANSWER")

@@ -20,9 +20,19 @@ _HOW: Final[Mapping[str, str]] = {
     "task": "done, or failed if it could not be done",
 }
 _FEW: Final = 3
+_IN_FORCE: Final = "NOW"
 _CELLS: Final = " | "
 _INSTANT: Final = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d(\.\d+)?)?(Z|\+00:00)?")
 _SHORT_IDS: Final = re.compile(r"\w+ (…\w+)( · )?")
+
+
+def head_lines(symbol: str, address: str, name: str, screen: Screen) -> Iterator[str]:
+    """Yield which step it is about."""
+    plain = f"{symbol} {visible(address)}"
+    first, *rest = screen.wrap(visible(name), first=f"{plain}  ", rest="    ")
+    painted = f"{screen.paint(symbol, 'magenta', 'bold')} {screen.paint(visible(address), 'bold')}"
+    yield f"{painted}{first[len(plain) :]}"
+    yield from rest
 
 
 def question_lines(prompt: Prompt, screen: Screen, *, whole: bool = True) -> Iterator[str]:
@@ -90,7 +100,7 @@ def default_lead(prompt: Prompt) -> str:
 
 
 def _told(choice: Choice) -> str:
-    return f"{choice.label}  {choice.detail}" if choice.detail else choice.label
+    return f"{choice.label}; {choice.detail}" if choice.detail else choice.label
 
 
 def _brief(choice: Choice, room: int) -> str:
@@ -107,7 +117,7 @@ def _brief(choice: Choice, room: int) -> str:
 
 
 def _rank(index: int, cell: str) -> int:
-    if index < 2:  # when and who come first as they are
+    if index < 2 or cell == _IN_FORCE:  # when and who come first as they are, then whether that is so already
         return 0
     return 1 if cell.startswith(('"', "“")) else 2 if "…" in cell else 3
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from ..action import Prompt
 from ..dataclass import dataclass
 from ..engine.ports import Asker, Decision, Given, Nobody, OnDoubt
-from ..plan import Plan, PlannedStep
+from ..plan import SYMBOLS, Plan, PlannedStep
 from ..report.wording import visible
 from ..values import Plain
 from .boundary import Site
 from .planview import step_lines
-from .questionview import how, question_lines
+from .questionview import head_lines, how, question_lines
 from .screen import Screen, write
 
 
@@ -28,8 +28,8 @@ class Unattended(Asker):
         given = self.sheet.answer(step, prompt, problem)
         if given is None:
             write()
-            write(f"@ {visible(step.address)}  {visible(step.name)}")
-            for line in question_lines(replace(prompt, seen=()), self.screen):
+            head = head_lines(SYMBOLS["ask"], step.address, step.name, self.screen)
+            for line in (*head, *question_lines(replace(prompt, seen=()), self.screen)):
                 write(line)
             write(f"  Nobody is here to answer ({how(prompt)}).")
             write()

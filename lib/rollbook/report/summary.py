@@ -159,7 +159,9 @@ def _undo(run: RunAccount, undo: RunAccount | None, steps: Sequence[StepAccount]
         others = {step.undo.by for step in steps if step.undo and step.undo.state == "reversed"} - {undo.id}
         before = f", after {listed(tuple(f'run {other}' for other in sorted(others)))}" if others else ""
         text = f"{counted(count, 'change')} of {len(states)} {'was' if count == 1 else 'were'} taken back"
-        yield Sentence(f"{text} by run {undo.id} ({undo.words.lower()}, {utc(undo.began)}){before}.", undo.tone)
+        yield Sentence(
+            f"{text} by run {undo.id} ({undo.words[:1].lower()}{undo.words[1:]}, {utc(undo.began)}){before}.", undo.tone
+        )
         return
     if not states or run.status == "undone":
         return

@@ -63,6 +63,8 @@ def refuse(problems: Problems, path: Path, expected: str, content: object, kinds
     """Note that *content* is not what was expected; *kinds* are the scalar types that would have fitted."""
     if problems is not SILENT:
         advice = _quote_advice(content, kinds) if problems.quotes else ""
+        if bool in kinds and isinstance(content, str) and problems.quotes and not advice:
+            advice = '; a condition is written "{{ … }}"'
         problems.add(path, f"expected {expected}, found {describe(content)}{advice}")
     return MISFIT
 

@@ -12,7 +12,10 @@ from ..values import Plain, Secret
 from .spellings import Written
 
 SHORTEST: Final = 6
-_LINE_BREAK: Final = b"(?:\r?\n)?"
+# As it is, or escaped, with the indentation of the next line; at the end of a text an escape may be cut off.
+_BREAKS: Final = rb"(?:(?:[\r\n]|\\+[rn])[ \t]*)*"
+_BROKEN: Final = re.compile(rb"(?:(?:[\r\n]|\\+(?:[rn]|\Z))[ \t]*)+")
+_INDENTED: Final = 4  # times as long as it is may base64 be with its line breaks
 _LONGEST_HOLD: Final = 1 << 18
 
 
@@ -25,7 +28,7 @@ class _Known:
     wrapped: tuple[Written, ...]  # which programs break into lines
 
     def find(self, content: bytes, squeezed: bytes) -> Iterator[tuple[int, int]]:
-        """Give where something of it stands in *content*, which is *squeezed* without line breaks."""
+        """Give where something of it stands in *content*, which is *squeezed* without blanks."""
         for one in self.written:
             yield from one.find(content)
         for one in self.wrapped:
@@ -35,7 +38,7 @@ class _Known:
 
 @lru_cache(maxsize=4096)
 def _broken(form: bytes) -> re.Pattern[bytes]:
-    return re.compile(_LINE_BREAK.join(re.escape(bytes((byte,))) for byte in form))
+    return re.compile(_BREAKS.join(re.escape(bytes((byte,))) for byte in form))
 
 
 def _base64_forms(value: bytes) -> Iterator[bytes]:
@@ -73,6 +76,7 @@ class Redactor:
         self._values: dict[tuple[str, str], None] = {}  # in the order in which they were learned
         self._names = ""
         self._labels = re.compile(rb"(?!)")
+        self._reach = 1
         self._lock = Lock()
 
     def add(self, secret: Secret | str, value: str) -> None:
@@ -138,6 +142,7 @@ class Redactor:
         return self._plain(value) if self._known else value
 
     def _hide(self, known: tuple[_Known, ...]) -> None:
+        self._reach = max((_INDENTED * one.longest for each in known for one in each.wrapped), default=1)
         self._labels = re.compile(b"|".join(re.escape(one.label) for one in known) or rb"(?!)")
         self._known = known
 
@@ -185,11 +190,13 @@ class Redactor:
 
     def _settled(self, content: bytes) -> int:
         """Say how much of *content* no later chunk can turn into part of a value."""
-        held, squeezed = 0, _squeezed(content)
+        held = 0
+        end = content[-self._reach :]
+        unbroken = _BROKEN.sub(b"", end)
         for known in self._known:
             held = max(held, *(one.begun(content) for one in known.written))
-            kept = max((one.begun(squeezed) for one in known.wrapped), default=0)
-            held = max(held, _with_breaks(content, kept))
+            kept = max((one.begun(unbroken) for one in known.wrapped), default=0)
+            held = max(held, _with_breaks(end, kept))
         return len(content) - held
 
 
@@ -200,16 +207,19 @@ def _parts(label: bytes) -> tuple[bytes, bytes]:
 
 
 def _squeezed(content: bytes) -> bytes:
-    return content.translate(None, b"\r\n")
+    """Take line breaks and more out, at once: what is not in here is not in *content*, however it is broken."""
+    return content.replace(b"\\n", b"").replace(b"\\r", b"").translate(None, b"\r\n\t \\")
 
 
 def _with_breaks(content: bytes, kept: int) -> int:
     """Count the bytes at the end of *content* that hold *kept* bytes besides line breaks."""
-    at = len(content)
-    while kept and at:
-        at -= 1
-        kept -= content[at] not in b"\r\n"
-    return len(content) - at
+    end = len(content)
+    for found in reversed(tuple(_BROKEN.finditer(content)) if kept else ()):
+        if kept <= end - found.end():
+            break
+        kept -= end - found.end()
+        end = found.start()
+    return len(content) - (end - kept)
 
 
 def _replaced(content: bytes, spans: Iterable[tuple[int, int, bytes]]) -> bytes:

@@ -126,7 +126,7 @@ def test_a_suggestion_that_was_not_looked_far_enough_for_says_so(site: Site) -> 
     further = site.plan(site.action(VersionsFact, limit=20)).before
 
     assert (found.suggested, found.older > 0) == (None, True)
-    assert found.reason.startswith("none of the 2 newest saves replaced most of the blocks")
+    assert found.reason.startswith("none of the 2 newest saves that could be compared")
     assert further.suggested is not None
 
 

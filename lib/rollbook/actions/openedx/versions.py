@@ -148,8 +148,8 @@ class VersionsFact(Fact[VersionsState]):
     @property
     def _unfound(self) -> str:
         return (
-            f"none of the {self.limit} newest saves replaced most of the blocks; say `before`, or look at more of them "
-            "(`limit`)"
+            f"none of the {self.limit} newest saves that could be compared with the one before replaced most of the "
+            "blocks; say `before`, or look at more of them (`limit`)"
         )
 
     def _state(self, present: Pointers, candidates: Sequence[Candidate], older: int) -> VersionsState:
