@@ -105,11 +105,11 @@ def as_it_stands(runs: Runs, run: Run) -> Run:
     return replace(with_downtime_over(runs, run), steps=steps)
 
 
-def with_downtime_over(runs: Runs, run: Run) -> Run:
-    """Give a run whose downtime is over where an undo of it ended that."""
+def with_downtime_over(runs: Runs, run: Run, *, before: str = "") -> Run:
+    """Give a run whose downtime is over where an undo of it, that began *before* the run of that id, ended that."""
     if all(stretch.ended_at is not None for stretch in run.downtimes):
         return run
-    undos = tuple(undos_of(runs, run))[::-1]
+    undos = [undo for undo in undos_of(runs, run) if not before or undo.id < before][::-1]
     return replace(run, downtimes=tuple(_over(stretch, undos) for stretch in run.downtimes))
 
 

@@ -87,7 +87,7 @@ def test_everything_that_a_choice_rests_on_is_shown(capsys: pytest.CaptureFixtur
 
     shown = capsys.readouterr().out
     assert "Which?" in shown
-    assert "2. Tuesday  312 blocks  (default)" in shown
+    assert "2. Tuesday; 312 blocks  (default)" in shown
 
 
 @pytest.mark.parametrize(
@@ -186,5 +186,5 @@ def test_what_waits_without_a_terminal_is_shown_with_all_that_it_asks(capsys: py
     )
 
     shown = capsys.readouterr().out
-    assert "2. Tuesday  312 blocks  (default)" in shown
+    assert "2. Tuesday; 312 blocks  (default)" in shown
     assert "2. [ ] Status page" in shown

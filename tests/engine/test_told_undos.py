@@ -5,9 +5,11 @@ import time
 from typing import Any
 
 from rollbook.cli.ending import ending_lines
+from rollbook.cli.planview import step_lines
 from rollbook.cli.reports import render
 from rollbook.cli.screen import Screen
 from rollbook.cli.statusview import status_json, status_lines, told_briefly
+from rollbook.planner import plan_undo
 from rollbook.report import report_of
 from rollbook.run import Run
 
@@ -144,3 +146,35 @@ def test_a_site_that_an_undo_brought_up_is_told_as_down_no_more(workshop: Worksh
     assert "it can be resumed" not in told[1]
     assert (here, json.loads(status_json(run, folder))["stands"]["site"]) == ("up", "up")
     assert "site down" not in "\n".join(ending_lines(run, {}, Screen(), {}))
+
+
+def test_an_undo_begins_where_its_run_stands(workshop: Workshop) -> None:
+    """While the site is down the plan of the undo, its screens and its JSON say so, until what takes it up is done."""
+    closed = "  - {id: close, name: Close., downtime: begins, file.present: {path: closed, content: x}}\n"
+    unwork = SAY.format("work").replace("echo unwork", "test -e ok && echo unwork")
+    bad = "  - {id: bad, name: Fail., shell.run: {command: test -e ok}, undo: {leave: x}}\n"
+    workshop.write("r", f"steps:\n{closed}{unwork}{bad}")
+    run = workshop.run("r")
+
+    plan = plan_undo(run, workshop.planner("r"), workshop.runs)
+    shown = {step.address: "\n".join(step_lines((step,), plan, Screen())) for step in plan.steps}
+    undo = workshop.undo(run)
+    here = json.loads(status_json(undo, workshop.runs.find(undo.id)))["stands"]
+    last = "\n".join(ending_lines(undo, {}, Screen(), {}))
+    (workshop.folder / "ok").touch()
+    whole = workshop.engine(undo).resume()
+
+    assert "site down; stopping here leaves it down" in shown["undo/work/unwork"]
+    assert "site down" not in shown["undo/close"]
+    assert (undo.status, here["site"], here["stopping"]) == ("failed", "down", "stopping here leaves it down")
+    assert "site down; stopping here leaves it down" in last
+    assert whole.status == "undone"
+    assert json.loads(status_json(whole, workshop.runs.find(undo.id)))["stands"]["site"] == "up"
+
+
+def test_a_run_that_ended_with_the_site_down_is_told_so_briefly(workshop: Workshop) -> None:
+    """Who reads the sentence in the incident channel must know it."""
+    workshop.write("r", "steps:\n  - {id: c, name: Close., downtime: begins, file.present: {path: c, content: x}}\n")
+    run = workshop.run("r")
+
+    assert "1 of 1 step done; the site is down" in told_briefly(run, workshop.runs.find(run.id))

@@ -84,25 +84,49 @@ def _sites(runbook: Runbook, prefix: str) -> Iterator[tuple[str, Site]]:
 
 
 def boundaries(
-    steps: Iterable[PlannedStep], declared: Mapping[str, Site], passed: Iterable[str] = ()
+    steps: Iterable[PlannedStep],
+    declared: Mapping[str, Site],
+    passed: Iterable[str] = (),
+    begins: Mapping[str, Site] | None = None,
 ) -> Mapping[str, Boundary]:
     """
-    Give the boundary after each step, by its address.
+    Give the boundary after each step, by its address; before the first the sites are as it *begins*, by environment.
 
     In an undo the site is, after each step, as it was before the one that is undone: as the last step before that
     declared which took part, for those that were *passed* changed nothing.
     """
     found: dict[str, Boundary] = {}
     out = frozenset(map(plain_address, passed))
-    here = Boundary("up", 0)
-    there: dict[str, Site] = {}
+    there = dict(begins or {})
+    here = beginning(there)
     for step in steps:
         if step.verdict != "skip":
             there[step.environment] = _site_after(there.get(step.environment, "up"), step, declared, out)
-            worst = max(there, key=lambda name: _WORSE.index(there[name]))
+            worst = _worst(there)
             here = replace(_after(here, step, there[worst]), where=worst if there[worst] != "up" else "")
         found[step.address] = here
     return found
+
+
+def beginning(begins: Mapping[str, Site]) -> Boundary:
+    """Give the boundary before the first step."""
+    worst = _worst(begins) if begins else ""
+    site = begins.get(worst, "up")
+    return Boundary(site, 0, where=worst if site != "up" else "")
+
+
+def sites_after(
+    steps: Iterable[PlannedStep], declared: Mapping[str, Site], passed: Iterable[str], begins: Mapping[str, Site]
+) -> Mapping[str, Site]:
+    """Give how the sites are after all steps, by environment."""
+    out, there = frozenset(map(plain_address, passed)), dict(begins)
+    for step in (step for step in steps if step.verdict != "skip"):
+        there[step.environment] = _site_after(there.get(step.environment, "up"), step, declared, out)
+    return there
+
+
+def _worst(there: Mapping[str, Site]) -> str:
+    return max(there, key=lambda name: _WORSE.index(there[name]))
 
 
 def _site_after(site: Site, step: PlannedStep, declared: Mapping[str, Site], passed: frozenset[str]) -> Site:

@@ -14,7 +14,8 @@ from ..run import DONE, Event, Run, StepRun
 from ..runs import Runs
 from ..scratch import halves_of, scratch_of
 from ..undos import as_it_stands
-from .boundary import Boundary, Site, as_happened, boundaries
+from .beginning import begins_at
+from .boundary import Boundary, Site, as_happened, beginning, boundaries
 from .command import FAILED, INTERRUPTED, OK, REFUSED, WAITING
 from .hints import typed
 from .screen import Screen
@@ -79,10 +80,13 @@ def current(run: Run) -> StepRun | None:
 
 def boundary(run: Run, sites: Mapping[str, Site], *, held: bool = False) -> Boundary:
     """Say what holds where the run is now, from what was really done; *held*: a process carries it out."""
+    begins = begins_at(run.plan, sites, run.id)
     done = [as_happened(step.planned, step.status) for step in run.steps if step.done]
-    there = _last(boundaries(done, sites, run.plan.passed))
+    there = _last(boundaries(done, sites, run.plan.passed, begins), beginning(begins))
     left = [_as_left(step) for step in run.steps if step.done or _leaves_something(step)]
-    here = replace(_last(boundaries(left, sites, run.plan.passed)), site=there.site, where=there.where)
+    here = replace(
+        _last(boundaries(left, sites, run.plan.passed), beginning(begins)), site=there.site, where=there.where
+    )
     down = next((one for one in reversed(run.downtimes) if one.ended_at is None), None)
     if down is not None:
         here = replace(here, site="down", where=down.environment)
@@ -93,8 +97,8 @@ def boundary(run: Run, sites: Mapping[str, Site], *, held: bool = False) -> Boun
     return replace(here, begun=", ".join(begun), held=held, over=not run.resumable)
 
 
-def _last(found: Mapping[str, Boundary]) -> Boundary:
-    return next(reversed(tuple(found.values())), Boundary("up", 0))
+def _last(found: Mapping[str, Boundary], none: Boundary) -> Boundary:
+    return next(reversed(tuple(found.values())), none)
 
 
 def _leaves_something(step: StepRun) -> bool:
@@ -303,6 +307,7 @@ def brief(run: Run, now: datetime, holder: str = "", *, back: bool = False) -> s
         down = "; the site is down" if run.downtimes and run.downtimes[-1].ended_at is None else ""
         return f"{head}: {_word(run)}{where}, {progress}{down}{'' if back else f'; it can be resumed{_ahead(run)}'}."
     took = duration(((run.ended_at or now) - run.started_at).total_seconds())
+    progress += "; the site is down" if any(one.ended_at is None for one in run.downtimes) else ""
     how = f"took back run {run.plan.undo_of}{run.plan.down_to}" if run.status == "undone" else run.status
     return f"{head}: {how} after {took}, {progress}."
 

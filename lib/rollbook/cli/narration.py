@@ -11,6 +11,7 @@ from ..plan import Plan, PlannedStep, shown
 from ..report.wording import BY_HAND, ONLY_READ, STEP_MARKS, duration, visible
 from ..run import StepStatus
 from ..schema import build
+from .beginning import begins_at
 from .boundary import Boundary, Site, as_happened, boundaries
 from .words import about, answer_shown, clock, one_line
 
@@ -58,17 +59,19 @@ class Narrator:
     sites: Mapping[str, Site] = field(default_factory=dict)
     statuses: dict[str, StepStatus] = field(default_factory=dict)
     began: dict[str, datetime] = field(default_factory=dict)
+    _begins: Mapping[str, Site] = field(default_factory=dict)
     _after: Mapping[str, Boundary] = field(default_factory=dict)
     _planned: Mapping[str, PlannedStep] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._begins = begins_at(self.plan, self.sites)
         self.look_ahead()
 
     def look_ahead(self) -> None:
         """Work out what holds after each step, from the plan and from what happened."""
         self._planned = {step.address: step for step in self.plan.steps}
         steps = (as_happened(step, self.statuses.get(step.address, "pending")) for step in self.plan.steps)
-        self._after = boundaries(steps, self.sites, self.plan.passed)
+        self._after = boundaries(steps, self.sites, self.plan.passed, self._begins)
 
     def happened(self, address: str, status: StepStatus) -> None:
         """Take in how a step ended: what comes after it rests on that."""

@@ -10,6 +10,7 @@ from ..action import Verdict
 from ..plan import SYMBOLS, Plan, PlannedStep, heading_of, shown
 from ..report.wording import visible
 from ..values import Plain
+from .beginning import begins_at
 from .boundary import Boundary, Site, boundaries
 from .changeview import change_lines, fields
 from .planfoot import VERDICT_WORDS, approval, summary
@@ -87,7 +88,7 @@ def step_lines(
     steps: tuple[PlannedStep, ...], plan: Plan, screen: Screen, *, sites: Mapping[str, Site] | None = None
 ) -> Iterator[str]:
     """Yield the steps under their stages and phases; *plan* tells what comes before the first of them."""
-    after = boundaries(plan.steps, sites or {}, plan.passed)
+    after = boundaries(plan.steps, sites or {}, plan.passed, begins_at(plan, sites or {}))
     stage = ("", "")
     for (*place, section, phase), group in groupby(steps, key=_heading_of):
         title = phase or ("At the end, however it ends" if section == "finally" else "")
