@@ -38,6 +38,7 @@ OWN_STEPS: Final = "by the runbook's own undo steps"
 """Begins the reason of a way back that the runbook itself gives."""
 
 SURE: Final = "/sure"
+_CHOOSE: Final = "human.choose"
 """Ends the address of the question that comes before a step which nobody may do on a guess, after that of the step."""
 
 
@@ -128,17 +129,21 @@ class PlannedStep:
         return self.verdict == "ask" and self.address.endswith(SURE) and self.id.endswith("-sure")
 
     def binding(self) -> Plain:
-        """Give what must still hold when the step is carried out: all but evidence, times and texts."""
+        """
+        Give what must still hold when the step is carried out: all but evidence, times and texts.
+
+        Of what can be chosen that is the values: what is said of them is evidence.
+        """
         return {
             "address": self.address,
             "kind": self.kind,
             "verdict": self.verdict,
-            "arguments": self.arguments,
+            "arguments": _bound_choices(self.arguments) if self.kind == _CHOOSE else self.arguments,
             "before": self.bound_fields(self.before),
             "after": self.bound_fields(self.after),
             "ops": list(self.ops),
             "undo": self.undo,
-            "prompt": self.prompt,
+            "prompt": _bound_choices(self.prompt) if self.kind == _CHOOSE else self.prompt,
             "goal": self.goal,
             "approvers": list(self.approvers),
             "quorum": self.quorum,
@@ -154,6 +159,19 @@ class PlannedStep:
         if not isinstance(state, dict):
             return state
         return {name: state[name] for name in self.compared if name in state}
+
+
+def _bound_choices(content: Plain) -> Plain:
+    """Leave of all that can be chosen, and of what it is chosen for, the values."""
+    if not isinstance(content, dict):
+        return content
+    listed = {name: content[name] for name in ("from", "each", "choices") if isinstance(content.get(name), list)}
+    bound = {
+        name: [one.get("value") if isinstance(one, dict) else one for one in choices]
+        for name, choices in listed.items()
+        if isinstance(choices, list)
+    }
+    return {**content, **bound}
 
 
 @dataclass(frozen=True, slots=True)

@@ -344,6 +344,25 @@ def test_a_saved_plan_that_was_edited_is_refused(workshop: Workshop, tmp_path: P
         plans.load(path)
 
 
+@pytest.mark.parametrize(("now", "fits"), [("one 5 new", True), ("two 3 old", False)])
+def test_what_is_said_of_a_choice_refuses_no_saved_plan(workshop: Workshop, now: str, fits: bool) -> None:
+    """Labels and details are evidence; what can be chosen is not."""
+    read = "  - {id: r, name: Look., shell.run: {command: cat said, plan: true, effect: read}}\n"
+    word = "steps.r.outputs.stdout.split()"
+    offer = "{{ [{'value': %s[0], 'label': %s[1], 'detail': %s[2]}] }}" % (word, word, word)  # noqa: UP031  # braces
+    choose = f'  - id: c\n    name: Choose.\n    human.choose: {{text: Which?, from: "{offer}"}}\n'
+    workshop.write("one", f"steps:\n{read}{choose}")
+    (workshop.folder / "said").write_text("one 3 old")
+    planned = workshop.planner("one").plan()
+    (workshop.folder / "said").write_text(now)
+    found = workshop.planner("one").plan()
+
+    told = [line for line in plans.differences(planned, found) if line.startswith("step c")]
+
+    assert planned.steps[1].verdict == "ask"
+    assert (told == []) is fits
+
+
 def test_each_difference_of_a_saved_plan_is_named(workshop: Workshop) -> None:
     """Runbook, inputs and states that differ are told one by one."""
     workshop.write("one", "inputs: {who: {type: text, default: x}}\nsteps:\n" + write_step("a", "{{ inputs.who }}"))
