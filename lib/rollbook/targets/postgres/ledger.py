@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
 _LOCK: Final = 0x526F6C6C626F6F6B  # "Rollbook"
 
+# Each that is updated or deleted from has a primary key: without one a table that is published takes neither, and
+# a publication for all tables has these as well.
 _MADE: Final = (
     "CREATE SCHEMA IF NOT EXISTS rollbook",
     """CREATE TABLE IF NOT EXISTS rollbook.passes (
-        at timestamptz NOT NULL DEFAULT clock_timestamp(), final boolean NOT NULL, run text NOT NULL,
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(),
+        final boolean NOT NULL, run text NOT NULL,
         number integer NOT NULL, told jsonb NOT NULL)""",
     """CREATE TABLE IF NOT EXISTS rollbook.conflicts (
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, kind text NOT NULL, namespace text NOT NULL,
@@ -30,7 +33,7 @@ _MADE: Final = (
     "CREATE TABLE IF NOT EXISTS rollbook.surveys (relation bigint PRIMARY KEY, digest jsonb, way text NOT NULL)",
     "CREATE TABLE IF NOT EXISTS rollbook.sums (relation bigint, chunk bigint, sum text, PRIMARY KEY (relation, chunk))",
     "CREATE TABLE IF NOT EXISTS rollbook.lasts (relation bigint PRIMARY KEY, key bigint NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS rollbook.waiting (told jsonb NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS rollbook.waiting (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, told jsonb)",
     """CREATE TABLE IF NOT EXISTS rollbook.exported (
         namespace text NOT NULL, relation text NOT NULL, key text[] NOT NULL, cells jsonb NOT NULL)""",
 )

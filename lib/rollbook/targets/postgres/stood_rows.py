@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 MOST: Final = 100_000
 """Rows of a table that are kept."""
 MADE: Final = (
-    "CREATE TABLE IF NOT EXISTS rollbook.alike (namespace text, relation text, columns text[])",
-    "CREATE TABLE IF NOT EXISTS rollbook.unlike (namespace text, relation text, row text, more integer)",
+    # With keys, for a publication for all tables has them as well, and lets no row without one be deleted.
+    """CREATE TABLE IF NOT EXISTS rollbook.alike (
+        namespace text, relation text, columns text[], PRIMARY KEY (namespace, relation))""",
+    """CREATE TABLE IF NOT EXISTS rollbook.unlike (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, namespace text, relation text, row text, more integer)""",
 )
 _NOTED: Final = "CREATE TABLE IF NOT EXISTS rollbook.apart_rows (relation bigint PRIMARY KEY, touched boolean NOT NULL)"
 _THERE: Final = "SELECT pg_catalog.to_regclass(%s) IS NOT NULL"
@@ -47,7 +50,9 @@ class Apart:
         kept.execute("INSERT INTO rollbook.alike VALUES (%s, %s, %s)", (*self.table, list(self.columns)))
         rows = [(*self.table, line(row)[:-1].decode(), by) for row, by in self.more.items() if by]
         with kept.cursor() as cursor:
-            cursor.executemany("INSERT INTO rollbook.unlike VALUES (%s, %s, %s, %s)", rows)
+            cursor.executemany(
+                "INSERT INTO rollbook.unlike (namespace, relation, row, more) VALUES (%s, %s, %s, %s)", rows
+            )
 
 
 def only_shared(backup: Table, live: Table) -> Shape:

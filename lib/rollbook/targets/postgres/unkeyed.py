@@ -83,7 +83,7 @@ def with_waiting(connection: "Connection", catalog: Catalog) -> Catalog:
 
 def let_wait(connection: "Connection", key: ForeignKey) -> None:
     """Note a foreign key that was dropped."""
-    connection.execute("INSERT INTO rollbook.waiting VALUES (%s::jsonb)", (json.dumps(encode(key)),))
+    connection.execute("INSERT INTO rollbook.waiting (told) VALUES (%s::jsonb)", (json.dumps(encode(key)),))
 
 
 def forget_waiting(connection: "Connection") -> None:

@@ -221,6 +221,25 @@ def test_undo_carries_rows_that_nothing_tells_apart(site: Site, tmp_path: Path) 
     assert script(site.url(), "SELECT page FROM hit WHERE gone = 'h'") == [("since",)]
 
 
+def test_a_publication_for_all_tables_hinders_neither_passes_nor_swap(site: Site, tmp_path: Path) -> None:
+    """It has what Rollbook writes down as well, also of rows without a key: there and back, twice, as without one."""
+    keyless = "CREATE TABLE said (what text); INSERT INTO said SELECT 'w' || g % 3 FROM generate_series(1, 30) g"
+    for name in site.names:
+        script(site.url(name), keyless)
+        site.admin("CREATE PUBLICATION everything FOR ALL TABLES", database=name)
+    for name in (site.live, site.names[2]):
+        script(site.url(name), "ALTER TABLE said REPLICA IDENTITY FULL; DELETE FROM said WHERE what = 'w1'")
+    script(site.url(), "INSERT INTO said VALUES ('new'), ('new')")
+    machine, action = carried_by_steps(site, tmp_path), swap(site, folder=str(tmp_path / "swap"))
+
+    change = machine.apply(action)
+    script(site.url(), "INSERT INTO said VALUES ('later')")
+    machine.undo(action, change)
+
+    said = [("later", 1), ("new", 2), ("w0", 10), ("w2", 10)]
+    assert script(site.url(), "SELECT what, count(*)::int FROM said GROUP BY 1 ORDER BY 1") == said
+
+
 def test_undo_asks_about_changes_that_nobody_can_tell_apart(site: Site, tmp_path: Path) -> None:
     """A changed row and a deleted one are conflicts; until somebody decides, the new database stays live."""
     carried(site)
