@@ -178,3 +178,15 @@ def test_a_run_that_ended_with_the_site_down_is_told_so_briefly(workshop: Worksh
     run = workshop.run("r")
 
     assert "1 of 1 step done; the site is down" in told_briefly(run, workshop.runs.find(run.id))
+
+
+def test_downtime_that_comes_again_is_told_with_the_first_run(workshop: Workshop) -> None:
+    """The report of the first run has a row for each time that the site went down, also by the undo of its undo."""
+    workshop.write("r", "steps:\n  - {id: c, name: Close., downtime: begins, file.present: {path: c, content: x}}\n")
+    run = workshop.run("r")
+    undo = workshop.undo(run)
+    again = workshop.undo(undo)
+
+    told = json.loads(render(run, "json"))["impact"]["downtimes"]
+
+    assert [(one["run"], one["ended"] is None) for one in told] == [(run.id, False), (again.id, True)]

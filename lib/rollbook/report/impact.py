@@ -15,8 +15,8 @@ from .waits import FAILURES, waits_of
 Stretch = tuple[datetime, datetime]
 
 
-def impact_of(run: Run, undo: Run | None) -> Impact:
-    """Measure *run*; downtimes are those of both runs, for an undo may end what the run began."""
+def impact_of(run: Run, undo: Run | None, turns: Sequence[Run] = ()) -> Impact:
+    """Measure *run*; downtimes are also those of its undo and of what took that back in turn."""
     now = last_moment(run)
     waits, gaps = waits_of(run), gaps_of(run)
     waiting = union((wait.began, wait.ended or now) for wait in waits)
@@ -32,7 +32,7 @@ def impact_of(run: Run, undo: Run | None) -> Impact:
         between=max(elapsed - sum(parts), 0.0),
         waits=waits,
         gaps=gaps,
-        downtimes=tuple(_downtimes(run, undo)),
+        downtimes=tuple(_downtimes((run, *([undo] if undo else ()), *turns))),
     )
 
 
@@ -105,17 +105,20 @@ def _gap(run: Run, events: Sequence[Event], instants: Sequence[datetime], waits:
     return Span("gap", began, resumed, why)
 
 
-def _downtimes(run: Run, undo: Run | None) -> Iterator[DowntimeAccount]:
-    for stretch in run.downtimes:
-        ender = ends_downtime(undo, stretch) if undo and stretch.ended_at is None else None
-        if ender is not None and undo is not None:
-            ended = ender.over_at or last_moment(undo)
-            told = _downtime(run, Downtime(stretch.began_at, stretch.began_by, ended, f"{undo.id}: {ender.address}"))
-            yield replace(told, ended_by_hand=ender.adopted_at is not None)
-        else:
-            yield _downtime(run, stretch)
-    for stretch in undo.downtimes if undo else ():
-        yield _downtime(undo or run, stretch)
+def _downtimes(runs: Sequence[Run]) -> Iterator[DowntimeAccount]:
+    """Tell the downtimes of a run and of those that took it back and brought it again, the first of them first."""
+    for place, run in enumerate(runs):
+        for stretch in run.downtimes:
+            later = runs[place + 1 :] if stretch.ended_at is None else ()
+            enders = ((one, ends_downtime(one, stretch)) for one in later)
+            yield next((_ended(run, stretch, one, step) for one, step in enders if step), _downtime(run, stretch))
+
+
+def _ended(run: Run, stretch: Downtime, by: Run, ender: StepRun) -> DowntimeAccount:
+    """Tell a stretch that another run ended."""
+    ended = ender.over_at or last_moment(by)
+    told = _downtime(run, Downtime(stretch.began_at, stretch.began_by, ended, f"{by.id}: {ender.address}"))
+    return replace(told, ended_by_hand=ender.adopted_at is not None)
 
 
 def _downtime(run: Run, stretch: Downtime) -> DowntimeAccount:

@@ -50,7 +50,7 @@ def report_of(
     each change, also by undos before *undo*. Times are printed in UTC, and in *local_zone* where one is given.
     """
     run, undo = with_begins(run), with_begins(undo) if undo else None
-    impact = impact_of(run, undo)
+    impact = impact_of(run, undo, turns)
     gaps = (*impact.gaps, *(gaps_of(undo) if undo else ()))
     steps = step_accounts(run, undo, gaps, fates)
     answers = _answers(run, steps) + (_answers(undo, steps) if undo else ())
