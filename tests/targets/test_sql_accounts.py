@@ -121,3 +121,35 @@ def test_a_statement_that_the_account_may_not_send_is_found_beforehand(half_allo
     (row,) = target.reader().rows("SELECT place FROM course")
     assert row["place"] == "here"
     assert not tuple(target.reader().rows("SELECT id FROM history"))
+
+
+def test_an_account_with_just_the_rights_that_it_needs_may_go_on(postgres_url: str, make_pool: Any) -> None:
+    """Who may update one table and insert into another lacks nothing, but for the sequence that numbers the rows."""
+    url = sa.make_url(postgres_url)
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    remember = Sql("db", (Statement("INSERT INTO log (why) VALUES (:why)", {"why": "x"}),))
+    numbered = Sql("db", (Statement("INSERT INTO log (id, why) VALUES (:id, :why)", {"id": 1, "why": "x"}),))
+    with engine.connect() as admin:
+        for statement in (
+            "CREATE TABLE course (id int PRIMARY KEY, place text); CREATE TABLE log (id serial, why text)",
+            "CREATE TABLE other (id int); CREATE USER exact PASSWORD 'exactexact'",
+            "GRANT SELECT, UPDATE ON course TO exact; GRANT SELECT, INSERT ON log TO exact",
+        ):
+            admin.exec_driver_sql(statement)
+        try:
+            address = url.set(username="exact", password="exactexact")  # of a throw-away server
+            target = make_pool(db=("sql", {"url": address.render_as_string(hide_password=False)})).target("db")
+
+            (rights,) = (one for one in target.findings() if one.subject == "write rights")
+            (lacking,) = target.forbidden(remember)
+            given = target.forbidden(numbered)
+            admin.exec_driver_sql("GRANT USAGE ON SEQUENCE log_id_seq TO exact")
+            after = target.forbidden(remember)
+        finally:
+            admin.exec_driver_sql("DROP OWNED BY exact; DROP USER exact")
+    engine.dispose()
+
+    assert (rights.severity, rights.message) == ("warning", "the account may write to 2 of 3 tables")
+    assert (lacking.severity, "log_id_seq" in lacking.message) == ("missing", True)
+    assert lacking.advice == "GRANT USAGE ON SEQUENCE log_id_seq TO the account."
+    assert (given, after) == ((), ())

@@ -98,8 +98,7 @@ def _rights_postgresql(session: "Connection") -> Iterator[Line]:
     query = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool"
     yield _writable(bool(session.exec_driver_sql(query).scalar()))
     query = """
-        SELECT count(*), count(*) FILTER (
-            WHERE has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE'))
+        SELECT count(*), count(*) FILTER (WHERE has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE'))  -- any of them
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind IN ('r', 'p') AND n.nspname = ANY (current_schemas(false))
     """
