@@ -393,7 +393,8 @@ def _parse(file: BinaryIO, path: Path, first: Record | None = None) -> Iterator[
             head = content.pop("n"), content.pop("prev")
             record = Record(number, content.pop("at"), content.pop("type"), content, digest)
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
-            raise JournalError(f"{path}:{number}: this line is not a record: {error}.", advice=_TAMPERED) from error
+            what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+            raise JournalError(f"{path}:{number}: this line is not a record: {what}.", advice=_TAMPERED) from error
         if head != (number, previous) or record.type not in TYPES:
             raise JournalError(
                 f"{path}:{number}: the chain breaks here: the line before it was changed, added or removed.",
