@@ -19,6 +19,7 @@ RollbookError
 │   ├── CommandTimeout   a command was stopped for its time limit
 │   └── ConflictError    a compare-and-set found something else: somebody else wrote
 ├── StepFailed           an assertion did not hold, a verify did not show the change
+│   ├── Dispensable      what the run can do without
 │   ├── Overtaken        what an earlier step brought about does not stand any more
 │   └── AnswerNeeded     the step cannot go on before somebody answers what it met
 ├── JournalError         the journal cannot be written, or is not as it was written
@@ -131,6 +132,10 @@ class StepFailed(RollbookError):
     def __init__(self, message: str, *, advice: str = "", outputs: Mapping[str, object] | None = None) -> None:
         super().__init__(message, advice=advice)
         self.outputs = outputs
+
+
+class Dispensable(StepFailed):
+    """A step did not do what the run can do without: it is passed over, and told as failed."""
 
 
 class Overtaken(StepFailed):

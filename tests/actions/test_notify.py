@@ -6,7 +6,7 @@ import types
 import pytest
 
 from rollbook.action import Leave
-from rollbook.errors import RefusedError, SchemaError, TargetError, Unreachable
+from rollbook.errors import Dispensable, RefusedError, SchemaError, TargetError, Unreachable
 from rollbook.ops import ChatMessage, Execution, HttpCall, Mail, Op, OpResult
 from rollbook.targets import Redactor, SecretStore
 from rollbook.targets.apprise import AppriseTarget
@@ -78,18 +78,18 @@ def test_a_list_needs_a_channel_that_mails() -> None:
         action.probe(_world().read)
 
 
-def test_a_message_that_fails_is_a_warning() -> None:
-    """The run goes on; outputs and step output tell that nobody was told."""
+def test_a_message_that_fails_is_dispensable() -> None:
+    """The run goes on; the step tells that nobody was told."""
     world = _world()
     world.targets["hook"].reachable = True
     action = use("notify.send", text="x", target="hook")
     before = action.probe(world.read)
     world.targets["hook"].reachable = False
 
-    (result,) = world.carry_out(*action.ops(before, action.desired(before)))
+    with pytest.raises(Dispensable, match="not sent: hook does not answer") as caught:
+        world.carry_out(*action.ops(before, action.desired(before)))
 
-    assert result.outputs == {"sent": False, "warning": "not sent: hook does not answer"}
-    assert world.execution.output == b"warning: not sent: hook does not answer\n"
+    assert caught.value.outputs == {"sent": False, "warning": "not sent: hook does not answer"}
 
 
 class _Mailbox(FakeTarget):

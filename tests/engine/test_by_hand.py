@@ -4,10 +4,13 @@ import json
 
 import pytest
 
+from rollbook.cli.reports import render
+from rollbook.demo.process import free_port
 from rollbook.engine import Decision
 from rollbook.errors import RefusedError, RollbookError, UsageError
 from rollbook.estimates import estimates
 from rollbook.journal import replay
+from rollbook.targets.base import TargetSpec
 
 from .workshop import Workshop, nobody, write_step
 
@@ -233,3 +236,23 @@ def test_the_same_command_twice_is_run_twice(workshop: Workshop) -> None:
     assert [step.planned.verdict for step in run.steps] == ["run", "run"]
     assert run.status == "succeeded"
     assert (workshop.folder / "count.txt").read_text() == "x\nx\n"
+
+
+def test_a_message_that_nobody_got_is_not_told_as_sent(workshop: Workshop) -> None:
+    """The run goes on without it, in its steps and at its end; status, screen and report say that it failed."""
+    hook = TargetSpec("hook", "http", {"base_url": f"http://127.0.0.1:{free_port()}/x"})
+    workshop.targets = {"hook": hook}
+    tell = "  - {{id: {0}, name: Tell {0}., notify.send: {{text: hello, target: hook}}}}\n"
+    workshop.write(
+        "m",
+        f"targets: {{hook: {{}}}}\nsteps:\n{tell.format('now')}{write_step('a', 'x')}finally:\n{tell.format('last')}",
+    )
+
+    run = workshop.run("m")
+    told = render(run, "md")
+
+    assert run.status == "succeeded"
+    assert [step.status for step in run.steps] == ["skipped", "changed", "skipped"]
+    assert all(step.error.startswith("not sent: ") for step in run.steps if step.status == "skipped")
+    assert "“Tell now.” failed (not sent: " in told
+    assert "Of 3 steps, 1 changed something and 2 skipped." in told

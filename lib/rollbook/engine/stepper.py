@@ -11,6 +11,7 @@ from ..errors import (
     AnswerNeeded,
     CommandTimeout,
     ConflictError,
+    Dispensable,
     Interrupted,
     Overtaken,
     PlanDrift,
@@ -37,6 +38,7 @@ from .asking import Asking
 from .attempt import Attempt
 from .doubt import decide
 from .execution import LiveExecution
+from .failure import record_failure
 from .outlived import still_running
 from .questions import Waiting, ask
 from .session import Session
@@ -54,6 +56,16 @@ class Stepper:
         self._asking = Asking(session, past)
 
     def carry(self, planned: PlannedStep) -> None:
+        """Carry out one step as `_carry` does; what the run can do without, and failed, is passed over."""
+        try:
+            self._carry(planned)
+        except Dispensable as error:
+            record_failure(self._session, planned, error)
+            self._session.record(
+                "step_skipped", step=planned.address, reason="the run goes on without it", outputs=error.outputs
+            )
+
+    def _carry(self, planned: PlannedStep) -> None:
         """
         Carry out one step whose plan is known, with its retries.
 

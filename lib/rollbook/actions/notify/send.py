@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from ...action import Action, Change, Family, Leave, Readers, Ref, Subject, Undo, Verdict, evidence
 from ...dataclass import dataclass
-from ...errors import RefusedError, TargetError
+from ...errors import Dispensable, RefusedError, TargetError
 from ...ops import Carriers, ChatMessage, Execution, HttpCall, Mail, Op, OpResult
 from ...targets.base import ChannelReader
 from ...values import Plain, Secret
@@ -14,7 +14,7 @@ from ...values import Plain, Secret
 
 @dataclass(frozen=True, slots=True)
 class Notify(Op):
-    """Send one message, of whichever kind is given; one that is not *required* may fail with a warning."""
+    """Send one message, of whichever kind is given; the run goes on without one that is not *required*."""
 
     op: ClassVar[str] = "notify"
     target: str
@@ -35,21 +35,19 @@ class Notify(Op):
         return (f"through {self.target}:", *self._message().render(), *ending)
 
     def carry_out(self, carriers: Carriers, execution: Execution) -> OpResult:
-        """Send it; tell a failure as a warning in outputs and output unless it is required."""
+        """Send it. Raises `Dispensable` where it cannot be sent, unless it is required: then what that failed of."""
         try:
             result = carriers.execute(self._message(), execution)
         except TargetError as error:
             if self.required:
                 raise
-            return _told(execution, f"not sent: {error.message}", sent=False)
+            warning = f"not sent: {error.message}"
+            raise Dispensable(warning, advice=error.advice, outputs={"sent": False, "warning": warning}) from error
         refused = result.outputs.get("refused")
-        return _told(execution, f"refused for {', '.join(refused)}" if refused else "", sent=True)
-
-
-def _told(execution: Execution, warning: str, *, sent: bool) -> OpResult:
-    if warning:
-        execution.write_output(f"warning: {warning}\n".encode())
-    return OpResult(outputs={"sent": sent, "warning": warning})
+        warning = f"refused for {', '.join(refused)}" if refused else ""
+        if warning:
+            execution.write_output(f"warning: {warning}\n".encode())
+        return OpResult(outputs={"sent": True, "warning": warning})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ class NotifySend(Action[NotifyState]):
     Send a message: a webhook through an http target, a mail through smtp, anything else through apprise.
 
     The target's kind decides, so that one runbook serves environments with different channels. A
-    message that cannot be sent is told as a warning and the run goes on, unless it is `required`.
+    message that cannot be sent is told as failed and the run goes on, unless it is `required`.
     After a crash it may be sent twice, which is better than asking a tired person about it.
 
     `recipients` names a list of people's addresses, such as that of `postgres.affected_users`. It stays a file: no
