@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from rollbook.errors import RefusedError
 from rollbook.openedx.completeness import Sketch
+from rollbook.openedx.instants import text
 from rollbook.openedx.keys import CourseKey
 from rollbook.openedx.pointers import Pointers
 from rollbook.openedx.versions import (
@@ -241,6 +242,19 @@ def test_a_chain_in_a_circle_ends(previous: int) -> None:
     pairs = chain_pairs(Pair(Pointers(version(3)), at(30), "ledger"), links)
 
     assert [pair.pointers for pair in pairs] == [Pointers(version(2))]
+
+
+def test_a_course_that_was_deleted_bit_by_bit_says_so() -> None:
+    """The pair before the last change that replaced most of it has little left; the reason says where there was more."""
+    parts = [GOOD, GOOD[:7], GOOD[:5], GOOD[:3], BAD[:1]]
+    history = [history_row(n, n, 90, minute=n, kind="+" if n == 1 else "~") for n in range(1, 6)]
+    drafts = [sketch(number, *blocks) for number, blocks in enumerate(parts, 1)]
+
+    found = suggest(judged(history_pairs(None, history), *drafts, sketch(90, published=True)), None)
+
+    assert found.candidate is not None
+    assert found.candidate.pair.when == at(4)
+    assert f"LOOK AT THE LINES BEFORE IT: at {text(at(1))} the course had" in found.reason
 
 
 @given(st.integers(1, 60), st.integers(1, 20), st.one_of(st.none(), st.integers(0, 59)))

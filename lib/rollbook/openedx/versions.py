@@ -294,10 +294,27 @@ def _first_good(candidates: Sequence[Candidate], reason: str, damage: datetime) 
     passed = candidates.index(chosen)
     later = "1 later one is" if passed == 1 else f"{passed} later ones are"
     told = f"{reason}; {later} damaged, pruned or refused" if passed else reason
+    told += _smaller(chosen, candidates[passed + 1 :])
     between = next((one.pair.deleted for one in candidates[: passed + 1] if one.pair.deleted), None)
     if between:
         told += f". THE COURSE WAS DELETED at {instant_text(between)} and made anew: this is of the one before"
     return Suggestion(chosen, told, damage)
+
+
+def _smaller(chosen: Candidate, earlier: Sequence[Candidate]) -> str:
+    """Say where the course had many more blocks before: what is deleted bit by bit is most of it only at last."""
+    most = max((one for one in earlier if one.good), key=_size, default=None)
+    if most is None or _size(most) <= 2 * _size(chosen):
+        return ""
+    return (
+        f". LOOK AT THE LINES BEFORE IT: at {instant_text(most.pair.when)} the course had {_size(most)} blocks, "
+        f"here it has {_size(chosen)}"
+    )
+
+
+def _size(candidate: Candidate) -> int:
+    """Count the blocks of the branch that has the most."""
+    return max((sum(counts.values()) for counts in candidate.counts.values()), default=0)
 
 
 def _reason(entry: HistoryRow) -> str:

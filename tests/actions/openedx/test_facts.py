@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from bson import ObjectId
+from bson import ObjectId, encode
 
 from rollbook.actions.openedx.assets import AssetsFact
 from rollbook.actions.openedx.completeness import CompletenessFact
@@ -207,6 +207,19 @@ def test_versions_tell_what_pruning_took(site: Site) -> None:
     labels = {line.value: line.label for line in found.candidates}
     assert "pruned" in labels[good(site)]
     assert found.suggested != good(site)
+
+
+def test_a_dump_that_helps_nothing_says_so(site: Site, tmp_path: Path) -> None:
+    """One of another collection, or of another time, has nothing of what pruning took; nobody is left to wonder."""
+    site.sample.prune(retain=0)
+    with site.sample.open() as studio:
+        other = b"".join(map(encode, studio.database["modulestore.active_versions"].find()))
+    (tmp_path / "other.bson").write_bytes(other)
+    fact = site.action(VersionsFact, structures=str(tmp_path / "other.bson"))
+
+    told = fact.details(site.plan(fact))
+
+    assert any("other.bson has none of the versions that are gone" in line for line in told)
 
 
 def test_saves_left_agree_with_the_pruning_job(site: Site) -> None:

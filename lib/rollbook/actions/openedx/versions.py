@@ -50,6 +50,7 @@ class VersionsState:
     candidates: tuple[Line, ...] = ()  # each pair of versions once
     entries: tuple[str, ...] = ()  # every entry in words, also those that moved no pointer
     older: int = 0  # known pairs that were not looked at
+    unhelpful: str = ""  # that a dump was given, and has nothing of what is gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,16 @@ class VersionsFact(Fact[VersionsState]):
             candidates=tuple(_line(candidate) for candidate in _distinct(candidates)),
             entries=tuple(_entry(candidate, chosen=candidate == suggestion.candidate) for candidate in candidates),
             older=older,
+            unhelpful=self._unhelpful(candidates),
+        )
+
+    def _unhelpful(self, candidates: Sequence[Candidate]) -> str:
+        gone = [one for one in candidates if not one.good and not one.dumped]
+        if not self.structures or not gone or any(one.dumped for one in candidates):
+            return ""
+        return (
+            f"{self.structures} has none of the versions that are gone: is it a dump of modulestore.structures of this "
+            "site, from before they were pruned?"
         )
 
     def details(self, change: Change[VersionsState]) -> tuple[str, ...]:
@@ -169,7 +180,8 @@ class VersionsFact(Fact[VersionsState]):
         state = change.before
         more = f"  and {state.older} more that were not looked at; give `before`, or a larger limit"
         ending = f"suggested: {state.reason}" if state.suggested else f"no suggestion: {state.reason}"
-        return (*state.entries, *((more,) if state.older else ()), ending)
+        notes = (*((more,) if state.older else ()), *((f"  {state.unhelpful}",) if state.unhelpful else ()))
+        return (*state.entries, *notes, ending)
 
 
 def _distinct(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
