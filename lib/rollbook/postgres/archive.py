@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ..dataclass import dataclass
+from .superusers import without_owners
 
 _DATABASE: Final = re.compile(r"^;\s+dbname: (.*)$", re.MULTILINE)
 _CREATED: Final = re.compile(r"^; Archive created at (.*)$", re.MULTILINE)
@@ -52,8 +53,12 @@ def is_newer(complaint: str) -> bool:
 
 
 def owners(script: str) -> tuple[str, ...]:
-    """Name the roles that own something, but the schema public, from what `pg_restore --schema-only` prints."""
-    return _names(_OWNER, script)
+    """
+    Name the roles that own something, from what `pg_restore --schema-only` prints.
+
+    Not those of the schema public, and of what is set apart (`superusers`).
+    """
+    return _names(_OWNER, without_owners(script))
 
 
 def public_owner(script: str) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 
 from ..dataclass import dataclass
 from .quoting import Quoting
+from .superusers import Apart, is_apart, set_apart
 
 _HEAD: Final = b"-- PostgreSQL database dump"
 _CLUSTER: Final = b"-- PostgreSQL database cluster dump"
@@ -67,7 +68,8 @@ class Script:
     *dropped* are the numbers of lines that psql is not to get: \restrict and \unrestrict, \encoding (which SET
     client_encoding repeats), the BEGIN and COMMIT around large objects, which would commit what is restored as one
     transaction, subscriptions, which would be a second one of theirs, and with what pg_dump -C makes and goes to the
-    *database* first. *public_lines* give the schema public to the role *public*. *dump*: pg_dump wrote it.
+    *database* first. *public_lines* give the schema public to the role *public*; *apart_lines* make what is set *apart*
+    (`superusers`). *dump*: pg_dump wrote it.
     """
 
     dump: bool
@@ -79,6 +81,8 @@ class Script:
     database: str = ""
     public: str = ""
     public_lines: tuple[int, ...] = ()
+    apart: tuple[Apart, ...] = ()
+    apart_lines: tuple[int, ...] = ()
 
 
 class ScriptScan:
@@ -98,6 +102,8 @@ class ScriptScan:
         self._dropped: list[int] = []
         self._public = ""
         self._public_lines: list[int] = []
+        self._apart_lines: list[int] = []
+        self._apart = ""  # the statements of these lines
         self._problems: list[str] = []
 
     def feed(self, chunk: bytes) -> None:
@@ -128,6 +134,8 @@ class ScriptScan:
             self._database,
             self._public,
             tuple(self._public_lines),
+            set_apart(self._apart),
+            tuple(self._apart_lines),
         )
 
     def _problem(self, text: str) -> None:
@@ -185,6 +193,14 @@ class ScriptScan:
             self._public = found[1].decode(errors="replace").removeprefix('"').removesuffix('"').replace('""', '"')
             self._public_lines.append(self._number)
             return
+        if (
+            alone
+            and self._dump
+            and is_apart(text := _flat(line[: at + 1] if begun == self._number else statement), self._apart)
+        ):
+            self._apart += f"{text}\n"
+            self._apart_lines += range(begun, self._number + 1)
+            return
         self._tables += _TABLE.match(statement) is not None
         for pattern, why in _REFUSED:
             if pattern.match(statement):
@@ -210,6 +226,11 @@ class ScriptScan:
         """Say whether pg_dump -C may go to the database here: always the same, before anything is made in it."""
         begins = self._dump and not self._tables and at == 0 and not self._statement.strip()
         return begins and self._connected in (b"", line)
+
+
+def _flat(statement: bytes) -> str:
+    """Give the first line of a statement, as scripts of pg_restore have it."""
+    return statement.decode(errors="replace").strip().partition("\n")[0]
 
 
 def _shown(text: bytes) -> str:

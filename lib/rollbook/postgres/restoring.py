@@ -1,6 +1,5 @@
 """The ops that make a database out of a backup beside the live one."""
 
-import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import field
@@ -14,6 +13,7 @@ from .programs import Programs, conninfo
 from .properties import Properties
 from .scratch import Mark, Role, workshop_name
 from .source import UNPACK, Source
+from .superusers import Apart, literally
 
 # What cannot be read to its end must not be committed: psql would take its end for the dump's.
 PLAIN: Final = """\
@@ -59,6 +59,7 @@ class RestoreDatabase(Op):
     restricted: bool = True
     public: bool = True  # whether the schema public gets its owner; else it stays with whom the server made it for
     strangers: tuple[str, ...] = ()  # roles whose default privileges are left out of what an archive has
+    apart: tuple[Apart, ...] = ()  # what only a superuser could make, left out as well
 
     @property
     def workshop(self) -> str:
@@ -81,14 +82,14 @@ class RestoreDatabase(Op):
             jobs = 1 if self.source.kind == "tar" else self.jobs  # pg_restore reads a tar from its beginning only
             # A subscription would be a second one beside that of the live database.
             how = (f"--jobs={jobs}", "--exit-on-error", "--no-password", "--no-subscriptions", conninfo(self.workshop))
-            if self.public and not self.strangers:
+            if self.public and not self.strangers and not self.apart:
                 return self.programs.argv("pg_restore", *how, self.source.archive)
             without = "\n".join(self._without())
             return ("sh", "-c", PARTLY, "sh", self.source.archive, without, *self.programs.argv("pg_restore"), *how)
         restriction = ("-c", f"\\restrict {key}") if self.restricted else ()
         given = ("-X", "-q", "-v", "ON_ERROR_STOP=1", "--single-transaction", "--no-password", "--output=/dev/null")
         psql = self.programs.argv("psql", *given, conninfo(self.workshop), *restriction, "-f", "-")
-        left = () if self.public else self.source.public
+        left = (*(() if self.public else self.source.public), *(self.source.apart if self.apart else ()))
         dropped = ";".join(f"{number}d" for number in sorted((*self.source.dropped, *left)))
         return ("sh", "-c", PLAIN, "sh", UNPACK[self.source.packing], self.source.archive, dropped, *psql)
 
@@ -96,8 +97,9 @@ class RestoreDatabase(Op):
         """Give patterns of grep's for the entries of an archive that are left out."""
         yield from () if self.public else _PUBLIC
         for role in self.strangers:
-            name = re.sub(r"([][\\.*^$])", r"\\\1", role)
-            yield f" DEFAULT ACL .* DEFAULT PRIVILEGES FOR [A-Z]* {name}$"
+            yield f" DEFAULT ACL .* DEFAULT PRIVILEGES FOR [A-Z]* {literally(role)}$"
+        for one in self.apart:
+            yield from one.patterns()
 
     def finishing(self) -> tuple[str, ...]:
         """Give the statements that end it."""

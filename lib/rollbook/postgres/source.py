@@ -19,7 +19,7 @@ class Source:
     A backup that was recognised: *archive* is the file or folder for pg_restore or psql.
 
     *dropped* are the numbers of the lines of a plain dump that psql is not to get, *public* those of them that give the
-    schema public to somebody.
+    schema public to somebody, *apart* those that make what only a superuser can.
     """
 
     kind: BackupKind
@@ -28,3 +28,4 @@ class Source:
     packing: Packing = ""
     dropped: tuple[int, ...] = ()
     public: tuple[int, ...] = ()
+    apart: tuple[int, ...] = ()

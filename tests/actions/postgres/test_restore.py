@@ -101,9 +101,21 @@ def test_a_restored_database_is_as_the_backup(shop: Shop, desk: Machine, tmp_pat
     assert desk.plan(action).ops == ()
 
 
+_ONLY_SUPERUSERS = (
+    'CREATE PUBLICATION "every one. [*]" FOR ALL TABLES',
+    "COMMENT ON PUBLICATION \"every one. [*]\" IS E'of\\nall'",
+    "CREATE PUBLICATION one FOR TABLE person",
+    "CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN\nPERFORM 1;\nEND $$",
+    "COMMENT ON FUNCTION watch() IS 'w'",
+    "GRANT EXECUTE ON FUNCTION watch() TO pg_monitor",
+    "CREATE EVENT TRIGGER watching ON ddl_command_end EXECUTE FUNCTION watch()",
+    "COMMENT ON EVENT TRIGGER watching IS 'w'",
+)
+
+
 @pytest.fixture
 def superusers(shop: Shop) -> Iterator[Shop]:
-    """Have a superuser's doings in the shop: the schema public is theirs, a subscription, and a tablespace for all."""
+    """Have a superuser's doings in the shop: the schema public, publications, an event trigger, a tablespace for all."""
     with psycopg.connect(shop.at(), autocommit=True) as connection:
         connection.execute("SET allow_in_place_tablespaces = on")
         for name in ("fast", "slow"):
@@ -116,6 +128,8 @@ def superusers(shop: Shop) -> Iterator[Shop]:
             "CREATE SUBSCRIPTION sub CONNECTION 'host=127.0.0.1 port=1' PUBLICATION p"
             " WITH (connect = false, slot_name = NONE)"
         )
+        for statement in _ONLY_SUPERUSERS:
+            connection.execute(statement.encode())
     with psycopg.connect(shop.at("postgres"), autocommit=True) as connection:
         moved = sql.SQL("ALTER DATABASE {} SET TABLESPACE fast").format(sql.Identifier(shop.name))
         connection.execute(moved)
@@ -123,6 +137,8 @@ def superusers(shop: Shop) -> Iterator[Shop]:
     shop.pool.close()
     with psycopg.connect(shop.at(), autocommit=True) as connection:
         connection.execute("DROP SUBSCRIPTION sub")
+        connection.execute("DROP EVENT TRIGGER watching")
+        connection.execute("DROP FUNCTION watch()")
         connection.execute("DROP TABLE parked")
     with psycopg.connect(shop.at("postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(f"{shop.name}_rb_{RUN}")))
@@ -135,7 +151,7 @@ def superusers(shop: Shop) -> Iterator[Shop]:
 def test_what_is_a_superuser_s_keeps_no_other_account_from_restoring(
     superusers: Shop, tmp_path: Path, kind: str
 ) -> None:
-    """The schema public stays as the server makes it, no second subscription is made, tablespaces are the live one's."""
+    """The schema public stays as the server makes it, what only they can make is left out and named, and so on."""
     shop, desk = superusers, Machine(superusers.pool)
     if kind != "plain":  # which has them among what psql runs
         default = "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC"
@@ -155,6 +171,10 @@ def test_what_is_a_superuser_s_keeps_no_other_account_from_restoring(
     name = action.outputs(desk.apply(action).after, ())["database"]
 
     assert any(line.startswith("the schema public keeps the owner") for line in told)
+    left = "publication every one. [*], publication one, event trigger watching, function watch()"
+    assert any(f"no member of postgres: {left}; have a superuser" in line for line in told), told
+    for catalog in ("pg_publication", "pg_event_trigger", "(SELECT FROM pg_proc WHERE proname = 'watch') f"):
+        assert shop.rows(f"SELECT FROM {catalog}", name) == []
     assert kind == "plain" or any("default privileges of postgres; set them anew" in line for line in told)
     assert shop.rows("SELECT FROM pg_subscription WHERE subdbid <> (SELECT oid FROM pg_database"
                      f" WHERE datname = '{shop.name}')") == []  # fmt: skip

@@ -14,6 +14,7 @@ from ...postgres.restoring import RestoreDatabase
 from ...postgres.rights import membership, missing, require
 from ...postgres.scratch import Role
 from ...postgres.source import Source
+from ...postgres.superusers import Apart
 from ...targets.base import HostReader, PostgresReader
 from .reading import database_size, find_programs, free_on_server, read_properties, server_version
 from .recognising import Backup, recognise
@@ -33,6 +34,7 @@ _LEFT: Final = (
 
 
 _ANEW: Final = "set them anew after the swap: ALTER DEFAULT PRIVILEGES"
+_MAKE: Final = "have a superuser make it anew after the swap; pg_restore --schema-only --file=- ARCHIVE prints how"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Readiness:
     free: int | None
     public: bool = True  # whether the account may give the schema public to the backup's owner of it
     strangers: tuple[str, ...] = ()  # roles with default privileges, of which it is no member
+    apart: tuple[Apart, ...] = ()  # what only a superuser can make, of roles of which it is no member
 
     def restoring(self, target: str, host: str, database: str, role: Role, live: str, run: str) -> RestoreDatabase:
         """Give the op that makes *database* of the backup on *host*."""
@@ -65,6 +68,7 @@ class Readiness:
             restricted=self.programs.restricts,
             public=self.public,
             strangers=self.strangers,
+            apart=self.apart,
         )
 
     def details(self) -> tuple[str, ...]:
@@ -75,7 +79,12 @@ class Readiness:
         defaults = (
             f"left out, for the account is no member: default privileges of {one}; {_ANEW}" for one in self.strangers
         )
-        return (told, room, *(() if self.public else (_LEFT,)), *defaults)
+        owned = {one.owner: [other.label for other in self.apart if other.owner == one.owner] for one in self.apart}
+        apart = (
+            f"left out, for the account is no member of {owner}: {', '.join(labels)}; {_MAKE}"
+            for owner, labels in owned.items()
+        )
+        return (told, room, *(() if self.public else (_LEFT,)), *defaults, *apart)
 
 
 def read_readiness(server: PostgresReader, host: HostReader, path: str) -> Readiness:
@@ -86,6 +95,7 @@ def read_readiness(server: PostgresReader, host: HostReader, path: str) -> Readi
     return Readiness(
         public=not _strange(server, [backup.public] if backup.public else []),
         strangers=_strange(server, backup.defaulting),
+        apart=_apart(server, backup),
         source=backup.source,
         tables=backup.tables,
         manifest=f"{backup.source.path}/{FILE}" if backup.manifest else "",
@@ -157,6 +167,12 @@ def _strange(server: PostgresReader, roles: Collection[str]) -> tuple[str, ...]:
     account = read_account(server)
     mine = {row["rolname"] for row in server.rows(_MINE, {"account": account.name})}
     return () if account.superuser else tuple(one for one in roles if one not in mine)
+
+
+def _apart(server: PostgresReader, backup: Backup) -> tuple[Apart, ...]:
+    """Give what is set apart and belongs to a role that the account has no rights of."""
+    strange = _strange(server, sorted({one.owner for one in backup.apart}))
+    return tuple(one for one in backup.apart if one.owner in strange)
 
 
 def _tablespaces(server: PostgresReader, backup: Backup) -> tuple[str, ...]:

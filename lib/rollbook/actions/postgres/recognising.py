@@ -11,6 +11,7 @@ from ...postgres.manifest import DUMP, FILE, LIMIT, Manifest, read_manifest
 from ...postgres.plainsql import Script, ScriptScan
 from ...postgres.programs import Programs
 from ...postgres.source import ARCHIVES, UNPACK, Packing, Source
+from ...postgres.superusers import Apart, set_apart
 from ...targets.base import HostReader
 
 _SECONDS: Final = 86_400.0
@@ -41,6 +42,7 @@ class Backup:
     tablespaces: tuple[str, ...] = ()
     public: str = ""
     defaulting: tuple[str, ...] = ()
+    apart: tuple[Apart, ...] = ()
     problems: tuple[str, ...] = ()
 
 
@@ -126,6 +128,7 @@ def _archived(host: HostReader, source: Source, programs: Programs) -> Backup:
         extensions=archive.extensions(script.stdout),
         public=archive.public_owner(script.stdout),
         defaulting=archive.defaulting(script.stdout),
+        apart=set_apart(script.stdout),
         tablespaces=archive.tablespaces(script.stdout),
     )
 
@@ -147,11 +150,12 @@ def _plain(host: HostReader, source: Source) -> Backup:
 
 def _scanned(source: Source, script: Script, problems: tuple[str, ...]) -> Backup:
     return Backup(
-        replace(source, dropped=script.dropped, public=script.public_lines),
+        replace(source, dropped=script.dropped, public=script.public_lines, apart=script.apart_lines),
         script.database,
         script.major,
         "",
         script.tables,
         public=script.public,
+        apart=script.apart,
         problems=(*problems, *script.problems),
     )
