@@ -23,7 +23,6 @@ _PATIENCE = 60.0  # seconds until a started mongod must be primary
 _ILLEGAL_INSTRUCTION = -4
 _ALREADY_INITIALIZED = 23
 _NOT_YET_INITIALIZED = 94
-_LOG_OPENED = 20698  # the log id of "***** SERVER RESTARTED *****"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +68,28 @@ def start_mongod(folder: Path, program: MongodProgram | None = None) -> MongoSer
     program = program or find_mongod()
     folder.mkdir(parents=True, exist_ok=True)
     port, log = free_port(), folder / "mongod.log"
+    begins = log.stat().st_size if log.exists() else 0
     argv = [str(program.path), "--dbpath", str(folder), "--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"]
     argv += ["--replSet", REPLICA_SET, "--oplogSize", "64", "--wiredTigerCacheSizeGB", "0.25", "--quiet"]
     argv += ["--wiredTigerEngineConfigString", "log=(file_max=8MB)"]  # 100 MB journal files are for busier servers
     argv += ["--setParameter", "diagnosticDataCollectionEnabled=false", "--logpath", str(log), "--logappend"]
     process = spawn(argv, log=folder / "mongod.out", environment=program.environment())
     try:
-        _wait_until_primary(process, port, folder)
+        _wait_until_primary(process, port, folder, begins)
     except BaseException:
         stop(process)
         raise
     return MongoServer(f"mongodb://127.0.0.1:{port}/?replicaSet={REPLICA_SET}", process)
 
 
-def _wait_until_primary(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
+def _wait_until_primary(process: subprocess.Popen[bytes], port: int, folder: Path, begins: int) -> None:
     until = time.monotonic() + _PATIENCE
     url = f"mongodb://127.0.0.1:{port}/?directConnection=true"
     with pymongo.MongoClient[dict[str, object]](url, serverSelectionTimeoutMS=500) as client:
         member = {"_id": 0, "host": f"127.0.0.1:{port}"}
         while time.monotonic() < until:
             if process.poll() is not None:
-                raise _ended(process.returncode, folder)
+                raise _ended(process.returncode, folder, begins)
             try:
                 if _is_primary(client, member):
                     return
@@ -128,33 +128,31 @@ def _initiate(client: pymongo.MongoClient[dict[str, object]], member: dict[str, 
             raise
 
 
-def _ended(status: int, folder: Path) -> DemoError:
+def _ended(status: int, folder: Path, begins: int) -> DemoError:
     if status == _ILLEGAL_INSTRUCTION:
         return DemoError(
             "mongod ended at once: this processor lacks the AVX instructions that MongoDB 5 and newer need.",
             advice="Set ROLLBOOK_DEMO_MONGO_URL to a MongoDB on another machine.",
         )
     return DemoError(
-        f"mongod in {folder} ended with status {status}: {_last_words(folder)}",
+        f"mongod in {folder} ended with status {status}: {_last_words(folder, begins)}",
         advice=f"If another mongod still uses {folder}, stop it; if the folder is damaged, delete it and run again.",
     )
 
 
-def _last_words(folder: Path) -> str:
-    """Pick the errors of the last start out of the log (one JSON document a line), else what went to the terminal."""
+def _last_words(folder: Path, begins: int) -> str:
+    """Pick the errors out of the log (a JSON document a line) from byte *begins* on, else what went to the terminal."""
     found: list[str] = []
-    for line in _lines(folder / "mongod.log"):
+    for line in _lines(folder / "mongod.log", begins):
         with contextlib.suppress(ValueError, KeyError, TypeError):
             entry = json.loads(line)
-            if entry["id"] == _LOG_OPENED:
-                found.clear()
-            elif entry["s"] in {"E", "F"}:
+            if entry["s"] in {"E", "F"}:
                 found.append(f"{entry['msg']} {entry.get('attr', {}).get('error', '')}".strip())
     return "; ".join(found) or " ".join(_lines(folder / "mongod.out")[-3:])
 
 
-def _lines(log: Path) -> list[str]:
-    return log.read_text(errors="replace").splitlines() if log.exists() else []
+def _lines(log: Path, begins: int = 0) -> list[str]:
+    return log.read_bytes()[begins:].decode(errors="replace").splitlines() if log.exists() else []
 
 
 def _without_password(error: Exception, url: str) -> str:

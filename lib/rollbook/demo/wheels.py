@@ -46,7 +46,9 @@ class MongodProgram:
         """Give the environment variables to start it with."""
         found = dict(os.environ)
         if self.libraries is not None:
-            found["LD_LIBRARY_PATH"] = str(self.libraries)
+            # What is there may be what the Python that starts it needs itself.
+            there = os.environ.get("LD_LIBRARY_PATH", "")
+            found["LD_LIBRARY_PATH"] = ":".join(filter(None, (str(self.libraries), there)))
         return found
 
 
