@@ -12,24 +12,38 @@ from ..report.wording import visible
 from ..run import Run
 from ..runs import RunFolder, Runs
 from ..schema import encode
-from ..undos import is_over
 from ..values import Plain
 from .ending import sentence
 from .hints import typed
 from .holder import holder_of
 from .screen import Screen
+from .undone import undone_by
 
-_NEWEST: Final = 20  # of the same thing; what nobody went on with for so many runs is no news
+_NEWEST: Final = 200  # runs; what nobody went on with for so long is no news
+_END: Final = 4096  # bytes
+_OVER: Final = (b'"status":"succeeded"', b'"status":"undone"', b'"status":"abandoned"')
 
 
 def unfinished(plan: Plan) -> Iterator[tuple[RunFolder, Run]]:
     """Yield the runs here that are not over and take the same lock; without one, those of the same inputs."""
-    same = ((folder, begun) for folder, begun in Runs().begun() if _is_same(plan, begun))
-    for folder, _ in islice(same, _NEWEST):
+    for folder in islice(reversed(Runs().all()), _NEWEST):
+        if _has_ended(folder) or undone_by(folder) or not _is_same(plan, folder.begun_plan()):
+            continue
         with suppress(JournalError):
             run = folder.read()
-            if not is_over(Runs(), run):
+            if run.resumable:
                 yield folder, run
+
+
+def _has_ended(folder: RunFolder) -> bool:
+    """Tell by the end of its journal, and without reading all of it, that a run is over; most are."""
+    try:
+        with folder.journal.open("rb") as journal:
+            journal.seek(max(0, folder.journal.stat().st_size - _END))
+            last = journal.read().rstrip().rpartition(b"\n")[2]
+    except OSError:
+        return True
+    return b'"type":"run_finished"' in last and any(status in last for status in _OVER)
 
 
 def unfinished_lines(plan: Plan, screen: Screen) -> Iterator[str]:
