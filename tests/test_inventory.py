@@ -73,7 +73,8 @@ def test_local_is_always_there() -> None:
     [
         ("{a: {kind: sqll}}", "there is no kind of target 'sqll'; did you mean 'sql'?"),
         ("{a: {host: x}}", 'missing key "kind"'),
-        ("{a: sql}", "expected a mapping"),
+        ("{a: sql}", "expected the target's settings, found the text 'sql'; write {kind: sql}"),
+        ("{a: [sql]}", "expected a mapping"),
         ("{a: {kind: sql, ulr: sqlite:///x}}", 'unknown key "ulr"; did you mean "url"?'),
         ("{a: {kind: sql, port: '1'}}", "expected a whole number"),
         ("{a: {kind: sql, password: hunter22}}", "a secret is given by reference, never by value"),

@@ -1,6 +1,6 @@
 """The plan as an operator reads it: the same text for `plan`, for `--dry-run` and before a run is agreed to."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from itertools import groupby
@@ -66,8 +66,11 @@ def _facts(plan: Plan) -> Iterator[tuple[str, str]]:
     left = [name for name, value in inputs.items() if value in (None, "", [])]
     for index, line in enumerate((*given, *([f"not given: {', '.join(left)}"] if left else []))):
         yield ("" if index else "inputs"), line
-    for index, (name, answer) in enumerate(plan.answers.items()):
-        yield ("" if index else "answers"), f"{name} = {answer}"
+    asked = {name for step in plan.steps for name in (step.address, step.id)}
+    answers = {name: f"{name} = {answer}" for name, answer in plan.answers.items()}
+    yield from _listed("answers", (told for name, told in answers.items() if name in asked or not plan.undo_of))
+    # What the run that is taken back was answered is what its steps were made with; nobody is asked it now.
+    yield from _listed("answered", (told for name, told in answers.items() if name not in asked and plan.undo_of))
     if plan.lock:
         yield "lock", plan.lock + (f" ({plan.lock_scope})" if plan.lock_scope else "")
     for index, lock in enumerate(plan.locks):
@@ -78,6 +81,11 @@ def _facts(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "until", f"stops after step {plan.until}"
     yield "planned", " by ".join(part for part in (_when(plan.made_at), plan.made_by) if part) or "now"
     yield "digest", plan.digest[:12]
+
+
+def _listed(label: str, lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for index, line in enumerate(lines):
+        yield ("" if index else label), line
 
 
 def _when(text: str) -> str:

@@ -90,6 +90,9 @@ def _targets(content: Plain, problems: DocumentProblems) -> dict[str, TargetSpec
             problems.add(
                 path, f"a target's name is made of small letters, digits, - and _; found {name!r}", at_key=True
             )
+        if isinstance(written, str):
+            problems.add(path, f"expected the target's settings, found the text {written!r}; write {{kind: {written}}}")
+            continue
         form = convert(TargetForm, written, problems, path)
         if form is None or not check_kind(form.kind, KINDS, (*path, "kind"), problems):
             continue
