@@ -210,15 +210,18 @@ class LiveWatcher:
             yield Text(f"    and {len(rest) - _NEXT} more", style="dim")
 
     def _rest(self) -> list[PlannedStep]:
-        steps = self._narrator.plan.steps
-        return [step for step in steps if step.address not in self._tried and step.address not in self._going]
+        begun = {*self._tried, *self._going}
+        return [step for step in self._taking_part() if step.address not in begun]
+
+    def _taking_part(self) -> list[PlannedStep]:
+        return [step for step in self._narrator.plan.steps if step.verdict != "skip"]
 
     def _foot(self) -> "RenderableType":
         from rich.text import Text
 
-        steps = self._narrator.plan.steps
+        steps = self._taking_part()
         parts = [
-            f"{len(self._over)} of {len(steps)} steps",
+            f"{sum(step.address in self._over for step in steps)} of {len(steps)} steps",
             f"{elapsed(time.monotonic() - self._started)} so far",
         ]
         left = self._left()

@@ -77,6 +77,7 @@ targets:
   # cms: {kind: command, on: local, prefix: [docker, exec, -i, cms]}  # where ./manage.py cms runs
   # pruning: {kind: local}                    # where the commands that pause and resume pruning run
   # db: {kind: postgres, url: {secret: "env:DATABASE_URL"}}  # the site's database; for snapshots also kind: sql
+  # replica: {kind: sql, url: {secret: "env:REPLICA_URL"}}   # recover-migration-data waits for it (MariaDB, MySQL)
   # host: {kind: ssh, host: app1.example.org} # services, logs and the maintenance file
   # app: {kind: command, on: host, prefix: [env, -C, /srv/site]}  # the code in service, with the site's settings
   # migrations_app: {kind: command, on: host, prefix: [env, -C, /srv/next]}  # that which migrates, where it is another

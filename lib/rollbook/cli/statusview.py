@@ -159,10 +159,11 @@ def left_lines(run: Run, screen: Screen) -> Iterator[str]:
     """Yield what a resume goes on with: which run, how it stood, and the next of the steps that are left."""
     for line in screen.wrap(visible(sentence(run))):
         yield screen.paint(line, "bold")
-    left = [step for step in run.steps if not step.done and step.planned.verdict != "skip"]
+    part = [step for step in run.steps if step.planned.verdict != "skip"]
+    left = [step for step in part if not step.done]
     if run.abandoning:
         left = [step for step in left if step.planned.section == "finally"]
-    yield f"  left       {len(left)} of {count(len(run.steps), 'step')}"
+    yield f"  left       {len(left)} of {count(len(part), 'step')}"
     for step in left[:_NEXT]:
         symbol = SYMBOLS[step.planned.verdict]
         lead = f"  {symbol} {visible(step.address)}  "
