@@ -249,6 +249,10 @@ class Action(Generic[S]):
         """Give lines that the plan and the report show below the change; made from the states only."""
         return ()
 
+    def came_about(self, before: S, after: S) -> tuple[str, ...]:  # noqa: ARG002  # most changes are known beforehand
+        """Give lines that the report shows above those of the plan: what is known only once the change is made."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class Fact(Action[S]):

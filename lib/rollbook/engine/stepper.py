@@ -42,7 +42,7 @@ from .failure import record_failure
 from .outlived import still_running
 from .questions import Waiting, ask
 from .session import Session
-from .verify import carry_assertion, prove, verify_after, verify_steps
+from .verify import came_about, carry_assertion, prove, verify_after, verify_steps
 
 PLAIN_STEP = Step("undo")
 
@@ -274,7 +274,8 @@ class Stepper:
         outputs = dict(attempt.action.outputs(found, ())) | prove(attempt)
         self._judge(attempt, outputs)
         verify_steps(attempt, outputs)
-        attempt.finish("recovered", before=past.before, after=encode(found), outputs=outputs)
+        details = came_about(attempt, past, found)
+        attempt.finish("recovered", before=past.before, after=encode(found), outputs=outputs, details=details)
 
     @staticmethod
     def _require_ended(attempt: Attempt, past: StepRun) -> None:
@@ -328,7 +329,8 @@ class Stepper:
                 self._record_op(attempt, 0, results[0])
             raise
         files = [file for result in results for file in result.files]
-        attempt.finish("changed", after=encode(found), outputs=outputs, files=files)
+        details = came_about(attempt, attempt.begun, found)
+        attempt.finish("changed", after=encode(found), outputs=outputs, details=details, files=files)
 
     def _carry_ops(self, attempt: Attempt, ops: Sequence[Op], done: int, execution: LiveExecution) -> list[OpResult]:
         session, address = attempt.session, attempt.planned.address

@@ -7,6 +7,7 @@ from ..errors import StepFailed
 from ..expressions import render
 from ..plan import changed_fields
 from ..registry import action_type
+from ..run import StepRun
 from ..runbook import Step
 from ..schema import build, encode
 from ..values import Plain
@@ -42,6 +43,16 @@ def prove(attempt: Attempt) -> dict[str, Plain]:
     if not outcome.passed:
         raise StepFailed(f"{attempt.planned.name}: {outcome.message}", outputs=encode(outcome))
     return {"proof": encode(outcome)}
+
+
+def came_about(attempt: Attempt, begun: StepRun | None, found: AnyState) -> tuple[str, ...]:
+    """Give the lines of the plan with what the kind tells only now before them; none where that is nothing new."""
+    if begun is None or attempt.planned.goal is not None:
+        return ()
+    told = begun.details or attempt.planned.details
+    lines = attempt.action.came_about(build(attempt.action.state, begun.before), found)
+    new = tuple(line for line in lines if line not in told)
+    return (*new, *told) if new else ()
 
 
 def verify_steps(attempt: Attempt, outputs: Plain) -> None:

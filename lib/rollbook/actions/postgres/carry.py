@@ -185,6 +185,13 @@ every foreign key up with a `LEFT JOIN`.
             if made := change.after.told.partitions:
                 yield f"partitions made that the backup did not have, as live has them: {', '.join(made)}"
 
+    def came_about(self, before: CarryState, after: CarryState) -> tuple[str, ...]:  # noqa: ARG002  # all is new
+        """Say per table what was carried over, what did not fit, and where that is listed."""
+        told = after.told or Told()
+        listed = (f"listed: {one.what}, {one.rows} rows in {one.path}" for one in told.exported)
+        clashes = (f"conflict: {count} times {name}" for name, count in told.conflicts.items())
+        return (*(_counted(told.differing) or ("no row differed",)), *clashes, *listed)
+
     def outputs(self, after: CarryState, results: Sequence[OpResult]) -> Mapping[str, Plain]:  # noqa: ARG002  # the probe tells them
         """Give how many rows differed, per table too, the conflicts, and the files with what has no place."""
         if isinstance(after.rows, Unknown):  # planned: a later step must not take it for nothing
@@ -235,6 +242,8 @@ def _compared(whole: Mapping[str, str]) -> Iterator[str]:
         yield f"every row was compared of {', '.join(sorted(name for name in whole if whole[name] == why))}: {why}"
 
 
-def _counted(differing: Mapping[str, Differing]) -> Iterator[str]:
-    for name, one in differing.items():
-        yield f"{name}: {one.inserted} new, {one.updated} changed, {one.deleted} deleted rows"
+def _counted(differing: Mapping[str, Differing]) -> tuple[str, ...]:
+    return tuple(
+        f"{name}: {one.inserted} new, {one.updated} changed, {one.deleted} deleted rows"
+        for name, one in differing.items()
+    )

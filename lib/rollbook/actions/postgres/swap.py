@@ -270,6 +270,10 @@ In the database `postgres`, as the owner of both:
         written = (f"written since the swap: {one}" for one in before.written)
         return tuple(written) or ("nothing was written since the swap",)
 
+    def came_about(self, before: SwapState, after: SwapState) -> tuple[str, ...]:  # noqa: ARG002  # it is what was found
+        """Say what went over to the new live database and what did not, which the plan may not have known yet."""
+        return before.notes
+
     def outputs(self, after: SwapState, results: Sequence[OpResult]) -> Mapping[str, Plain]:
         """Give both databases, and what could not be given to the new live one."""
         given: dict[str, Plain] = {
