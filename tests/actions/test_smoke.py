@@ -66,3 +66,27 @@ def test_a_failed_step_keeps_every_result(slow_site: SlowSite, tmp_path: object)
     assert run.status == "failed"
     assert "ok     Home" in run.steps[0].error
     assert run.steps[0].outputs["seen"]["checks"]["Gone"]["status"] == 404
+
+
+def test_the_same_checks_before_and_after_are_compared() -> None:
+    """A look beforehand stops nothing; afterwards each check says how it was, and one that failed still fails the step."""
+    pages = {"/a": [BAD, GOOD], "/b": [GOOD], "/c": [GOOD, BAD], "/d": [BAD]}
+    read = FakeReaders({"site": FakeSite(pages=pages)})
+    checks = [_check(name.upper(), f"/{name}") for name in "abcd"]
+    looking = use("http.smoke", checks=checks, timeout="0s", only_look=True)
+
+    before = looking.probe(read)
+    given = looking.outputs(before, ())["seen"]["checks"]
+    asked = [*checks, _check("E", "/b")]
+    after = use("http.smoke", checks=asked, timeout="0s", before=given).probe(read)
+
+    assert (before.passed, after.passed) == (True, False)
+    head, *lines = after.message.splitlines()
+    assert head == "3 of 5 checks passed, 2 before, FAILED: C, D"
+    assert [line.rpartition("; ")[2] for line in lines] == [
+        "FAILED before",
+        "as before",
+        "it was well before",
+        "FAILED before, too",
+        "not asked before",
+    ]

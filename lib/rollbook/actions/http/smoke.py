@@ -31,7 +31,8 @@ class HttpSmoke(Assertion):
     """
     Ask several pages at the same time, each until it answers as it should, at most until `timeout`.
 
-    One that fails, fails the step; the others are asked to their end all the same, and every result is told.
+    One that fails, fails the step; the others are asked to their end all the same, and every result is told. With
+    `only_look` none does: its output `seen.checks` is for a later step that asks the same, which takes it as `before`.
     """
 
     kind: ClassVar[str] = "http.smoke"
@@ -49,6 +50,10 @@ class HttpSmoke(Assertion):
     consecutive: int = field(default=1, metadata={"help": "how many good answers in a row are wanted of each"})
     timeout: timedelta = field(default=timedelta(seconds=30), metadata={"help": "when to give up; 0 looks once"})
     every: timedelta = timedelta(seconds=1)
+    only_look: bool = field(default=False, metadata={"help": "pass whatever they answer, to compare with afterwards"})
+    before: Mapping[str, Plain] = field(
+        default_factory=dict, metadata={"help": "the output `seen.checks` of an earlier http.smoke, to compare with"}
+    )
 
     def __post_init__(self) -> None:
         if not self.checks:
@@ -88,7 +93,8 @@ class HttpSmoke(Assertion):
         named = list(zip(self.checks, outcomes, strict=True))
         good = sum(outcome.passed for outcome in outcomes)
         lines = [
-            f"{'ok    ' if outcome.passed else 'FAILED'} {check.name}: {outcome.message}" for check, outcome in named
+            f"{'ok    ' if one.passed else 'FAILED'} {check.name}: {one.message}{self._compared(check, one)}"
+            for check, one in named
         ]
         seen: dict[str, Plain] = {
             check.name: {"passed": outcome.passed, "message": outcome.message, **outcome.seen}
@@ -96,5 +102,22 @@ class HttpSmoke(Assertion):
         }
         failed = [check.name for check, outcome in named if not outcome.passed]
         told = f", FAILED: {', '.join(failed)}" if failed else ""
-        head = f"{good} of {len(outcomes)} checks passed{told}"
-        return Outcome(good == len(outcomes), "\n".join((head, *lines)), {"checks": seen, "passed": good})
+        earlier = f", {sum(self._passed(check) is True for check in self.checks)} before" if self.before else ""
+        head = f"{good} of {len(outcomes)} checks passed{earlier}{told}"
+        return Outcome(
+            self.only_look or good == len(outcomes), "\n".join((head, *lines)), {"checks": seen, "passed": good}
+        )
+
+    def _passed(self, check: SmokeCheck) -> bool | None:
+        """Tell whether a check passed before; None where it was not asked then."""
+        found = self.before.get(check.name)
+        return bool(found.get("passed")) if isinstance(found, Mapping) else None
+
+    def _compared(self, check: SmokeCheck, outcome: Outcome) -> str:
+        """Say how it is beside what it was; nothing where there is nothing to compare with."""
+        passed = self._passed(check)
+        if not self.before or passed is outcome.passed:
+            return "; as before" if self.before and outcome.passed else "; FAILED before, too" if self.before else ""
+        if passed is None:
+            return "; not asked before"
+        return "; FAILED before" if outcome.passed else "; it was well before"
