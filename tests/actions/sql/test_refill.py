@@ -8,6 +8,8 @@ import pytest
 from rollbook.errors import ConflictError, RefusedError, SchemaError, StepFailed
 from rollbook.registry import action_type
 from rollbook.schema import build
+from rollbook.targets.postgres import settling
+from rollbook.targets.postgres.put_in import PutIn
 from rollbook.targets.postgres.refilling import _Refill
 from rollbook.values import Unknown
 
@@ -351,3 +353,39 @@ def test_a_parent_that_goes_meanwhile_does_not_stop_it(taken: Taken, monkeypatch
     assert taken.rows("SELECT id FROM boards WHERE helper IS NULL") == [(6,)]
     assert taken.rows("SELECT id FROM boards WHERE id = 7") == []
     assert any("boards_owner" in path for path in given["files"])
+
+
+def test_a_batch_that_is_not_smooth_is_told_cell_by_cell(taken: Taken, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After batches of which each cell had its place, those that somebody wrote into and those without a row are found."""
+    monkeypatch.setattr(settling, "_BATCH", 10)
+    taken.both(
+        "CREATE TABLE flags (id integer PRIMARY KEY, one integer); INSERT INTO flags SELECT i, i FROM generate_series(1, 50) i"
+    )
+    taken.execute(
+        "UPDATE flags SET one = NULL; UPDATE flags SET one = 7 WHERE id = 35; DELETE FROM flags WHERE id = 36"
+    )
+    action = taken.recover(only=["flags.one"], existing="fill")
+    change = taken.plan(action)
+
+    outputs = action.outputs(change.after, taken.carry_out(*change.ops))
+
+    assert (outputs["cells"], outputs["conflicts"], outputs["rowless"]) == (48, 1, 1)
+    assert taken.rows("SELECT id, one FROM flags WHERE one IS DISTINCT FROM id") == [(35, 7)]
+    taken.undo(action, change)
+    assert taken.rows("SELECT id, one FROM flags WHERE one IS NOT NULL") == [(35, 7)]
+
+
+@pytest.mark.parametrize("torn", [0, 1, 200_000])
+def test_keys_are_added_without_reading_all_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, torn: int) -> None:
+    """What a kill tore is cut, however long; the keys before it are not read for that."""
+    put_in = PutIn(str(tmp_path), "flags")
+    with put_in.adding() as write:
+        write(b"1\n2\n")
+    with put_in.path.open("ab") as file:
+        file.write(b"x" * torn)
+    with monkeypatch.context() as patched:
+        patched.delattr(PutIn, "lines")
+        with put_in.adding() as write:
+            write(b"3\n")
+
+    assert list(put_in.lines()) == [b"1\n", b"2\n", b"3\n"]

@@ -65,6 +65,7 @@ class Filler:
         self._theirs: Catalog = read_catalog(source)
         live.rollback()
         self.cells = self.conflicts = self.rowless = 0
+        self._smooth = True  # no batch of this table had a cell without its place yet
         self.files: list[Exported] = []
         self._filled: dict[str, int] = {}
 
@@ -98,6 +99,7 @@ class Filler:
             )
         names = tuple(one.name for one in columns)
         before = self.cells
+        self._smooth = not guards and len(columns) == 1  # of several cells of a row one may have its place alone
         self._live.execute(
             f"CREATE TEMP TABLE cells AS SELECT {listed((*key, *names))} FROM {ours.relation} WITH NO DATA".encode()
         )
@@ -129,9 +131,12 @@ class Filler:
                 copy.write(b"".join(batch))
             # Nobody else counts a temporary table's rows, and a join planned on none of them takes minutes.
             self._live.execute("ANALYZE cells")
-            run(self._live, before)
             with quiet(self._live, table, self.ours):
-                self._fill(update, put_in)
+                self._smooth = self._smooth and self._fills_all(update, put_in, len(batch))
+            if not self._smooth:
+                run(self._live, before)
+                with quiet(self._live, table, self.ours):
+                    self._fill(update, put_in)
 
         patiently(self._live, (table,), change)
         self._execution.progress(self.cells, None, "rows")
@@ -141,6 +146,17 @@ class Filler:
             )
         while self._lag() > _LAG and not self._execution.stopping():
             time.sleep(1)
+
+    def _fills_all(self, update: str, put_in: PutIn | None, count: int) -> bool:
+        """Fill *count* cells where each has its place, as nearly all have, and need not be looked up; else nothing."""
+        before = self.cells
+        self._live.execute("SAVEPOINT batch")
+        self._fill(update, put_in)
+        if self.cells - before == count:
+            return True
+        self.cells = before
+        self._live.execute("ROLLBACK TO SAVEPOINT batch")
+        return False
 
     def _fill(self, update: str, put_in: PutIn | None) -> None:
         if put_in is None:
