@@ -71,7 +71,9 @@ def current(run: Run) -> StepRun | None:
         return run.step(run.waiting_for)
     open_steps = [step for step in run.steps if step.status not in DONE and step.status != "pending"]
     if open_steps:
-        return open_steps[-1]
+        # A step that came again before a later one that had failed may be what failed now.
+        latest = _last_failure(run) if run.status == "failed" else None
+        return next((step for step in open_steps if latest and step.address == latest.address), open_steps[-1])
     ahead = [step for step in run.steps if step.status == "pending"]
     if run.abandoning:
         ahead = [step for step in ahead if step.planned.section == "finally"]

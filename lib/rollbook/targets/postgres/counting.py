@@ -120,6 +120,7 @@ def _was_done(connection: "Connection", counted: Counted, digest: int) -> bool:
     if known != (digest,):
         raise StepFailed(
             f"{counted.table.name} has no key, and live was written to after the final pass",
-            advice="Restore the backup anew and carry again: rows without a key can be carried only once.",
+            advice="Rows without a key can be carried only once into one database. Undo this run, which lets "
+            "everybody in again, and go back in a new one: it restores the backup anew.",
         )
     return True

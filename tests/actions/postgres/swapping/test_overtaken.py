@@ -78,6 +78,29 @@ def test_what_was_written_past_the_fence_is_carried_by_a_resume(desk: GoingBack)
     assert "past the fence" in titles(site)
 
 
+def test_rows_without_a_key_that_came_past_the_fence_say_the_way_on(site: Site, tmp_path: Path) -> None:
+    """They are carried once only: who reads so is told to go back in a new run, and the undo lets everybody in again."""
+    for name in site.names:
+        script(site.url(name), f"CREATE TABLE hit (page text); GRANT ALL ON hit TO {site.app}")
+    script(site.url(user=site.app), "INSERT INTO hit VALUES ('before')")
+    desk = GoingBack(tmp_path, site)
+    desk.write()
+    desk.type(*desk.go(), "--until", "final")
+    site.admin(f"ALTER ROLE {site.app} LOGIN")
+    script(site.url(user=site.app), "INSERT INTO hit VALUES ('past the fence')")
+    desk.type("resume", "last")
+
+    code, said = desk.type("resume", "last", "--yes")
+
+    assert code == 1
+    told = " ".join(said.split())
+    assert "hit has no key, and live was written to after the final pass" in told
+    assert "Undo this run, which lets everybody in again, and go back in a new one" in told
+    undone, said = desk.type("undo", "last", "--yes")
+    assert undone == 0, said
+    assert script(site.url(user=site.app), "SELECT page FROM hit ORDER BY 1") == [("before",), ("past the fence",)]
+
+
 def test_what_is_undone_instead_leaves_no_fence(desk: GoingBack) -> None:
     """A run whose pass was overtaken may be taken back as well, from wherever it stands."""
     site = desk.site
