@@ -318,20 +318,26 @@ class MongoExport(Op):
 
 @dataclass(frozen=True, slots=True)
 class FileWrite(Op):
-    """Put a small text file in place: written beside it, fsynced, renamed; parents are made. *mode* is octal text."""
+    """
+    Put a small text file in place: written beside it, fsynced, renamed; parents are made. *mode* is octal text.
+
+    *whose* is user:group, to whom it is given where the account may do that; else it belongs to the account.
+    """
 
     op: ClassVar[str] = "file.write"
     target: str
     path: str
     content: str
     mode: str = "0644"
+    whose: str | None = None
 
     def render(self) -> tuple[str, ...]:
         """Name the file, its size and mode, and give what is put into it, up to twenty lines."""
         lines = self.content.splitlines()
         shown = [f"    | {line}" for line in lines[:_LINES]]
         more = [f"    … and {len(lines) - _LINES} more lines"] if len(lines) > _LINES else []
-        return (f"write {self.path} ({len(self.content.encode())} bytes, mode {self.mode})", *shown, *more)
+        owner = f", owner {self.whose}" if self.whose else ""
+        return (f"write {self.path} ({len(self.content.encode())} bytes, mode {self.mode}{owner})", *shown, *more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,7 +345,7 @@ class FileCopy(Op):
     """
     Copy a file on the same target: written beside, fsynced, renamed; *mode* None keeps the source's.
 
-    *owner* is user:group; None leaves it to the account that writes.
+    *owner* is user:group, who must have it; *whose* is given it where the account may do that, else the account has it.
     """
 
     op: ClassVar[str] = "file.copy"
@@ -348,10 +354,12 @@ class FileCopy(Op):
     path: str
     mode: str | None = None
     owner: str | None = None
+    whose: str | None = None
 
     def render(self) -> tuple[str, ...]:
         """Name both files, and the mode and owner that are set."""
-        given = (f"mode {self.mode}" if self.mode else "", f"owner {self.owner}" if self.owner else "")
+        owner = self.owner or self.whose
+        given = (f"mode {self.mode}" if self.mode else "", f"owner {owner}" if owner else "")
         settings = ", ".join(part for part in given if part)
         return (f"copy {self.source} to {self.path}" + (f" ({settings})" if settings else ""),)
 

@@ -1,13 +1,19 @@
 """Symbolic links, what files hold, and whose they are."""
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rollbook.action import Outcome
+from rollbook.action import Outcome, Ref
 from rollbook.errors import CommandFailed, SchemaError, StepFailed, TargetError
+from rollbook.targets import Redactor, SecretStore, TargetPool
+from rollbook.targets.base import TargetSpec
 
 from .conftest import Machine, use
 
@@ -167,3 +173,96 @@ def test_an_owner_that_does_not_exist_is_told(machine: Machine, tmp_path: Path) 
         machine.apply(use("file.copy", **arguments, owner="nobody-there:nogroup"))
 
     assert (tmp_path / "old").read_text() == "old"
+
+
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files to other accounts")
+WRITES = {
+    "present": lambda path, _: use("file.present", path=path, content="new"),
+    "absent": lambda path, _: use("file.absent", path=path),
+    "copy": lambda path, source: use("file.copy", path=path, source=source),
+}
+
+
+def whose(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_uid, found.st_gid
+
+
+@AS_ROOT
+@pytest.mark.parametrize("target", ["local", "inside"])
+@pytest.mark.parametrize("kind", WRITES)
+def test_a_file_stays_whose_it_is(tmp_path: Path, kind: str, target: str) -> None:
+    """What root replaces, keeps beside and brings back belongs to whose it was, here and through commands."""
+    path, source = tmp_path / "app.conf", tmp_path / "source"
+    source.write_text("new")
+    path.write_text("old")
+    os.chown(path, 1, 2)
+    path.chmod(0o600)
+    there = with_target("inside", ["env"])
+    action = replace(WRITES[kind](str(path), str(source)), target=Ref(target))
+
+    change = there.apply(action)
+    (kept,) = tmp_path.glob(".app.conf.*.kept")
+    after = whose(kept), whose(path) if path.exists() else (1, 2)
+    there.undo(action, change)
+    there.pool.close()
+
+    assert after == ((1, 2), (1, 2))
+    assert (path.read_text(), whose(path), path.stat().st_mode & 0o777) == ("old", (1, 2), 0o600)
+    assert any("owner daemon:bin" in line for op in change.ops for line in op.render())
+
+
+@AS_ROOT
+@pytest.mark.parametrize("target", ["local", "inside"])
+def test_who_may_not_give_a_file_away_is_warned(open_folder: Path, target: str) -> None:
+    """An account that replaces what belongs to another goes on, and its output says whose it was."""
+    path = open_folder / "app.conf"
+    path.write_text("old")
+    path.chmod(0o644)
+    os.chown(path, 1, 1)
+    there = with_target("inside", ["setpriv", "--reuid=2", "--regid=2", "--clear-groups"])
+    action = replace(use("file.present", path=str(path), content="new", keep=False), target=Ref(target))
+    (op,) = there.plan(action).ops
+
+    if target == "local":
+        with as_account(2):
+            there.carry_out(op)
+    else:
+        there.carry_out(op)
+    there.pool.close()
+
+    assert (path.read_text(), whose(path)) == ("new", (2, 2))
+    assert b"belonged to daemon:daemon" in there.execution.output
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Give a folder of account 2, on a way that every account may go."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chown(folder, 2, 2)
+        yield Path(folder)
+
+
+def with_target(name: str, prefix: list[str]) -> Machine:
+    """Give this machine, and once more behind a command."""
+    redactor = Redactor()
+    specs = {"local": TargetSpec("local", "local"), name: TargetSpec(name, "command", {"prefix": prefix})}
+    return Machine(TargetPool(specs, SecretStore({}, redactor), redactor))
+
+
+@contextmanager
+def as_account(number: int) -> Iterator[None]:
+    """Go on as another account within this block."""
+    os.setegid(number)
+    os.seteuid(number)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+def test_a_path_that_a_shell_would_fill_in_is_refused() -> None:
+    """It had been taken for a folder of that name, below the working folder."""
+    with pytest.raises(SchemaError, match="what ~ stands for is not filled in"):
+        use("file.present", path="~/app.conf", content="x")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import AbstractContextManager
 from dataclasses import field
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 from ..dataclass import dataclass
 from ..ops import Execution, MongoLoad, Op, OpResult
@@ -127,6 +127,20 @@ class FileStat:
     mode: str
     modified: datetime
     owner: str = ""
+
+
+class Owner(NamedTuple):
+    """To whom a file is to be given, as user:group; one that is not *required* may be left out by who may not."""
+
+    name: str
+    required: bool
+
+    @classmethod
+    def of(cls, owner: str | None, whose: str | None) -> "Owner | None":
+        """Give who must have it, or else whose it was; None for neither."""
+        if owner:
+            return cls(owner, required=True)
+        return cls(whose, required=False) if whose else None
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ from ..errors import CommandFailed, TargetError
 from ..ops import Awaited, Command, Execution, FileCopy, FileEdit, FileRemove, FileWrite, Op, OpResult
 from ..values import Secret
 from .awaiting import awaited
-from .base import CommandResult, FileStat, HostReader
+from .base import CommandResult, FileStat, HostReader, Owner
 from .lines import stream_lines
 from .output import CommandOutput
 from .probe import BaseProbe
@@ -41,11 +41,15 @@ class Files(Protocol):
     def names(self, path: str) -> tuple[str, ...]:
         """Name what a folder holds, sorted; nothing when it is not there."""
 
-    def write(self, path: str, content: bytes, mode: str, owner: str | None = None) -> None:
-        """Put a file in place: written beside, fsynced, renamed; parents are made. None leaves it to its writer."""
+    def write(self, path: str, content: bytes, mode: str, owner: Owner | None = None) -> bool:
+        """
+        Put a file in place: written beside, fsynced, renamed; parents are made. None leaves it to its writer.
 
-    def copy(self, source: str, path: str, mode: str | None, owner: str | None = None) -> None:
-        """Copy a file: written beside, fsynced, renamed; None keeps the source's mode, and leaves it to its writer."""
+        Tells whether the owner has it. Raises `TargetError` where one that is required cannot.
+        """
+
+    def copy(self, source: str, path: str, mode: str | None, owner: Owner | None = None) -> bool:
+        """Copy a file in the same way; no *mode* keeps the source's."""
 
     def remove(self, path: str) -> None:
         """Remove a file; one that is gone already is fine. Never a folder."""
@@ -83,11 +87,11 @@ class HostTarget(BaseTarget[C]):
             case Command():
                 return self._command(op, execution)
             case FileWrite():
-                self.files.write(op.path, op.content.encode(), op.mode)
-                return OpResult()
+                given = self.files.write(op.path, op.content.encode(), op.mode, Owner.of(None, op.whose))
+                return self._owned(op.path, op.whose, execution, given=given)
             case FileCopy():
-                self.files.copy(op.source, op.path, op.mode, op.owner)
-                return OpResult()
+                given = self.files.copy(op.source, op.path, op.mode, Owner.of(op.owner, op.whose))
+                return self._owned(op.path, op.whose, execution, given=given)
             case FileEdit():
                 self._edit(op)
                 return OpResult()
@@ -95,6 +99,13 @@ class HostTarget(BaseTarget[C]):
                 self.files.remove(op.path)
                 return OpResult()
         raise self.misplaced(op)
+
+    def _owned(self, path: str, whose: str | None, execution: Execution, *, given: bool) -> OpResult:
+        """Warn where a file could not be given to whose it was."""
+        if not given:
+            warning = f"{path} belonged to {whose}, and belongs to this account now: only root may give a file away"
+            execution.write_output(f"warning: {warning}\n".encode())
+        return OpResult()
 
     def _edit(self, op: FileEdit) -> None:
         from ..configuration.editing import put
@@ -106,7 +117,7 @@ class HostTarget(BaseTarget[C]):
             edited = put(content.decode(), op.format, op.key, op.value)
         except ValueError as error:
             raise TargetError(f"{op.key} of {op.path} on {self.name} cannot be set: {error}.") from error
-        self.files.write(op.path, edited.encode(), found.mode, found.owner)
+        self.files.write(op.path, edited.encode(), found.mode, Owner(found.owner, required=True))
 
     def _command(self, op: Command, execution: Execution) -> OpResult:
         launch = self._prepared(op, execution.timeout, execution.mark)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from ..beside import written_beside
 from ..errors import TargetError
-from .base import FileStat
+from .base import FileStat, Owner
 from .hosts import too_large
 
 
@@ -51,6 +51,22 @@ def _numbers(owner: str) -> tuple[int, int]:
         )
     except KeyError:
         raise TargetError(f"there is no account {owner} on this machine", advice="owner: is user:group.") from None
+
+
+def _give(file: int, owner: Owner | None, path: str) -> bool:
+    """Give an open file to somebody, and tell whether it is theirs. Raises `TargetError` where that is required."""
+    if owner is None:
+        return True
+    try:
+        os.fchown(file, *_numbers(owner.name))
+    except PermissionError as error:
+        if not owner.required:
+            return False
+        raise TargetError(
+            f"cannot give {path} to {owner.name}: only root may give a file to another account",
+            advice="Nothing was changed. Have it done as root, or as that account.",
+        ) from error
+    return True
 
 
 def _refused(what: str, path: str | Path, error: OSError) -> TargetError:
@@ -106,19 +122,19 @@ class LocalFiles:
         except OSError as error:
             raise _refused("list", path, error) from error
 
-    def write(self, path: str, content: bytes, mode: str, owner: str | None = None) -> None:
+    def write(self, path: str, content: bytes, mode: str, owner: Owner | None = None) -> bool:
         """Put a file in place: written beside, fsynced, renamed; parents are made. None leaves it to its writer."""
         place = Path(path)
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
             with written_beside(place, int(mode, 8)) as file:
                 file.write(content)
-                if owner is not None:
-                    os.fchown(file.fileno(), *_numbers(owner))
+                given = _give(file.fileno(), owner, path)
         except OSError as error:
             raise _refused("write", path, error) from error
+        return given
 
-    def copy(self, source: str, path: str, mode: str | None, owner: str | None = None) -> None:
+    def copy(self, source: str, path: str, mode: str | None, owner: Owner | None = None) -> bool:
         """Copy a file: written beside, fsynced, renamed; None keeps the source's mode, and leaves it to its writer."""
         from shutil import copyfileobj
 
@@ -129,10 +145,10 @@ class LocalFiles:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 with written_beside(place, wanted) as file:
                     copyfileobj(opened, file, 1 << 20)
-                    if owner is not None:
-                        os.fchown(file.fileno(), *_numbers(owner))
+                    given = _give(file.fileno(), owner, path)
         except OSError as error:
             raise _refused(f"copy {source} to", path, error) from error
+        return given
 
     def remove(self, path: str) -> None:
         """Remove a file; one that is gone already is fine. Never a folder."""

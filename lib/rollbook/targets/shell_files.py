@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from ..errors import TargetError
-from .base import FileStat
+from .base import FileStat, Owner
 from .hosts import too_large
 from .local_files import kind_of
 from .process import Launch, Sink
@@ -32,7 +32,7 @@ rm -f -- "$1"
 # A copy that a lost connection cut off is never renamed: its size is compared first. `set -C` follows no link there.
 _PLACE: Final = """\
 set -e
-place=$1 mode=$2 size=$3 source=$4 owner=$5
+place=$1 mode=$2 size=$3 source=$4 owner=$5 required=$6
 if [ -d "$place" ]; then echo "$place is a folder" >&2; exit 1; fi
 folder=$(dirname -- "$place")
 mkdir -p -- "$folder"
@@ -43,7 +43,12 @@ trap 'rm -f -- "$new"' EXIT
 if [ -n "$source" ]; then size=$(wc -c < "$source"); fi
 if [ "$(wc -c < "$new")" -ne "$size" ]; then echo "only part of it arrived" >&2; exit 1; fi
 if [ -z "$mode" ]; then mode=$(stat -c %a -- "$source"); fi
-if [ -n "$owner" ]; then chown "$owner" "$new"; fi
+if [ -n "$owner" ] && ! chown "$owner" "$new" 2>/dev/null; then
+  if [ -n "$required" ]; then
+    echo "only root may give it to $owner, if that is an account there; nothing was changed" >&2; exit 1
+  fi
+  echo kept
+fi
 chmod "$mode" "$new"
 sync "$new" 2>/dev/null || sync
 mv -f -- "$new" "$place"
@@ -64,6 +69,10 @@ class _Collected:
 
     def stderr(self, chunk: bytes) -> None:
         self.errors += chunk
+
+
+def _asked(owner: Owner | None) -> tuple[str, str]:
+    return (owner.name, "required" if owner.required else "") if owner else ("", "")
 
 
 class ShellFiles:
@@ -114,13 +123,13 @@ class ShellFiles:
         found = self._run("list", _NAMES, path)
         return tuple(sorted(name.decode(errors="surrogateescape") for name in (found or b"").split(b"\0") if name))
 
-    def write(self, path: str, content: bytes, mode: str, owner: str | None = None) -> None:
+    def write(self, path: str, content: bytes, mode: str, owner: Owner | None = None) -> bool:
         """Put a file in place: written beside, fsynced, renamed; parents are made. None leaves it to its writer."""
-        self._run("write", _PLACE, path, mode, str(len(content)), "", owner or "", stdin=content)
+        return not self._run("write", _PLACE, path, mode, str(len(content)), "", *_asked(owner), stdin=content)
 
-    def copy(self, source: str, path: str, mode: str | None, owner: str | None = None) -> None:
+    def copy(self, source: str, path: str, mode: str | None, owner: Owner | None = None) -> bool:
         """Copy a file: written beside, fsynced, renamed; None keeps the source's mode, and leaves it to its writer."""
-        self._run(f"copy {source} to", _PLACE, path, mode or "", "0", source, owner or "")
+        return not self._run(f"copy {source} to", _PLACE, path, mode or "", "0", source, *_asked(owner))
 
     def remove(self, path: str) -> None:
         """Remove a file; one that is gone already is fine. Never a folder."""

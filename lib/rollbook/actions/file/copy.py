@@ -42,7 +42,9 @@ class FileCopied(Action[CopyState]):
     mode: str | None = field(default=None, metadata={"help": 'octal text such as "0600"; else the source\'s'})
     target: Ref[HostReader] = Ref("local")
     keep: bool = field(default=True, metadata={"help": "keep a copy of what is replaced, for the undo"})
-    owner: str | None = field(default=None, metadata={"help": 'such as "www-data:www-data"; else who writes it'})
+    owner: str | None = field(
+        default=None, metadata={"help": 'such as "www-data:www-data"; else as it is, or who writes it'}
+    )
 
     def __post_init__(self) -> None:
         check_path(self.source)
@@ -75,6 +77,7 @@ class FileCopied(Action[CopyState]):
             size=found.size,
             kept=found.kept,
             owner=found.owner,
+            whose=found.whose,
             source_sha256=source.sha256,
             source_mode=source.mode,
             source_size=source.size,
@@ -92,8 +95,8 @@ class FileCopied(Action[CopyState]):
     def ops(self, old: CopyState, new: CopyState) -> tuple[Op, ...]:
         """Keep what is there, then copy."""
         own = new.exists and new.sha256 == old.source_sha256
-        write = FileCopy(self.target.name, self.source, self.path, mode=new.mode, owner=new.owner) if own else None
-        return replacing(self.target.name, self.path, old, new, write)
+        copy = FileCopy(self.target.name, self.source, self.path, new.mode, new.owner, new.whose)
+        return replacing(self.target.name, self.path, old, new, copy if own else None)
 
     def undo(self, change: Change[CopyState]) -> Undo[CopyState]:
         """Bring back what was there."""

@@ -20,7 +20,8 @@ class FilePresent(Action[FileState]):
 
     It is written beside and renamed, so that readers see the old or the new content, never half.
     A file that is replaced is kept beside, hidden, for the undo; `keep: false` goes without, and
-    without a way back. Links are not followed, folders are refused.
+    without a way back. A file that is replaced stays whose it is where the account may give it away, as root may; else
+    a warning says whose it was. Links are not followed, folders are refused.
     """
 
     kind: ClassVar[str] = "file.present"
@@ -54,7 +55,8 @@ class FilePresent(Action[FileState]):
         digest = self._digest()
         mode = octal_mode(self.mode) if self.mode else before.mode or "0644"
         kept = before.kept if digest == before.sha256 else keeping(before, keep=self.keep)
-        return FileState(exists=True, sha256=digest, mode=mode, size=len(self.content.encode()), kept=kept)
+        size = len(self.content.encode())
+        return FileState(exists=True, sha256=digest, mode=mode, size=size, kept=kept, whose=before.whose)
 
     def _digest(self) -> str | Unknown:
         if "‹run " in self.content:
@@ -64,7 +66,7 @@ class FilePresent(Action[FileState]):
     def ops(self, old: FileState, new: FileState) -> tuple[Op, ...]:
         """Keep what is there, then write."""
         own = new.sha256 == self._digest()
-        write = FileWrite(self.target.name, self.path, self.content, new.mode or "0644") if own else None
+        write = FileWrite(self.target.name, self.path, self.content, new.mode or "0644", new.whose) if own else None
         return replacing(self.target.name, self.path, old, new, write)
 
     def undo(self, change: Change[FileState]) -> Undo[FileState]:

@@ -30,8 +30,8 @@ class FileState:
     A file on a host; *kept* names, by the first digits of their SHA-256, the copies kept beside it.
 
     *sha256* is Unknown only in a plan, where the content holds something of the run, such as its id. *owner* is
-    None where it does not matter. As the goal of an undo, *undone* is the content that the step had left, empty where
-    it left no file: any other is somebody's, and is kept.
+    None where it does not matter; *whose* it is found to be is kept all the same. As the goal of an undo, *undone*
+    is the content that the step had left, empty where it left no file: any other is somebody's, and is kept.
     """
 
     exists: bool
@@ -41,6 +41,7 @@ class FileState:
     kept: tuple[str, ...] = evidence(default=())
     owner: str | None = None
     undone: str | Unknown | None = evidence(default=None)
+    whose: str | None = evidence(default=None)
 
 
 F = TypeVar("F", bound=FileState)
@@ -50,6 +51,8 @@ def check_path(path: str) -> None:
     """Raise ValueError when *path* cannot name a file."""
     if not path or path.endswith("/") or "\0" in path:
         raise ValueError("expected the path of a file")
+    if path.startswith("~"):
+        raise ValueError("expected the whole path: what ~ stands for is not filled in")
 
 
 def octal_mode(mode: str) -> str:
@@ -79,7 +82,9 @@ def read_state(host: HostReader, path: str, *, owned: bool = False) -> FileState
     if found is None or digest is None:
         return FileState(exists=False, kept=kept)
     owner = found.owner if owned else None
-    return FileState(exists=True, sha256=digest, mode=found.mode, size=found.size, kept=kept, owner=owner)
+    return FileState(
+        exists=True, sha256=digest, mode=found.mode, size=found.size, kept=kept, owner=owner, whose=found.owner or None
+    )
 
 
 def _kept(host: HostReader, path: str) -> Iterator[str]:
@@ -105,7 +110,7 @@ def replacing(target: str, path: str, old: FileState, new: FileState, write: Op 
     """
     ops: list[Op] = []
     if isinstance(old.sha256, str) and (digest := old.sha256[:_DIGITS]) not in old.kept and _is_kept(old, new, digest):
-        ops.append(FileCopy(target, path, kept_path(path, digest)))
+        ops.append(FileCopy(target, path, kept_path(path, digest), owner=old.owner, whose=old.whose))
     if (old.exists, old.sha256, old.mode, old.owner) != (new.exists, new.sha256, new.mode, new.owner):
         ops.append(write or _from_copy(target, path, old, new))
     back = str(new.sha256)[:_DIGITS]
@@ -128,7 +133,7 @@ def _from_copy(target: str, path: str, old: FileState, new: FileState) -> Op:
             f"The earlier content of {path} on {target} is gone: {kept_path(path, new.sha256)} is not there.",
             advice=f"Bring back a file with SHA-256 {new.sha256} from a backup and put it there, then undo again.",
         )
-    return FileCopy(target, kept_path(path, new.sha256), path, mode=new.mode, owner=new.owner)
+    return FileCopy(target, kept_path(path, new.sha256), path, mode=new.mode, owner=new.owner, whose=new.whose)
 
 
 def way_back(path: str, change: Change[F], *, keep: bool) -> Undo[F]:

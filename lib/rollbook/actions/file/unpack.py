@@ -77,6 +77,9 @@ trap 'rm -f -- "$new"' EXIT
 (umask 077; set -C; content >"$new")
 found=$(sha256sum <"$new" | cut -d ' ' -f 1)
 if [ "$found" != "$digest" ]; then echo "$member is not as planned: SHA-256 $found" >&2; exit 1; fi
+if [ -e "$place" ] && ! chown "$(stat -c %u:%g -- "$place")" "$new" 2>/dev/null; then
+  echo "warning: $place belonged to $(stat -c %U:%G -- "$place"), and belongs to this account now" >&2
+fi
 chmod "$mode" "$new"
 sync "$new" 2>/dev/null || sync
 mv -f -- "$new" "$place"
@@ -161,6 +164,7 @@ class ArchiveUnpack(Action[MemberState]):
             mode=found.mode,
             size=found.size,
             kept=found.kept,
+            whose=found.whose,
             member_sha256=result.stdout.split()[0],
         )
 

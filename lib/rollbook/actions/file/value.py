@@ -83,6 +83,7 @@ class ConfigValue(Action[ConfigState]):
             size=found.size,
             kept=found.kept,
             owner=found.owner,
+            whose=found.whose,
             value=text,
             wanted_sha256=hashlib.sha256(wanted).hexdigest(),
         )
