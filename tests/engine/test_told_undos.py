@@ -190,3 +190,21 @@ def test_downtime_that_comes_again_is_told_with_the_first_run(workshop: Workshop
     told = json.loads(render(run, "json"))["impact"]["downtimes"]
 
     assert [(one["run"], one["ended"] is None) for one in told] == [(run.id, False), (again.id, True)]
+
+
+def test_an_undo_knows_the_run_that_it_takes_back(workshop: Workshop) -> None:
+    """What a step made under its run's id, and in its folder, its own undo steps find; in a run both names are empty."""
+    made = "echo {{ run.id }} > {{ run.folder }}/mark; echo x{{ run.undo_of }}{{ run.undone_folder }} >> log"
+    found = (
+        "cat {{ run.undone_folder }}/mark >> log; echo {{ run.undo_of }} >> log; test {{ run.id }} != {{ run.undo_of }}"
+    )
+    undo = f"{{steps: [{{id: un, name: Find it., shell.run: {{command: {json.dumps(found)}}}}}]}}"
+    workshop.write(
+        "r", f"steps:\n  - {{id: s, name: Make it., shell.run: {{command: {json.dumps(made)}}}, undo: {undo}}}\n"
+    )
+    run = workshop.run("r")
+
+    undone = workshop.undo(run)
+
+    assert undone.status == "undone"
+    assert workshop.said() == ["x", run.id, run.id]

@@ -11,6 +11,7 @@ from ..journal import Journal, Record, utc_now
 from ..plan import Plan
 from ..planner.planner import Planner
 from ..planner.secrecy import hide_secrets, hide_used
+from ..planner.wayback import names_of_undone
 from ..run import Run
 from ..runs import RunFolder
 from ..undos import Undone
@@ -54,7 +55,7 @@ class Engine:
         Raises `RefusedError` before anything is journalled when a lock is held, the preflight finds something
         missing or *undone* goes on; afterwards everything ends in the journal and in the Run's status.
         """
-        self._name_run(reason)
+        self._name_run(plan, reason)
         with run_locks(self.planner.pool, self._holder) as locks:
             taken = locks.take(self.planner.locks(plan))
             findings = preflight(plan, self.planner, self.folder.path)
@@ -102,7 +103,7 @@ class Engine:
         with Journal(self.folder.journal, clock=self.clock) as journal:
             run = fold(journal.records)
             require_open(self.folder, run, giving_up=bool(run.abandoning))
-            self._name_run(run.reason)
+            self._name_run(run.plan, run.reason)
             with self._locked(run.plan) as locks, self._session(journal, run.plan) as session:
                 require(preflight(run.plan, self.planner, self.folder.path))
                 session.locks = locks
@@ -126,7 +127,7 @@ class Engine:
         with Journal(self.folder.journal, clock=self.clock) as journal:
             run = fold(journal.records)
             require_open(self.folder, run, giving_up=True)
-            self._name_run(run.reason)
+            self._name_run(run.plan, run.reason)
             with self._locked(run.plan), self._session(journal, run.plan) as session:
                 hide_used(run.plan, self.planner.pool)
                 text = f"given up: {reason}"
@@ -141,7 +142,7 @@ class Engine:
         with Journal(self.folder.journal, clock=self.clock) as journal:
             run = fold(journal.records)
             require_open(self.folder, run)
-            self._name_run(run.reason)
+            self._name_run(run.plan, run.reason)
             with self._locked(run.plan), self._session(journal, run.plan) as session:
                 require(preflight(run.plan, self.planner, self.folder.path))
                 self._walk(session, run.plan, run).adopt(self._pending(run, address), reason)
@@ -151,10 +152,12 @@ class Engine:
         mark_undone(self.folder, run)
         return run
 
-    def _name_run(self, reason: str) -> None:
+    def _name_run(self, plan: Plan, reason: str) -> None:
         root = self.folder.path.parent.resolve()
         self.planner.run_names |= {"id": self.folder.id, "folder": str(root / self.folder.id), "reason": reason}
         self.planner.run_names["now"] = self.planner.read.now()
+        if plan.undo_of:
+            self.planner.run_names |= names_of_undone(self.folder.beside(plan.undo_of))
 
     @contextmanager
     def _locked(self, plan: Plan) -> Iterator[Locks]:

@@ -92,6 +92,8 @@ class Planner:
             "operator": operator,
             "reason": "",
             "runbook": runbook.name,
+            "undo_of": "",
+            "undone_folder": "",
         }
 
     def plan(

@@ -5,13 +5,19 @@ from dataclasses import replace
 
 from ..plan import Plan
 from ..run import Run
-from ..runs import Runs
+from ..runs import RunFolder, Runs
 from ..undos import earlier_or_since, earlier_steps
+from ..values import Plain
 from .again import plan_again
 from .planner import Planner
 from .scope import Known
 from .systems import on_its_systems
 from .undo import plan_back
+
+
+def names_of_undone(folder: RunFolder) -> Mapping[str, Plain]:
+    """Give the names by which the steps of an undo know the run that is taken back: what it made bears its id."""
+    return {"undo_of": folder.id, "undone_folder": str(folder.path.resolve())}
 
 
 def plan_undo(
@@ -25,7 +31,9 @@ def plan_undo(
     is not done again. Raises `UndoRefused` naming every change in the way that cannot be taken back, and `RefusedError`
     where a target leads to another system than *run* was carried out on.
     """
-    first = runs.find(run.id).first(run.plan)
+    folder = runs.find(run.id)
+    planner.run_names |= names_of_undone(folder)
+    first = folder.first(run.plan)
     if first is None or run.plan.again:
         plan = plan_back(run, planner, to=to, earlier=earlier_or_since(runs, run))
     else:
