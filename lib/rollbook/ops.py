@@ -316,6 +316,10 @@ class MongoExport(Op):
         return (f'db.getCollection("{self.collection}").find({_compact(dict(self.filter))}) to {self.path}',)
 
 
+def _given_to(whose: str | None) -> str:
+    return f"owner {whose} where this account may set that" if whose else ""
+
+
 @dataclass(frozen=True, slots=True)
 class FileWrite(Op):
     """
@@ -336,7 +340,7 @@ class FileWrite(Op):
         lines = self.content.splitlines()
         shown = [f"    | {line}" for line in lines[:_LINES]]
         more = [f"    … and {len(lines) - _LINES} more lines"] if len(lines) > _LINES else []
-        owner = f", owner {self.whose}" if self.whose else ""
+        owner = f", {_given_to(self.whose)}" if self.whose else ""
         return (f"write {self.path} ({len(self.content.encode())} bytes, mode {self.mode}{owner})", *shown, *more)
 
 
@@ -358,8 +362,8 @@ class FileCopy(Op):
 
     def render(self) -> tuple[str, ...]:
         """Name both files, and the mode and owner that are set."""
-        owner = self.owner or self.whose
-        given = (f"mode {self.mode}" if self.mode else "", f"owner {owner}" if owner else "")
+        owner = f"owner {self.owner}" if self.owner else _given_to(self.whose)
+        given = (f"mode {self.mode}" if self.mode else "", owner)
         settings = ", ".join(part for part in given if part)
         return (f"copy {self.source} to {self.path}" + (f" ({settings})" if settings else ""),)
 

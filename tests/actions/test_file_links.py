@@ -191,25 +191,28 @@ def whose(path: Path) -> tuple[int, int]:
 @AS_ROOT
 @pytest.mark.parametrize("target", ["local", "inside"])
 @pytest.mark.parametrize("kind", WRITES)
-def test_a_file_stays_whose_it_is(tmp_path: Path, kind: str, target: str) -> None:
+@pytest.mark.parametrize("owner", [(1, 2), (54321, 65432)], ids=["named", "without a name"])
+def test_a_file_stays_whose_it_is(tmp_path: Path, kind: str, target: str, owner: tuple[int, int]) -> None:
     """What root replaces, keeps beside and brings back belongs to whose it was, here and through commands."""
     path, source = tmp_path / "app.conf", tmp_path / "source"
     source.write_text("new")
     path.write_text("old")
-    os.chown(path, 1, 2)
-    path.chmod(0o600)
+    os.chown(path, *owner)
+    path.chmod(0o4700)
     there = with_target("inside", ["env"])
     action = replace(WRITES[kind](str(path), str(source)), target=Ref(target))
 
     change = there.apply(action)
     (kept,) = tmp_path.glob(".app.conf.*.kept")
-    after = whose(kept), whose(path) if path.exists() else (1, 2)
+    after = whose(kept), whose(path) if path.exists() else owner, kept.stat().st_mode & 0o7777
     there.undo(action, change)
     there.pool.close()
 
-    assert after == ((1, 2), (1, 2))
-    assert (path.read_text(), whose(path), path.stat().st_mode & 0o777) == ("old", (1, 2), 0o600)
-    assert any("owner daemon:bin" in line for op in change.ops for line in op.render())
+    assert after == (owner, owner, 0o700)
+    assert (path.read_text(), whose(path), path.stat().st_mode & 0o7777) == ("old", owner, 0o4700)
+    told = "owner daemon:bin" if owner == (1, 2) else "owner 54321:65432"
+    assert any(told in line for op in change.ops for line in op.render())
+    assert there.execution.output == b""
 
 
 @AS_ROOT

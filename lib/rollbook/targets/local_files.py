@@ -57,10 +57,13 @@ def _give(file: int, owner: Owner | None, path: str) -> bool:
     """Give an open file to somebody, and tell whether it is theirs. Raises `TargetError` where that is required."""
     if owner is None:
         return True
+    user, group = _numbers(owner.name)
     try:
-        os.fchown(file, *_numbers(owner.name))
+        os.fchown(file, user, group)
     except PermissionError as error:
         if not owner.required:
+            with suppress(PermissionError):
+                os.fchown(file, -1, group)
             return False
         raise TargetError(
             f"cannot give {path} to {owner.name}: only root may give a file to another account",

@@ -15,7 +15,7 @@ _ABSENT: Final = 44
 _SECONDS: Final = 300.0
 
 _THERE: Final = '[ -e "$1" ] || [ -L "$1" ] || exit 44\n'
-_STAT: Final = _THERE + 'exec stat -c "%f %s %Y %U:%G" -- "$1"'
+_STAT: Final = _THERE + 'exec stat -c "%f %s %Y %u:%g %U:%G" -- "$1"'
 _READ: Final = '[ -e "$1" ] || exit 44\nexec head -c "$2" < "$1"'
 _HASH: Final = '[ -e "$1" ] || exit 44\nexec sha256sum < "$1"'
 _NAMES: Final = """\
@@ -47,6 +47,7 @@ if [ -n "$owner" ] && ! chown "$owner" "$new" 2>/dev/null; then
   if [ -n "$required" ]; then
     echo "only root may give it to $owner, if that is an account there; nothing was changed" >&2; exit 1
   fi
+  chgrp "${owner#*:}" "$new" 2>/dev/null || true
   echo kept
 fi
 chmod "$mode" "$new"
@@ -69,6 +70,12 @@ class _Collected:
 
     def stderr(self, chunk: bytes) -> None:
         self.errors += chunk
+
+
+def _named(numbers: str, names: str) -> str:
+    """Give user:group by name, and what has none by its number: `stat` calls that UNKNOWN."""
+    pairs = zip(names.split(":"), numbers.split(":"), strict=True)
+    return ":".join(number if name == "UNKNOWN" else name for name, number in pairs)
 
 
 def _asked(owner: Owner | None) -> tuple[str, str]:
@@ -101,10 +108,10 @@ class ShellFiles:
         found = self._run("look at", _STAT, path)
         if found is None:
             return None
-        mode, size, modified, owner = found.decode().split(maxsplit=3)
+        mode, size, modified, numbers, names = found.decode().split(maxsplit=4)
         bits = int(mode, 16)
         at = datetime.fromtimestamp(int(modified), UTC)
-        return FileStat(kind_of(bits), int(size), f"{stat.S_IMODE(bits):04o}", at, owner.strip())
+        return FileStat(kind_of(bits), int(size), f"{stat.S_IMODE(bits):04o}", at, _named(numbers, names.strip()))
 
     def read(self, path: str, limit: int) -> bytes | None:
         """Read a file; None when it is not there. Raises `TargetError` above *limit* bytes."""

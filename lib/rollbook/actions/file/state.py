@@ -110,13 +110,18 @@ def replacing(target: str, path: str, old: FileState, new: FileState, write: Op 
     """
     ops: list[Op] = []
     if isinstance(old.sha256, str) and (digest := old.sha256[:_DIGITS]) not in old.kept and _is_kept(old, new, digest):
-        ops.append(FileCopy(target, path, kept_path(path, digest), owner=old.owner, whose=old.whose))
+        ops.append(FileCopy(target, path, kept_path(path, digest), _plain(old.mode), old.owner, old.whose))
     if (old.exists, old.sha256, old.mode, old.owner) != (new.exists, new.sha256, new.mode, new.owner):
         ops.append(write or _from_copy(target, path, old, new))
     back = str(new.sha256)[:_DIGITS]
     if back in old.kept and back not in new.kept:
         ops.append(FileRemove(target, kept_path(path, back)))
     return tuple(ops)
+
+
+def _plain(mode: str | None) -> str | None:
+    """Give the mode of a copy: as the file's, but without setuid and the like; None where they are the same."""
+    return f"0{mode[-3:]}" if mode is not None and mode[:1] != "0" else None
 
 
 def _is_kept(old: FileState, new: FileState, digest: str) -> bool:
