@@ -5,7 +5,7 @@ import pytest
 from rollbook.errors import SchemaError
 from rollbook.targets.base import TargetSpec
 
-from .test_playbooks import other
+from .scenes import other
 from .workshop import Workshop, nobody
 
 LOOKS = """
