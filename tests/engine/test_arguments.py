@@ -1,5 +1,7 @@
 """What a step's expressions may put in, and which targets an action may name."""
 
+import json
+
 import pytest
 
 from rollbook.errors import RefusedError
@@ -36,3 +38,30 @@ def test_a_group_is_no_target_of_an_action(workshop: Workshop) -> None:
         workshop.planner("g").plan()
     with pytest.raises(RefusedError, match="the environment has no target h3"):
         workshop.planner("other").plan()
+
+
+@pytest.mark.parametrize(
+    "command",
+    ['echo "{{ inputs.x }}"', "echo 'a {{ inputs.x }}'", "cat <<E\n{{ inputs.x }}\nE", "sh -c 'ls {{ inputs.x }}'"],
+)
+def test_a_value_inside_the_commands_own_quotes_is_refused(workshop: Workshop, command: str) -> None:
+    """Where quoting a value does not protect, it is not put."""
+    step = json.dumps({"id": "s", "name": "Say.", "shell.run": {"command": command}})
+    workshop.write("i", f"inputs: {{x: {{type: text}}}}\nsteps: [{step}]\n")
+
+    with pytest.raises(RefusedError, match="inside quotes"):
+        workshop.planner("i", {"x": "$(touch pwned)"}).plan()
+
+
+def test_a_value_that_stands_bare_is_one_word(workshop: Workshop) -> None:
+    """Whatever a value holds, the shell sees one word."""
+    nasty = "$(touch pwned) '; touch pwned #\n`touch pwned`"
+    workshop.write(
+        "i",
+        'inputs: {x: {type: text}}\nsteps:\n  - id: s\n    name: Say.\n    shell.run: {command: "printf %s {{ inputs.x }} > said.txt"}\n    undo: {leave: x}\n',
+    )
+
+    assert workshop.run("i", inputs={"x": nasty}).status == "succeeded"
+
+    assert (workshop.folder / "said.txt").read_text() == nasty
+    assert not (workshop.folder / "pwned").exists()

@@ -6,13 +6,13 @@ import pytest
 
 from rollbook.cli.reports import render
 from rollbook.demo.process import free_port
-from rollbook.engine import Decision
+from rollbook.engine import Decision, Engine
 from rollbook.errors import RefusedError, RollbookError, UsageError
 from rollbook.estimates import estimates
 from rollbook.journal import replay
 from rollbook.targets.base import TargetSpec
 
-from .workshop import Workshop, nobody, write_step
+from .workshop import Workshop, newest, nobody, write_step
 
 
 def test_adopt_probes_before_it_believes(workshop: Workshop) -> None:
@@ -256,3 +256,12 @@ def test_a_message_that_nobody_got_is_not_told_as_sent(workshop: Workshop) -> No
     assert all(step.error.startswith("not sent: ") for step in run.steps if step.status == "skipped")
     assert "“Tell now.” failed (not sent: " in told
     assert "Of 3 steps, 1 changed something and 2 skipped." in told
+
+
+def test_adopt_keeps_to_what_resume_keeps_to(workshop: Workshop) -> None:
+    """A run that is over takes no step done by hand."""
+    workshop.write("a", "steps:\n" + write_step("a", "x"))
+    workshop.run("a")
+
+    with pytest.raises(RefusedError, match="is over"):
+        Engine(newest(workshop), workshop.planner("a"), asker=nobody(), watcher=workshop.watcher).adopt("a", "by hand")

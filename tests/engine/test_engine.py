@@ -376,3 +376,17 @@ def test_each_difference_of_a_saved_plan_is_named(workshop: Workshop) -> None:
     assert "runbook: one.yml changed" in text
     assert "inputs: who: planned x, now z" in text
     assert "exists: planned no, now yes" in text
+
+
+def test_every_item_of_a_loop_is_carried_out(workshop: Workshop) -> None:
+    """Items that are equal, or look like numbers, have addresses of their own."""
+    step = '"echo {{ item }} >> all.txt"'
+    workshop.write(
+        "l",
+        f'steps:\n  - id: a\n    name: All.\n    loop: ["2", "db one", "db two", "db one"]\n    shell.run: {{command: {step}}}\n    undo: {{leave: x}}\n',
+    )
+
+    run = workshop.run("l")
+
+    assert [step.address for step in run.steps] == ["a[0]", "a[1]", "a[2]", "a[3]"]
+    assert (workshop.folder / "all.txt").read_text() == "2\ndb one\ndb two\ndb one\n"

@@ -1,13 +1,18 @@
 """The folder of locks, which every account of the machine can write."""
 
 import os
+import threading
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rollbook.engine import locks
 from rollbook.errors import LockHeld, RefusedError
+from rollbook.targets.base import TargetSpec
+
+from .workshop import Workshop
 
 
 @pytest.fixture
@@ -59,3 +64,28 @@ def test_a_link_in_place_of_the_folder_is_refused(folder: Path, tmp_path: Path) 
 
     with pytest.raises(RefusedError, match="is not a folder"), held():
         pass
+
+
+def test_a_lock_holds_over_all_folders_of_the_machine(workshop: Workshop, tmp_path: Path) -> None:
+    """Two working folders on one database exclude each other."""
+    steps = "lock: shared\ntargets: {ledger: {kind: sql}}\nsteps:\n  - id: s\n    name: Sleep.\n    shell.run: {command: [sleep, '0.8']}\n    undo: {leave: x}\n"
+    targets = {"ledger": TargetSpec("ledger", "sql", {"url": f"sqlite:///{tmp_path}/ledger.sqlite"})}
+    (tmp_path / "ledger.sqlite").touch()
+    workshop.targets = targets
+    workshop.write("one", steps)
+    other = replace(workshop, folder=tmp_path / "other")
+    other.write("one", steps)
+    errors: list[LockHeld] = []
+
+    def second() -> None:
+        try:
+            other.run("one")
+        except LockHeld as error:
+            errors.append(error)
+
+    timer = threading.Timer(0.3, second)
+    timer.start()
+    assert workshop.run("one").status == "succeeded"
+    timer.join()
+
+    assert "ada@example" in str(errors[0])

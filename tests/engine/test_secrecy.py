@@ -248,3 +248,14 @@ def test_an_undo_hides_what_its_run_used(hiding: Workshop) -> None:
 
     assert VALUE.encode() not in folder.journal.read_bytes()
     assert folder.read().reason == "‹secret env:SAME_WORD› leaked"
+
+
+def test_a_secret_that_cannot_be_looked_up_refuses_the_run(workshop: Workshop) -> None:
+    """Secrets are looked up before the first write, and hidden from then on, in the reason too."""
+    step = '  - id: s\n    name: Use it.\n    shell.run: {command: ["true"], environment: {P: {secret: "env:NOT_SET_HERE"}}}\n    undo: {leave: x}\n'
+    workshop.write("s", "steps:\n" + write_step("a", "x") + step)
+
+    with pytest.raises(PreflightError, match="NOT_SET_HERE"):
+        workshop.run("s")
+
+    assert not (workshop.folder / "a.txt").exists()

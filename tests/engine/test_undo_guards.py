@@ -204,3 +204,23 @@ steps:
     undo = workshop.undo(run)
 
     assert (undo.status, workshop.said()) == ("undone", ["kept", "gone", "back"])
+
+
+@pytest.mark.parametrize("way", ["true", "false"])
+def test_what_an_undo_gave_back_is_not_given_back_again_at_the_end(workshop: Workshop, way: str) -> None:
+    """A `finally` step of the unfinished run sees that step as undone; where its way back was passed over, as before."""
+    workshop.write(
+        "p",
+        "steps:\n  - id: take\n    name: Take it.\n    effect: idempotent\n    shell.run: {command: 'true'}\n"
+        f"    undo: {{steps: [{{id: give, name: Give it., effect: idempotent, when: '{way}',\n"
+        "      shell.run: {command: 'echo x >> given.txt'}}]}\n"
+        "  - {id: fail, name: Fail., effect: idempotent, undo: {leave: nothing was done}, shell.run: {command: 'false'}}\n"
+        "finally:\n  - id: end\n    name: Give it.\n    effect: idempotent\n"
+        "    when: run.status and steps.take.status in ['changed', 'ok', 'recovered']\n"
+        "    shell.run: {command: 'echo x >> given.txt'}\n",
+    )
+
+    back = workshop.undo(workshop.run("p"))
+
+    assert back.status == "undone"
+    assert (workshop.folder / "given.txt").read_text() == "x\n"

@@ -193,6 +193,11 @@ def write_step(name: str, content: str, extra: str = "") -> str:
     return f'  - id: {name}\n    name: Write {name}.\n    file.present: {{path: {name}.txt, content: "{content}"}}\n{extra}'
 
 
+def newest(workshop: Workshop) -> RunFolder:
+    """Give the newest run's folder."""
+    return workshop.runs.all()[-1]
+
+
 def types(workshop: Workshop) -> list[str]:
     """Name the records of the newest run."""
     return [record.type for record in replay(workshop.runs.all()[-1].journal)]

@@ -1,0 +1,84 @@
+"""A command that outlives its run: nothing goes on beside it."""
+
+import subprocess
+import sys
+import time
+from functools import partial
+
+import pytest
+
+from rollbook.errors import RefusedError
+from rollbook.run import Run
+from rollbook.targets.base import TargetSpec
+
+from .workshop import Workshop
+
+
+@pytest.mark.parametrize("settled", ["", "skip", "done"])
+def test_nothing_is_taken_back_beside_a_command_that_outlived_its_run(workshop: Workshop, settled: str) -> None:
+    """What it does after the undo would be there though the undo says that it took it back; whatever people said of it."""
+    remove = "[{id: gone, name: Remove., file.absent: {path: count.txt}}]"
+    run = killed_beside_its_command(workshop, remove)
+    if settled:
+        run = workshop.resume(**{settled: {"c": "a test"}})
+
+    with pytest.raises(RefusedError, match=r"still runs on local: process .* Nothing was taken back"):
+        workshop.undo(run)
+
+    assert (workshop.folder / "count.txt").exists()
+    while (workshop.folder / "count.txt").read_text() == "x\n":
+        time.sleep(0.05)
+    time.sleep(0.2)  # it ends
+    assert workshop.undo(run).status == "undone"
+    assert (workshop.folder / "count.txt").exists() == (settled == "done")  # done by hand, so it is taken back by hand
+
+
+def killed_beside_its_command(workshop: Workshop, undo: str, target: str = "local") -> Run:
+    """Give a run that was killed while its command writes a file, which goes on for two seconds."""
+    command = '"echo x >> count.txt; sleep 2; echo done >> count.txt"'
+    step = f"shell.run: {{command: {command}, effect: idempotent, target: {target}}}"
+    workshop.write("o", f"targets: {{pre: {{}}}}\nsteps:\n  - id: c\n    name: Count.\n    {step}\n    undo: {undo}\n")
+    workshop.targets = {"pre": TargetSpec("pre", "command", {"prefix": ["env", "FOO=1"]})}
+    (workshop.folder / "inventory").mkdir()
+    pre = "pre: {kind: command, on: local, prefix: [env, FOO=1]}"
+    (workshop.folder / "inventory" / "bench.yml").write_text(f"environment: bench\ntargets: {{{pre}}}\n")
+    main = "from rollbook.cli.program import main; main()"
+    argv = [sys.executable, "-c", main, "run-runbook", "o", "--env", "bench", "--yes"]
+    with subprocess.Popen(argv, cwd=workshop.folder, stdout=subprocess.DEVNULL) as process:
+        while not (workshop.folder / "count.txt").exists():
+            time.sleep(0.02)
+        process.kill()
+    return workshop.runs.all()[-1].read()
+
+
+def test_a_run_beside_one_that_is_not_over_says_so(workshop: Workshop) -> None:
+    """While a command of a killed run goes on no other of the same begins; afterwards its plan names the one left open."""
+    run = killed_beside_its_command(workshop, "{leave: x}")
+    main = "from rollbook.cli.program import main; main()"
+    argv = [sys.executable, "-c", main, "run-runbook", "o", "--env", "bench", "--yes"]
+    typed = partial(subprocess.run, argv, cwd=workshop.folder, capture_output=True, text=True, check=False)
+
+    beside = typed()
+    while "done" not in (workshop.folder / "count.txt").read_text():
+        time.sleep(0.05)
+    after = typed()
+    workshop.engine(run).abandon("begun anew")
+
+    assert beside.returncode == 4
+    assert "The command of c still runs on local" in beside.stderr
+    assert after.returncode == 0
+    assert f"NOT OVER: Run {run.id} of o in bench was cut off" in " ".join(after.stdout.split())
+    assert f"resume {run.id}" in after.stdout
+    assert "NOT OVER" not in typed().stdout
+
+
+@pytest.mark.parametrize("target", ["local", "pre"])
+def test_a_command_that_outlived_its_run_is_waited_for(workshop: Workshop, target: str) -> None:
+    """After a kill the command may go on; until it has ended nothing is decided, and no second one is started."""
+    killed_beside_its_command(workshop, "{leave: x}", target)
+
+    waiting = workshop.resume()
+
+    assert (waiting.status, waiting.steps[0].status) == ("waiting", "in_doubt")
+    assert any(f"still runs on {target}" in event.text for event in waiting.events)
+    assert (workshop.folder / "count.txt").read_text() == "x\n"
