@@ -4,12 +4,11 @@ import tracemalloc
 from typing import Any
 
 import pytest
+from carry_sites import site
 from databases import script
 
 from rollbook.errors import StepFailed
 from rollbook.targets.postgres.carry import carry
-
-from .test_carry import site
 
 pytestmark = pytest.mark.server
 COLLATION = "CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"

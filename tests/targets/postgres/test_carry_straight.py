@@ -5,6 +5,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from carry_sites import KEEP_BACKUP, mighty_if, site
 from databases import script
 
 from rollbook.postgres import digest
@@ -16,8 +17,6 @@ from rollbook.targets.postgres.ledger import read_conflicts
 from rollbook.targets.postgres.resolving import Stages
 from rollbook.targets.postgres.session import connect
 from rollbook.targets.postgres.straight import straight_tables
-
-from .test_carry import KEEP_BACKUP, mighty_if, site
 
 pytestmark = pytest.mark.server
 GOOD = (
