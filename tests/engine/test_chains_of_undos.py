@@ -417,3 +417,18 @@ def test_what_an_undo_passed_over_can_be_taken_back_later(workshop: Workshop) ->
     again = workshop.resume(done={"two": "it stands"})
     assert (waiting.waiting_for, again.status, workshop.said()) == ("two/sure", "undone", ["one", "three"])
     assert not steps_taken_back(workshop.runs, run)
+
+
+def test_an_end_that_one_undo_came_to_is_not_come_to_by_the_next(workshop: Workshop) -> None:
+    """What may be done once only at the end of a run that failed, the first undo did; the second takes back the rest."""
+    end = '  - {id: end, name: End., shell.run: {command: "echo end >> log"}, undo: {leave: nothing}}\n'
+    say(workshop, "one", FAILS, end=f"finally:\n{end}")
+    run = workshop.run("r")
+    forbid(workshop, "unone")
+    first = workshop.engine(workshop.undo(run)).resume(skip={"undo/one/unone": "its host is down"})
+    (workshop.folder / "no-unone").unlink()
+
+    second = workshop.undo(run)
+
+    assert (first.status, second.status) == ("undone", "undone")
+    assert workshop.said() == ["one", "end", "unone"]

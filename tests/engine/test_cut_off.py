@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from rollbook.cli.ending import going_on
 from rollbook.engine import stepper
 from rollbook.engine.attempt import Attempt
 from rollbook.targets.base import TargetSpec
@@ -76,7 +77,8 @@ def test_an_end_that_was_cut_off_is_not_done_again_on_a_guess(
     assert counted.read_text() == ("x\nx\n" if answer == "yes" else "x\n")
     assert not (workshop.folder / "a.txt").exists()
     if answer == "no":
-        assert workshop.resume(done={"end": "it was done"}).status == "undone"
+        assert next(text for label, text in going_on(undone) if label == "leave").endswith("--skip end --reason WHY")
+        assert workshop.resume(skip={"end/sure": "it was done"}).status == "undone"
         assert counted.read_text() == "x\n"
 
 

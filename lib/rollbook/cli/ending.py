@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ..accounts import account
-from ..plan import OWN_STEPS, PlannedStep
+from ..plan import OWN_STEPS, SURE, PlannedStep
 from ..report.wording import duration, visible
 from ..run import DONE, Event, Run, StepRun
 from ..runs import Runs
@@ -266,7 +266,8 @@ def going_on(run: Run) -> Iterator[tuple[str, str]]:
 
 def _ends_failed(run: Run) -> Iterator[str]:
     """Name what was to be done at the end and failed: without it a run does not come to its end."""
-    yield from (step.address for step in run.steps if step.planned.section == "finally" and step.status == "failed")
+    failed = (step.address for step in run.steps if step.planned.section == "finally" and step.status == "failed")
+    yield from dict.fromkeys(address.removesuffix(SURE) for address in failed)
 
 
 def _how_to_answer(run: Run, step: StepRun) -> str:

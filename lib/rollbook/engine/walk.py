@@ -173,6 +173,9 @@ class Walk:
         for member in self.session.members(self.session.planned[address]) or (self.session.planned[address],):
             self._pass(member.address, reason)
             self._pass_question(member, reason)
+        step = address.removesuffix(SURE)
+        if step != address and step in self.session.planned and step not in self.session.known:
+            self._pass(step, reason)  # nobody said that it is to be done
 
     def _pass(self, address: str, reason: str) -> None:
         self.session.record("step_skipped", step=address, reason=reason, by=self.session.operator)

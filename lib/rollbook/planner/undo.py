@@ -49,7 +49,10 @@ def plan_back(run: Run, planner: Planner, *, to: str = "", earlier: Mapping[str,
     if refused:
         raise refuse_undo(run, refused.values(), to=next(iter(refused)))
     guarded = to or any(is_guard(step, run) for step in run.steps)
-    last = ends_again(run, steps, run.steps[stays].address if to else "") if guarded else _finally_left(run)
+    if guarded:
+        last = ends_again(run, steps, run.steps[stays].address if to else "")
+    else:
+        last = tuple(_finally_left(run, earlier))
     return replace(
         run.plan,
         title=f"Undo of {run.plan.title or run.plan.runbook}",
@@ -124,14 +127,23 @@ def counts_once(planned: PlannedStep) -> bool:
     return planned.writes and planned.effect == "once" and planned.goal is None
 
 
-def _finally_left(run: Run) -> Iterator[PlannedStep]:
-    """Give the `finally` steps of a run that never ended for good: the undo is its end. Asks about what is in doubt."""
+def _finally_left(run: Run, earlier: Mapping[str, Earlier]) -> Iterator[PlannedStep]:
+    """
+    Give the `finally` steps of a run that never ended for good: the undo is its end, where none before was.
+
+    Asks about what is in doubt.
+    """
     for step in run.steps if run.resumable else ():
         section = step.planned.section
         if step.done or (section != "finally" and not (section == "closing" and began_around(run, step.address))):
             continue
+        before = earlier.get(step.address) if counts_once(step.planned) else None
+        if before is not None and before.step.done and before.step.status != "skipped":
+            continue  # an undo before did it at its end
         planned = replace(step.planned, section="finally")
-        if step.status in _OPEN and counts_once(planned):
+        if before is not None:
+            yield replace(doubtful(planned, before.by), section="finally")
+        elif step.status in _OPEN and counts_once(planned):
             yield cut_off(planned, run.id)
         yield planned
 
