@@ -86,10 +86,28 @@ def escaped(content: bytes) -> bytes:
     return json.dumps(json.dumps({"key": base64.encodebytes(content).decode()})).encode()
 
 
+def as_php(content: bytes) -> bytes:
+    """Write base64 in JSON as PHP does."""
+    return json.dumps(base64.b64encode(content).decode()).replace("/", "\\/").encode()
+
+
+def in_address(content: bytes) -> bytes:
+    """Write base64 in the query of an address."""
+    return quote(base64.b64encode(content), safe="").encode()
+
+
 @given(value=values, before=paddings, after=paddings, step=st.integers(1, 9))
 def test_a_value_inside_base64_is_found(value: str, before: bytes, after: bytes, step: int) -> None:
     """The value does not show in base64 of a longer text, at any offset, standard or url-safe, in chunks."""
-    for encode in (base64.b64encode, base64.urlsafe_b64encode, base64.encodebytes, indented, escaped):
+    for encode in (
+        base64.b64encode,
+        base64.urlsafe_b64encode,
+        base64.encodebytes,
+        indented,
+        escaped,
+        as_php,
+        in_address,
+    ):
         content = encode(before + value.encode() + after)
         stream = knowing(value).stream()
 
@@ -130,6 +148,7 @@ def test_a_value_inside_base64_is_found(value: str, before: bytes, after: bytes,
         lambda value: str({"error": repr(value)}),
         lambda value: value.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n"),
         lambda value: quote(quote(value, safe=""), safe=""),
+        lambda value: "".join(one if one.isascii() and one.isalnum() else f"\\{one}" for one in value),
         lambda value: escaped_as_c(value),
     ],
 )

@@ -56,9 +56,11 @@ def _long_enough(forms: Iterable[bytes]) -> tuple[bytes, ...]:
 def _known(label: str, value: str) -> _Known:
     raw = value.encode("utf-8", "surrogateescape")
     texts = dict.fromkeys((value, *map(str.strip, value.splitlines())))
-    digits = (raw.hex(), raw.hex().upper())
-    written = tuple(Written.of(text) for text in (*texts, *digits) if len(text) >= SHORTEST)
-    return _Known(label.encode(), written, tuple(Written.of_units((one,)) for one in _long_enough(_base64_forms(raw))))
+    base64s = _long_enough(_base64_forms(raw))
+    # Base64 stands in JSON and addresses, too, where its own / + and = are escaped.
+    others = (raw.hex(), raw.hex().upper(), *map(bytes.decode, base64s))
+    written = tuple(Written.of(text) for text in (*texts, *others) if len(text) >= SHORTEST)
+    return _Known(label.encode(), written, tuple(Written.of_units((one,)) for one in base64s))
 
 
 class Redactor:

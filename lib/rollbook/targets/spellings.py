@@ -106,15 +106,15 @@ def _backslashed(char: str) -> Iterator[bytes]:
     """Give JSON's, Python's, C's and shells' ways; of a backslash, as often as it was doubled."""
     code = ord(char)
     words = [f"u{code:04x}", f"U{code:08x}", f"x{code:02x}", f"u{{{code:x}}}"]
-    words += [char] if char.isascii() and char != "\\" else []
+    words += [char] if char != "\\" else []
     words += [_SHORT[char]] if char in _SHORT else []
     for slashes in _NESTED:
         before = b"\\" * slashes
         if char == "\\":
             yield before
         for word in words:
-            yield before + word.encode()
-            yield before + word[:1].encode() + word[1:].upper().encode()
+            yield before + _bytes(word)
+            yield before + _bytes(word[:1] + word[1:].upper())
         for form, parts in _BY_PARTS:
             yield b"".join(before + (form % part).encode() for part in parts(char))
 
