@@ -13,6 +13,9 @@ from .ops import OutputRecord, WrittenFile
 from .plan import Plan, PlannedStep
 from .values import Plain
 
+WITHOUT: Final = "the run goes on without it"
+"""The reason for which a step that failed, and that a run can do without, is passed over."""
+
 RunStatus = Literal["planned", "running", "waiting", "stopped", "failed", "succeeded", "undone", "abandoned"]
 INTENT: Final = ("arguments", "before", "after", "ops", "shown", "details")
 """What a `step_started` record tells of a step, of each only what is not as planned."""
@@ -107,6 +110,11 @@ class StepRun:
             case "ok" | "pending":
                 return False
         return self.ops_done > 0
+
+    @property
+    def spared(self) -> bool:
+        """Tell whether it failed, and the run went on without it by itself."""
+        return self.status == "skipped" and self.reason == WITHOUT and self.skipped_at is None
 
     @property
     def settled_at(self) -> datetime | None:

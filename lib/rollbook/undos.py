@@ -219,8 +219,12 @@ def takers_of(run: Run, undo: Run) -> Mapping[str, Sequence[StepRun]]:
 
 
 def unended(takers: Sequence[StepRun]) -> StepRun | None:
-    """Find what of the way back of a step did not come to its end; where none of it took part, all of it did not."""
-    for step in takers:
+    """
+    Find what of the way back of a step did not come to its end; where none of it took part, all of it did not.
+
+    What the undo could do without, such as a message, is no part of it.
+    """
+    for step in (one for one in takers if not one.spared):
         passed_over = step.status == "skipped" and (step.starts or step.skipped_at)
         if not step.done or passed_over:
             return step

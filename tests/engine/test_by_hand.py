@@ -5,6 +5,8 @@ import json
 import pytest
 
 from rollbook.cli.reports import render
+from rollbook.cli.screen import Screen
+from rollbook.cli.statusview import status_lines
 from rollbook.demo.process import free_port
 from rollbook.engine import Decision, Engine
 from rollbook.errors import RefusedError, RollbookError, UsageError
@@ -265,3 +267,21 @@ def test_adopt_keeps_to_what_resume_keeps_to(workshop: Workshop) -> None:
 
     with pytest.raises(RefusedError, match="is over"):
         Engine(newest(workshop), workshop.planner("a"), asker=nobody(), watcher=workshop.watcher).adopt("a", "by hand")
+
+
+def test_a_message_that_nobody_got_is_no_part_of_what_is_taken_back(workshop: Workshop) -> None:
+    """A step whose own undo steps tell somebody, and take it back, is taken back; and comes again without a question."""
+    workshop.targets = {"hook": TargetSpec("hook", "http", {"base_url": f"http://127.0.0.1:{free_port()}/x"})}
+    tell = "{id: tell, name: Tell., notify.send: {text: hello, target: hook}}"
+    undo = f"{{steps: [{tell}, {{id: un, name: Unsay., shell.run: {{command: echo un >> log}}}}]}}"
+    step = f"  - {{id: s, name: Say., shell.run: {{command: echo s >> log}}, undo: {undo}}}\n"
+    workshop.write("m", f"targets: {{hook: {{}}}}\nsteps:\n{step}")
+    run = workshop.run("m")
+
+    undone = workshop.undo(run)
+    again = workshop.undo(undone)
+
+    assert (undone.status, again.status, workshop.said()) == ("undone", "undone", ["s", "un", "s"])
+    assert "NOT taken back" not in render(run, "md")
+    lines = "\n".join(status_lines(undone, workshop.runs.find(undone.id), Screen()))
+    assert "not sent: " in " ".join(lines.split())

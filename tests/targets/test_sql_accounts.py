@@ -133,7 +133,7 @@ def test_an_account_with_just_the_rights_that_it_needs_may_go_on(postgres_url: s
         for statement in (
             "CREATE TABLE course (id int PRIMARY KEY, place text); CREATE TABLE log (id serial, why text)",
             "CREATE TABLE other (id int); CREATE USER exact PASSWORD 'exactexact'",
-            "GRANT SELECT, UPDATE ON course TO exact; GRANT SELECT, INSERT ON log TO exact",
+            "GRANT SELECT, UPDATE (id, place) ON course TO exact; GRANT SELECT, INSERT ON log TO exact",
         ):
             admin.exec_driver_sql(statement)
         try:
@@ -143,7 +143,7 @@ def test_an_account_with_just_the_rights_that_it_needs_may_go_on(postgres_url: s
             (rights,) = (one for one in target.findings() if one.subject == "write rights")
             (lacking,) = target.forbidden(remember)
             given = target.forbidden(numbered)
-            admin.exec_driver_sql("GRANT USAGE ON SEQUENCE log_id_seq TO exact")
+            admin.exec_driver_sql("GRANT UPDATE ON SEQUENCE log_id_seq TO exact")
             after = target.forbidden(remember)
         finally:
             admin.exec_driver_sql("DROP OWNED BY exact; DROP USER exact")

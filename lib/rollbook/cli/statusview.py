@@ -212,8 +212,12 @@ def _step(step: StepRun, seconds: float | None, width: int, screen: Screen) -> I
     lead = f"  {mark} {visible(step.address):<{width}}  "
     plain = " " * (width + 6)
     yield from screen.wrap(visible(f"{step.planned.name} ({', '.join(words)})"), first=lead, rest=plain)
-    if (step.adopted_at or step.status not in ("ok", "changed")) and (text := step.reason or step.error):
+    if (step.adopted_at or step.status not in ("ok", "changed")) and (text := _why(step)):
         yield from screen.wrap(visible(one_line(text, 500)), first=plain, rest=plain)
+
+
+def _why(step: StepRun) -> str:
+    return f"{step.error}; {step.reason}" if step.spared else step.reason or step.error
 
 
 def _worded(step: StepRun) -> str:

@@ -98,7 +98,8 @@ def _rights_postgresql(session: "Connection") -> Iterator[Line]:
     query = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool"
     yield _writable(bool(session.exec_driver_sql(query).scalar()))
     query = """
-        SELECT count(*), count(*) FILTER (WHERE has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE'))  -- any of them
+        SELECT count(*), count(*) FILTER (WHERE has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE')  -- any of them
+                                             OR has_any_column_privilege(c.oid, 'INSERT, UPDATE'))
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind IN ('r', 'p') AND n.nspname = ANY (current_schemas(false))
     """

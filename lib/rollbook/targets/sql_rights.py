@@ -24,7 +24,7 @@ _SEQUENCES: Final = """
     JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = a.oid AND d.refclassid = 'pg_class'::regclass
     JOIN pg_class s ON s.oid = d.refobjid
     WHERE a.adrelid = to_regclass(:name) AND c.attname <> ALL (:given)
-      AND CASE WHEN s.relkind = 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE') ELSE false END
+      AND CASE WHEN s.relkind = 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE') ELSE false END
     ORDER BY 1"""
 _ADVICE: Final = "Grant it, or name an account that has it."
 
