@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from bson import ObjectId, encode
 
 from rollbook.errors import TargetError
 from rollbook.targets.mongo_dump import documents
@@ -32,3 +33,16 @@ def test_a_line_that_cannot_be_read_is_named(tmp_path: Path, line: str) -> None:
 
     assert f"{dump} is cut off or no dump: line 2" in refused.value.message
     assert "private" not in refused.value.message
+
+
+def test_a_dump_is_told_by_its_first_length(tmp_path: Path) -> None:
+    """BSON whose first document's length begins with the byte of a bracket is no array; an array of JSON is refused."""
+    dump, array = tmp_path / "structures.bson", tmp_path / "structures.json"
+    document = {"_id": ObjectId(ID), "text": "x" * 58}
+    dump.write_bytes(encode(document))
+    array.write_text('[{"_id": 1}]')
+
+    assert dump.read_bytes()[:1] == b"["
+    assert [found["text"] for found in documents(dump, {ID})] == ["x" * 58]
+    with pytest.raises(TargetError, match="is one array of documents"):
+        list(documents(array, {ID}))

@@ -30,13 +30,14 @@ def documents(path: Path, ids: Collection[str], by: str = "_id") -> Iterator[Map
         with _opened(path) as file:
             head = file.read(4)
             file.seek(0)
-            if head.lstrip()[:1] == b"[":
+            is_bson = int.from_bytes(head, "little") <= _LARGEST  # its first document's length; no text begins so
+            if not is_bson and head.lstrip()[:1] == b"[":
                 raise TargetError(
                     f"{path} is one array of documents, as mongoexport --jsonArray writes it.",
                     advice="Export it without --jsonArray, one document a line; or take mongodump's .bson.",
                 )
             passed = wanted if by == "_id" else None
-            found = _bson(file, passed) if int.from_bytes(head, "little") <= _LARGEST else _lines(file, passed)
+            found = _bson(file, passed) if is_bson else _lines(file, passed)
             yield from (document for document in found if str(document.get(by)) in wanted)
     except OSError as error:
         raise TargetError(f"cannot read {path}: {error}", advice="Look at the path; is the file complete?") from error
