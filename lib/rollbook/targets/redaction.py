@@ -14,6 +14,7 @@ from .spellings import Written
 SHORTEST: Final = 6
 # As it is, or escaped, with the indentation of the next line; at the end of a text an escape may be cut off.
 _BREAKS: Final = rb"(?:(?:[\r\n]|\\+[rn])[ \t]*)*"
+_ESCAPED: Final = re.compile(rb"\\+[rn]")
 _BROKEN: Final = re.compile(rb"(?:(?:[\r\n]|\\+(?:[rn]|\Z))[ \t]*)+")
 _INDENTED: Final = 4  # times as long as it is may base64 be with its line breaks
 _LONGEST_HOLD: Final = 1 << 18
@@ -210,7 +211,7 @@ def _parts(label: bytes) -> tuple[bytes, bytes]:
 
 def _squeezed(content: bytes) -> bytes:
     """Take line breaks and more out, at once: what is not in here is not in *content*, however it is broken."""
-    return content.replace(b"\\n", b"").replace(b"\\r", b"").translate(None, b"\r\n\t \\")
+    return _ESCAPED.sub(b"", content).translate(None, b"\r\n\t \\")
 
 
 def _with_breaks(content: bytes, kept: int) -> int:
