@@ -162,7 +162,7 @@ class PlannedStep:
 
 
 def _bound_choices(content: Plain) -> Plain:
-    """Leave of all that can be chosen, and of what it is chosen for, the values."""
+    """Leave of all that can be chosen, and of what it is chosen for, the values; the question's text tells of them."""
     if not isinstance(content, dict):
         return content
     listed = {name: content[name] for name in ("from", "each", "choices") if isinstance(content.get(name), list)}
@@ -171,7 +171,7 @@ def _bound_choices(content: Plain) -> Plain:
         for name, choices in listed.items()
         if isinstance(choices, list)
     }
-    return {**content, **bound}
+    return {name: part for name, part in {**content, **bound}.items() if name != "text"}
 
 
 @dataclass(frozen=True, slots=True)

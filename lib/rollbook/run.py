@@ -13,9 +13,6 @@ from .ops import OutputRecord, WrittenFile
 from .plan import Plan, PlannedStep
 from .values import Plain
 
-WITHOUT: Final = "the run goes on without it"
-"""The reason for which a step that failed, and that a run can do without, is passed over."""
-
 RunStatus = Literal["planned", "running", "waiting", "stopped", "failed", "succeeded", "undone", "abandoned"]
 INTENT: Final = ("arguments", "before", "after", "ops", "shown", "details")
 """What a `step_started` record tells of a step, of each only what is not as planned."""
@@ -50,7 +47,7 @@ class StepRun:
     the question, as its kind and arguments, that it came to at work and that nobody has answered, *answers* are those
     to the ones before. *adopted_at* is when somebody said, as *by* and for *reason*, to have done it by hand,
     *skipped_at* when somebody went past it: its other times are then those of its own work before that; where there
-    was none, it ended then. Times are aware UTC.
+    was none, it ended then. *spared*: it failed, and the run went on without it by itself. Times are aware UTC.
     """
 
     planned: PlannedStep
@@ -82,6 +79,7 @@ class StepRun:
     by: str = ""
     adopted_at: datetime | None = None
     skipped_at: datetime | None = None
+    spared: bool = False
 
     @property
     def address(self) -> str:
@@ -110,11 +108,6 @@ class StepRun:
             case "ok" | "pending":
                 return False
         return self.ops_done > 0
-
-    @property
-    def spared(self) -> bool:
-        """Tell whether it failed, and the run went on without it by itself."""
-        return self.status == "skipped" and self.reason == WITHOUT and self.skipped_at is None
 
     @property
     def settled_at(self) -> datetime | None:

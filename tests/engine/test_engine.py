@@ -350,7 +350,7 @@ def test_what_is_said_of_a_choice_refuses_no_saved_plan(workshop: Workshop, now:
     read = "  - {id: r, name: Look., shell.run: {command: cat said, plan: true, effect: read}}\n"
     word = "steps.r.outputs.stdout.split()"
     offer = "{{ [{'value': %s[0], 'label': %s[1], 'detail': %s[2]}] }}" % (word, word, word)  # noqa: UP031  # braces
-    choose = f'  - id: c\n    name: Choose.\n    human.choose: {{text: Which?, from: "{offer}"}}\n'
+    choose = f'  - id: c\n    name: Choose.\n    human.choose: {{text: "Which? {{{{ steps.r.outputs.stdout }}}}", from: "{offer}"}}\n'
     workshop.write("one", f"steps:\n{read}{choose}")
     (workshop.folder / "said").write_text("one 3 old")
     planned = workshop.planner("one").plan()

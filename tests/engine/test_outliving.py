@@ -7,6 +7,8 @@ from functools import partial
 
 import pytest
 
+from rollbook.cli.screen import Screen
+from rollbook.cli.unfinished import unfinished, unfinished_lines
 from rollbook.errors import RefusedError
 from rollbook.run import Run
 from rollbook.targets.base import TargetSpec
@@ -82,3 +84,16 @@ def test_a_command_that_outlived_its_run_is_waited_for(workshop: Workshop, targe
     assert (waiting.status, waiting.steps[0].status) == ("waiting", "in_doubt")
     assert any(f"still runs on {target}" in event.text for event in waiting.events)
     assert (workshop.folder / "count.txt").read_text() == "x\n"
+
+
+def test_of_many_runs_that_are_not_over_the_newest_are_named(workshop: Workshop) -> None:
+    """A plan must stay readable where many were left: three are told, and how many more there are."""
+    workshop.write("w", "steps:\n  - {id: q, name: Ask., human.input: {text: Say}}\n")
+    waiting = [workshop.run("w").id for _ in range(5)]
+
+    found = tuple(unfinished(workshop.planner("w").plan()))
+    told = "\n".join(unfinished_lines(found, Screen()))
+
+    assert [run.id for _, run in found] == waiting[::-1]
+    assert [name for name in waiting if name in told] == waiting[2:]
+    assert "And 2 more that are not over" in told

@@ -96,19 +96,16 @@ def boundaries(
     declared which took part, for those that were *passed* changed nothing.
     """
     found: dict[str, Boundary] = {}
-    out = frozenset(map(plain_address, passed))
-    there = dict(begins or {})
-    here = beginning(there)
-    for step in steps:
+    here = before_first(begins or {})
+    for step, there in _along(steps, declared, passed, begins or {}):
         if step.verdict != "skip":
-            there[step.environment] = _site_after(there.get(step.environment, "up"), step, declared, out)
             worst = _worst(there)
             here = replace(_after(here, step, there[worst]), where=worst if there[worst] != "up" else "")
         found[step.address] = here
     return found
 
 
-def beginning(begins: Mapping[str, Site]) -> Boundary:
+def before_first(begins: Mapping[str, Site]) -> Boundary:
     """Give the boundary before the first step."""
     worst = _worst(begins) if begins else ""
     site = begins.get(worst, "up")
@@ -119,10 +116,21 @@ def sites_after(
     steps: Iterable[PlannedStep], declared: Mapping[str, Site], passed: Iterable[str], begins: Mapping[str, Site]
 ) -> Mapping[str, Site]:
     """Give how the sites are after all steps, by environment."""
+    found = begins
+    for _, there in _along(steps, declared, passed, begins):
+        found = there
+    return found
+
+
+def _along(
+    steps: Iterable[PlannedStep], declared: Mapping[str, Site], passed: Iterable[str], begins: Mapping[str, Site]
+) -> Iterator[tuple[PlannedStep, Mapping[str, Site]]]:
+    """Yield each step with how the sites are after it."""
     out, there = frozenset(map(plain_address, passed)), dict(begins)
-    for step in (step for step in steps if step.verdict != "skip"):
-        there[step.environment] = _site_after(there.get(step.environment, "up"), step, declared, out)
-    return there
+    for step in steps:
+        if step.verdict != "skip":
+            there[step.environment] = _site_after(there.get(step.environment, "up"), step, declared, out)
+        yield step, there
 
 
 def _worst(there: Mapping[str, Site]) -> str:

@@ -15,7 +15,7 @@ from ..runs import Runs
 from ..scratch import halves_of, scratch_of
 from ..undos import as_it_stands
 from .beginning import begins_at
-from .boundary import Boundary, Site, as_happened, beginning, boundaries
+from .boundary import Boundary, Site, as_happened, before_first, boundaries
 from .command import FAILED, INTERRUPTED, OK, REFUSED, WAITING
 from .hints import typed
 from .screen import Screen
@@ -83,12 +83,11 @@ def current(run: Run) -> StepRun | None:
 def boundary(run: Run, sites: Mapping[str, Site], *, held: bool = False) -> Boundary:
     """Say what holds where the run is now, from what was really done; *held*: a process carries it out."""
     begins = begins_at(run.plan, sites, run.id)
+    first = before_first(begins)
     done = [as_happened(step.planned, step.status) for step in run.steps if step.done]
-    there = _last(boundaries(done, sites, run.plan.passed, begins), beginning(begins))
+    there = _last(boundaries(done, sites, run.plan.passed, begins), first)
     left = [_as_left(step) for step in run.steps if step.done or _leaves_something(step)]
-    here = replace(
-        _last(boundaries(left, sites, run.plan.passed), beginning(begins)), site=there.site, where=there.where
-    )
+    here = replace(_last(boundaries(left, sites, run.plan.passed), first), site=there.site, where=there.where)
     down = next((one for one in reversed(run.downtimes) if one.ended_at is None), None)
     if down is not None:
         here = replace(here, site="down", where=down.environment)

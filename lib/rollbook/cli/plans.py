@@ -9,8 +9,11 @@ from .options import check_out, pairs
 from .screen import screen, write
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..plan import Plan
     from .agreement import Agreement
+    from .unfinished import Unfinished
     from .workspace import Wanted, Workplace
 
 _WORDS = {
@@ -82,7 +85,7 @@ def plan(  # the command's options
             from ..plan import save
 
             save(made, Path(out))
-        _print(made, want, place, json=json)
+        _print(made, want, place, json=json, others=_unfinished(made))
         if not json:
             next_lines(want, made, screen(), out=out)
     return OK
@@ -122,18 +125,25 @@ def _run_command(sort: Literal["runbook", "playbook"], about: str) -> Command:
             made = place.planner.plan()
             if saved is not None:
                 check_saved(saved, made, Path(plan_))
-            _print(made, want, place, json=json)
+            others = _unfinished(made)
+            _print(made, want, place, json=json, others=others)
             if dry_run:
                 return CHANGES if made.writes else OK
             # What was saved holds what was made just now, field by field: the plan that was shown is carried out.
-            return _carry_out(made, place, Agreement(yes, confirm_environment, reason))
+            return _carry_out(made, place, Agreement(yes, confirm_environment, reason), others)
 
     run.__doc__ = about + _ENDINGS
     words = {**_RUN_WORDS, "name": f"The {sort}'s name."}
     return command(f"run-{sort}", help=words, iterable=("set_", "answer", "confirm_environment"))(run)
 
 
-def _print(made: "Plan", want: "Wanted", place: "Workplace", *, json: bool) -> None:
+def _unfinished(made: "Plan") -> "tuple[Unfinished, ...]":
+    from .unfinished import unfinished
+
+    return tuple(unfinished(made))
+
+
+def _print(made: "Plan", want: "Wanted", place: "Workplace", *, json: bool, others: "Sequence[Unfinished]") -> None:
     from .planning import say_environment, show_plan
     from .unfinished import unfinished_lines
 
@@ -143,18 +153,18 @@ def _print(made: "Plan", want: "Wanted", place: "Workplace", *, json: bool) -> N
     here = screen()
     say_environment(want, here)
     show_plan(made, here, place.sites)
-    for line in unfinished_lines(made, here):
+    for line in unfinished_lines(others, here):
         write(line)
 
 
-def _carry_out(made: "Plan", place: "Workplace", agreement: "Agreement") -> int:
+def _carry_out(made: "Plan", place: "Workplace", agreement: "Agreement", others: "Sequence[Unfinished]") -> int:
     from .agreement import check_beforehand
 
     check_beforehand(made, agreement, answers=screen().answers)
     from .carry import carry_new
-    from .unfinished import require_no_command_of_another
+    from .unfinished import require_ended_commands
 
-    require_no_command_of_another(made, place.planner.pool)
+    require_ended_commands(others, place.planner.pool)
 
     return carry_new(made, place, agreement)
 

@@ -1,9 +1,9 @@
 """Runs of the same thing that are not over: who begins another one should know of them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
-from typing import Final
+from typing import Final, TypeAlias
 
 from ..errors import JournalError
 from ..plan import Plan
@@ -20,11 +20,15 @@ from .screen import Screen
 from .undone import undone_by
 
 _NEWEST: Final = 200  # runs; what nobody went on with for so long is no news
+_SHOWN: Final = 3
 _END: Final = 4096  # bytes
 _OVER: Final = (b'"status":"succeeded"', b'"status":"undone"', b'"status":"abandoned"')
 
 
-def unfinished(plan: Plan) -> Iterator[tuple[RunFolder, Run]]:
+Unfinished: TypeAlias = tuple[RunFolder, Run]
+
+
+def unfinished(plan: Plan) -> Iterator[Unfinished]:
     """Yield the runs here that are not over and take the same lock; without one, those of the same inputs."""
     for folder in islice(reversed(Runs().all()), _NEWEST):
         if _has_ended(folder) or undone_by(folder) or not _is_same(plan, folder.begun_plan()):
@@ -46,21 +50,24 @@ def _has_ended(folder: RunFolder) -> bool:
     return b'"type":"run_finished"' in last and any(status in last for status in _OVER)
 
 
-def unfinished_lines(plan: Plan, screen: Screen) -> Iterator[str]:
-    """Yield what to say of them after a plan."""
-    for folder, run in unfinished(plan):
+def unfinished_lines(found: Sequence[Unfinished], screen: Screen) -> Iterator[str]:
+    """Yield what to say of *found* after a plan, of the newest of them."""
+    for folder, run in found[:_SHOWN]:
         yield ""
         told = f"NOT OVER: {sentence(run, holder_of(folder))}"
         yield from (screen.paint(line, "yellow", "bold") for line in screen.wrap(visible(told)))
         yield f"  go on      {typed('resume', run.id)}"
         yield f"  give up    {typed('abandon', run.id)} --reason WHY"
+    if len(found) > _SHOWN:
+        yield ""
+        yield f"And {len(found) - _SHOWN} more that are not over: {typed('runs')}"
 
 
-def require_no_command_of_another(plan: Plan, pool: Pool) -> None:
-    """Raise `RefusedError` while a command of such a run still goes on, whose process was killed."""
+def require_ended_commands(found: Iterable[Unfinished], pool: Pool) -> None:
+    """Raise `RefusedError` while a command of one of them still goes on, whose process was killed."""
     from ..engine.outlived import require_ended
 
-    for folder, run in unfinished(plan):
+    for folder, run in found:
         require_ended(folder, run, pool, "Nothing was started.")
 
 

@@ -154,14 +154,14 @@ def barred(prompt: Prompt, address: str, by: str, operators: tuple[str, ...]) ->
     if prompt.kind != "approve":
         return ""
     if prompt.not_operator and _user(by) in map(_user, operators):
-        why = "" if told_apart() else f". {NO_LOGINS}"
+        why = "" if told_apart() else f". {_NO_LOGINS}"
         return f"{by} carries out this run and may not approve {address}; somebody else must{why}"
     if prompt.names and not _is_one_of(by, prompt.names):
         return f"{by} may not approve {address}; {', '.join(prompt.names)} may"
     return ""
 
 
-NO_LOGINS: Final = (
+_NO_LOGINS: Final = (
     "This machine keeps no record of who logged in (/proc/self/loginuid is not set), so nobody who comes by sudo can be"
     " told from the operator: carry such a run out on a host that people log in to by ssh"
 )

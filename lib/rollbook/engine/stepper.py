@@ -29,7 +29,7 @@ from ..plan import PlannedStep, changed_fields
 from ..planner.progress import rest_of
 from ..planner.step import change_of, decode_op, encode_op, refuse, seconds_of
 from ..registry import action_type
-from ..run import WITHOUT, StepRun
+from ..run import StepRun
 from ..runbook import Step
 from ..schema import build, encode
 from ..values import Plain, Unknown, bind
@@ -61,7 +61,10 @@ class Stepper:
             self._carry(planned)
         except Dispensable as error:
             record_failure(self._session, planned, error)
-            self._session.record("step_skipped", step=planned.address, reason=WITHOUT, outputs=error.outputs)
+            reason = "the run goes on without it"
+            self._session.record(
+                "step_skipped", step=planned.address, reason=reason, spared=True, outputs=error.outputs
+            )
 
     def _carry(self, planned: PlannedStep) -> None:
         """

@@ -38,6 +38,7 @@ def _step_started(step: StepRun, record: Record) -> StepRun:
         again=(),
         adopted_at=None,
         skipped_at=None,
+        spared=False,
     )
 
 
@@ -82,6 +83,7 @@ def _adopted(step: StepRun, record: Record) -> StepRun:
         advice="",
         adopted_at=at,
         skipped_at=None,
+        spared=False,
     )
 
 
@@ -110,6 +112,7 @@ def _step_finished(step: StepRun, record: Record) -> StepRun:
         advice="",
         adopted_at=None,
         skipped_at=None,
+        spared=False,
     )
     return _with_output(step, record)
 
@@ -143,6 +146,7 @@ def _step_failed(step: StepRun, record: Record) -> StepRun:
         outputs=record.get("outputs"),
         adopted_at=None,
         skipped_at=None,
+        spared=False,
     )
     return _with_output(step, record)
 
@@ -152,7 +156,8 @@ def skipped(step: StepRun, record: Record) -> StepRun:
     at, by, reason = moment(record.at), record.get("by", ""), record.get("reason", "")
     step = replace(step, status="skipped", reason=reason, by=by, asks=None, outputs=record.get("outputs"))
     if not (by and reason):
-        return replace(step, ended_at=at)  # nobody went past it: it takes no part
+        # Nobody went past it: it takes no part, or failed and the run can do without it.
+        return replace(step, ended_at=at, spared=bool(record.get("spared")))
     began, ended = _worked(step)
     return replace(step, started_at=began, ended_at=ended or at, adopted_at=None, skipped_at=at)
 

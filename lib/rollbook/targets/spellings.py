@@ -5,6 +5,7 @@ A program escapes what its own rules name, so that one text is written in many m
 and leaves `'`, PHP's and .NET's the other way round. So each character is known with all of its spellings.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -105,29 +106,31 @@ def _spellings(char: str) -> Unit:
 
 def _usual(char: str) -> Iterator[str]:
     """Give the ways of one character that are often escaped once more: a page in JSON, JSON in an address."""
+    from urllib.parse import quote
+
     code = ord(char)
     yield from _QUOTES.get(char, ())
     yield from ("".join(form % half for half in _halves(char)) for form in ("\\u%04x", "\\u%04X"))
     yield from (f"\\{char}", f"&#{code};", f"&#x{code:x};", f"&#x{code:X};")
     yield from (f"&{_NAMED[char]};",) if char in _NAMED else ()
     yield from (f"\\{_SHORT[char]}",) if char in _SHORT else ()
-    yield _in_address(char)
+    yield quote(char, safe="", errors="surrogateescape")
 
 
 def _again(text: str) -> Iterator[str]:
     """Escape a text as JSON of two makes, HTML, an address and CSV do."""
-    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
-    marked = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    # Not imported before there is a secret.
+    from html import escape
+    from urllib.parse import quote
+
+    quoted = json.dumps(text, ensure_ascii=False)[1:-1]
+    marked = escape(text, quote=False).replace('"', "&quot;")
     yield quoted
     yield "".join(f"\\u{ord(one):04x}" if one in "<>&" else one for one in quoted)
     yield "".join(f"\\u{ord(one):04X}" if not one.isalnum() and one not in "#;%\\" else one for one in quoted)
     yield from (marked, marked.replace("'", "&#x27;"), marked.replace("'", "&#39;").replace("&quot;", "&#34;"))
-    yield "".join(one if one.isascii() and one.isalnum() else _in_address(one) for one in text)
+    yield quote(text, safe="", errors="surrogateescape")
     yield text.replace('"', '""')
-
-
-def _in_address(char: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in _bytes(char))
 
 
 def _backslashed(char: str) -> Iterator[bytes]:
