@@ -1,6 +1,7 @@
 """Laws that hold on every host that is reached through a shell: over ssh, behind a prefix, and behind one over ssh."""
 
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -167,8 +168,22 @@ def test_the_whole_group_is_ended_where_it_runs(pool: TargetPool, execution: Any
     with pytest.raises(CommandTimeout if how == "timeout" else Interrupted):
         pool.execute(op, execution)
 
-    time.sleep(0.1)
     assert not any(alive(int(pid)) for pid in pids.read_text().split())
+
+
+def test_a_child_that_ignores_term_is_killed(
+    pool: TargetPool, execution: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A child that ignores TERM gets KILL too, also where it holds no output open and the program itself is gone."""
+    monkeypatch.setattr("rollbook.targets.wrapping.GRACE", 0.6)
+    pid = tmp_path / "pid"
+    child = "trap '' TERM; while :; do sleep 0.1; done"
+
+    with pytest.raises(CommandTimeout):
+        pool.execute(sh(f"sh -c {shlex.quote(child)} >/dev/null 2>&1 & echo $! >{pid}; wait", timeout=0.5), execution)
+
+    time.sleep(0.3)
+    assert not alive(int(pid.read_text()))
 
 
 def test_what_ignores_term_is_killed(

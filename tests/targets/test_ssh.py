@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,25 @@ def test_a_lost_connection_is_in_doubt_and_made_again(sshd: Any, make_pool: Any,
     thread.join()
 
     assert pool.execute(sh("echo again"), execution).outputs["stdout"] == "again\n"
+
+
+def test_a_connection_lost_when_the_program_is_to_end_is_in_doubt(
+    sshd: Any, make_pool: Any, execution: Any, tmp_path: Path
+) -> None:
+    """A program that no signal can reach any more is never told as ended, nor as not run."""
+    pool = make_pool(there=("ssh", settings(sshd)))
+    parent = int(pool.execute(sh("ps -o ppid= -p $$"), execution).outputs["stdout"])
+    ran = tmp_path / "ran"
+
+    def cut() -> bool:
+        if ran.exists():
+            with suppress(ProcessLookupError):
+                os.kill(parent, signal.SIGKILL)
+        return ran.exists()
+
+    execution.stop = cut
+    with pytest.raises(Unreachable, match="connection was lost while sh ran; it may have ended or still run"):
+        pool.execute(sh(f"touch {ran}; sleep 5"), execution)
 
 
 def test_a_program_ended_by_a_signal_failed(sshd: Any, make_pool: Any) -> None:

@@ -105,6 +105,8 @@ class CommandTarget(HostTarget[CommandSettings]):
         exited = self._through(below, started, ending)
         started.end()
         if ending.error is not None:
+            if started:
+                ending.finish()
             raise ending.error
         if not started:
             raise Unreachable(

@@ -5,6 +5,7 @@ import shlex
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from ..errors import Unreachable
@@ -36,22 +37,16 @@ def run_over(
     """
     wrapped = wrap(launch)
     started = Started(sink, wrapped.marker)
-
-    def send(number: int) -> bool:
-        if not started:
-            return True  # there is nothing to end
-        argv = started.ending(number)
-        # sudo hands TERM on to what it runs; KILL would end it alone.
-        return _succeeds(transport, (*become, *argv)) or (
-            bool(become) and number == signal.SIGTERM and _succeeds(transport, argv)
-        )
-
-    ending = Ending(launch, stopping, send)
+    ending = Ending(launch, stopping, lambda number: _signalled(transport, started, number, become))
     with _opened(transport) as channel:
         channel.exec_command(_line(wrapped.argv))
         _Pump(channel, started, wrapped.stdin or b"").run(ending)
         started.end()
         if ending.error is not None:
+            if started:
+                ending.finish()
+            if not transport.is_active():
+                raise Lost
             raise ending.error
         exited = _exit_code(channel, transport, started)
     if not started:
@@ -61,6 +56,18 @@ def run_over(
             "must be able to enter it, also where sudo follows.",
         )
     return exited
+
+
+def _signalled(transport: "Transport", started: Started, number: int, become: tuple[str, ...]) -> bool:
+    if not started:
+        return True  # there is nothing to end
+    argv = started.ending(number)
+    with suppress(Unreachable):  # then it is lost, and told as such by who waits
+        # sudo hands TERM on to what it runs; KILL would end it alone.
+        return _succeeds(transport, (*become, *argv)) or (
+            bool(become) and number == signal.SIGTERM and _succeeds(transport, argv)
+        )
+    return False
 
 
 def _succeeds(transport: "Transport", argv: tuple[str, ...]) -> bool:

@@ -49,6 +49,7 @@ case $2 in 0|1) ;; *) kill "-$1" "-$2" 2>/dev/null && exit ;; esac
 kill "-$1" "$3"
 """
 _NOISE: Final = 1 << 16
+_LOOK: Final = 0.05  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ class Ending:
 
     Called now and then while it runs: at the time limit, or when the run is asked to stop, it sends TERM;
     after the grace time KILL; and then says that it need not be waited for any more. *send* tells whether a
-    signal reached the program.
+    signal reached the program's group; 0 asks whether any of it is left.
     """
 
     def __init__(self, launch: Launch, stopping: Callable[[], bool], send: Callable[[int], bool]) -> None:
@@ -175,6 +176,15 @@ class Ending:
             if not self._send(9):
                 self.error = left_alive(self.error)
         return self._kill_at is None
+
+    def finish(self) -> None:
+        """Once the program itself is gone after TERM: wait for the rest of its group, which gets KILL in the end."""
+        while self._kill_at is not None and self._send(0):
+            if time.monotonic() >= self._kill_at:
+                self._kill_at = None
+                self._send(9)
+            else:
+                time.sleep(_LOOK)
 
     @property
     def wait(self) -> float:
