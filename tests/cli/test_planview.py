@@ -150,6 +150,19 @@ def test_an_undo_leaves_the_site_as_it_was_before_the_step() -> None:
     assert [after[step.address].site for step in undone] == ["down", "up"]
 
 
+def test_an_undo_that_ends_a_downtime_leaves_what_was_declared_before_it() -> None:
+    """Nobody rests on "site up" while an earlier step, which no undo touches, keeps the site read-only."""
+    book = Runbook("r", "t", (Step("ro", site="read-only"), Step("stop", downtime="begins"), Step("on", downtime="ends")))
+    undone = [
+        replace(POINTERS, address="undo/on", downtime="begins"),
+        replace(POINTERS, address="undo/stop", downtime="ends"),
+    ]
+
+    after = boundaries(undone, sites(book))
+
+    assert [after[step.address].site for step in undone] == ["down", "read-only"]
+
+
 def test_long_texts_are_shown_where_they_differ() -> None:
     """A line put at the end of a long text is in the plan: what is there before and after does not look the same."""
     text = "Welcome to this host. " * 20

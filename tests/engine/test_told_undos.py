@@ -148,6 +148,30 @@ def test_a_site_that_an_undo_brought_up_is_told_as_down_no_more(workshop: Worksh
     assert "site down" not in "\n".join(ending_lines(run, {}, Screen(), {}))
 
 
+def test_a_downtime_that_an_undo_began_is_in_the_sentence_of_its_run(workshop: Workshop) -> None:
+    """Whoever reads the first run's sentence hears that the site is down, whichever undo, or undo of one, closed it."""
+    shut = """  - id: open
+    name: Open it.
+    downtime: ends
+    shell.run: {command: "true"}
+    undo: {steps: [{id: shut, name: Shut it., downtime: begins, shell.run: {command: echo shut}}]}
+"""
+    first = SAY.format("one").replace("echo unone", "test -e ok && echo unone")
+    workshop.write("r", "steps:\n" + first + shut)
+    run = workshop.run("r")
+    folder = workshop.runs.find(run.id)
+    told = [told_briefly(run, folder)]
+
+    undo = workshop.undo(run)
+    told.append(told_briefly(run, folder))
+    (workshop.folder / "ok").touch()
+    workshop.engine(undo).resume()
+    told.append(told_briefly(run, folder))
+
+    assert (run.status, undo.status) == ("succeeded", "failed")
+    assert ["The site is down." in one for one in told] == [False, True, True]
+
+
 def test_an_undo_begins_where_its_run_stands(workshop: Workshop) -> None:
     """While the site is down the plan of the undo, its screens and its JSON say so, until what takes it up is done."""
     closed = "  - {id: close, name: Close., downtime: begins, file.present: {path: closed, content: x}}\n"

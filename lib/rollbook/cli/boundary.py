@@ -11,6 +11,7 @@ from ..runbook import Runbook, Step
 from .words import count
 
 Site = Literal["up", "read-only", "down"]
+_BY_DOWNTIME: Final[Mapping[str, Site]] = {"begins": "down", "ends": "up"}
 _WORSE: Final[tuple[Site, ...]] = ("up", "read-only", "down")
 _WAYS: Final = (
     ("resume or undo the run", "resume the run"),
@@ -69,7 +70,11 @@ class Boundary:
 
 
 def sites(runbook: Runbook) -> Mapping[str, Site]:
-    """Give the site's state that the runbook's steps declare, by address without loop items and members, in order."""
+    """
+    Give the site's state that the runbook's steps declare, by address without loop items and members, in order.
+
+    A step with `downtime:` and no `site:` declares it down where that begins, and up where it ends.
+    """
     return dict(_sites(runbook, ""))
 
 
@@ -79,8 +84,8 @@ def _sites(runbook: Runbook, prefix: str) -> Iterator[tuple[str, Site]]:
         address = f"{prefix}{step.id}"
         if step.include in runbook.includes:
             yield from _sites(runbook.includes[step.include], f"{address}/")
-        if step.site:
-            yield address, step.site
+        if site := step.site or _BY_DOWNTIME.get(step.downtime):
+            yield address, site
 
 
 def boundaries(
@@ -139,8 +144,7 @@ def _worst(there: Mapping[str, Site]) -> str:
 
 def _site_after(site: Site, step: PlannedStep, declared: Mapping[str, Site], passed: frozenset[str]) -> Site:
     """Give the state of the site in the step's environment."""
-    if step.downtime:
-        site = "down" if step.downtime == "begins" else "up"
+    site = _BY_DOWNTIME.get(step.downtime, site)
     address = plain_address(step.address)
     undone = address.removeprefix("undo/")
     if address == undone or undone not in declared:

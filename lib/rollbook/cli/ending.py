@@ -22,6 +22,7 @@ from .screen import Screen
 from .undone import left_to_end
 from .words import about, count, one_line
 
+SITE_DOWN: Final = "the site is down"
 _CODES: Final[Mapping[str, int]] = {
     "succeeded": OK,
     "undone": OK,
@@ -306,12 +307,17 @@ def brief(run: Run, now: datetime, holder: str = "", *, back: bool = False) -> s
         return f"{head}: {progress}, waiting {what} “{step.planned.name}” for {_since(run, now)}{_ahead(run)}."
     if run.status in ("failed", "stopped", "running"):
         where = f" {'before' if step.started_at is None else 'at'} “{step.planned.name}”" if step else ""
-        down = "; the site is down" if run.downtimes and run.downtimes[-1].ended_at is None else ""
+        down = f"; {SITE_DOWN}" if leaves_down(run) else ""
         return f"{head}: {_word(run)}{where}, {progress}{down}{'' if back else f'; it can be resumed{_ahead(run)}'}."
     took = duration(((run.ended_at or now) - run.started_at).total_seconds())
-    progress += "; the site is down" if any(one.ended_at is None for one in run.downtimes) else ""
+    progress += f"; {SITE_DOWN}" if leaves_down(run) else ""
     how = f"took back run {run.plan.undo_of}{run.plan.down_to}" if run.status == "undone" else run.status
     return f"{head}: {how} after {took}, {progress}."
+
+
+def leaves_down(run: Run) -> bool:
+    """Tell whether a downtime that the run began is open."""
+    return any(one.ended_at is None for one in run.downtimes)
 
 
 def _asked_now(run: Run, step: StepRun | None, holder: str) -> bool:

@@ -27,7 +27,7 @@ from ..schema import encode
 from ..undos import as_it_stands, is_over, standing_undo, with_downtime_over
 from ..values import Plain
 from .boundary import Boundary, sites
-from .ending import boundary, brief, current, going_on, run_code, sentence
+from .ending import SITE_DOWN, boundary, brief, current, going_on, leaves_down, run_code, sentence
 from .hints import typed
 from .holder import holder_of
 from .screen import Screen
@@ -120,11 +120,13 @@ def told_briefly(run: Run, folder: RunFolder) -> str:
     undo = undo_of(run) if _being_undone(run) else None
     back = standing_undo(Runs(), run) is not None or bool(undone_by(folder)) or undo is not None
     told = [brief(with_downtime_over(Runs(), run), utc_now(), holder_of(folder), back=back)]
-    if undo is not None:
-        return f"{told[0]} Run {undo.id} takes it back{undo.plan.down_to}, and is not over ({undo.status})."
-    for undo in turns_of(run):
+    turns = [undo] if undo is not None else list(turns_of(run))
+    for turn in turns:
         what = "it" if len(told) == 1 else "that"
-        told.append(f"Run {undo.id} took {what} back{undo.plan.down_to}.")
+        how = f"takes it back{turn.plan.down_to}, and is not over ({turn.status})"
+        told.append(f"Run {turn.id} {how if turn is undo else f'took {what} back{turn.plan.down_to}'}.")
+    if SITE_DOWN not in told[0] and any(leaves_down(with_downtime_over(Runs(), turn)) for turn in turns):
+        told.append(f"{SITE_DOWN.capitalize()}.")
     return " ".join(told)
 
 
