@@ -152,7 +152,9 @@ def test_an_undo_leaves_the_site_as_it_was_before_the_step() -> None:
 
 def test_an_undo_that_ends_a_downtime_leaves_what_was_declared_before_it() -> None:
     """Nobody rests on "site up" while an earlier step, which no undo touches, keeps the site read-only."""
-    book = Runbook("r", "t", (Step("ro", site="read-only"), Step("stop", downtime="begins"), Step("on", downtime="ends")))
+    book = Runbook(
+        "r", "t", (Step("ro", site="read-only"), Step("stop", downtime="begins"), Step("on", downtime="ends"))
+    )
     undone = [
         replace(POINTERS, address="undo/on", downtime="begins"),
         replace(POINTERS, address="undo/stop", downtime="ends"),

@@ -22,6 +22,44 @@ targets: {local: local}
 """
 
 
+CHOOSING = """\
+runbook: choosing
+title: Choose before a file is written
+steps:
+  - id: pick
+    name: Choose
+    human.choose: {text: Which?, from: [one, two], default: one}
+  - id: sure
+    name: Ask whether it may be written
+    human.confirm: {text: "Write it?"}
+  - id: written
+    name: Write it
+    file.present: {path: "{{ inputs.folder }}/written.txt", content: "{{ steps.pick.outputs.value }}"}
+inputs: {folder: path}
+targets: {local: local}
+"""
+
+
+def test_an_answer_to_what_was_answered_is_never_ignored(own: Path) -> None:
+    """Who sees a slip is told that it stands, and the way out; the same answer once more, however typed, is taken."""
+    (own / "runbooks/choosing.yml").write_text(CHOOSING)
+    begun = run(own, "run-runbook", "choosing", "--set", f"folder={own}", "--yes", "--answer", "pick=default")
+
+    refused = [
+        run(own, *words, "--answer", "pick=2")
+        for words in (("resume", "last", "--answer", "sure=yes"), ("abandon", "last", "--reason", "a slip"))
+    ]
+    there = (own / "written.txt").exists()
+    same = [run(own, "resume", "last", "--answer", f"pick={text}").returncode for text in ("one", "1", "default")]
+    ended = run(own, "resume", "last", "--answer", "pick=1", "--answer", "sure=yes", "--yes")
+
+    assert (begun.returncode, [one.returncode for one in refused], there) == (3, [64, 64], False), begun.stderr
+    assert all("it was answered already (one, by" in one.stderr for one in refused)
+    assert all("abandon" in one.stderr for one in refused)
+    assert (same, ended.returncode) == ([3, 3, 3], 0)
+    assert (own / "written.txt").read_text() == "one"
+
+
 def test_a_run_that_was_undone_for_its_failure_has_failed(own: Path) -> None:
     """Exit 1 and the screen says so; status tells which run undid it, and a second undo is refused with that."""
     (own / "runbooks/failing.yml").write_text(FAILING)
@@ -142,8 +180,8 @@ def test_a_run_that_never_began_leaves_nothing(own: Path) -> None:
     assert run(own, "status", "last").returncode == 64
 
 
-PICKING = """\
-runbook: picking
+CHOOSING = """\
+runbook: choosing
 title: Pick a version and write it
 steps:
   - id: choice
@@ -159,8 +197,8 @@ targets: {local: local}
 
 def test_a_changed_choice_is_agreed_to_and_not_asked_again(own: Path) -> None:
     """The hint is --yes; with it the run goes on with what was chosen, told as who chose it did."""
-    (own / "runbooks/picking.yml").write_text(PICKING)
-    assert run(own, "run-runbook", "picking", "--set", f"folder={own}", "--yes").returncode == 3
+    (own / "runbooks/choosing.yml").write_text(CHOOSING)
+    assert run(own, "run-runbook", "choosing", "--set", f"folder={own}", "--yes").returncode == 3
     waiting = run(own, "resume", "last", "--answer", "choice=v3")
     assert waiting.returncode == 3, waiting.stdout
 

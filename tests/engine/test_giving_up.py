@@ -2,7 +2,7 @@
 
 import pytest
 
-from rollbook.cli.ending import going_on
+from rollbook.cli.ending import going_on, sentence
 from rollbook.engine import Engine
 
 from .workshop import Workshop, newest, nobody, write_step
@@ -20,6 +20,8 @@ def test_a_run_being_abandoned_goes_on_being_abandoned(workshop: Workshop) -> No
 
     waiting = Engine(newest(workshop), workshop.planner("ab"), asker=nobody(), watcher=workshop.watcher).abandon("no")
     assert (waiting.status, waiting.abandoning) == ("waiting", "no")
+    assert "at step told (Tell.)" in sentence(waiting)
+    assert "--answer told=done" in dict(going_on(waiting))["answer"]
     run = workshop.resume(nobody({"told": "done", "q": "go"}))
 
     assert (run.status, run.ended_because) == ("abandoned", "no")

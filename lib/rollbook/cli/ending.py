@@ -155,10 +155,15 @@ def _where(run: Run) -> str:
     step = current(run)
     if step is None:
         return ""
-    waiting = [one.address for one in run.steps if one.status == "waiting"] if run.status == "waiting" else []
-    if len(waiting) > 1:
-        return f" at steps {', '.join(waiting)}"
+    if len(waiting := _waiting(run)) > 1:
+        return f" at steps {', '.join(one.address for one in waiting)}"
     return f" {'before' if step.status == 'pending' else 'at'} step {step.address} ({step.planned.name})"
+
+
+def _waiting(run: Run) -> list[StepRun]:
+    """Give the steps whose answers a run waits for: of one that is given up, those at its end alone."""
+    steps = [step for step in run.steps if step.status == "waiting"] if run.status == "waiting" else []
+    return [step for step in steps if step.planned.section == "finally" or not run.abandoning]
 
 
 def _changed(run: Run) -> str:
@@ -250,10 +255,9 @@ def going_on(run: Run) -> Iterator[tuple[str, str]]:
     if not run.resumable:
         return
     doubtful = in_doubt(run)
-    waiting = [step for step in run.steps if step.status == "waiting"] if run.status == "waiting" else []
     if asks_agreement(run):
         yield "agree", typed("resume", run.id, yes=True)
-    elif waiting:
+    elif waiting := _waiting(run):
         yield from ((("" if index else "answer"), _how_to_answer(run, step)) for index, step in enumerate(waiting))
     elif not doubtful:
         yield "resume", typed("resume", run.id)

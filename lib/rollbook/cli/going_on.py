@@ -51,6 +51,7 @@ def resume(
     from ..library import Library
     from ..runs import Runs
     from .agreement import check_approvals, check_names
+    from .answered import check_unanswered
     from .carry import Prepared, carry_on
     from .holder import require_free
     from .statusview import left_lines
@@ -67,6 +68,7 @@ def resume(
         known(option, names, past.plan.steps)
     check_names(past.plan, confirm_environment)
     check_approvals(past.plan, answers)
+    check_unanswered(past, answers)
     skipped, done = reasons("skip", skip, reason), reasons("mark-done", mark_done, reason)
     with reopen_workplace(past.plan, Library(), answers=answers) as place:
         prepared = Prepared({**past.plan.answers, **answers}, decisions, yes, confirm_environment)
@@ -158,6 +160,7 @@ def abandon(run: str, *, reason: str = "", answer: tuple[str, ...] = (), yes: bo
     from ..library import Library
     from ..runs import Runs
     from .agreement import check_approvals
+    from .answered import check_unanswered
     from .carry import Prepared, carry_on
     from .workspace import reopen_workplace
 
@@ -168,6 +171,7 @@ def abandon(run: str, *, reason: str = "", answer: tuple[str, ...] = (), yes: bo
     answers = pairs("answer", answer)
     known("answer", answers, past.plan.steps)
     check_approvals(past.plan, answers)
+    check_unanswered(past, answers)
     with reopen_workplace(past.plan, Library(), answers=answers) as place:
         prepared = Prepared({**past.plan.answers, **answers}, {}, yes)
         return carry_on(past, folder, place, prepared, lambda engine: engine.abandon(reason))

@@ -128,4 +128,6 @@ class Replanner:
             self.session.record("waiting", step=step.address, text=text, agreement=True)
             raise Waiting
         if not agreed:
-            raise Interrupted("the newly planned steps were not agreed to")
+            asked = any(step.verdict == "ask" for step in plan.steps)
+            otherwise = "; what was answered stands: to answer otherwise, give the run up and begin anew"
+            raise Interrupted(f"the newly planned steps were not agreed to{otherwise if asked else ''}")
