@@ -22,8 +22,8 @@ targets: {local: local}
 """
 
 
-CHOOSING = """\
-runbook: choosing
+SLIPPED = """\
+runbook: slipped
 title: Choose before a file is written
 steps:
   - id: pick
@@ -42,8 +42,8 @@ targets: {local: local}
 
 def test_an_answer_to_what_was_answered_is_never_ignored(own: Path) -> None:
     """Who sees a slip is told that it stands, and the way out; the same answer once more, however typed, is taken."""
-    (own / "runbooks/choosing.yml").write_text(CHOOSING)
-    begun = run(own, "run-runbook", "choosing", "--set", f"folder={own}", "--yes", "--answer", "pick=default")
+    (own / "runbooks/slipped.yml").write_text(SLIPPED)
+    begun = run(own, "run-runbook", "slipped", "--set", f"folder={own}", "--yes", "--answer", "pick=default")
 
     refused = [
         run(own, *words, "--answer", "pick=2")
@@ -180,8 +180,8 @@ def test_a_run_that_never_began_leaves_nothing(own: Path) -> None:
     assert run(own, "status", "last").returncode == 64
 
 
-CHOOSING = """\
-runbook: choosing
+PICKING = """\
+runbook: picking
 title: Pick a version and write it
 steps:
   - id: choice
@@ -197,8 +197,8 @@ targets: {local: local}
 
 def test_a_changed_choice_is_agreed_to_and_not_asked_again(own: Path) -> None:
     """The hint is --yes; with it the run goes on with what was chosen, told as who chose it did."""
-    (own / "runbooks/choosing.yml").write_text(CHOOSING)
-    assert run(own, "run-runbook", "choosing", "--set", f"folder={own}", "--yes").returncode == 3
+    (own / "runbooks/picking.yml").write_text(PICKING)
+    assert run(own, "run-runbook", "picking", "--set", f"folder={own}", "--yes").returncode == 3
     waiting = run(own, "resume", "last", "--answer", "choice=v3")
     assert waiting.returncode == 3, waiting.stdout
 

@@ -1,5 +1,6 @@
 """A command that outlives its run: nothing goes on beside it."""
 
+import fcntl
 import subprocess
 import sys
 import time
@@ -97,3 +98,36 @@ def test_of_many_runs_that_are_not_over_the_newest_are_named(workshop: Workshop)
     assert [run.id for _, run in found] == waiting[::-1]
     assert [name for name in waiting if name in told] == waiting[2:]
     assert "And 2 more that are not over" in told
+
+
+@pytest.mark.parametrize("first", ["one", "book"])
+def test_runs_of_playbooks_and_of_their_runbooks_know_of_each_other(workshop: Workshop, first: str) -> None:
+    """Whoever begins what takes a lock hears of the run that has it and is not over, alone or as a stage."""
+    asks = "lock: the site\nsteps:\n  - {id: q, name: Ask., human.input: {text: Say}}\n"
+    workshop.write("one", asks)
+    workshop.write("other", asks.replace("the site", "another"))
+    workshop.write_playbook("book", "stages:\n  - {id: here, name: Do it., runbook: one}\n")
+    workshop.write_playbook("elsewhere", "stages:\n  - {id: here, name: Do it., runbook: other}\n")
+    run = workshop.run(first)
+
+    known = {name: [one.id for _, one in unfinished(workshop.planner(name).plan())] for name in ("one", "book")}
+    strange = [tuple(unfinished(workshop.planner(name).plan())) for name in ("other", "elsewhere")]
+
+    assert run.status == "waiting"
+    assert known == {"one": [run.id], "book": [run.id]}
+    assert strange == [(), ()]
+
+
+def test_a_run_that_somebody_carries_out_is_told_with_what_can_be_done(workshop: Workshop) -> None:
+    """While a process has the run neither resume nor abandon would be taken: nobody is sent there."""
+    workshop.write("w", "steps:\n  - {id: q, name: Ask., human.input: {text: Say}}\n")
+    run = workshop.run("w")
+    found = tuple(unfinished(workshop.planner("w").plan()))
+
+    with workshop.runs.find(run.id).journal.open() as journal:
+        fcntl.flock(journal, fcntl.LOCK_EX)
+        told = "\n".join(unfinished_lines(found, Screen()))
+
+    assert f"status {run.id}" in told
+    assert "resume" not in told.replace("it can be resumed", "")
+    assert "abandon" not in told

@@ -29,7 +29,7 @@ Unfinished: TypeAlias = tuple[RunFolder, Run]
 
 
 def unfinished(plan: Plan) -> Iterator[Unfinished]:
-    """Yield the runs here that are not over and take the same lock; without one, those of the same inputs."""
+    """Yield the runs here that are not over and share a lock; without one, those of the same inputs."""
     for folder in islice(reversed(Runs().all()), _NEWEST):
         if _has_ended(folder) or undone_by(folder) or not _is_same(plan, folder.begun_plan()):
             continue
@@ -54,8 +54,12 @@ def unfinished_lines(found: Sequence[Unfinished], screen: Screen) -> Iterator[st
     """Yield what to say of *found* after a plan, of the newest of them."""
     for folder, run in found[:_SHOWN]:
         yield ""
-        told = f"NOT OVER: {sentence(run, holder_of(folder))}"
+        holder = holder_of(folder)
+        told = f"NOT OVER: {sentence(run, holder)}"
         yield from (screen.paint(line, "yellow", "bold") for line in screen.wrap(visible(told)))
+        if holder:
+            yield f"  look       {typed('status', run.id)}"
+            continue
         yield f"  go on      {typed('resume', run.id)}"
         yield f"  give up    {typed('abandon', run.id)} --reason WHY"
     if len(found) > _SHOWN:
@@ -72,8 +76,24 @@ def require_ended_commands(found: Iterable[Unfinished], pool: Pool) -> None:
 
 
 def _is_same(plan: Plan, begun: Mapping[str, Plain]) -> bool:
-    if begun.get("environment") != plan.environment:
-        return False
-    if plan.lock:
-        return begun.get("lock") == plan.lock
-    return (begun.get("runbook"), begun.get("inputs")) == (plan.runbook, encode(plan.inputs))
+    locks = _locks(plan.environment, plan.lock, ((lock.name, lock.environment) for lock in plan.locks))
+    if locks:
+        return not locks.isdisjoint(_begun_locks(begun))
+    wanted = (plan.environment, plan.runbook, encode(plan.inputs))
+    return (begun.get("environment"), begun.get("runbook"), begun.get("inputs")) == wanted
+
+
+def _begun_locks(begun: Mapping[str, Plain]) -> frozenset[tuple[str, str]]:
+    stages = [lock for lock in _listed(begun.get("locks")) if isinstance(lock, dict)]
+    pairs = ((str(lock.get("name", "")), str(lock.get("environment", ""))) for lock in stages)
+    return _locks(str(begun.get("environment", "")), str(begun.get("lock") or ""), pairs)
+
+
+def _listed(value: Plain) -> Sequence[Plain]:
+    return value if isinstance(value, list) else ()
+
+
+def _locks(environment: str, own: str, stages: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """Give the locks of a run, each a name and where: its own, and of a playbook those of its stages."""
+    named = ((own, environment), *((name, where or environment) for name, where in stages))
+    return frozenset((name, where) for name, where in named if name)
