@@ -275,11 +275,16 @@ class Fact(Action[S]):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an assertion ended; *message* tells what was looked at and what was found."""
+    """
+    How an assertion ended; *message* tells what was looked at and what was found.
+
+    A *warning* is told at once, and in the report: of what it passed without having been able to look at.
+    """
 
     passed: bool
     message: str
     seen: Mapping[str, Plain] = field(default_factory=dict)
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,19 @@ def test_a_course_that_was_put_back_is_not_broken_again() -> None:
     assert "put back" in suggestion.reason
 
 
+@pytest.mark.parametrize("moves", [(2, 4, 2), (2, 4, 2, 4, 2), (2, 5, 2)])
+def test_a_course_that_was_put_back_more_than_once_stays(moves: tuple[int, ...]) -> None:
+    """A restore, its undo and one more, or an edit taken back: the pair in force is suggested, with its own time."""
+    suggestion = gone_back(*moves)
+
+    assert suggestion.candidate is not None
+    assert (suggestion.candidate.pair.pointers, suggestion.candidate.pair.when) == (
+        Pointers(version(2), version(12)),
+        at(4 + len(moves)),
+    )
+    assert "nothing was saved since" in suggestion.reason
+
+
 def test_nothing_is_suggested_for_a_course_that_was_put_back_and_edited() -> None:
     """After a way back and further edits, nobody can tell what is wanted: the operator chooses."""
     assert gone_back(2, 5).candidate is None

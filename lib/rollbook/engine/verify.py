@@ -79,6 +79,8 @@ def carry_assertion(attempt: Attempt) -> None:
     outcome = attempt.action.probe(attempt.session.planner.read)
     if not outcome.passed:
         raise StepFailed(f"{attempt.planned.name}: {outcome.message}", outputs=encode(outcome))
+    if outcome.warning:
+        attempt.session.record("warning", step=attempt.planned.address, text=outcome.warning)
     details = outcome.message.splitlines()
     outputs = attempt.action.outputs(outcome, ())
     attempt.finish("ok", after=encode(outcome), outputs=outputs, details=details)

@@ -272,9 +272,11 @@ def _is_harm(candidates: Sequence[Candidate], place: int) -> bool:
 
 def _cured(candidates: Sequence[Candidate], place: int, harm: int) -> Suggestion:
     """Stay with the pair that went back behind the harm, if nothing was saved since."""
-    at, damage = instant_text(candidates[place].pair.when), _began(candidates, harm)
-    if place == 0 and candidates[0].good:
-        return Suggestion(candidates[0], f"the course was put back to it at {at}, and nothing was saved since", damage)
+    last, damage = candidates[0], _began(candidates, harm)
+    if last.good and last.pair.pointers == candidates[place].pair.pointers:  # be it by way of the harm and back
+        at = instant_text(last.pair.when)
+        return Suggestion(last, f"the course was put back to it at {at}, and nothing was saved since", damage)
+    at = instant_text(candidates[place].pair.when)
     reason = f"the course was put back at {at}, and no save since replaced most of the blocks"
     return Suggestion(None, f"{reason}; say `before` or choose yourself", damage)
 

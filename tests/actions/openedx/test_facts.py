@@ -395,6 +395,24 @@ def test_copies_are_stale_too_where_only_the_modulestore_followed(site: Site) ->
     assert not site.look(look).passed
 
 
+def test_a_look_without_a_table_warns(site: Site) -> None:
+    """Where the ledger's account sees no overview nobody says that it was made again; no outline is no news."""
+    look = site.action(Refreshed, within="0s")
+    assert isinstance(look, Refreshed)
+    with site.sample.open() as studio:
+        refresh(studio, site.sample.course_id, datetime.now(UTC) + timedelta(minutes=1))
+        looks = [site.look(look)]
+        for table in ("learning_sequences_learningcontext", "course_overviews_courseoverview"):
+            with studio.engine.begin() as connection:
+                connection.execute(sa.text(f"DROP TABLE {table}"))
+            looks.append(site.look(look))
+
+    assert [one.passed for one in looks] == [True, True, True]
+    assert [bool(one.warning) for one in looks] == [False, False, True]
+    assert "sees no table course_overviews_courseoverview" in looks[2].warning
+    assert "no copy was looked at" in looks[2].message
+
+
 def test_stale_copies_are_found_until_they_are_made_again(any_site: Site) -> None:
     """Overview and outline older than the ledger row fail the look, and pass once both are newer."""
     look = any_site.action(Refreshed, within="0s")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+import sqlalchemy as sa
 from bson import encode as bson_encode
 from bson import json_util
 from engine.workshop import Workshop, nobody
@@ -118,6 +119,22 @@ def test_the_steps_stand_in_their_order(sqlite_sample: Sample, tmp_path: Path) -
     assert (steps["pointers"].verdict, steps["pointers"].undo) == ("update", "reverse")
     assert any("will NOT come back" in line for line in steps["difference"].details)
     assert {Path(name).name for name in sqlite_sample.replaced_assets} <= set(" ".join(steps["assets"].details).split())
+
+
+def test_what_could_not_be_looked_at_is_told_at_once(sqlite_sample: Sample, tmp_path: Path) -> None:
+    """An assertion that passes without having seen what it is for warns in the journal, and so on the screen."""
+    made = workshop(sqlite_sample, tmp_path)
+    arguments = f"{{course_id: '{sqlite_sample.course_id}', within: 0s}}"
+    bound = "targets: {ledger: sql, modulestore: mongo}\n"
+    made.write("looking", f"{bound}steps:\n  - {{id: fresh, name: Look., openedx.refreshed: {arguments}}}\n")
+    with sqlite_sample.open() as studio, studio.engine.begin() as connection:
+        for table in ("course_overviews_courseoverview", "learning_sequences_learningcontext"):
+            connection.execute(sa.text(f"DROP TABLE {table}"))
+
+    run = made.run("looking")
+
+    assert run.status == "succeeded"
+    assert ["nobody looked" in event.text for event in run.events if event.type == "warning"] == [True]
 
 
 def test_a_course_is_restored_and_taken_back(sample: Sample, tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ class Refreshed(Assertion):
     Wait until the course's overview and outline were made again after its pointers were last written, in either store.
 
     Publishing goes through queues, and the command that simulates it swallows the errors of its receivers: only the
-    tables tell. A site without one of the tables is not asked about it; libraries have neither copy.
+    tables tell. A site without one of the tables is not asked about it, and where no overview can be seen, which every site
+    has, that is a warning; libraries have neither copy.
     """
 
     kind: ClassVar[str] = "openedx.refreshed"
@@ -75,7 +76,7 @@ the log of Celery: the command that simulates a publish hides the errors of its 
             seen: dict[str, Plain] = {"since": text(since), "waited": round(waited, 1)}
             seen |= {name: text(when) for name, when in found.items()}
             if not stale:
-                return Outcome(passed=True, message=_told(found, since), seen=seen)
+                return Outcome(passed=True, message=_told(found, since), seen=seen, warning=_unseen(found))
             if waited >= self.within.total_seconds():
                 message = f"not refreshed after {waited:.0f} s: {', '.join(stale)}; {_told(found, since)}"
                 return Outcome(passed=False, message=f"{message}. Is Celery running? See its log", seen=seen)
@@ -99,4 +100,15 @@ def _modified(sql: SqlReader, table: str, column: str, key: CourseKey) -> dateti
 
 def _told(found: Mapping[str, datetime | None], since: datetime) -> str:
     parts = [f"{name} {text(when) or 'not there'}" for name, when in found.items()]
-    return f"last written {text(since)}, {', '.join(parts) or 'and this site has no such tables'}"
+    return f"last written {text(since)}, {', '.join(parts) or 'no copy was looked at'}"
+
+
+def _unseen(found: Mapping[str, datetime | None]) -> str:
+    """Warn where there is no overview to look at: every site has one, but not in every ledger's database."""
+    name, table, _ = _COPIES[0]
+    if name in found:
+        return ""
+    return (
+        f"nobody looked whether the {name} was made again: the ledger's account sees no table {table}. Grant it SELECT, "
+        "or, where it is in another database, open the course's about page and see that it is as it should be"
+    )
