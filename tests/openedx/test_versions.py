@@ -7,17 +7,16 @@ from rollbook.openedx.completeness import Sketch
 from rollbook.openedx.instants import text
 from rollbook.openedx.keys import CourseKey
 from rollbook.openedx.pointers import Pointers
+from rollbook.openedx.suggestion import Suggestion, suggest
 from rollbook.openedx.versions import (
     Candidate,
     Link,
     Pair,
-    Suggestion,
     chain_pairs,
     check_mix,
     history_pairs,
     judge,
     reaches_creation,
-    suggest,
     window,
 )
 
@@ -95,6 +94,53 @@ def test_publishing_the_damage_is_not_taken_for_the_damage() -> None:
     chosen = suggest(candidates, None).candidate
     assert chosen is not None
     assert chosen.pair.pointers == Pointers(version(1), version(11))
+
+
+def pruned(*left: Sketch) -> Suggestion:
+    """Tell of a course made (1, 11), worked on (2, 12), broken by an import of user 7 (3, 13), and two panic edits."""
+    history = [
+        history_row(1, 1, 11, minute=1, kind="+"),
+        history_row(2, 2, 12, minute=100),
+        history_row(3, 3, 13, minute=200),
+        history_row(4, 4, 13, minute=300),
+        history_row(5, 5, 13, minute=400),
+    ]
+    first = (sketch(1, *GOOD[:4]), sketch(11, *GOOD[:4], published=True))
+    return suggest(judged(history_pairs(None, history), *first, sketch(5, *BAD[2:]), *left), None)
+
+
+def test_nobody_is_blamed_for_what_pruning_parted() -> None:
+    """Where what lay between is pruned any save may have done the harm: it is dated from the earliest of them on."""
+    suggestion = pruned(sketch(13, *BAD, published=True))
+
+    assert suggestion.candidate is not None
+    assert suggestion.candidate.pair.pointers == Pointers(version(1), version(11))
+    assert suggestion.damage == at(100 - 30)
+    assert f"the last pair before {text(at(100))}: some save between then and {text(at(200))}" in suggestion.reason
+    assert "user" not in suggestion.reason
+
+
+def test_harm_that_is_known_exactly_is_dated_by_it() -> None:
+    """A panic edit compared over what is pruned is not taken for the damage where an older save shows itself as it."""
+    suggestion = pruned(sketch(13, *BAD, published=True), sketch(12, *GOOD, published=True))
+
+    assert suggestion.damage == at(200 - 30)
+    assert f"the last pair before {text(at(200))}, when a save by" in suggestion.reason
+
+
+def test_a_whole_published_version_is_named_where_its_draft_is_pruned() -> None:
+    """What learners saw just before the damage is told, with how to go back to it: pruning takes drafts first."""
+    suggestion = pruned(sketch(13, *BAD, published=True), sketch(12, *GOOD, published=True))
+    wanted = Pointers(version(12), version(12))
+
+    assert suggestion.candidate is not None
+    assert suggestion.candidate.pair.pointers == Pointers(version(1), version(11))
+    assert f"WHAT WAS PUBLISHED at {text(at(100))} is whole" in suggestion.reason
+    assert f"--set version={wanted} --set allow_same=true" in suggestion.reason
+    known = [Pointers(version(2), version(12))]
+    check_mix(wanted, known, allowed=False)
+    with pytest.raises(RefusedError):
+        check_mix(Pointers(version(2), version(2)), known, allowed=False)
 
 
 def gone_back(*drafts: int) -> Suggestion:

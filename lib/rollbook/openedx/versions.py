@@ -16,7 +16,6 @@ from rollbook.openedx.pointers import Pointers, check_fit
 from ..dataclass import dataclass
 
 MOST: Final = 0.5  # a change that replaced more than this share of the reachable blocks is suspect
-_UPLOADING: Final = timedelta(minutes=30)  # an import of a large course may take this long before it saves
 _TOGETHER: Final = timedelta(seconds=2)  # a save that moves both branches writes the two structures this close
 
 Source = Literal["ledger", "history", "chain"]
@@ -69,7 +68,9 @@ class Candidate:
     problems: tuple[str, ...]
     shared_with: tuple[str, ...]
     saves_left: int | None
-    replaced: float | None  # the share of the blocks of the pair before that this one replaced, where both are known
+    replaced: float | None  # the share of the blocks of an earlier pair that this one replaced, where both are known
+    apart: int = 0  # the pairs between the two, of which nothing is left to compare with
+    whole: tuple[str, ...] = ()  # the branches of which all is there
     dumped: bool = False  # something of it is only in a dump, from which it can be brought back
     without: tuple[str, ...] = ()  # children that are nowhere, and are allowed to be missing
 
@@ -98,20 +99,6 @@ class Candidate:
             "NOW" if self.current else "",
         )
         return " | ".join(part for part in parts if part)
-
-
-@dataclass(frozen=True, slots=True)
-class Suggestion:
-    """
-    The candidate to go back to, as far as it can be told, and why that one.
-
-    *damage* is when the harm began: the time given, else a little before the save that did it, for an import
-    uploads its files first.
-    """
-
-    candidate: Candidate | None
-    reason: str
-    damage: datetime | None = None
 
 
 def history_pairs(row: LedgerRow | None, history: Sequence[HistoryRow]) -> tuple[Pair, ...]:
@@ -208,115 +195,31 @@ def judge(
             problems=_problems(pair.pointers, sketches, key, allow_same=allow_same),
             shared_with=tuple(dict.fromkeys(run for v in pair.pointers.versions for run in shared.get(v, ()))),
             saves_left=_least([left.get(version, 0) for version in pair.pointers.versions]),
-            replaced=_replaced(place, pairs, sketches),
+            replaced=replaced.share if replaced else None,
+            apart=replaced.apart if replaced else 0,
+            whole=tuple(branch.word for branch, version in pair.pointers.present if _is_whole(sketches.get(version))),
             dumped=any(sketches[v].dumped for v in pair.pointers.versions if v in sketches),
             without=_without(pair.pointers, sketches),
         )
         for place, pair in enumerate(pairs)
+        for replaced in (_replaced(place, pairs, sketches),)
     )
 
 
-def suggest(candidates: Sequence[Candidate], before: datetime | None) -> Suggestion:
-    """
-    Say which of *candidates* (newest first) to go back to.
-
-    The last good pair before *before*; without it the last good pair before the newest change that replaced most of
-    the reachable blocks. A change that went back to an earlier pair is none that did harm: where it went back behind
-    the harm, the course is whole again, and its pair stays; where it went back to the harm, the search goes on there.
-    Never a mix: both branches come from one line.
-    """
-    if before is not None:
-        older = [candidate for candidate in candidates if candidate.pair.when < before]
-        return _first_good(older, f"the last pair before {instant_text(before)}", before)
-    place = 0
-    while place < len(candidates):
-        back = _back_to(candidates, place)
-        if back is not None:
-            undone = [number for number in range(place + 1, back) if _is_harm(candidates, number)]
-            if undone:
-                return _cured(candidates, place, undone[-1])
-        elif _is_harm(candidates, place):
-            reason = (
-                f"the last pair before {instant_text(candidates[place].pair.when)}, when a save by "
-                f"{candidates[place].who} replaced {candidates[place].replaced:.0%} of the blocks"
-            )
-            return _first_good(candidates[place + 1 :], reason, _began(candidates, place))
-        place = back or place + 1
-    return Suggestion(None, "no save that is still known replaced most of the blocks; say `before` or choose yourself")
+def is_known(pointers: Pointers, known: Sequence[Pointers]) -> bool:
+    """Tell whether the course had these once, or what is published in both branches: then nothing is mixed either."""
+    in_both = pointers.draft == pointers.published and pointers.published != ""
+    return pointers in known or (in_both and pointers.published in {pair.published for pair in known})
 
 
 def check_mix(pointers: Pointers, known: Sequence[Pointers], *, allowed: bool) -> None:
     """Refuse draft and published versions that were never in force together, unless that is *allowed*."""
-    if allowed or pointers in known:
+    if allowed or is_known(pointers, known):
         return
     raise RefusedError(
         f"{pointers} is no pair that this course has had: the two come from different saves, or from another course",
         advice="choose both from one line of openedx.versions, or set allow_mix: true if the mix is really wanted",
     )
-
-
-def _back_to(candidates: Sequence[Candidate], place: int) -> int | None:
-    """Give the place of the earlier pair that the change at *place* went back to, over others; None for a new pair."""
-    same = (
-        n for n in range(place + 1, len(candidates)) if candidates[n].pair.pointers == candidates[place].pair.pointers
-    )
-    found = next(same, None)
-    return None if found == place + 1 else found
-
-
-def _is_harm(candidates: Sequence[Candidate], place: int) -> bool:
-    """Tell whether the change at *place* brought a new pair that replaced most of the blocks."""
-    replaced = candidates[place].replaced
-    return replaced is not None and replaced > MOST and _back_to(candidates, place) is None
-
-
-def _cured(candidates: Sequence[Candidate], place: int, harm: int) -> Suggestion:
-    """Stay with the pair that went back behind the harm, if nothing was saved since."""
-    last, damage = candidates[0], _began(candidates, harm)
-    if last.good and last.pair.pointers == candidates[place].pair.pointers:  # be it by way of the harm and back
-        at = instant_text(last.pair.when)
-        return Suggestion(last, f"the course was put back to it at {at}, and nothing was saved since", damage)
-    at = instant_text(candidates[place].pair.when)
-    reason = f"the course was put back at {at}, and no save since replaced most of the blocks"
-    return Suggestion(None, f"{reason}; say `before` or choose yourself", damage)
-
-
-def _began(candidates: Sequence[Candidate], place: int) -> datetime:
-    """Allow for the uploads of an import, but not back to before the last save of somebody else."""
-    began = candidates[place].pair.when - _UPLOADING
-    return max(began, candidates[place + 1].pair.when) if place + 1 < len(candidates) else began
-
-
-def _first_good(candidates: Sequence[Candidate], reason: str, damage: datetime) -> Suggestion:
-    if not candidates:
-        return Suggestion(None, f"nothing is known of {reason}", damage)
-    chosen = next((candidate for candidate in candidates if candidate.good), None)
-    if chosen is None:
-        return Suggestion(None, f"{reason}, and all known ones before it are damaged, pruned or refused", damage)
-    passed = candidates.index(chosen)
-    later = "1 later one is" if passed == 1 else f"{passed} later ones are"
-    told = f"{reason}; {later} damaged, pruned or refused" if passed else reason
-    told += _smaller(chosen, candidates[passed + 1 :])
-    between = next((one.pair.deleted for one in candidates[: passed + 1] if one.pair.deleted), None)
-    if between:
-        told += f". THE COURSE WAS DELETED at {instant_text(between)} and made anew: this is of the one before"
-    return Suggestion(chosen, told, damage)
-
-
-def _smaller(chosen: Candidate, earlier: Sequence[Candidate]) -> str:
-    """Say where the course had many more blocks before: what is deleted bit by bit is most of it only at last."""
-    most = max((one for one in earlier if one.good), key=_size, default=None)
-    if most is None or _size(most) <= 2 * _size(chosen):
-        return ""
-    return (
-        f". LOOK AT THE LINES BEFORE IT: at {instant_text(most.pair.when)} the course had {_size(most)} blocks, "
-        f"here it has {_size(chosen)}"
-    )
-
-
-def _size(candidate: Candidate) -> int:
-    """Count the blocks of the branch that has the most."""
-    return max((sum(counts.values()) for counts in candidate.counts.values()), default=0)
 
 
 def _reason(entry: HistoryRow) -> str:
@@ -394,32 +297,51 @@ def _branch_problems(sketch: Sketch | None) -> tuple[str, ...]:
     return sketch.problems if sketch else ("not looked at",)
 
 
-def _replaced(place: int, pairs: Sequence[Pair], sketches: Mapping[str, Sketch]) -> float | None:
+@dataclass(frozen=True, slots=True)
+class _Replaced:
+    """What share of an earlier version's blocks one replaced, and how many pairs lie between whose version is gone."""
+
+    share: float
+    apart: int
+
+    @property
+    def telling(self) -> tuple[bool, int, float]:
+        """Order those of two branches: of two that replaced most, that which was compared with what is nearest."""
+        most = self.share > MOST
+        return most, -self.apart if most else 0, self.share
+
+
+def _replaced(place: int, pairs: Sequence[Pair], sketches: Mapping[str, Sketch]) -> _Replaced | None:
     """
-    Compare each branch with the nearest older version of it that still exists, and take the larger share.
+    Compare each branch with the nearest older version of it that still exists, and take what tells more.
 
     Publishing what the draft already was replaces nothing: else the publish after a bad import would be taken for
     the damage, and the pair before it, with the bad draft, for the cure.
     """
-    shares = []
+    found = []
     for branch, version in pairs[place].pointers.present:
         marks = _marks(version, sketches)
         older = next(_older_marks(branch, place, pairs, sketches), None)
         if marks is None or older is None:
             continue
         draft = next(_older_marks(DRAFT, place, pairs, sketches), None)
-        echo = branch is PUBLISHED and draft is not None and replaced_share(draft, marks) <= MOST
-        shares.append(0.0 if echo else replaced_share(older, marks))
-    return max(shares, default=None)
+        echo = branch is PUBLISHED and draft is not None and replaced_share(draft[1], marks) <= MOST
+        found.append(_Replaced(0.0 if echo else replaced_share(older[1], marks), older[0]))
+    return max(found, key=lambda one: one.telling, default=None)
 
 
 def _older_marks(
     branch: Branch, place: int, pairs: Sequence[Pair], sketches: Mapping[str, Sketch]
-) -> Iterator[frozenset[int]]:
-    for pair in pairs[place + 1 :]:
+) -> Iterator[tuple[int, frozenset[int]]]:
+    """Yield the marks of the older versions that are there, each after how many pairs whose version is not."""
+    for apart, pair in enumerate(pairs[place + 1 :]):
         marks = _marks(pair.pointers.of(branch), sketches)
         if marks is not None:
-            yield marks
+            yield apart, marks
+
+
+def _is_whole(sketch: Sketch | None) -> bool:
+    return sketch is not None and not sketch.problems and not sketch.dumped
 
 
 def _marks(version: str, sketches: Mapping[str, Sketch]) -> frozenset[int] | None:

@@ -10,8 +10,8 @@ from typing import ClassVar
 
 import pytest
 import sqlalchemy as sa
+from bson import ObjectId, json_util
 from bson import encode as bson_encode
-from bson import json_util
 from engine.workshop import Workshop, nobody
 
 from rollbook.demo.sample import Sample
@@ -135,6 +135,23 @@ def test_what_could_not_be_looked_at_is_told_at_once(sqlite_sample: Sample, tmp_
 
     assert run.status == "succeeded"
     assert ["nobody looked" in event.text for event in run.events if event.type == "warning"] == [True]
+
+
+def test_what_was_published_comes_back_in_both_branches(sqlite_sample: Sample, tmp_path: Path) -> None:
+    """Where pruning took the good draft, what learners saw is named and comes back, and no mix has to be allowed."""
+    good = sqlite_sample.good_published
+    with sqlite_sample.open() as studio:
+        studio.database["modulestore.structures"].delete_one({"_id": ObjectId(sqlite_sample.good_draft)})
+    made = workshop(sqlite_sample, tmp_path)
+    versions = made.planner("restore-course", {"course_id": sqlite_sample.course_id}).plan().step("versions")
+    both = Pointers(good, good)
+
+    run = restore(made, sqlite_sample, version=str(both), allow_same=True)
+
+    assert versions is not None
+    assert f"--set version={both} --set allow_same=true" in " ".join(versions.details)
+    assert run.status == "succeeded"
+    assert pointers(sqlite_sample) == both
 
 
 def test_a_course_is_restored_and_taken_back(sample: Sample, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from ...openedx.completeness import leniently
 from ...openedx.instants import text
 from ...openedx.keys import BRANCHES, CourseKey
 from ...openedx.pointers import Pointers, check_fit
-from ...openedx.versions import check_mix
+from ...openedx.versions import check_mix, is_known
 from ...ops import SERVER_NOW, MongoWrite, Op, Sql, Statement, object_id
 from ...schema import encode
 from ...targets.base import MongoReader, SqlReader
@@ -38,7 +38,7 @@ class CourseVersionState:
 
     *broken* names, of the versions that a change could lead to, those that are pruned or incomplete, and why;
     *whole* those that are complete. *left* says the same of those that were broken already when an undo's run left
-    them. *known* has the wanted pair if the course had it once, and no other: there may be thousands.
+    them. *known* has the wanted pair if it is no mix, and no other: there may be thousands.
     """
 
     ledger: Pointers
@@ -147,7 +147,7 @@ To go back, do the same with the pointers of before, if nobody saved since.
             modulestore_update=text(course.active.last_update),
             whole=tuple(version for version, sketch in sketches.items() if sketch.complete),
             broken={version: "; ".join(sketch.problems) for version, sketch in sketches.items() if not sketch.complete},
-            known=(str(wanted),) if wanted in known else (),
+            known=(str(wanted),) if is_known(wanted, known) else (),
         )
 
     def desired(self, before: CourseVersionState) -> CourseVersionState:

@@ -27,8 +27,8 @@ class Refreshed(Assertion):
     Wait until the course's overview and outline were made again after its pointers were last written, in either store.
 
     Publishing goes through queues, and the command that simulates it swallows the errors of its receivers: only the
-    tables tell. A site without one of the tables is not asked about it, and where no overview can be seen, which every site
-    has, that is a warning; libraries have neither copy.
+    tables tell. A site without one of the tables is not asked about it; where no overview can be seen, which every
+    site has, that is a warning. Libraries have neither copy.
     """
 
     kind: ClassVar[str] = "openedx.refreshed"
@@ -109,6 +109,6 @@ def _unseen(found: Mapping[str, datetime | None]) -> str:
     if name in found:
         return ""
     return (
-        f"nobody looked whether the {name} was made again: the ledger's account sees no table {table}. Grant it SELECT, "
-        "or, where it is in another database, open the course's about page and see that it is as it should be"
+        f"nobody looked whether the {name} was made again: the ledger's account sees no table {table}. Grant it "
+        "SELECT, or, where it is in another database, open the course's about page and see that it is as it should be"
     )

@@ -12,7 +12,8 @@ from ...openedx.instants import text
 from ...openedx.keys import CourseKey
 from ...openedx.pointers import Pointers
 from ...openedx.pruning import saves_left, tell_saves_left
-from ...openedx.versions import Candidate, Pair, judge, suggest, window
+from ...openedx.suggestion import suggest
+from ...openedx.versions import Candidate, Pair, judge, window
 from ...targets.base import MongoReader, SqlReader
 from ...values import Plain
 from .course_key import course_subjects
