@@ -78,6 +78,21 @@ def test_a_run_that_was_undone_for_its_failure_has_failed(own: Path) -> None:
     assert f"undone already, by run {undo['run']}" in again.stderr
 
 
+def test_a_failure_that_is_to_be_undone_asks_for_what_no_undo_takes_back(own: Path) -> None:
+    """`on_failure: undo` on a command without `undo:` goes back once somebody has looked at what the command left."""
+    (own / "runbooks/failing.yml").write_text(FAILING.replace(", effect: read", ""))
+
+    ended = run(own, "run-runbook", "failing", "--set", f"folder={own}", "--yes")
+    there = (own / "first.txt").exists()
+    waiting = json.loads(run(own, "status", "last", "--json").stdout)
+    gone = run(own, "resume", "last", "--answer", "undo/fails/sure=yes")
+
+    assert (ended.returncode, there) == (3, True), ended.stdout + ended.stderr
+    assert "--answer undo/fails/sure=yes" in ended.stdout
+    assert waiting["status"] == "waiting"
+    assert (gone.returncode, (own / "first.txt").exists()) == (0, False), gone.stdout
+
+
 def test_status_tells_who_went_past_a_failure_and_what_it_took_itself(own: Path) -> None:
     """A failed step that is skipped has worked until it failed; who went past it, when and why is told instead."""
     (own / "runbooks/failing.yml").write_text(FAILING.replace("on_failure: undo", "on_failure: stop"))

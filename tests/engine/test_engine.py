@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from rollbook import plan as plans
+from rollbook.cli.ending import boundary
 from rollbook.engine import Decision, put_answer
 from rollbook.errors import PlanDrift, RefusedError, UndoRefused, UsageError
 
@@ -302,6 +303,26 @@ def test_a_refused_undo_names_the_step_and_to_stops_short_of_it(workshop: Worksh
 
     assert back.status == "undone"
     assert not (workshop.folder / "a.txt").exists()
+
+
+@pytest.mark.parametrize(("answer", "status", "left"), [("yes", "undone", False), ("no", "failed", True)])
+def test_an_undo_asks_before_it_goes_past_what_failed_and_cannot_be_taken_back(
+    workshop: Workshop, answer: str, status: str, left: bool
+) -> None:
+    """The step at which a run failed does not keep all that was before it: a person says whether to leave it behind."""
+    workshop.write(
+        "u", "steps:\n" + write_step("a", "x") + "  - {id: c, name: Do it., shell.run: {command: 'exit 3'}}\n"
+    )
+    run = workshop.run("u")
+
+    waiting = workshop.undo(run)
+    there = (workshop.folder / "a.txt").exists()
+    ended = workshop.resume(nobody({"undo/c/sure": answer}))
+
+    assert (run.status, waiting.status, waiting.waiting_for, there) == ("failed", "waiting", "undo/c/sure", True)
+    assert "c failed, and no undo takes back what it may have done" in str(waiting.plan.step("undo/c/sure"))
+    assert (ended.status, (workshop.folder / "a.txt").exists()) == (status, left)
+    assert boundary(run, {}).way_back() == "undo takes back 1 change"
 
 
 def test_a_steps_own_undo_steps_are_run(workshop: Workshop) -> None:

@@ -1,6 +1,7 @@
 """Rules on what is done, and in which order: approvals, downtime, checks, ways back."""
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Final
 
 from ..action import Assertion, Fact, Question
@@ -50,6 +51,17 @@ def site_untold(file: RunbookFile) -> Found:
     for use in _main(file):
         if use.step.kind == "service.maintenance" and not (use.step.site or use.step.downtime):
             yield (*use.step.path, use.step.kind), {"id": use.step.id}
+
+
+def unkept_timeout(file: RunbookFile) -> Found:
+    """Find a time limit on a step that sends nothing: it ends what is sent, and no look or question."""
+    for use in file.uses:
+        if use.step.timeout is None or use.action is None or not issubclass(use.action, Fact | Assertion | Question):
+            continue
+        own = next((one.name for one in fields(use.action) if one.name in ("timeout", "within")), "")
+        instead = f"give it a limit of its own, as {own}: under {use.step.kind}:" if own else "take it away"
+        does = "asks" if issubclass(use.action, Question) else "looks"
+        yield (*use.step.path, "timeout"), {"kind": use.step.kind, "does": does, "instead": instead}
 
 
 def open_downtime(file: RunbookFile) -> Found:

@@ -42,4 +42,6 @@ RULES: Final = (
          "{expression} stands inside quotes, where what it holds could end them: take them away, it gets its own"),
     Rule("RB021", "warning", order.site_untold,
          "nobody is told how the site is after {id}: give it site: down, read-only or up, or downtime:"),
+    Rule("RB022", "error", order.unkept_timeout,
+         "timeout: does not end {kind}, which only {does}: {instead}"),
 )  # fmt: skip

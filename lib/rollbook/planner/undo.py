@@ -18,10 +18,11 @@ from .progress import rest_of
 from .projection import Projection
 from .scope import Known
 from .step import change_of, decode_op, plan_use, with_change
-from .sure import cut_off, doubtful, overwriting, unsure
+from .sure import cut_off, doubtful, left_behind, overwriting, unsure
 
 CHANGED: Final = ("changed", "recovered", "failed", "unreachable", "in_doubt", "running")
 """Statuses of steps that may have changed something."""
+_DONE_FOR_SURE: Final = ("changed", "recovered")
 _OPEN: Final = ("running", "unreachable", "in_doubt")
 _SINCE: Final = "changed since the run: "
 
@@ -31,7 +32,7 @@ def plan_back(run: Run, planner: Planner, *, to: str = "", earlier: Mapping[str,
     Plan how to take back what *run* changed, last step first, down to the step *to*, which stays.
 
     *earlier* are steps, by address, that undos before began. Raises `UndoRefused` naming every change in the way that
-    cannot be taken back.
+    cannot be taken back; of a step that did not end well it is asked whether to go past it.
     """
     stays = _place(run, to)
     wanted = _wanted(run, stays)
@@ -205,6 +206,9 @@ def _back(step: StepRun, planner: Planner, projection: Projection, refused: dict
             yield replace(base, verdict="skip", reason=f"stays as it is: {reason}")
         case Refuse(reason=reason) if step.planned.section == "finally":
             yield replace(base, verdict="skip", reason=f"stays as it is: {reason}")
+        case Refuse(reason=reason) if step.status not in _DONE_FOR_SURE:
+            yield left_behind(base, step, reason)
+            yield replace(base, verdict="skip", reason=f"stays as it is, whatever it did: {reason}")
         case Refuse(reason=reason):
             refused[step.address] = f"{step.address} ({step.planned.name}): {reason}"
         case Reverse(goal=goal):

@@ -25,11 +25,17 @@ _QUOTES: Final = {"'": ("''", "'\\''", "'\"'\"'", "\\'\\'"), '"': ('""', '"\'"\'
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A text as it may be written: its *units* one after the other. No way of writing does without the *anchor*."""
+    """
+    A text as it may be written: its *units* one after the other. No way of writing does without the *anchor*.
+
+    *longest* are the bytes that it may take; *plain* is the first unit that nobody escapes, and within *reach* bytes.
+    """
 
     units: tuple[Unit, ...]
     anchor: bytes
     longest: int
+    plain: bytes
+    reach: int
 
     @classmethod
     def of(cls, value: str) -> Self:
@@ -44,7 +50,10 @@ class Written:
     def of_units(cls, *found: Unit) -> Self:
         """Know a sequence of spellings."""
         anchor = max((unit[0] for unit in found if len(unit) == 1), key=len, default=b"")
-        return cls(found, anchor, sum(len(unit[0]) for unit in found))
+        place = next((place for place, unit in enumerate(found) if len(unit) == 1), None)
+        lengths = [len(unit[0]) for unit in found]
+        plain = b"" if place is None else found[place][0]
+        return cls(found, anchor, sum(lengths), plain, sum(lengths if place is None else lengths[: place + 1]))
 
     def find(self, content: bytes) -> Iterator[tuple[int, int]]:
         """Give where it stands, from and to."""
@@ -54,6 +63,8 @@ class Written:
     def begun(self, content: bytes) -> int:
         """Give the length of the longest end of *content* with which it may begin, but which is not all of it."""
         window = content[-(self.longest - 1) :] if self.longest > 1 else b""
+        if self.plain not in window:  # as in a table of dashes, where a key may begin at each of them
+            window = window[-self.reach :]
         cut = max(0, len(window) - len(self.units[0][0]) + 1)  # from here on its first unit may be cut off
         whole, head = _beginning(self.units[0])
         places = chain(whole.finditer(window), head.finditer(window, cut))
