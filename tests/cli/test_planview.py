@@ -129,6 +129,13 @@ def test_an_end_of_a_downtime_that_does_not_begin_is_none() -> None:
     assert "none expected" in text_of(steps=(ending,))
 
 
+def test_an_undo_tells_where_the_downtime_of_its_run_ends() -> None:
+    """While the site is down nobody reads that no downtime is expected."""
+    ending = replace(POINTERS, address="undo/close", downtime="ends")
+
+    assert "none of its own; that of the run ends at undo/close" in text_of(steps=(ending,), undo_of="a-run")
+
+
 @pytest.mark.parametrize("name", ["rollback-database", "rollback-deploy"])
 def test_a_fence_that_is_up_again_leaves_the_site_down(name: str) -> None:
     """When the step that let everybody into the database is undone, nobody may think that he can rest there."""

@@ -77,7 +77,7 @@ def left_behind(base: PlannedStep, step: StepRun, reason: str) -> PlannedStep:
         base,
         "Decide whether to go past what cannot be taken back",
         f"{base.undo_of} {how.get(step.status, 'began, and nobody knows how far it came')}, and no undo takes back what "
-        f"it may have done: {reason}. Look at it, and put right by hand what there is. Go on, and take back what was "
+        f"it may have done: {reason.partition(';')[0]}. Look at it, and put right by hand what there is. Go on, and take back what was "
         "done before it?",
     )
 
