@@ -73,12 +73,12 @@ def unsure(planned: PlannedStep) -> PlannedStep:
 def left_behind(base: PlannedStep, step: StepRun, reason: str) -> PlannedStep:
     """Give the question before an undo goes past a *step* that did not end well, and that nothing takes back."""
     how = {"failed": "failed", "skipped": "was gone past after it had begun"}
+    told = how.get(step.status, "began, and nobody knows how far it came")
     return _confirmed(
         base,
         "Decide whether to go past what cannot be taken back",
-        f"{base.undo_of} {how.get(step.status, 'began, and nobody knows how far it came')}, and no undo takes back what "
-        f"it may have done: {reason.partition(';')[0]}. Look at it, and put right by hand what there is. Go on, and take back what was "
-        "done before it?",
+        f"{base.undo_of} {told}, and no undo takes back what it may have done: {reason.partition(';')[0]}. Look at it, "
+        "and put right by hand what there is. Go on, and take back what was done before it?",
     )
 
 
