@@ -84,6 +84,25 @@ def test_ctrl_c_stops_after_journalling(workshop: Workshop) -> None:
     assert run.status == "succeeded"
 
 
+@pytest.mark.parametrize(
+    ("signs", "ends"), [("HUP HUP", True), ("INT HUP", True), ("HUP HUP HUP", True), ("INT INT", False)]
+)
+def test_only_a_second_ctrl_c_ends_the_running_command(workshop: Workshop, signs: str, ends: bool) -> None:
+    """A terminal that hangs up ends no step, however often that is told: the kernel does so, and a shell again."""
+    told = "".join(f"kill -{sign} $PPID; sleep 0.2; " for sign in signs.split()) + f"sleep {0.3 if ends else 30}"
+    workshop.write(
+        "one",
+        f"steps:\n  - {{id: s, name: Do it., shell.run: {{command: '{told}; echo x > end.txt'}}, undo: {{leave: x}}}}\n"
+        + write_step("b", "y"),
+    )
+
+    stopped = workshop.run("one")
+
+    assert stopped.status == "stopped"
+    assert ([step.status for step in stopped.steps] == ["changed", "pending"]) is ends
+    assert (workshop.folder / "end.txt").exists() is ends
+
+
 def test_sigterm_ends_the_running_command_and_leaves_it_in_doubt(workshop: Workshop) -> None:
     """A terminated run journals that it was interrupted; the command it killed is not claimed to be done."""
     workshop.write(

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGHUP ask to stop at the next safe place; a second one, and SIGTERM, end what runs now."""
+"""Ctrl-C and SIGHUP ask to stop at the next safe place; Ctrl-C after that, and SIGTERM, end what runs now."""
 
 import signal
 import threading
@@ -18,8 +18,9 @@ def stopping_on_signals(session: Session) -> Iterator[None]:
 
     def ask_to_stop(number: int, _frame: FrameType | None) -> None:
         name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-        # A terminal that hung up ends nothing by itself: the step that runs is carried to its end.
-        if session.stop.is_set() or number == signal.SIGTERM:
+        # A terminal that hung up ends nothing by itself: the step that runs is carried to its end. It may tell so
+        # twice, for a shell does as well, and after a Ctrl-C.
+        if number == signal.SIGTERM or (number == signal.SIGINT and session.stop.is_set()):
             session.kill.set()
         session.stopped_by = f"stopped by {name}"
         session.stop.set()
