@@ -93,6 +93,27 @@ def test_a_failure_that_is_to_be_undone_asks_for_what_no_undo_takes_back(own: Pa
     assert (gone.returncode, (own / "first.txt").exists()) == (0, False), gone.stdout
 
 
+def test_a_word_on_what_is_not_in_doubt_is_never_ignored(own: Path) -> None:
+    """Who calls a failed step done by the wrong option is told the right one, before anything is carried out."""
+    (own / "runbooks/failing.yml").write_text(FAILING.replace("on_failure: undo", "on_failure: stop"))
+    run(own, "run-runbook", "failing", "--set", f"folder={own}", "--yes")
+    records = len((own / ".rollbook/runs").glob("*/journal.jsonl").__next__().read_text().splitlines())
+
+    done = run(own, "resume", "last", "--doubt", "fails=done", "--yes")
+    again = run(own, "resume", "last", "--doubt", "first=redo", "--yes")
+    both = run(own, "resume", "last", "--skip", "fails", "--mark-done", "fails", "--reason", "x")
+    left = len((own / ".rollbook/runs").glob("*/journal.jsonl").__next__().read_text().splitlines())
+    same = run(own, "resume", "last", "--doubt", "fails=redo", "--doubt", "first=done", "--yes")
+
+    assert [one.returncode for one in (done, again, both)] == [64, 64, 64]
+    assert "not in doubt (failed" in done.stderr
+    assert "--mark-done fails --reason WHY" in done.stderr
+    assert "takes it back" in again.stderr
+    assert "--skip and --mark-done both name fails" in both.stderr
+    assert left == records
+    assert same.returncode == 1
+
+
 def test_status_tells_who_went_past_a_failure_and_what_it_took_itself(own: Path) -> None:
     """A failed step that is skipped has worked until it failed; who went past it, when and why is told instead."""
     (own / "runbooks/failing.yml").write_text(FAILING.replace("on_failure: undo", "on_failure: stop"))

@@ -1,11 +1,15 @@
-"""Answers that come too late: to questions that the run has an answer to already."""
+"""What is said to a run that it would not listen to: answers to what was answered, words on what is in no doubt."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from ..errors import RefusedError, UsageError
+from ..report.wording import step_words
 from ..run import GivenAnswer, Run, StepRun
 from .answering import question_of
 from .hints import typed
+
+_IN_DOUBT: Final = ("running", "in_doubt", "unreachable")
 
 
 def check_unanswered(run: Run, answers: Mapping[str, str]) -> None:
@@ -23,6 +27,31 @@ def check_unanswered(run: Run, answers: Mapping[str, str]) -> None:
             given = [answer for answer in run.answers if answer.address == step.address and answer.how != "doubt"]
             if given and not any(_is_same(run, step, one, text) for one in given):
                 raise _too_late(run, name, given[-1])
+
+
+def check_doubts(run: Run, decisions: Mapping[str, str]) -> None:
+    """
+    Raise `UsageError` when one of *decisions*, by address or step id, is on a step that is not in doubt.
+
+    Passed over, it would have the step carried out that somebody calls done, or left that is to be done again.
+    """
+    for name, word in decisions.items():
+        named = run.named(name)
+        done = all(step.done for step in named)
+        same = (word == "done" and done) or (word == "redo" and not done)
+        if same or any(step.unsure or step.status in _IN_DOUBT for step in named):
+            continue
+        words = step_words(named[0])
+        ways = f"`undo {run.id}` takes it back" if done else f"--mark-done {name} --reason WHY takes it as done by hand"
+        raise UsageError(
+            f"--doubt {name}={word}: that step is not in doubt ({words}). Nothing was done.", advice=f"{ways}."
+        )
+
+
+def check_settled(skip: Iterable[str], done: Iterable[str]) -> None:
+    """Raise `UsageError` when a step is to be skipped and taken as done by hand at once."""
+    for name in sorted({*skip} & {*done}):
+        raise UsageError(f"--skip and --mark-done both name {name}.", advice="Give one of them.")
 
 
 def _too_late(run: Run, name: str, given: GivenAnswer) -> UsageError:

@@ -51,7 +51,7 @@ def resume(
     from ..library import Library
     from ..runs import Runs
     from .agreement import check_approvals, check_names
-    from .answered import check_unanswered
+    from .answered import check_doubts, check_settled, check_unanswered
     from .carry import Prepared, carry_on
     from .holder import require_free
     from .statusview import left_lines
@@ -69,6 +69,8 @@ def resume(
     check_names(past.plan, confirm_environment)
     check_approvals(past.plan, answers)
     check_unanswered(past, answers)
+    check_doubts(past, decisions)
+    check_settled(skip, mark_done)
     skipped, done = reasons("skip", skip, reason), reasons("mark-done", mark_done, reason)
     with reopen_workplace(past.plan, Library(), answers=answers) as place:
         prepared = Prepared({**past.plan.answers, **answers}, decisions, yes, confirm_environment)
