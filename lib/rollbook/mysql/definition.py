@@ -1,12 +1,18 @@
 """How a table, or a column, that is gone is made again: the statements, as the server writes them of its old schema."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from ..dataclass import dataclass
 from .catalog import Catalog, Column, Table, Trigger, common_key
 from .comparing import sortable
 from .names import listed, literal, quote
 from .words import lines, names, options, words
+
+
+def later_indexes(body: Sequence[str]) -> tuple[str, ...]:
+    """Give the indexes that can be made once the rows are there: an AUTO_INCREMENT column needs its own before."""
+    counted = {name for line in body if "AUTO_INCREMENT" in words(line) for name in names(line)[:1]}
+    return tuple(line for line in body if line.startswith("KEY ") and not {*names(line)[1:]} & counted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +67,8 @@ class Definition:
 
     @property
     def indexes(self) -> tuple[str, ...]:
-        """Give the indexes that can be made once its rows are there: an AUTO_INCREMENT column needs its own before."""
-        counted = {name for line in self.body if "AUTO_INCREMENT" in words(line) for name in names(line)[:1]}
-        return tuple(line for line in self.body if line.startswith("KEY ") and not {*names(line)[1:]} & counted)
+        """Give the indexes that can be made once its rows are there."""
+        return later_indexes(self.body)
 
     def create(self, name: str, comment: str) -> str:
         """Give what makes it under a name, with a comment, without `indexes`: they are made faster afterwards."""

@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from .catalog import Catalog, Column, ForeignKey, Table, Trigger
+from .definition import later_indexes
 from .names import listed, literal, quote
-from .words import lines, names
+from .words import lines, names, options, words
 
 PART: Final = "rollbook part of a table"
 STAND_IN: Final = "rollbook stand-in for a table"
@@ -27,10 +28,7 @@ def part(table: Table, columns: Collection[str], doomed: Collection[str], keys: 
     own = [f"{quote(one.name)} {one.definition if one.name in doomed else _plain(one)}" for one in kept]
     known = {column.name for column in table.columns}
     held = [line for line in _held(table) if ({*names(line)} & known) <= {*columns} and _over(line, known)]
-    tied = [
-        line for line in lines(table.create) if " FOREIGN KEY " in line and names(line)[0] in {k.name for k in keys}
-    ]
-    return _made(table, [*own, *held, *tied], PART)
+    return _made(table, [*own, *held, *_tied(table, keys)], PART)
 
 
 def stand_in(table: Table, keys: Sequence[ForeignKey]) -> str:
@@ -38,10 +36,25 @@ def stand_in(table: Table, keys: Sequence[ForeignKey]) -> str:
     columns = dict.fromkeys(name for key in keys for name in key.columns)
     own = [f"{quote(name)} {_type(table.column(name))}" for name in columns]
     indexes = [f"KEY ({listed(key.columns)})" for key in keys]
-    tied = [
-        line for line in lines(table.create) if " FOREIGN KEY " in line and names(line)[0] in {k.name for k in keys}
-    ]
-    return _made(table, [*own, *indexes, *tied], STAND_IN)
+    return _made(table, [*own, *indexes, *_tied(table, keys)], STAND_IN)
+
+
+def rows_first(name: str, create: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """
+    Part a CREATE TABLE into what makes it for its rows, and into what makes its indexes and its foreign keys then.
+
+    Sorted and written at once, indexes take a small part of what they take row by row.
+    """
+    body = lines(create)
+    later = later_indexes(body)
+    tied = tuple(line for line in body if words(line)[2:4] == ("FOREIGN", "KEY"))
+    first = ",\n  ".join(line for line in body if line not in {*later, *tied})
+    made = f"CREATE TABLE {quote(name)} (\n  {first}\n) {options(create)}"
+    return made, _adding(name, later), _adding(name, tied)
+
+
+def _adding(name: str, parts: Sequence[str]) -> tuple[str, ...]:
+    return (f"ALTER TABLE {quote(name)} {', '.join(f'ADD {one}' for one in parts)}",) if parts else ()
 
 
 def trigger_statements(one: Trigger) -> Iterator[str]:

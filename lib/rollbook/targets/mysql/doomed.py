@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from ...dataclass import dataclass
 from ...mysql.catalog import Catalog, ForeignKey, Table
 from ...mysql.names import listed, quote
-from ...mysql.parting import companions, part, stand_in, trigger_statements
+from ...mysql.parting import companions, part, rows_first, stand_in, trigger_statements
 from ...mysql.rowtext import reading
 from ...snapshots.contents import BESIDE, Choice, Chosen, Contents, SavedTable, absent, fits
 from .catalog import read_catalog
@@ -112,33 +112,43 @@ def describe(connection: "Connection", doomed: Doomed) -> Contents:
     """Give the contents, whose rows nobody has counted yet."""
     catalog = doomed.catalog
     ((charset, collation),) = texts(connection, _CHARSET, (catalog.schema,))
+    described = [_table(doomed, number, one) for number, one in enumerate(doomed.choice.tables, 1)]
     return Contents(
         prepare=(
             f"ALTER DATABASE CHARACTER SET {charset} COLLATE {collation}",
             "SET SESSION foreign_key_checks = 0, unique_checks = 0",
             "SET @rollbook_mode = @@SESSION.sql_mode",
         ),
-        tables=tuple(_table(doomed, number, one) for number, one in enumerate(doomed.choice.tables, 1)),
-        finish=(*_stand_ins(doomed), "SET SESSION foreign_key_checks = 1, unique_checks = 1"),
+        tables=tuple(one for one, _ in described),
+        # Foreign keys want the indexes of both their tables.
+        finish=(
+            *(key for _, keys in described for key in keys),
+            *_stand_ins(doomed),
+            "SET SESSION foreign_key_checks = 1, unique_checks = 1",
+        ),
     )
 
 
-def _table(doomed: Doomed, number: int, one: Chosen) -> SavedTable:
+def _table(doomed: Doomed, number: int, one: Chosen) -> tuple[SavedTable, tuple[str, ...]]:
+    """Give how a table is made again, and what makes its foreign keys when all tables are there."""
     table = doomed.catalog.tables[one.name]
     mine = [key for key in doomed.catalog.foreign_keys if key.child == one.name and _returns(key, one, doomed)]
     triggers = [each for each in doomed.catalog.triggers if one.whole and each.table == one.name]
-    return SavedTable(
+    whole = table.create if one.whole else part(table, doomed.parts[one.name], one.doomed, mine)
+    create, indexes, keys = rows_first(one.name, whole)
+    saved = SavedTable(
         name=one.name,
         whole=one.whole,
         columns=one.columns,
         file=f"rows/{number:04}",
-        before=(table.create if one.whole else part(table, doomed.parts[one.name], one.doomed, mine),),
+        before=(create,),
         read=one.read,
         load=f"INSERT INTO {quote(one.name)} ({listed(one.columns)}) VALUES",
-        after=tuple(line for each in triggers for line in trigger_statements(each)),
+        after=(*indexes, *(line for each in triggers for line in trigger_statements(each))),
         doomed=one.doomed,
         beside=one.beside,
     )
+    return saved, keys
 
 
 def _returns(key: ForeignKey, one: Chosen, doomed: Doomed) -> bool:

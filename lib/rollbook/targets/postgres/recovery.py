@@ -20,6 +20,7 @@ from ...recovering import PartsBack
 from ...schema import encode
 from ...tally import tallied
 from ...values import Plain
+from ..snapshots.rowfile import batched
 from .exporting import ROWS_OF, Exports, Write, export_query
 from .wording import asked
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from .target import PostgresTarget
 
 _TRIES: Final = 10
-_EVERY: Final = 10_000
 _SEQUENCE: Final = "SELECT last_value, is_called FROM {}"
 
 
@@ -74,11 +74,10 @@ def _load(live: "Connection", source: "Connection", one: Definition, execution: 
         with ExitStack() as stack:
             read = stack.enter_context(source.cursor().copy(given.encode()))
             write = stack.enter_context(live.cursor().copy(one.loading.encode()))
-            for row in read:
-                write.write(row)
-                rows += 1
-                if rows % _EVERY == 0:
-                    _tell(execution, rows, str(one.name))
+            for some in batched(map(bytes, read)):
+                write.write(b"".join(some))
+                rows += len(some)
+                _tell(execution, rows, str(one.name))
     for sequence in one.sequences:
         last = source.execute(_SEQUENCE.format(sequence.sql).encode()).fetchone()
         live.execute("SELECT pg_catalog.setval(%s::regclass, %s, %s)", (sequence.sql, *(last or (1, False))))
@@ -92,8 +91,12 @@ def _tell(execution: Execution, rows: int, name: str) -> None:
 
 
 def _adopt(live: "Connection", references: Sequence[Reference], op: TablesBack) -> Iterator[Exported]:
-    """Settle the rows whose parent is gone, until none is left, then make the foreign keys."""
+    """Make the foreign keys; where rows' parents are gone, settle those until none is left, and then make them."""
     files: dict[Reference, Exported] = {}
+    parents = tuple({one.parent: None for one in references})
+    statements = [one.statement for one in references]
+    if _ties(live, parents, statements):
+        return
     while True:
         broken = [one for one in references if _orphans(live, one)]
         if not broken:
@@ -109,8 +112,21 @@ def _adopt(live: "Connection", references: Sequence[Reference], op: TablesBack) 
             if one not in files:
                 files[one] = _export(live, one, op.folder)
             _settle(live, one)
-    _locking(live, tuple({one.parent: None for one in references}), [one.statement for one in references])
+    _locking(live, parents, statements)
     yield from files.values()
+
+
+def _ties(live: "Connection", parents: Sequence[Name], statements: Sequence[str]) -> bool:
+    """Make the foreign keys, as the server finds out by that whether every parent is there; else none of them."""
+    from psycopg.errors import ForeignKeyViolation
+
+    run(live, ["SAVEPOINT tied"])
+    try:
+        _locking(live, parents, statements)
+    except ForeignKeyViolation:
+        run(live, ["ROLLBACK TO SAVEPOINT tied"])
+        return False
+    return True
 
 
 def _orphaned(one: Reference) -> str:

@@ -11,6 +11,7 @@ from ...postgres.names import beside_parameters, equal, listed, quote
 from ...postgres.passes import Exported
 from ...postgres.refilling import RowRefill, RowsRefilled, circular, keys_over, parentless
 from ...tally import tallied
+from ..snapshots.rowfile import batched
 from .catalog import read_catalog
 from .exporting import ROWS_OF, Exports
 from .put_in import PutIn
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from .session import Connection
     from .target import PostgresTarget
 
-_EVERY: Final = 10_000
 _AGAIN: Final = 3
 _SEQUENCES: Final = "SELECT pg_catalog.pg_get_serial_sequence(%s, %s)"
 _AHEAD: Final = """
@@ -86,13 +86,12 @@ class _Refill:
             self._source.cursor().copy(given.encode()) as read,
             self._live.cursor().copy(f"COPY {staged} ({names}) FROM STDIN".encode()) as write,
         ):
-            for row in read:
-                write.write(row)
-                loaded += 1
-                if loaded % _EVERY == 0:
-                    execution.progress(loaded, None, "rows")
-                    if execution.stopping():
-                        raise Interrupted(f"stopped while the rows of {one} were loaded; nothing of it was kept")
+            for some in batched(map(bytes, read)):
+                write.write(b"".join(some))
+                loaded += len(some)
+                execution.progress(loaded, None, "rows")
+                if execution.stopping():
+                    raise Interrupted(f"stopped while the rows of {one} were loaded; nothing of it was kept")
         run(self._live, [f"CREATE INDEX ON {staged} ({listed(one.key)})", f"ANALYZE {staged}"])
         there = f"{staged} s JOIN {table.relation} t ON {equal(one.key, 's', 't')}"
         differs = " OR ".join(f"s.{quote(name)}::text IS DISTINCT FROM t.{quote(name)}::text" for name in one.compared)

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +16,7 @@ from ...postgres.recovering import SettleRecovery
 from ...postgres.shape import shape
 from ...tally import tallied
 from ...values import Plain
+from ..snapshots.rowfile import batched
 from .catalog import read_catalog
 from .exporting import CELLS_OF, Exports
 from .put_in import PutIn
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .target import PostgresTarget
 
 _BATCH: Final = 10_000
+_ROOM: Final = 1 << 25  # bytes of long rows that are a batch already
 _LAG: Final = 10.0  # seconds that a standby may be behind before the filling waits for it
 _LAGGING: Final = "SELECT coalesce(max(extract(epoch FROM replay_lag)), 0) FROM pg_catalog.pg_stat_replication"
 _THERE: Final = """
@@ -111,8 +112,7 @@ class Filler:
         wanted = "" if any(one.default is not None for one in columns) else f" WHERE {_any_filled(names)}"
         given = f"COPY (SELECT {listed((*key, *names))} FROM {theirs.relation}{wanted}) TO STDOUT"
         with self._source.cursor().copy(given.encode()) as copy:
-            lines = map(bytes, copy)
-            while batch := list(islice(lines, _BATCH)):
+            for batch in batched(map(bytes, copy), _ROOM, _BATCH):
                 self._batch(table, batch, (_rowless(table, key), *_guarded(key, guards), refused), update, put_in)
         self._filled |= {f"{table}.{name}": self.cells - before for name in names}
         self.conflicts += self._tell(table, names, "refused", "kept", "somebody wrote into them since")

@@ -1,15 +1,15 @@
 """Loads a snapshot into a database beside the live one, and compares it with what was saved."""
 
-from collections.abc import Iterator
 from contextlib import closing
-from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import Interrupted, TargetError
 from ...ops import Execution, Op, OpResult
 from ...snapshots.contents import SavedTable
 from ...snapshots.loading import LoadSnapshot
-from ..snapshots.folder import Rows, saved_rows, summed
+from ..snapshots.folder import summed
+from ..snapshots.rowfile import unpacked
 from .programs import claim, end_earlier, host_of
 from .recovery import run
 from .restore import MARKED, drop_unfinished, furnish, maintenance
@@ -19,8 +19,6 @@ from .wording import asked
 if TYPE_CHECKING:
     from .session import Connection
     from .target import PostgresTarget
-
-_TOGETHER = 1000
 
 
 def load_snapshot(target: "PostgresTarget", op: Op, execution: Execution) -> OpResult:
@@ -67,23 +65,23 @@ class _Loader:
         for one in contents.tables:
             run(self._connection, one.before)
             if one.load:
-                self._copy(one, saved_rows(self._op.path, one, self._op.sealed, self._identity))
+                self._copy(one)
             run(self._connection, one.after)
         run(self._connection, contents.finish)
 
-    def _copy(self, one: SavedTable, rows: Iterator[bytes]) -> None:
-        with self._connection.cursor().copy(one.load.encode()) as copy:
-            while batch := list(islice(rows, _TOGETHER)):
-                copy.write(b"".join(batch))
-                self._done += len(batch)
-                self._tell()
+    def _copy(self, one: SavedTable) -> None:
+        content = unpacked(Path(self._op.path) / one.file, self._op.sealed, self._identity)
+        with self._connection.cursor().copy(one.load.encode()) as copy, content as pieces:
+            for piece in pieces:
+                copy.write(piece)
+                self._tell(self._done + piece.count(b"\n"))
 
     def compare(self) -> None:
         """Read the rows again. Raises `TargetError` for those that are not as they were saved."""
         for one in self._op.contents.tables:
             if not one.file:
                 continue
-            found = summed(self._reading(rows_of(self._connection, one)))
+            found = summed(rows_of(self._connection, one), lambda _: self._tell(self._done))
             if (found.rows, found.sum) != (one.rows, one.sum):
                 raise TargetError(
                     f"what was loaded into {one.name} is not what was saved: {found.rows} rows of {one.rows}, "
@@ -91,13 +89,8 @@ class _Loader:
                     advice=f"{self._op.database} was left for you to look at. Check the snapshot: sql.snapshot_check.",
                 )
 
-    def _reading(self, rows: Rows) -> Iterator[bytes]:
-        for done, row in enumerate(rows):
-            if done % _TOGETHER == 0:
-                self._tell()
-            yield row
-
-    def _tell(self) -> None:
-        self._execution.progress(self._done, self._op.contents.rows, "rows")
+    def _tell(self, done: int) -> None:
+        self._done = done
+        self._execution.progress(done, self._op.contents.rows, "rows")
         if self._execution.stopping():
             raise Interrupted(f"stopped while {self._op.database} was made; a resume makes it again")

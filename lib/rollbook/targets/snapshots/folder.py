@@ -17,7 +17,7 @@ from ...snapshots.contents import Contents, SavedTable
 from ...snapshots.manifest import ReadSnapshot, SavedRows, Sealed, SnapshotManifest, read_snapshot
 from ...snapshots.sealing import sealed_with
 from ...snapshots.taking import TakeSnapshot
-from .rowfile import RowSum, lines, packed, unpacked
+from .rowfile import RowSum, batched, lines, packed, unpacked
 from .sealing import NotOpened
 
 Rows = Iterable[bytes]
@@ -201,8 +201,7 @@ def _miscounted(folder: Path, manifest: SnapshotManifest, contents: Contents, id
 def summed(rows: Rows, each: Callable[[int], None] = lambda _: None) -> RowSum:
     """Add rows up; *each* is told now and then how many there were."""
     found = RowSum()
-    for row in rows:
-        found.add(row)
-        if found.rows % 10_000 == 0:
-            each(found.rows)
+    for some in batched(rows):
+        found.add(some)
+        each(found.rows)
     return found
