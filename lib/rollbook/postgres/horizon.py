@@ -76,7 +76,8 @@ class Since:
 
     def newer(self, alias: str) -> str:
         """Say of a row of *now*'s database that it may have been written after *then*; of none else is it sure."""
-        return f"age({alias}.xmin) <= age('{self.then.xid % 2**32}'::xid)"
+        # The age of *then* is asked for once, and not for each row.
+        return f"age({alias}.xmin) <= (SELECT age('{self.then.xid % 2**32}'::xid))"
 
     def refusal(self, table: Name, columns: Iterable[str]) -> str:
         """Give why rows of a table do not tell it in these columns; empty where they do."""

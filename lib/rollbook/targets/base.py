@@ -296,6 +296,9 @@ class PostgresReader(SqlReader, Protocol):
     ) -> Iterator[dict[str, Plain]]:
         """Stream a query's rows as `rows` does, from another database of the server. Raises as `rows` does."""
 
+    def together(self) -> "AbstractContextManager[None]":
+        """Let the queries inside, of this thread, share one session for each other database; it ends with them."""
+
     def accounts(self) -> tuple[str, ...]:
         """Name the roles that Rollbook itself uses, the one that writes first."""
 

@@ -110,6 +110,10 @@ every foreign key up with a `LEFT JOIN`.
     def probe(self, read: Readers) -> CarryState:
         """Read from the restored database's own ledger whether this run's pass was carried through."""
         server = read[self.server]
+        with server.together():
+            return self._look(server)
+
+    def _look(self, server: PostgresReader) -> CarryState:
         found = list_databases(server).get(self.restored)
         if found is None or not found.accepts or self.restored == server.database:
             return CarryState(False, server.database, lacking=_lacking(server, ""), account=server.accounts()[0])

@@ -5,26 +5,22 @@ Rows that went leave no trace, but for their number: those that the backup has, 
 those that were written since. Only where that is not nothing are rows counted by chunks.
 """
 
-from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from ...postgres.digest import Digest, chunk_of, integer_key
 from ...postgres.horizon import Since
 from ...postgres.names import beside_parameters, quote
 from ...postgres.shape import Shape
 from .differences import Difference, Side, added, at_once, changed_rows, choose_digest, count, keyed, last_key
+from .scanning import scan
 from .sums import hashed
-
-if TYPE_CHECKING:
-    from .session import Connection
 
 _ROWS_AT_ONCE: Final = 5_000
 _FEW: Final = 1_000  # rows of a table that are looked up, however small it is
 _MOST: Final = 2_000_000  # keys in memory, of eight bytes each
-_BY_PAGES: Final = 140_000  # the first version that reads ranges of pages by themselves
 
 
 class Newer(NamedTuple):
@@ -90,54 +86,16 @@ def look_newer(
 def _looked(
     since: Since, digest: Digest, pristine: Side, live: Side, bound: int, rows: Callable[[], int]
 ) -> Newer | str:
-    key = f"t.{quote(digest.key[0])}"
     most = min(_MOST, max(_FEW, live.table.rows // 4))
-    where = f"{since.newer('t')} AND {key} <= {bound}"
-    keys, there = at_once(lambda: _keys(live, digest, where, most + 1), rows)
+    (keys, within, beyond), there = at_once(lambda: scan(live, digest.key[0], since, bound=bound, most=most), rows)
     if len(keys) > most:
         return "most of its rows were written since"
-    touched, (within, beyond) = at_once(lambda: _touched(pristine, digest, keys), lambda: _parted(live, key, bound))
+    touched = _touched(pristine, digest, keys)
     gone = there - (within - len(keys)) - touched.total()
     chunks = _chunks_gone(digest, pristine, live, bound, keys, touched) if gone else {}
     if gone < 0 or sum(chunks.values()) != gone or min(chunks.values(), default=1) < 0:
         return "it has rows of before that the backup lacks"
     return Newer(digest, keys, sorted(chunks), bound, beyond, within + beyond, there)
-
-
-def _keys(side: Side, digest: Digest, where: str, most: int) -> "array[int]":
-    """Give the keys of the rows for which *where* holds, *most* of them or more; each half of the table by itself."""
-    beside = side.beside
-    if beside is None or side.connection.info.server_version < _BY_PAGES:
-        return _in_order(_keys_read(side.connection, side, digest, where, most), most)
-    # The server does not spread this over processes of its own: none but the leader may tell a row's age.
-    pages = "pg_catalog.pg_relation_size(%s) / pg_catalog.current_setting('block_size')::bigint / 2"
-    (half,) = beside.execute(f"SELECT {pages}".encode(), (side.table.oid,)).fetchone() or (0,)
-    first, second = at_once(
-        lambda: _keys_read(beside, side, digest, f"t.ctid < '({half},0)' AND {where}", most),
-        lambda: _keys_read(side.connection, side, digest, f"t.ctid >= '({half},0)' AND {where}", most),
-    )
-    return _in_order(first + second, most)
-
-
-def _in_order(keys: "array[int]", most: int) -> "array[int]":
-    # As numbers of Python's they take five times the room, and so many are of no use.
-    return array("q", sorted(keys)) if len(keys) < most else keys
-
-
-def _keys_read(connection: "Connection", side: Side, digest: Digest, where: str, most: int) -> "array[int]":
-    query = f"COPY (SELECT t.{quote(digest.key[0])} FROM {side.relation} AS t WHERE {where} LIMIT {most}) TO STDOUT"
-    with connection.cursor() as cursor, cursor.copy(query.encode()) as copy:
-        return array("q", (int(bytes(read)) for read in copy))
-
-
-def _parted(side: Side, key: str, bound: int) -> tuple[int, int]:
-    """Count the rows up to the bound, and those beyond it."""
-    query = (
-        f"SELECT count(*) FILTER (WHERE {key} <= {bound}), count(*) FILTER (WHERE {key} > {bound})"
-        f" FROM {side.relation} AS t"
-    )
-    within, beyond = side.connection.execute(query.encode()).fetchone() or (0, 0)
-    return int(within), int(beyond)
 
 
 def _touched(pristine: Side, digest: Digest, keys: Sequence[int]) -> Counter[int]:

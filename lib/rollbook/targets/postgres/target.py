@@ -24,6 +24,7 @@ from ..sql import SqlProbe, SqlTarget
 from ..sql_lock import SqlLock
 from ..surroundings import Surroundings
 from .session import connect
+from .shared import Shared
 from .wording import asked, connected
 
 if TYPE_CHECKING:
@@ -117,7 +118,8 @@ class PostgresTarget(SqlTarget):
         """Look at rights and surroundings, from the maintenance database where the live one is closed for a swap."""
         from .preflight import look
 
-        return (*(() if self.reader().closed() else super().findings()), *look(self))
+        with self.reader().together():
+            return (*(() if self.reader().closed() else super().findings()), *look(self))
 
     def lock(self, name: str) -> AbstractContextManager[None]:
         """Give a lock whose session is in the maintenance database: one in the live database would keep its name."""
@@ -153,9 +155,16 @@ class PostgresProbe(SqlProbe, PostgresReader):
     def __init__(self, target: PostgresTarget, settings: SqlSettings) -> None:
         super().__init__(target, settings)
         self._connect_to: Callable[[str], Connection] = lambda database: target.connect(database, reading=True)
+        self._shared = Shared(
+            self._connect_to, lambda database: target.connect_with(settings, reading=True, database=database)
+        )
         self._accounts = target.accounts
         self._maintenance = target.postgres.maintenance
         self._programs = target.postgres.programs
+
+    def together(self) -> AbstractContextManager[None]:
+        """Let the queries inside, of this thread, share one session for each other database."""
+        return self._shared.together()
 
     @property
     def maintenance(self) -> str:
@@ -166,7 +175,7 @@ class PostgresProbe(SqlProbe, PostgresReader):
         """Read which database this is; where it is closed for a swap, the server tells it from beside."""
         if not self.closed():
             return super().identity()
-        with closing(self._connect_to(self._maintenance)) as connection:
+        with self._shared.connection(self._maintenance) as connection:
             allowed = "SELECT has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')"
             if connection.execute(allowed).fetchone() != (True,):
                 return {"database": self.database}
@@ -177,7 +186,7 @@ class PostgresProbe(SqlProbe, PostgresReader):
         """Tell whether the live database takes no connections at present, as in the middle of a swap."""
         query = "SELECT datallowconn FROM pg_catalog.pg_database WHERE datname = %s"
         try:
-            with closing(self._connect_to(self._maintenance)) as connection:
+            with self._shared.connection(self._maintenance) as connection:
                 return connection.execute(query, (self.database,)).fetchone() == (False,)
         except Unreachable:
             return False  # whoever asks next says why
@@ -193,7 +202,8 @@ class PostgresProbe(SqlProbe, PostgresReader):
         """
         Stream a query's rows as `rows` does, from another database of the server.
 
-        No connection stays open afterwards: one would keep the database from being renamed. Raises as `rows` does.
+        No connection stays open afterwards, or after what holds them `together`: one would keep the database from
+        being renamed. Raises as `rows` does.
         """
         self.require_query(query)
         return self._stream_once(database, query, parameters or {})
@@ -207,21 +217,21 @@ class PostgresProbe(SqlProbe, PostgresReader):
         from .preflight import read_access
 
         account = self._accounts()[0]
-        with asked(f"reading the rights of {account}"), closing(self._connect_to(database)) as connection:
+        with asked(f"reading the rights of {account}"), self._shared.connection(database) as connection:
             return read_access(connection, account)
 
     def catalog(self, database: str) -> Catalog:
         """Read what tables a database of the server has and what holds between them. Raises `Unreachable`."""
         from .catalog import read_catalog
 
-        with asked(f"reading the catalogs of {database}"), closing(self._connect_to(database)) as connection:
+        with asked(f"reading the catalogs of {database}"), self._shared.connection(database) as connection:
             return read_catalog(connection)
 
     def objects(self, database: str) -> Objects:
         """Read what a database is made of besides rows."""
         from .objects import read_objects
 
-        with asked(f"reading what {database} is made of"), closing(self._connect_to(database)) as connection:
+        with asked(f"reading what {database} is made of"), self._shared.connection(database) as connection:
             return read_objects(connection)
 
     def losses(self, against: str, *, depth: Depth) -> tuple[TableLoss, ...]:
@@ -282,8 +292,5 @@ class PostgresProbe(SqlProbe, PostgresReader):
             return dump_losses(live, dump, depth=depth)
 
     def _stream_once(self, database: str, query: str, given: Mapping[str, Plain]) -> Iterator[dict[str, Plain]]:
-        engine = self._connect(self._settings, reading=True, database=database)
-        try:
+        with self._shared.engine(database) as engine:
             yield from self.stream(engine, query, given)
-        finally:
-            engine.dispose()
