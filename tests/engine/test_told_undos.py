@@ -4,6 +4,8 @@ import json
 import time
 from typing import Any
 
+import pytest
+
 from rollbook.cli.ending import ending_lines
 from rollbook.cli.planview import step_lines
 from rollbook.cli.reports import render
@@ -232,3 +234,41 @@ def test_an_undo_knows_the_run_that_it_takes_back(workshop: Workshop) -> None:
 
     assert undone.status == "undone"
     assert workshop.said() == ["x", run.id, run.id]
+
+
+CLOSED = """steps:
+  - {id: page, name: Show a page., downtime: begins, file.present: {path: page, content: x}}
+  - {id: stop, name: Stop it., downtime: begins, file.present: {path: stop, content: x}}
+  - {id: work, name: Work., file.present: {path: work, content: x}}
+  - {id: start, name: Start it., file.present: {path: start, content: x}}
+  - {id: smoke, name: Look., downtime: ends, assert.that: {that: "{{ true }}", message: never}}
+  - {id: later, name: Tidy up., file.present: {path: later, content: x}}
+"""
+
+
+@pytest.mark.parametrize(("to", "over"), [("", True), ("page", False)])
+def test_the_downtime_of_an_undo_is_that_of_its_run_the_other_way_round(
+    workshop: Workshop, to: str, over: bool
+) -> None:
+    """It begins with the first step that the site was down for, and lasts until what closed it first is taken back."""
+    workshop.write("r", CLOSED)
+    run = workshop.run("r")
+
+    undo = workshop.undo(run, to=to)
+
+    (stretch,) = undo.downtimes
+    assert [step.planned.downtime for step in undo.steps] == ["", "begins", "", "", *(["ends"] if over else [])]
+    assert (stretch.began_by, stretch.ended_by) == ("undo/start", "undo/page" if over else "")
+    assert (stretch.ended_at is not None) == over
+
+
+def test_an_undo_that_closes_what_another_run_had_closed_is_downtime(workshop: Workshop) -> None:
+    """A run that only opened the site, which another had closed, closes it again when it is taken back."""
+    steps = "steps:\n  - {id: open, name: Open it., downtime: ends, site: up, file.present: {path: open, content: x}}\n"
+    workshop.write("r", steps)
+    run = workshop.run("r")
+
+    undo = workshop.undo(run)
+
+    assert run.downtimes == ()
+    assert [(one.began_by, one.ended_at) for one in undo.downtimes] == [("undo/open", None)]

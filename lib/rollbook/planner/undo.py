@@ -16,6 +16,7 @@ from .guards import around, ends_again, is_guard
 from .planner import Planner
 from .progress import rest_of
 from .projection import Projection
+from .reopening import closed_and_opened
 from .scope import Known
 from .step import change_of, decode_op, plan_use, with_change
 from .sure import cut_off, doubtful, left_behind, overwriting, unsure
@@ -57,7 +58,7 @@ def plan_back(run: Run, planner: Planner, *, to: str = "", earlier: Mapping[str,
     return replace(
         run.plan,
         title=f"Undo of {run.plan.title or run.plan.runbook}",
-        steps=(*steps, *last),
+        steps=(*closed_and_opened(steps, run), *last),
         undo_of=run.id,
         undo_to=to,
         again="",
@@ -249,7 +250,6 @@ def _outline(step: StepRun) -> PlannedStep:
         place=planned.place,
         stage=planned.stage,
         environment=planned.environment,
-        downtime={"begins": "ends", "ends": "begins"}.get(planned.downtime, ""),  # type: ignore[arg-type]  # a closed set
     )
 
 
