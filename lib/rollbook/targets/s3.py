@@ -16,6 +16,7 @@ from .base import Finding, ObjectReader, StoredObject
 from .probe import BaseProbe
 from .s3_fetch import fetch
 from .s3_files import entry_of, settle, sweep, teller
+from .s3_parts import IN_PARTS, forget_parts
 from .settings import S3Settings
 from .surroundings import BaseTarget
 
@@ -110,13 +111,11 @@ class S3Target(BaseTarget[S3Settings]):
                 key = self.full(f"{op.name}/{entry.path}")
                 if self._holds(key, entry):
                     tell(entry.size)
-                    continue
-                if entry_of(source, entry.path).sha256 != entry.sha256:
-                    raise TargetError(
-                        f"{source / entry.path} is not as the manifest says; it was not uploaded",
-                        advice="The backup is damaged: take another one.",
-                    )
-                self._put(source / entry.path, key, entry, tell)
+                else:
+                    self._put(source, key, entry, tell)
+                if entry.size >= IN_PARTS and (why := forget_parts(self.client, self.settings.bucket, key)):
+                    said = f"parts that an upload before may have left of {key} stay in the store: {self.safe(why)}\n"
+                    execution.write_output(said.encode())
         return OpResult(outputs={"url": self.url(op.name), "bytes": sum(entry.size for entry in entries)})
 
     def _holds(self, key: str, entry: FileEntry) -> bool:
@@ -130,7 +129,13 @@ class S3Target(BaseTarget[S3Settings]):
             raise
         return bool(found["ContentLength"] == entry.size and found["Metadata"].get(_SHA256) == entry.sha256)
 
-    def _put(self, path: Path, key: str, entry: FileEntry, tell: Callable[[int], None]) -> None:
+    def _put(self, source: Path, key: str, entry: FileEntry, tell: Callable[[int], None]) -> None:
+        path = source / entry.path
+        if entry_of(source, entry.path).sha256 != entry.sha256:
+            raise TargetError(
+                f"{path} is not as the manifest says; it was not uploaded",
+                advice="The backup is damaged: take another one.",
+            )
         more = {"Metadata": {_SHA256: entry.sha256}, "ChecksumAlgorithm": "SHA256"}
         self.client.upload_file(str(path), self.settings.bucket, key, ExtraArgs=more, Callback=tell)
         if not self._holds(key, entry):

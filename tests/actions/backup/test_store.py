@@ -7,13 +7,14 @@ import stat
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from rollbook.errors import Interrupted, RefusedError, TargetError, Unreachable
 from rollbook.targets.base import TargetSpec
 from rollbook.targets.s3 import S3Target
 
 from ..conftest import Machine, use
-from .conftest import NAME, SECRET, Store
+from .conftest import NAME, SECRET, Store, make_backup
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -71,6 +72,46 @@ def test_an_upload_that_is_stopped_goes_on(store: Store, folder: Path) -> None:
     store.desk.apply(action)
 
     assert action.probe(store.desk.read).exists
+
+
+@pytest.mark.parametrize("arrived", [False, True])
+def test_parts_that_a_killed_upload_left_are_taken_away(store: Store, tmp_path: Path, *, arrived: bool) -> None:
+    """Nothing of an upload that was cut off stays and costs; those of other files are left alone."""
+    folder = make_backup(tmp_path / NAME, {"dump/1.dat.gz": os.urandom(9 * 2**20)})
+    ours, other = (f"backups/shop/{NAME}/dump/{name}" for name in ("1.dat.gz", "1.dat.gz.more"))
+    action = use("backup.upload", backup=str(folder))
+    if arrived:
+        store.desk.apply(action)
+        store.client.delete_object(Bucket=store.bucket, Key=f"backups/shop/{NAME}/manifest.json")
+    for key in (ours, other):
+        begun = store.client.create_multipart_upload(Bucket=store.bucket, Key=key)
+        store.client.upload_part(Bucket=store.bucket, Key=key, UploadId=begun["UploadId"], PartNumber=1, Body=b"x")
+
+    store.desk.apply(action)
+
+    left = store.client.list_multipart_uploads(Bucket=store.bucket).get("Uploads", [])
+    assert [one["Key"] for one in left] == [other]
+    assert action.probe(store.desk.read).exists
+
+
+def test_a_key_that_may_not_look_for_parts_uploads_all_the_same(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the store refuses to tell of parts, the backup is there, and the output says what may be left."""
+    folder = make_backup(tmp_path / NAME, {"dump/1.dat.gz": os.urandom(9 * 2**20)})
+    action = use("backup.upload", backup=str(folder))
+    target = store.desk.pool.target("backups")
+    assert isinstance(target, S3Target)
+    target.client.meta.events.register("before-call.s3.ListMultipartUploads", refuse)
+
+    store.desk.apply(action)
+
+    assert action.probe(store.desk.read).exists
+    assert b"may have left" in store.desk.execution.output
+
+
+def refuse(**_: object) -> None:
+    raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "ListMultipartUploads")
 
 
 def test_what_is_damaged_is_not_sent(store: Store, folder: Path) -> None:

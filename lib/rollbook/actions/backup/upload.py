@@ -32,8 +32,8 @@ class BackupUploaded(Action[StoredBackup]):
     Put a backup of `postgres.backup`, or a snapshot of `sql.snapshot`, into an object store, the manifest last.
 
     Files go in parts, each with its SHA-256. A backup is complete in the store when its manifest is there. A kill in
-    between costs nothing: files that arrived are not sent again. What is in the folder is compared with the manifest
-    before it is sent.
+    between costs nothing: files that arrived are not sent again, and parts of one that did not are taken away. What is
+    in the folder is compared with the manifest before it is sent.
     """
 
     kind: ClassVar[str] = "backup.upload"
