@@ -49,6 +49,10 @@ from rollbook.source import load_yaml
         ("human.task: {text: x}\n  target: host", "11:3: human.task acts on no target"),
         ("human.task: {text: x}\n  environment: {A: b}", "11:3: environment means nothing to human.task"),
         ("human.task: {text: x}\n  become: true", "11:3: become means nothing to human.task"),
+        (
+            "shell.run: {command: [a], effect: read}\n  effect: once",
+            "11:3: effect is once here and read under shell.run: keep the one that is meant",
+        ),
         ("human.task: {text: x}\n  inputs: {a: b}", "11:3: inputs are given to an include only"),
         ("human.task: {text: x}\n  undo: {leave: a, refuse: b}", "11:9: expected exactly one of steps, leave"),
         ("human.task: {text: x}\n  approve: {names: [a], quorum: 2}", "11:12: quorum: 2 cannot be reached"),
@@ -86,6 +90,15 @@ from rollbook.source import load_yaml
 def test_a_problem_of_a_step_is_told_at_its_place(line: str, problem: str) -> None:
     """What does not fit a step is told where it stands, with what was probably meant."""
     assert any(found.startswith(problem) for found in problems(step(line))), problems(step(line))
+
+
+def test_an_effect_may_stand_beside_a_command_that_is_planned() -> None:
+    """What needs an effect finds it at either place; the same at both is no contradiction."""
+    for effect in (
+        "shell.run: {command: [a], plan: true}\n  effect: read",
+        "shell.run: {command: [a], plan: true, effect: read}\n  effect: read",
+    ):
+        parse(step(effect))
 
 
 def test_outputs_of_earlier_steps_are_known() -> None:

@@ -197,8 +197,8 @@ class Plan:
     goes on from them even when the files have changed since. *identities* are what the targets said
     they are while planning. An undo takes back the run *undo_of*; the undo of an undo carries out *again* the run that
     this one had taken back. Of a *playbook*, *environments* are those of its stages, where there are others than
-    the run's own, and whether they are protected; *locks* are those of its stages. Of an undo, *passed* are the steps
-    of the first run that took no part in it.
+    the run's own, and whether they are protected; *locks* are those of its stages, and of what is included. Of an
+    undo, *passed* are the steps of the first run that took no part in it.
     """
 
     runbook: str
@@ -248,7 +248,9 @@ class Plan:
         if self.again:
             first["again"] = self.again
         if self.playbook:
-            first |= {"environments": dict(self.environments), "locks": [lock.name for lock in self.locks]}
+            first["environments"] = dict(self.environments)
+        if self.playbook or self.locks:
+            first["locks"] = [lock.name for lock in self.locks]
         last = {"undo_of": self.undo_of, "undo_to": self.undo_to, "until": self.until}
         yield canonical(first)[:-1] + b',"steps":['
         for number, step in enumerate(self.steps):

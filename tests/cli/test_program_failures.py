@@ -114,6 +114,48 @@ def test_a_word_on_what_is_not_in_doubt_is_never_ignored(own: Path) -> None:
     assert same.returncode == 1
 
 
+CLOSED = """\
+runbook: closed
+title: Fail while the site is down
+steps:
+  - id: close
+    name: Close it
+    downtime: begins
+    file.present: {path: "{{ inputs.folder }}/closed.txt", content: "one"}
+  - id: fails
+    name: Fail
+    shell.run: {command: "false", effect: read}
+  - id: open
+    name: Open it
+    downtime: ends
+    file.absent: {path: "{{ inputs.folder }}/closed.txt"}
+finally:
+  - id: asked
+    name: Ask
+    human.task: {text: Tell people}
+  - id: end
+    name: Write an end
+    file.present: {path: "{{ inputs.folder }}/end.txt", content: "one"}
+inputs: {folder: path}
+targets: {local: local}
+"""
+
+
+def test_while_a_run_is_given_up_its_lines_tell_how_the_site_is(own: Path) -> None:
+    """Steps that are never reached open no site: whoever hands over reads that it is down, also after a question."""
+    (own / "runbooks/closed.yml").write_text(CLOSED)
+    run(own, "run-runbook", "closed", "--set", f"folder={own}", "--yes")
+
+    waiting = run(own, "abandon", "last", "--reason", "why")
+    ended = run(own, "resume", "last", "--answer", "asked=done")
+
+    assert waiting.returncode == 3, waiting.stderr
+    assert ended.returncode == 0, ended.stderr
+    told = next(line for line in ended.stdout.splitlines() if "end: changed" in line)
+    assert "site down; stopping here leaves it down" in told
+    assert "site up" not in ended.stdout
+
+
 def test_status_tells_who_went_past_a_failure_and_what_it_took_itself(own: Path) -> None:
     """A failed step that is skipped has worked until it failed; who went past it, when and why is told instead."""
     (own / "runbooks/failing.yml").write_text(FAILING.replace("on_failure: undo", "on_failure: stop"))

@@ -12,7 +12,7 @@ from rollbook.engine import locks
 from rollbook.errors import LockHeld, RefusedError
 from rollbook.targets.base import TargetSpec
 
-from .workshop import Workshop
+from .workshop import Workshop, nobody, write_step
 
 
 @pytest.fixture
@@ -89,3 +89,50 @@ def test_a_lock_holds_over_all_folders_of_the_machine(workshop: Workshop, tmp_pa
     timer.join()
 
     assert "ada@example" in str(errors[0])
+
+
+INNER = "lock: 'course {{{{ inputs.course }}}}'\ninputs: {{course: text}}\nsteps:\n{steps}"
+OUTER = "{head}steps:\n{first}  - {{id: in, name: Include it., include: inner, inputs: {{course: {course}}}}}\n"
+
+
+def test_an_included_runbook_takes_its_lock(workshop: Workshop, folder: Path) -> None:
+    """Whoever puts something of their own around a runbook keeps others out as it does, by what it works on."""
+    workshop.write("inner", INNER.format(steps=write_step("a", "x")))
+    for name, course in (("one", "c1"), ("two", "c2")):
+        workshop.write(name, OUTER.format(head="", first="", course=course))
+    workshop.write("own", OUTER.format(head="lock: course c1\n", first="", course="c1"))
+    plan = workshop.planner("one").plan()
+    inner = workshop.planner("inner", {"course": "c1"})
+
+    with locks.run_locks(workshop.planner("one").pool, "eve") as taken:
+        taken.take(workshop.planner("one").locks(plan))
+        with pytest.raises(LockHeld, match="held by eve"):
+            workshop.run("inner", inputs={"course": "c1"})
+        with pytest.raises(LockHeld, match="held by eve"):
+            workshop.run("one")
+        assert workshop.run("two").status == "succeeded"
+
+    assert ([lock.name for lock in plan.locks], plan.lock) == (["course c1"], "")
+    assert [lock.name for lock in inner.locks(inner.plan())] == ["course c1"]
+    own = workshop.planner("own")
+    assert ([lock.name for lock in own.locks(own.plan())], own.plan().locks) == (["course c1"], ())
+
+
+def test_a_lock_of_what_is_included_is_taken_once_it_is_known(workshop: Workshop, folder: Path) -> None:
+    """What the lock is a name for may come from a step before: it is held from when the rest is planned on."""
+    told = "  - {id: q, name: Ask., human.input: {text: Which?}}\n"
+    workshop.write("inner", INNER.format(steps=write_step("a", "x")))
+    workshop.write("outer", OUTER.format(head="", first=told, course="'{{ steps.q.outputs.value }}'"))
+    inner = workshop.planner("inner", {"course": "c1"})
+    planned = workshop.planner("outer").plan().locks
+    workshop.run("outer")
+
+    with locks.run_locks(inner.pool, "eve") as taken:
+        taken.take(inner.locks(inner.plan()))
+        kept_out = workshop.resume(nobody({"q": "c1"}))
+        assert not (workshop.folder / "a.txt").exists()
+    run = workshop.resume(nobody({"q": "c1"}))
+
+    assert (kept_out.status, [step.status for step in kept_out.steps]) == ("failed", ["ok", "failed"])
+    assert "held by eve" in kept_out.steps[1].error
+    assert (planned, run.status, [lock.name for lock in run.plan.locks]) == ((), "succeeded", ["course c1"])

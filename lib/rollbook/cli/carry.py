@@ -14,7 +14,7 @@ from ..errors import Interrupted, RollbookError
 from ..journal import read_records, utc_now
 from ..plan import Plan
 from ..planner import plan_undo
-from ..run import Run, StepStatus
+from ..run import DONE, Run, StepStatus
 from ..runs import RunFolder, Runs
 from ..undos import Undone
 from .agreement import Agreement, agree
@@ -72,8 +72,8 @@ def carry_new(
 def carry_on(run: Run, folder: RunFolder, place: Workplace, prepared: Prepared, go: Go) -> int:
     """Carry an earlier run on (*go* says how), tell its end, and give the exit code."""
     edit_lines()
-    over = {step.address: step.status for step in run.steps if step.done}
-    return _carry(run.plan, folder, place, replace(prepared, given=given_already(run)), go, over)
+    begun = {step.address: step.status for step in run.steps if step.status != "pending"}
+    return _carry(run.plan, folder, place, replace(prepared, given=given_already(run)), go, begun)
 
 
 def _carry(
@@ -82,7 +82,7 @@ def _carry(
     place: Workplace,
     prepared: Prepared,
     go: Go,
-    over: Mapping[str, StepStatus] | None = None,
+    begun: Mapping[str, StepStatus] | None = None,
     *,
     well: int = OK,
 ) -> int:
@@ -90,7 +90,7 @@ def _carry(
     before = _records(folder)
     write()
     try:
-        run, undo_wanted = _watched(plan, folder, place, prepared, go, over or {}, here)
+        run, undo_wanted = _watched(plan, folder, place, prepared, go, begun or {}, here)
     except RollbookError as error:
         return _cut_short(error, folder, place, here, before)
     except BaseException:  # a defect, or Ctrl-C: told elsewhere
@@ -106,11 +106,11 @@ def _watched(
     place: Workplace,
     prepared: Prepared,
     go: Go,
-    over: Mapping[str, StepStatus],
+    begun: Mapping[str, StepStatus],
     here: Screen,
 ) -> tuple[Run, bool]:
     """Carry the run out, and tell whether it is to be undone; what was kept to tell it is let go with the end."""
-    with _watching(plan, place, here, over) as (watcher, keyboard):
+    with _watching(plan, place, here, begun) as (watcher, keyboard):
         asker = _asker(keyboard, prepared, place, folder, here)
         Started.journal = folder.journal
         engine = Engine(folder, place.planner, asker=asker, watcher=watcher)
@@ -187,14 +187,15 @@ def _asker(keyboard: Keyboard | None, prepared: Prepared, place: Workplace, fold
 
 @contextmanager
 def _watching(
-    plan: Plan, place: Workplace, here: Screen, over: Mapping[str, StepStatus]
+    plan: Plan, place: Workplace, here: Screen, begun: Mapping[str, StepStatus]
 ) -> Iterator[tuple[Watcher, Keyboard | None]]:
     """Draw live where somebody looks on and can answer, else print lines."""
-    narrator, stopping = Narrator(plan, place.sites, dict(over)), place.planner.stop.is_set
+    narrator, stopping = Narrator(plan, place.sites, dict(begun)), place.planner.stop.is_set
     if not (here.answers and here.moves):
         yield PlainWatcher(narrator, here), Keyboard(here, stopping=stopping) if here.answers else None
         return
     from .livewatch import LiveWatcher
 
-    with LiveWatcher(narrator, here, over=frozenset(over), stopping=stopping) as watcher:
+    over = frozenset(address for address, status in begun.items() if status in DONE)
+    with LiveWatcher(narrator, here, over=over, stopping=stopping) as watcher:
         yield watcher, Keyboard(here, watcher.aside, stopping=stopping)

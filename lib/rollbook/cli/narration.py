@@ -52,13 +52,15 @@ class Narrator:
     """
     Tells the records of one run of *plan*, in order; knows when each step began and how it ended.
 
-    *statuses* are those of steps that an earlier process carried out.
+    *statuses* are those of steps that an earlier process began. Of a run that is given up (*giving_up*) only what
+    is at its end still comes.
     """
 
     plan: Plan
     sites: Mapping[str, Site] = field(default_factory=dict)
     statuses: dict[str, StepStatus] = field(default_factory=dict)
     began: dict[str, datetime] = field(default_factory=dict)
+    giving_up: bool = False
     _begins: Mapping[str, Site] = field(default_factory=dict)
     _after: Mapping[str, Boundary] = field(default_factory=dict)
     _planned: Mapping[str, PlannedStep] = field(default_factory=dict)
@@ -70,8 +72,12 @@ class Narrator:
     def look_ahead(self) -> None:
         """Work out what holds after each step, from the plan and from what happened."""
         self._planned = {step.address: step for step in self.plan.steps}
-        steps = (as_happened(step, self.statuses.get(step.address, "pending")) for step in self.plan.steps)
+        steps = (as_happened(step, self._status(step)) for step in self.plan.steps)
         self._after = boundaries(steps, self.sites, self.plan.passed, self._begins)
+
+    def _status(self, step: PlannedStep) -> StepStatus:
+        never: StepStatus = "skipped" if self.giving_up and step.section == "steps" else "pending"
+        return self.statuses.get(step.address, never)
 
     def happened(self, address: str, status: StepStatus) -> None:
         """Take in how a step ended: what comes after it rests on that."""
@@ -107,7 +113,10 @@ def _run_started(narrator: Narrator, record: Record) -> tuple[str, str]:
     return "…", f"run {record.get('run')} of {plan.runbook} in {plan.environment} by {record.get('operator')}"
 
 
-def _run_resumed(_: Narrator, record: Record) -> tuple[str, str]:
+def _run_resumed(narrator: Narrator, record: Record) -> tuple[str, str]:
+    if record.get("abandoning"):
+        narrator.giving_up = True
+        narrator.look_ahead()
     why = f": {record.get('text')}" if record.get("text") else ""
     return "…", f"resumed by {record.get('operator')}{why}"
 

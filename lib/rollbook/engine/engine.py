@@ -107,7 +107,8 @@ class Engine:
             with self._locked(run.plan) as locks, self._session(journal, run.plan) as session:
                 require(preflight(run.plan, self.planner, self.folder.path))
                 session.locks = locks
-                session.record("run_resumed", operator=session.operator, places=list(locks.places))
+                giving_up = {"abandoning": run.abandoning} if run.abandoning else {}
+                session.record("run_resumed", operator=session.operator, places=list(locks.places), **giving_up)
                 walk = self._walk(session, run.plan, run)
                 for name, why in (skip or {}).items():
                     walk.skip(self._pending(run, name), why)

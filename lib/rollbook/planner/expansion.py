@@ -21,7 +21,7 @@ class Expansion:
     """
     One walk over a runbook's steps; *known* are over, and *reading* tells that the plan is made, not followed.
 
-    Afterwards *locks* are those that its stages need, as far as they are known. *urgent* is the stage that
+    Afterwards *locks* are those that its stages and includes need, as far as they are known. *urgent* is the stage that
     must be over before later ones are planned.
     """
 
@@ -152,18 +152,19 @@ class Expansion:
     def _inner(self, use: Use, runbook: Runbook, names: Mapping[str, Plain]) -> Scope:
         inputs = convert_inputs(runbook, render(dict(use.step.inputs), names))
         scope = replace(use.scope, runbook=runbook, prefix=f"{use.address}/", inputs=inputs, steps={})
-        if use.step.stage is None:
+        if use.step.stage is not None:
+            scope = replace(scope, stage=scope.prefix, on_failure=use.step.on_failure)
+            if self.reading:
+                require_targets(runbook, scope.environment.inventory)
+        if not self.reading:
             return scope
-        scope = replace(scope, stage=scope.prefix, on_failure=use.step.on_failure)
-        if self.reading:
-            require_targets(runbook, scope.environment.inventory)
-            self._lock(runbook, scope)
+        names = {**scope.environment.names, **self.common, "inputs": scope.inputs, "steps": {}}
+        lock = render(runbook.lock, names)
+        if isinstance(lock, Unknown):
+            return replace(scope, unlocked=f"the lock of {runbook.name} is {lock}")
+        if lock:
+            self.locks.append(planned_lock(str(lock), runbook, scope.environment))
         return scope
-
-    def _lock(self, runbook: Runbook, scope: Scope) -> None:
-        text = render(runbook.lock, {**scope.environment.names, **self.common, "inputs": scope.inputs, "steps": {}})
-        if text and not isinstance(text, Unknown):
-            self.locks.append(planned_lock(str(text), runbook, scope.environment))
 
     def _looped(self, use: Use) -> Iterator[Use]:
         items = loop_items(use.step.loop, use.names(self.common))

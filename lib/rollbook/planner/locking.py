@@ -1,5 +1,6 @@
 """The locks that a run needs: what each is a name in, and which server holds it for all machines."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from ..plan import Plan, PlannedLock
@@ -42,6 +43,13 @@ def lock_scope(lock: PlannedLock, pool: Pool) -> str:
 
 
 def locks_of(plan: Plan, own: PlannedLock) -> tuple[PlannedLock, ...]:
-    """Give every lock that *plan* needs once: its runbook's *own*, and those of a playbook's stages."""
-    wanted = (*([own] if plan.lock else []), *plan.locks)
-    return tuple({(lock.name, lock.keepers[:1] or (lock.environment,)): lock for lock in wanted}.values())
+    """Give every lock that *plan* needs once: its runbook's *own*, and those of what it is made of."""
+    return once((*([own] if plan.lock else []), *plan.locks))
+
+
+def once(locks: Iterable[PlannedLock]) -> tuple[PlannedLock, ...]:
+    """Leave out of *locks* those that are one with an earlier one."""
+    first: dict[tuple[str, tuple[str, ...]], PlannedLock] = {}
+    for lock in locks:
+        first.setdefault((lock.name, lock.keepers[:1] or (lock.environment,)), lock)
+    return tuple(first.values())

@@ -21,7 +21,7 @@ from ..values import NOW, RUN_ID, Plain, Unknown, alike
 from .answers import check_answers, planned_answer
 from .environment import all_targets, environments, require_targets
 from .expansion import Expansion
-from .locking import lock_scope, locks_of, planned_lock
+from .locking import lock_scope, locks_of, once, planned_lock
 from .names import names_of
 from .projection import Projection
 from .readers import LiveReaders, Pool
@@ -80,7 +80,7 @@ class Planner:
         self.environment = self.environments[inventory.environment]
         self.specs = all_targets(self.environments)
         pool.redactor.leave((*self.environments, *names_of(runbook)))
-        self._stage_locks: tuple[PlannedLock, ...] = ()
+        self._inner_locks: tuple[PlannedLock, ...] = ()
         self._last: dict[str, PlannedStep] = {}
         self._strict: str | None = None
         self._renewed: Mapping[str, Known] = {}
@@ -143,6 +143,8 @@ class Planner:
         names = {**self.environment.names, **self.common(), "inputs": self.inputs, "steps": {}, "item": None}
         lock = str(render(self.runbook.lock, names))
         own = planned_lock(lock, self.runbook, self.environment)
+        # Of a playbook each stage's is told, of others those that they do not have themselves.
+        more = self._inner_locks if self.runbook.playbook else once((own, *self._inner_locks))[1:]
         return Plan(
             runbook=self.runbook.name,
             title=self.runbook.title,
@@ -161,7 +163,7 @@ class Planner:
             until=self.until,
             playbook=self.runbook.playbook,
             environments={one.name: one.inventory.protected for one in self.environments.values() if one.name},
-            locks=tuple(replace(one, scope=lock_scope(one, self.pool)) for one in self._stage_locks),
+            locks=tuple(replace(one, scope=lock_scope(one, self.pool)) for one in more),
         )
 
     def follow(self, plan: Plan, known: Mapping[str, Known]) -> None:
@@ -226,7 +228,7 @@ class Planner:
                 there = fixed if other is None else {use.address: other}
                 yield self._one(use, known, there, projection if reading else None)
         if reading:
-            self._stage_locks = tuple(expansion.locks)
+            self._inner_locks = tuple(expansion.locks)
 
     @staticmethod
     def _too_many(use: Use) -> RefusedError:
@@ -271,7 +273,9 @@ class Planner:
         if use.step.include or isinstance(use.item, Unknown):
             return self._unexpanded(use)
         try:
-            return plan_use(use, self.common(), projection, self.desk, estimate=self.estimates.get(use.address))
+            planned = plan_use(use, self.common(), projection, self.desk, estimate=self.estimates.get(use.address))
+            held = use.scope.unlocked if planned.writes and planned.verdict not in ("skip", "unknown") else ""
+            return unknown(outline(use), use, held) if held else planned
         except RollbookError as error:
             redact(error, self.pool.redactor)
             if use.address in self._renewed and isinstance(error, TargetError):

@@ -24,7 +24,8 @@ class Scope:
     *steps* grows as steps are planned or carried out: id → `{"outputs": …, "status": …}`, what several uses of a step
     gave being *collected*. In a stage of a playbook,
     *stage* is the beginning of its steps' addresses, *heading* what it is called, and *on_failure* what is done
-    about a failure that no step speaks of. *status* is how an include's steps ended, for those at its end.
+    about a failure that no step speaks of. *status* is how an include's steps ended, for those at its end. *unlocked*
+    says why a lock of it, or of what it is included by, cannot be taken yet: until then nothing is written.
     """
 
     runbook: Runbook
@@ -36,6 +37,7 @@ class Scope:
     heading: str = ""
     on_failure: Literal["stop", "undo", "continue"] = "stop"
     status: Plain = field(default_factory=lambda: Unknown("run.status"))
+    unlocked: str = ""
     collected: dict[str, Collected] = field(default_factory=dict)
 
     def collect(self, step_id: str) -> Collected:

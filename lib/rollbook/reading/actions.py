@@ -16,6 +16,8 @@ from ..values import Plain
 # Keywords that become arguments of the kinds that have a field of that name.
 ARGUMENT_KEYWORDS: Final = ("effect", "run_as", "become", "environment", "detach")
 
+_EFFECTS: Final = ("read", "idempotent", "once")
+
 ActionType = type[Action[Any]]
 
 
@@ -47,9 +49,24 @@ def check_arguments(
         field = "run_as" if keyword == "become" else keyword
         if content.get(keyword) and not {field, f"{field}_"} & names:
             problems.add((*path, keyword), f"{keyword} means nothing to {kind}", at_key=True)
+    if "effect_" in names:
+        _take_effect(content, arguments, kind, path, problems)
     if given or arguments or any(_is_required(part) for part in fields(action)):
         check(action, arguments, problems, (*path, kind))
     _check_retries(action, content, arguments, path, problems)
+
+
+def _take_effect(
+    content: Mapping[str, Plain], arguments: dict[str, Plain], kind: str, path: Path, problems: Problems
+) -> None:
+    """Take the effect that stands beside the arguments as one of them. It may stand in both places, if it is one."""
+    beside, inside = content.get("effect"), arguments.get("effect")
+    if beside not in _EFFECTS:
+        return
+    if inside in _EFFECTS and inside != beside:
+        what = f"effect is {beside} here and {inside} under {kind}: keep the one that is meant"
+        problems.add((*path, "effect"), what, at_key=True)
+    arguments.setdefault("effect", beside)
 
 
 def check_undo(action: ActionType, content: Mapping[str, Plain], kind: str, path: Path, problems: Problems) -> None:

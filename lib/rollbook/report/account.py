@@ -338,7 +338,8 @@ class RunAccount:
     """
     A run's own facts; *ended* None: it has not ended, *last* is then its last record's time.
 
-    Of a playbook, *elsewhere* are the environments of its stages beside its own, *locks* those of its stages.
+    Of a playbook, *elsewhere* are the environments of its stages beside its own, *locks* those of its stages, and else
+    of what is included.
     """
 
     id: str

@@ -80,7 +80,7 @@ def _journal(run: RunAccount) -> Iterator[Html]:
         yield _TERM("Rollbook", run.version)
     if run.lock:
         yield _TERM("Lock", run.lock + (f" (held by {run.lock_scope})" if run.lock_scope else ""))
-    yield from (_TERM("Lock of a stage", lock) for lock in run.locks)
+    yield from (_TERM("Lock of a stage" if run.playbook else "Lock of what is included", lock) for lock in run.locks)
     yield from (_TERM(path, _SHA(digest)) for path, digest in run.sources)
     yield from (_TERM(f"Target {target}", _CODE(who)) for target, who in run.identities)
     yield _TERM("How to verify", _VERIFY(run.verify))

@@ -304,7 +304,7 @@ def _run_evidence(run: RunAccount) -> Iterator[str]:
     yield from _fact("Planned", text(f"{run.planned_at} by {run.planned_by}") if run.planned_at else "")
     yield from _fact("Rollbook", text(run.version))
     yield from _fact("Lock", text(f"{run.lock} ({run.lock_scope})") if run.lock else "")
-    yield from _fact("Locks of the stages", text("; ".join(run.locks)))
+    yield from _fact("Locks of the stages" if run.playbook else "Locks of what is included", text("; ".join(run.locks)))
     for path, digest in run.sources:
         yield from _fact(text(path), f"SHA-256 {code(digest)}")
     for target, who in run.identities:
