@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from rollbook import plan as plans
-from rollbook.cli.ending import boundary
+from rollbook.cli.ending import boundary, brief
 from rollbook.engine import Decision, put_answer
 from rollbook.errors import PlanDrift, RefusedError, UndoRefused, UsageError
+from rollbook.journal import utc_now
 
 from .workshop import Workshop, nobody, types, write_step
 
@@ -176,6 +177,8 @@ def test_a_timeout_kills_the_process_group(workshop: Workshop) -> None:
     run = workshop.run("t")
 
     assert (run.status, run.steps[0].status) == ("failed", "unreachable")
+    assert "step c began and did not end: its writes may be half done" in boundary(run, {}).stopping()
+    assert "its writes may be half done" in brief(run, utc_now())
     pid = int((workshop.folder / "pid").read_text())
     for _ in range(100):
         if not Path(f"/proc/{pid}").exists():

@@ -92,11 +92,14 @@ def boundary(run: Run, sites: Mapping[str, Site], *, held: bool = False) -> Boun
     down = next((one for one in reversed(run.downtimes) if one.ended_at is None), None)
     if down is not None:
         here = replace(here, site="down", where=down.environment)
-    begun = [step.address for step in run.steps if step.status in ("running", "in_doubt") and step.planned.writes]
-    final = [step.address for step in run.steps if step.address in begun and step.planned.undo == "refuse"]
-    if final:
-        here = replace(here, reversible=0, refused_by=final[-1])
+    begun = [step.address for step in run.steps if _half_done(step)]
     return replace(here, begun=", ".join(begun), held=held, over=not run.resumable)
+
+
+def _half_done(step: StepRun) -> bool:
+    """Tell of a step whether something of what it writes may be there, and the rest not."""
+    cut = step.status in ("running", "in_doubt") or step.unsure or (step.status == "failed" and 0 < step.ops_done < len(step.ops))
+    return cut and step.planned.writes and not step.done
 
 
 def _last(found: Mapping[str, Boundary], none: Boundary) -> Boundary:
@@ -311,7 +314,8 @@ def brief(run: Run, now: datetime, holder: str = "", *, back: bool = False) -> s
         return f"{head}: {progress}, waiting {what} “{step.planned.name}” for {_since(run, now)}{_ahead(run)}."
     if run.status in ("failed", "stopped", "running"):
         where = f" {'before' if step.started_at is None else 'at'} “{step.planned.name}”" if step else ""
-        down = f"; {SITE_DOWN}" if leaves_down(run) else ""
+        down = "; its writes may be half done" if step and step.started_at and _half_done(step) else ""
+        down += f"; {SITE_DOWN}" if leaves_down(run) else ""
         return f"{head}: {_word(run)}{where}, {progress}{down}{'' if back else f'; it can be resumed{_ahead(run)}'}."
     took = duration(((run.ended_at or now) - run.started_at).total_seconds())
     progress += f"; {SITE_DOWN}" if leaves_down(run) else ""
