@@ -104,6 +104,15 @@ def test_writers_are_stopped_before_the_rest_is_asked(stood_in: Workshop) -> Non
     assert (resumed.status, carried_out(stood_in.folder)) == ("succeeded", ["rollback-deploy abc123", "stop-writers"])
 
 
+def test_corrupted_data_is_not_proposed_to_be_left_as_it_is(stood_in: Workshop) -> None:
+    """Where data was being corrupted, users' rows are not whole: going back is what is proposed, nothing being weighed."""
+    answers = {**ANSWERS, "corrupting": "yes", "fault": "database"}
+
+    run = stood_in.run("bad-deploy", nobody(answers), inputs=deployed(stood_in, 3))
+
+    assert (run.status, carried_out(stood_in.folder)) == ("succeeded", ["rollback-database go_back", "stop-writers"])
+
+
 def test_deciding_otherwise_takes_a_reason_that_the_report_has(stood_in: Workshop) -> None:
     """Who goes against the matrix is asked why, and both are among the answers and in what was found."""
     answers = {**ANSWERS, "choice": "fix-forward", "why": "The fix is tested."}
