@@ -40,6 +40,11 @@ protected: false
 #   database_url_variable: DATABASE_URL       # by which the code takes another database; this unless given
 #   service_manager: systemd                  # or supervisor; systemd unless given
 #   supervisor_config: /etc/supervisord.conf
+#   service_commands:                         # instead, where neither of both has them; {service} is the name
+#     start: [docker, compose, start, "{service}"]
+#     stop: [docker, compose, stop, "{service}"]
+#     status: [bin/is-up, "{service}"]        # exits with 0 where it runs, 1 to 3 where not
+#     pid: [bin/pid-of, "{service}"]          # prints the number of its process: for rollback-code, which restarts
 #   services: [web, worker]                   # in the order in which they are stopped
 #   maintenance_file: /srv/site/maintenance   # while it is there, visitors are told so
 #   queues: [celery]                          # of the workers; this unless given
