@@ -1,6 +1,7 @@
 """Logs looked through since a mark, on real files that are rotated meanwhile."""
 
 import gzip
+import os
 import shutil
 import subprocess
 import textwrap
@@ -89,6 +90,61 @@ def test_rotated_logs_are_followed(machine: Machine, log: Path, rotate: Callable
 
     assert outcome.seen["lines"] == [f"{log}: ERROR one", f"{log}: ERROR two"]
     assert outcome.seen["lost"] == []
+
+
+def _compress_at_once(log: Path) -> None:
+    _compress(log)
+    os.utime(log.with_name("app.log.1.gz"), (log.stat().st_mtime, log.stat().st_mtime))
+
+
+@pytest.mark.parametrize("rotate", [_rename, _copy_and_truncate, _compress_at_once, _twice])
+@pytest.mark.parametrize("yesterday", [False, True])
+def test_logs_that_were_empty_at_the_mark_are_followed(
+    machine: Machine, tmp_path: Path, rotate: Callable[[Path], None], *, yesterday: bool
+) -> None:
+    """Of an empty log nothing but its neighbours tells where its lines went; what those had before is not counted."""
+    log = tmp_path / "app.log"
+    log.touch()
+    if yesterday:
+        log.with_name("app.log.1").write_text("ERROR of yesterday\n")
+    mark = _mark(machine, log)
+    if yesterday:
+        _append(log.with_name("app.log.1"), "ERROR that came late\n")
+        log.with_name("app.log.1").rename(log.with_name("app.log.3"))
+    _append(log, "ERROR one\n")
+    rotate(log)
+    _append(log, "ERROR two\n")
+
+    outcome = _scan(machine, mark)
+
+    late = [f"{log}: ERROR that came late"] if yesterday else []
+    assert sorted(outcome.seen["lines"]) == sorted([f"{log}: ERROR one", f"{log}: ERROR two", *late])
+    assert outcome.seen["lost"] == []
+
+
+def test_an_empty_log_that_was_not_rotated_has_no_old_lines(machine: Machine, tmp_path: Path) -> None:
+    """A log that was empty at the mark and simply grew is read once, and its neighbours not at all."""
+    log = tmp_path / "app.log"
+    log.with_name("app.log.1").write_text("ERROR of yesterday\n")
+    log.touch()
+    mark = _mark(machine, log)
+    _append(log, "ERROR one\n")
+
+    assert _scan(machine, mark).seen["lines"] == [f"{log}: ERROR one"]
+
+
+def test_an_empty_log_that_was_replaced_is_told(machine: Machine, tmp_path: Path) -> None:
+    """Where another file has the place of the empty one, and none lies beside it, what came in between is not known."""
+    log = tmp_path / "app.log"
+    log.touch()
+    mark = _mark(machine, log)
+    log.rename(tmp_path / "elsewhere")
+    log.write_text("fine\n")
+
+    outcome = _scan(machine, mark)
+
+    assert not outcome.passed
+    assert "truncated or replaced" in outcome.message
 
 
 def test_lines_that_are_gone_are_told(machine: Machine, log: Path) -> None:

@@ -2,12 +2,15 @@
 Log files on a host from a mark onwards, whatever rotation does to them meanwhile.
 
 A mark is the size of a file, its inode, and a hash of the last bytes before that place. By the hash a file is found
-again that was renamed, copied and truncated, or compressed; by its absence it is known that lines were lost.
+again that was renamed, copied and truncated, or compressed; by its absence it is known that lines were lost. Of an
+empty file a hash tells nothing, and its inode soon is another file's: there it is noted what lay rotated beside it, and
+when that was last written.
 """
 
 import fnmatch
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final, Self
 
 from ...dataclass import dataclass
@@ -33,16 +36,32 @@ _HASH: Final = f"{{ {_READ}; }} | sha256sum"
 
 @dataclass(frozen=True, slots=True)
 class FileMark:
-    """A place in a log file."""
+    """
+    A place in a log file.
+
+    Of an empty one, *newest* is when it or a rotated one beside it was last written, in seconds, and *beside* the place
+    in the latter; -1 of any other.
+    """
 
     inode: int
     offset: int
     print: str
+    newest: int = -1
+    beside: "FileMark | None" = None
 
     @classmethod
     def read(cls, plain: Plain) -> Self:
-        """Take it from what a step gave."""
-        return cls(int(plain["inode"]), int(plain["offset"]), str(plain["print"]))
+        """Take it from what a step gave, also one of before that had less."""
+        place = int(plain["inode"]), int(plain["offset"]), str(plain["print"])
+        beside = plain.get("beside")
+        return cls(*place, int(plain.get("newest", -1)), cls.read(beside) if beside else None)
+
+    def told(self) -> dict[str, Plain]:
+        """Give it for later steps."""
+        place: dict[str, Plain] = {"inode": self.inode, "offset": self.offset, "print": self.print}
+        if self.newest < 0:
+            return place
+        return {**place, "newest": self.newest, "beside": self.beside.told() if self.beside else None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +114,43 @@ class LogFiles:
     def mark(self, path: str) -> FileMark | None:
         """Note where the file ends now; None where there is none."""
         seen = self._look(path)
-        return FileMark(seen.inode, seen.size, self._print(path, seen.size)) if seen else None
+        if seen is None or seen.size:
+            return self._place(seen) if seen else None
+        last = max(self._rotated(path), key=lambda other: other.modified, default=None)
+        newest = max(seen.modified, last.modified if last else 0)
+        return replace(self._place(seen), newest=newest, beside=self._place(last) if last else None)
+
+    def _place(self, seen: _Seen) -> FileMark:
+        return FileMark(seen.inode, seen.size, self._print(seen.path, seen.size))
 
     def since(self, path: str, mark: FileMark | None) -> Grown:
         """Find what was written since *mark*; all of the file where it was not there then."""
         now = self._look(path)
         if mark is None:
             return Grown((Part(path, 0, now.size),) if now else ())
-        if now and self._holds(now, mark):
+        if mark.newest < 0 and now and self._holds(now, mark):
             return Grown((Part(path, mark.offset, now.size),))
         whole = (Part(path, 0, now.size),) if now else ()
         older = sorted(self._rotated(path), key=lambda seen: (seen.modified, seen.path))
+        lost = f"{path} was {'truncated or replaced' if now else 'removed'} since the mark"
+        if mark.newest >= 0:
+            rotated = tuple(self._written_since(mark, older))
+            found = rotated or (now is not None and now.inode == mark.inode)
+            return Grown((*rotated, *whole), "" if found else lost)
         for index, seen in enumerate(older):
             if self._holds(seen, mark):
                 later = tuple(Part(other.path, 0, other.size) for other in older[index + 1 :])
                 return Grown((Part(seen.path, mark.offset, seen.size), *later, *whole))
-        return Grown(whole, f"{path} was {'truncated or replaced' if now else 'removed'} since the mark")
+        return Grown(whole, lost)
+
+    def _written_since(self, mark: FileMark, rotated: Iterable[_Seen]) -> Iterator[Part]:
+        """Give what was written since the mark of an empty file, and lies in rotated ones."""
+        for seen in rotated:
+            if seen.modified >= mark.newest:
+                known = mark.beside is not None and self._holds(seen, mark.beside)
+                start = mark.beside.offset if mark.beside and known else 0
+                if start < seen.size:
+                    yield Part(seen.path, start, seen.size)
 
     def lines(self, part: Part) -> Iterator[str]:
         """Read a part in pieces of whole lines, each of bounded size."""
@@ -161,7 +201,4 @@ class LogFiles:
 
 def told_marks(marks: Mapping[str, FileMark | None]) -> dict[str, Plain]:
     """Give marks for later steps."""
-    return {
-        path: None if mark is None else {"inode": mark.inode, "offset": mark.offset, "print": mark.print}
-        for path, mark in marks.items()
-    }
+    return {path: None if mark is None else mark.told() for path, mark in marks.items()}
