@@ -11,6 +11,7 @@ _DATABASE: Final = re.compile(r"^;\s+dbname: (.*)$", re.MULTILINE)
 _CREATED: Final = re.compile(r"^; Archive created at (.*)$", re.MULTILINE)
 _FROM: Final = re.compile(r"^;\s+Dumped from database version: (\d+)", re.MULTILINE)
 _ROWS: Final = re.compile(r"^\d+; \d+ \d+ TABLE DATA ", re.MULTILINE)
+_TABLES: Final = re.compile(r"^\d+; \d+ \d+ TABLE (?!DATA |ATTACH )", re.MULTILINE)
 _ENTRY: Final = re.compile(r"^\d+; \d+ \d+ (.*)$", re.MULTILINE)
 _EXTENSION: Final = re.compile(r"^CREATE EXTENSION IF NOT EXISTS (\"(?:[^\"]|\"\")+\"|\S+)", re.MULTILINE)
 _OWNER: Final = re.compile(r"^ALTER (?!SCHEMA public OWNER).* OWNER TO (\"(?:[^\"]|\"\")+\"|\S+);$", re.MULTILINE)
@@ -22,12 +23,17 @@ _NEWER: Final = "unsupported version"
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The head of an archive: of which *database*, by a server of which *major*, with how many tables' rows."""
+    """
+    The head of an archive: of which *database*, by a server of which *major*, with how many tables' rows.
+
+    *lacks* says what a dump of a whole database has, and this does not.
+    """
 
     database: str
     major: int
     created: str
     tables: int
+    lacks: str = ""
 
 
 def read_listing(text: str) -> Listing:
@@ -35,7 +41,17 @@ def read_listing(text: str) -> Listing:
     database, major, created = _DATABASE.search(text), _FROM.search(text), _CREATED.search(text)
     if database is None or major is None:
         raise ValueError("it has no head of an archive")
-    return Listing(database[1], int(major[1]), created[1] if created else "", len(_ROWS.findall(text)))
+    rows, tables = len(_ROWS.findall(text)), len(_TABLES.findall(text))
+    return Listing(database[1], int(major[1]), created[1] if created else "", rows, lacking(tables, rows))
+
+
+def lacking(tables: int, rows: int) -> str:
+    """Say what a dump lacks that makes so many tables and brings rows of so many; empty for a whole one."""
+    if tables and not rows:
+        return "it has no row of any table, as one that was made with --schema-only"
+    if rows and not tables:
+        return "it has rows and makes no table for them, as one that was made with --data-only"
+    return ""
 
 
 def entries(text: str) -> Mapping[str, tuple[str, ...]]:

@@ -17,6 +17,7 @@ _CLUSTER: Final = b"-- PostgreSQL database cluster dump"
 _COMPLETE: Final = b"-- PostgreSQL database dump complete"
 _FROM: Final = re.compile(rb"-- Dumped from database version (\d+)")
 _COPY: Final = re.compile(rb"\s*COPY\b.*\bFROM\s+(STDIN|PROGRAM)\b", re.IGNORECASE | re.DOTALL)
+_INSERT: Final = re.compile(rb"\s*INSERT\s+INTO\b", re.IGNORECASE)
 _ALLOWED: Final = re.compile(rb"\\((un)?restrict|encoding) '?[0-9A-Za-z_]+'?\s*")
 _TABLE: Final = re.compile(rb"\s*CREATE\s+(UNLOGGED\s+)?TABLE\b", re.IGNORECASE)
 _ATOMIC: Final = re.compile(rb"\s*CREATE\b.*\b(FUNCTION|PROCEDURE)\b.*\bBEGIN\s+ATOMIC\b", re.IGNORECASE | re.DOTALL)
@@ -69,7 +70,7 @@ class Script:
     client_encoding repeats), the BEGIN and COMMIT around large objects, which would commit what is restored as one
     transaction, subscriptions, which would be a second one of theirs, and with what pg_dump -C makes and goes to the
     *database* first. *public_lines* give the schema public to the role *public*; *apart_lines* make what is set *apart*
-    (`superusers`). *dump*: pg_dump wrote it.
+    (`superusers`). *dump*: pg_dump wrote it. *rows* is how many statements bring rows.
     """
 
     dump: bool
@@ -83,6 +84,7 @@ class Script:
     public_lines: tuple[int, ...] = ()
     apart: tuple[Apart, ...] = ()
     apart_lines: tuple[int, ...] = ()
+    rows: int = 0
 
 
 class ScriptScan:
@@ -98,7 +100,7 @@ class ScriptScan:
         self._database = ""
         self._copying = False
         self._dump = self._complete = False
-        self._major = self._tables = 0
+        self._major = self._tables = self._rows = 0
         self._dropped: list[int] = []
         self._public = ""
         self._public_lines: list[int] = []
@@ -136,6 +138,7 @@ class ScriptScan:
             tuple(self._public_lines),
             set_apart(self._apart),
             tuple(self._apart_lines),
+            self._rows,
         )
 
     def _problem(self, text: str) -> None:
@@ -206,6 +209,7 @@ class ScriptScan:
             if pattern.match(statement):
                 self._problem(f"line {self._number} {why}: {_shown(statement)}")
         found = _COPY.match(statement)
+        self._rows += found is not None or _INSERT.match(statement) is not None
         self._copying = found is not None and found[1].upper() == b"STDIN"
 
     def _command(self, line: bytes, at: int) -> None:

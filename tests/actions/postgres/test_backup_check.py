@@ -10,7 +10,7 @@ from rollbook.planner.step import refuse
 
 from ..conftest import Machine, use
 from .shops import RUN, Shop
-from .test_restore import KINDS, made
+from .test_restore import KINDS, dumped, made
 
 pytestmark = pytest.mark.server
 
@@ -62,6 +62,20 @@ def test_a_backup_that_was_cut_off_is_refused(shop: Shop, desk: Machine, tmp_pat
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
 
     with pytest.raises(RefusedError, match=r"cannot|cut off|in the middle|has changed"):
+        checked(desk, path)
+
+
+@pytest.mark.parametrize("kind", ["custom", "directory", "plain"])
+@pytest.mark.parametrize(
+    ("part", "said"), [("--schema-only", "no row of any table"), ("--data-only", "makes no table")]
+)
+def test_a_part_of_a_database_is_no_backup(
+    shop: Shop, desk: Machine, tmp_path: Path, kind: str, part: str, said: str
+) -> None:
+    """A dump of tables without rows, or of rows without tables, is found before anything is restored from it."""
+    path = dumped(shop, tmp_path / "part", f"--format={kind}", part)
+
+    with pytest.raises(RefusedError, match=said):
         checked(desk, path)
 
 

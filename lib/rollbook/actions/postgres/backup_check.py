@@ -105,6 +105,8 @@ class PostgresBackupCheck(Fact[CheckedBackup]):
 
 
 def _belongs(backup: Backup, wanted: str, major: int) -> Iterator[str]:
+    if backup.lacks:
+        yield backup.lacks
     if backup.database and backup.database != wanted:
         yield f"it is of the database {backup.database!r}, not of {wanted!r}"
     if backup.major > major:

@@ -27,7 +27,8 @@ class Backup:
     A backup and what it says of itself; *problems* are reasons not to restore it.
 
     *database* is empty and *major* 0 where it does not tell. *owners*, *extensions* and *tablespaces* must be there
-    before; *public* owns the schema of that name, *defaulting* are roles with default privileges.
+    before; *public* owns the schema of that name, *defaulting* are roles with default privileges. *lacks* says why it
+    is no backup of a whole database, though it can be read.
     """
 
     source: Source
@@ -44,6 +45,7 @@ class Backup:
     defaulting: tuple[str, ...] = ()
     apart: tuple[Apart, ...] = ()
     problems: tuple[str, ...] = ()
+    lacks: str = ""
 
 
 def recognise(host: HostReader, path: str, programs: Programs) -> Backup:
@@ -130,6 +132,7 @@ def _archived(host: HostReader, source: Source, programs: Programs) -> Backup:
         defaulting=archive.defaulting(script.stdout),
         apart=set_apart(script.stdout),
         tablespaces=archive.tablespaces(script.stdout),
+        lacks=listing.lacks if source.kind != "rollbook" else "",
     )
 
 
@@ -158,4 +161,5 @@ def _scanned(source: Source, script: Script, problems: tuple[str, ...]) -> Backu
         public=script.public,
         apart=script.apart,
         problems=(*problems, *script.problems),
+        lacks=archive.lacking(script.tables, script.rows) if script.dump else "",
     )
