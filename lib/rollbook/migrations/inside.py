@@ -21,7 +21,21 @@ from django.db.migrations.state import ProjectState
 from django.db.utils import ConnectionDoesNotExist
 from django.db.utils import Error as DatabaseError
 
+from .placing import placed
 from .teller import Step, Teller, is_own
+
+BEYOND = """
+    SELECT n.nspname, c.relname,
+        ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
+            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+        ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
+            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND NOT a.attnotnull),
+        ARRAY(SELECT o.conname::text FROM pg_catalog.pg_constraint o WHERE o.conrelid = c.oid
+            UNION SELECT i.relname::text FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+            WHERE x.indrelid = c.oid)
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'f') AND NOT pg_catalog.pg_table_is_visible(c.oid)
+        AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'"""
 
 
 class Wrong(Exception):
@@ -151,8 +165,26 @@ def catalog(connection: "BaseDatabaseWrapper") -> "dict[str, Any]":
     with connection.cursor() as cursor:
         for table in look.table_names(cursor):
             columns = {one.name: bool(one.null_ok) for one in look.get_table_description(cursor, table)}
-            found[table] = {"columns": columns, "names": sorted(look.get_constraints(cursor, table))}
+            found[placed(connection, table)] = {
+                "columns": columns,
+                "names": sorted(look.get_constraints(cursor, table)),
+            }
+        if connection.vendor == "postgresql":
+            cursor.execute(BEYOND)
+            for schema, table, columns, empty, names in cursor.fetchall():
+                known = {name: name in empty for name in columns}
+                found[placed(connection, f'{schema}"."{table}')] = {"columns": known, "names": sorted(names)}
     return found
+
+
+def place(found: "dict[str, Any]", connection: "BaseDatabaseWrapper") -> None:
+    """Name tables with the schemas that they lie in."""
+    for deed in (deed for operation in found["operations"] for deed in operation["deeds"]):
+        if not deed.get("table"):
+            continue
+        deed["table"] = placed(connection, deed["table"])
+        if deed["deed"] == "rename_table":
+            deed["to"] = placed(connection, deed["to"])
 
 
 def fold(found: "dict[str, Any]") -> None:
@@ -184,6 +216,7 @@ def look(given: "dict[str, Any]") -> "dict[str, Any]":
     executor = MigrationExecutor(connection)
     teller = Teller(given["database"])
     found = told(teller, executor, given)
+    place(found, connection)
     if given["statements"]:
         found["catalog"] = catalog(connection)
         if connection.features.ignores_table_name_case:

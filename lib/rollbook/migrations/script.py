@@ -1,6 +1,7 @@
 """The scripts that are sent into a Django site."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ from ..values import Plain
 
 _FOLDER: Final = Path(__file__).parent
 _END: Final = "\n"
+_OF_PLACING: Final = re.compile(r"^from \.placing import .*\n", re.MULTILINE)
 _QUERIES: Final[Mapping[str, Plain]] = {
     "postgresql": {"of_session": postgres.OF_SESSION, "cancel": postgres.CANCEL, "end": postgres.END},
     "mysql": {
@@ -28,7 +30,12 @@ _QUERIES: Final[Mapping[str, Plain]] = {
 
 def inside() -> str:
     """Give the one that tells what migrations do as one text, with what makes it answer."""
-    return f"{_joined('teller.py', 'inside.py')}\nmain(given, answer)\n"
+    return f"{placing()}\n{_joined('teller.py', 'inside.py')}\nmain(given, answer)\n"
+
+
+def placing() -> str:
+    """Give what tells in which schema a table lies, to stand before a script that asks."""
+    return (_FOLDER / "placing.py").read_text(encoding="utf-8")
 
 
 def patient(given: Mapping[str, Plain]) -> str:
@@ -38,7 +45,7 @@ def patient(given: Mapping[str, Plain]) -> str:
 
 
 def _joined(first: str, second: str) -> str:
-    """Give two modules as one text: the second imports of this package the first alone."""
-    text = (_FOLDER / second).read_text(encoding="utf-8")
+    """Give two modules as one text: the second imports of this package the first, and what `placing` gave before."""
+    text = _OF_PLACING.sub("", (_FOLDER / second).read_text(encoding="utf-8"))
     before, line, after = text.partition(f"from .{first.removesuffix('.py')} import ")
     return f"{(_FOLDER / first).read_text(encoding='utf-8')}\n{before}\n{after.partition(_END)[2] if line else ''}"

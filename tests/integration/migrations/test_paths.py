@@ -345,6 +345,26 @@ def test_what_nobody_says_is_seen_on_a_copy_and_what_django_cannot_reverse_is_on
 
 
 @pytest.mark.timeout(300)
+def test_what_was_renamed_besides_is_asked_about_where_the_way_back_is_only_noted(site: Site) -> None:
+    """Noting it leaves a renamed column as it is: it waits before anything is written, and once renamed back all comes."""
+    before = site.place.contents()
+    site.rewrite('migrations.DeleteModel("Note"),\nmigrations.RenameField("page", "title", "head"),')
+    site.protect()
+    site.migrate()
+    gone = site.everything()
+
+    waits, said = site.recover(backwards="fake")
+    assert waits == 3, said
+    assert "board_page.title. Where the way back is only noted" in " ".join(said.split())
+    assert site.everything() == gone
+    site.place.execute("ALTER TABLE board_page RENAME head TO title")
+    code, said = site.estate.type("resume", site.estate.last().id, "--answer=renamed=yes", "--yes")
+
+    assert code == 0, said
+    assert site.place.contents() == before
+
+
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("way", ["backup", "source"])
 def test_where_nobody_saved_ones_own_backup_and_a_clone_give_the_rows_back(site: Site, way: str) -> None:
     """Every row and value is as before, the clone is not touched, and an undo takes out what came."""

@@ -19,6 +19,21 @@ from django.db import connections, router
 alias = given["database"]
 connection = connections[alias]
 tables, columns, required, count = [], [], [], 0
+beyond = set()
+
+def described(cursor, table):
+    if table.strip('"') not in beyond:
+        return [
+            (one.name, one.null_ok, one.default is not None or getattr(one, "is_autofield", False))
+            for one in connection.introspection.get_table_description(cursor, table)
+        ]
+    cursor.execute(
+        "SELECT attname::text, NOT attnotnull, atthasdef OR attidentity <> '' FROM pg_attribute"
+        " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
+        [connection.ops.quote_name(table)],
+    )
+    return cursor.fetchall()
+
 with connection.cursor() as cursor:
     there = set(connection.introspection.table_names(cursor, include_views=True))
     if connection.vendor == "postgresql":
@@ -26,6 +41,12 @@ with connection.cursor() as cursor:
             "SELECT c.relname FROM pg_class c WHERE c.relkind IN ('p', 'f') AND pg_table_is_visible(c.oid)"
         )
         there |= {row[0] for row in cursor.fetchall()}
+        # Some sites name a schema as well: db_table = 'other"."ledger', which Django puts into quotes as it is.
+        cursor.execute(
+            "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm')"
+        )
+        beyond = {'"."'.join(row) for row in cursor.fetchall()}
     for model in apps.get_models(include_auto_created=True):
         meta = model._meta
         if meta.proxy or meta.swapped or not (meta.managed or given["unmanaged"]):
@@ -33,21 +54,14 @@ with connection.cursor() as cursor:
         if not router.allow_migrate_model(alias, model):
             continue
         count += 1
-        if meta.db_table not in there:
+        if meta.db_table not in there and meta.db_table.strip('"') not in beyond:
             tables.append(meta.db_table)
             continue
-        found = {
-            column.name: column for column in connection.introspection.get_table_description(cursor, meta.db_table)
-        }
+        found = described(cursor, meta.db_table)
         wanted = {part.column for part in meta.local_concrete_fields}
-        columns += [f"{meta.db_table}.{name}" for name in sorted(wanted - found.keys())]
+        columns += [f"{meta.db_table}.{name}" for name in sorted(wanted - {name for name, *_ in found})]
         required += [
-            f"{meta.db_table}.{name}"
-            for name, column in found.items()
-            if name not in wanted
-            and not column.null_ok
-            and column.default is None
-            and not getattr(column, "is_autofield", False)
+            f"{meta.db_table}.{name}" for name, empty, fills in found if name not in wanted and not (empty or fills)
         ]
 answer(tables=sorted(tables), columns=columns, required=sorted(required), models=count)
 """

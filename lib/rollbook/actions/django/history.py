@@ -9,10 +9,10 @@ from ...dataclass import dataclass
 SCRIPT: Final = """
 from django.apps import apps
 from django.db import connections
-from django.db.models import NOT_PROVIDED
+from django.db.models import NOT_PROVIDED, UniqueConstraint
 from django.db.migrations.exceptions import AmbiguityError, BadMigrationError, InconsistentMigrationHistory
 from django.db.migrations.executor import MigrationExecutor
-from django.db.migrations.operations import RemoveField
+from django.db.migrations.operations import AlterUniqueTogether, RemoveConstraint, RemoveField
 
 class Wrong(Exception):
     pass
@@ -64,9 +64,55 @@ def hindrance(field, connection, table):
         return f"{table} has rows, it may not be NULL, and it has no default"
     return ""
 
-def stuck(key, loader, connection, tables):
+def had(state, operation, features):
+    options = state.options
+    if isinstance(operation, AlterUniqueTogether):
+        kept = [tuple(one) for one in operation.option_value or ()]
+        return [tuple(one) for one in options.get("unique_together") or () if tuple(one) not in kept]
+    found = [one for one in options.get("constraints", ()) if one.name == operation.name]
+    return [
+        one.fields
+        for one in found
+        if isinstance(one, UniqueConstraint) and one.fields and not one.condition
+        and (one.deferrable is None or features.supports_deferrable_unique_constraints)
+    ]
+
+def alike(connection, table, names):
+    # Of rows that have no value in one of them none is like another.
+    quoted = [connection.ops.quote_name(name) for name in names]
+    filled = " AND ".join(f"{name} IS NOT NULL" for name in quoted) or "1 = 1"
+    groups = f"GROUP BY {', '.join(quoted)} " if quoted else ""
+    query = f"SELECT 1 FROM {connection.ops.quote_name(table)} WHERE {filled} {groups}HAVING COUNT(*) > 1 LIMIT 1"
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetchone() is not None
+
+def clash(key, state, operation, connection, removed):
+    # What is made anew has one value in all rows, so these must differ in what is there still.
+    name = getattr(operation, "name_lower", None) or operation.model_name_lower
+    model = state.apps.get_model(key[0], name)
+    table = model._meta.db_table
+    if table not in connection.introspection.table_names():
+        return ""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)} LIMIT 0")
+        there = {column[0] for column in cursor.description}
+    for fields in had(state.models[key[0], name], operation, connection.features):
+        parts = [model._meta.get_field(field) for field in fields]
+        gone = [part for part in parts if part.column not in there]
+        if not gone or any((key[0], name, part.name) not in removed for part in gone):
+            continue
+        if any(part.null and (not part.has_default() or part.default is None) for part in gone):
+            continue
+        if alike(connection, table, [part.column for part in parts if part not in gone]):
+            what = ", ".join(part.column for part in gone)
+            return f"rows of {table} would be alike in {', '.join(fields)}, for {what} would have one value in all"
+    return ""
+
+def stuck(key, loader, connection, tables, removed):
     migration = loader.graph.nodes[key]
-    removes = tables and any(isinstance(operation, RemoveField) for operation in migration.operations)
+    kinds = (AlterUniqueTogether, RemoveConstraint, RemoveField)
+    removes = tables and removed and any(isinstance(operation, kinds) for operation in migration.operations)
     state = loader.project_state(key, at_end=False) if removes else None
     for operation in migration.operations:
         why = ""
@@ -75,12 +121,14 @@ def stuck(key, loader, connection, tables):
             table = model.options.get("db_table") or f"{migration.app_label}_{model.name_lower}"
             if table in tables:
                 why = hindrance(dict(model.fields)[operation.name], connection, table)
+        elif removes and isinstance(operation, kinds):
+            why = clash(key, state, operation, connection, removed)
         if why or not operation.reversible:
             yield operation.describe() + (f" ({why})" if why else "")
         if removes:
             operation.state_forwards(migration.app_label, state)
 
-def described(key, loader, connection, tables):
+def described(key, loader, connection, tables, removed):
     graph = loader.graph
     migration = graph.nodes[key]
     parents = sorted(parent.key[1] for parent in graph.node_map[key].parents if parent.key[0] == key[0])
@@ -89,7 +137,7 @@ def described(key, loader, connection, tables):
         "name": key[1],
         "previous": parents[0] if parents else "zero",
         "operations": [operation.describe() for operation in migration.operations],
-        "irreversible": list(stuck(key, loader, connection, tables)),
+        "irreversible": list(stuck(key, loader, connection, tables, removed)),
     }
 
 def look():
@@ -105,10 +153,16 @@ def look():
     scope = {key[0] for target in targets for key in reach(graph, target)}
     has = set(loader.applied_migrations)
     tables = set(executor.connection.introspection.table_names())
+    removed = {
+        (app, operation.model_name_lower, operation.name)
+        for app, name in plan
+        for operation in graph.nodes[app, name].operations
+        if isinstance(operation, RemoveField)
+    }
     replaced = {old for migration in loader.disk_migrations.values() for old in migration.replaces}
     answer(
         applied={app: sorted(key[1] for key in graph.nodes if key[0] == app and key in has) for app in sorted(scope)},
-        order=[described(key, loader, executor.connection, tables) for key in forth if key in plan],
+        order=[described(key, loader, executor.connection, tables, removed) for key in forth if key in plan],
         pending=[".".join(key) for key in forth if key not in has],
         unknown=sorted(".".join(key) for key in has if key not in graph.nodes and key not in replaced),
     )

@@ -6,6 +6,7 @@ from typing import ClassVar, Final
 
 from ...action import Change, Fact, Readers, Subject, identity
 from ...dataclass import dataclass
+from ...migrations.script import placing
 from ...schema import build
 from ...values import Plain
 from .site import DjangoSite
@@ -13,6 +14,7 @@ from .site import DjangoSite
 # Models alone are looked at: which are there at all is `django.fits`'s question.
 SCRIPT: Final = """
 from django.apps import apps
+from django.db import connections
 
 tables, columns, count = set(), set(), 0
 doomed = set(given["tables"])
@@ -25,11 +27,12 @@ for model in apps.get_models(include_auto_created=True):
     if meta.proxy or meta.swapped:
         continue
     count += 1
-    if meta.db_table in doomed:
-        tables.add(meta.db_table)
+    name = placed(connections[given["database"]], meta.db_table)
+    if name in doomed:
+        tables.add(name)
     for part in meta.local_concrete_fields:
-        if part.column in narrow.get(meta.db_table, ()):
-            columns.add(f"{meta.db_table}.{part.column}")
+        if part.column in narrow.get(name, ()):
+            columns.add(f"{name}.{part.column}")
 answer(tables=sorted(tables), columns=sorted(columns), models=count)
 """
 
@@ -76,7 +79,8 @@ service now
         """Ask the site, unless nothing is asked for."""
         if not self.tables and not self.columns:
             return Used((), ())
-        found: Used = build(Used, self.ask(read, SCRIPT, tables=list(self.tables), columns=list(self.columns)))
+        script = f"{placing()}\n{SCRIPT}"
+        found: Used = build(Used, self.ask(read, script, tables=list(self.tables), columns=list(self.columns)))
         return found
 
     def outputs(self, after: Used, results: object) -> Mapping[str, Plain]:  # noqa: ARG002  # it only reads

@@ -12,7 +12,7 @@ from ...targets.base import SqlReader
 
 _POSTGRES: Final = """
     SELECT n.nspname AS schema, c.relname AS name,
-      CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN c.relname ELSE n.nspname || '.' || c.relname END AS named,
+      CASE n.nspname WHEN 'public' THEN c.relname ELSE n.nspname || '.' || c.relname END AS named,
       CAST(CASE WHEN c.reltuples < 0 THEN pg_catalog.pg_relation_size(c.oid) / 100 ELSE c.reltuples END AS bigint)
         AS rows,
       a.attname AS column, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS required,
