@@ -46,8 +46,8 @@ USUAL = {
     "look": "yes",
     "resume_pruning_by_hand": "done",
     "tell_by_hand": "all",
-    "undo/receipt/undo_ready": "all",
-    "undo/snapshot/undo_told": "all",
+    "undo/written/undo_ready": "all",
+    "undo/kept/undo_told": "all",
 }
 """The answers that let the restore go on."""
 
