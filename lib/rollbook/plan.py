@@ -37,9 +37,12 @@ DECIDE: Final = "Decide"
 OWN_STEPS: Final = "by the runbook's own undo steps"
 """Begins the reason of a way back that the runbook itself gives."""
 
+LEFT_BEHIND: Final = "stays as it is, whatever it did"
+"""Begins the reason why an undo goes past a step that did not end well and that nothing takes back."""
+
 SURE: Final = "/sure"
-_CHOOSE: Final = "human.choose"
 """Ends the address of the question that comes before a step which nobody may do on a guess, after that of the step."""
+_CHOOSE: Final = "human.choose"
 
 
 def heading_of(stage: str, environment: str) -> tuple[str, str]:

@@ -86,11 +86,16 @@ def test_a_failure_that_is_to_be_undone_asks_for_what_no_undo_takes_back(own: Pa
     there = (own / "first.txt").exists()
     waiting = json.loads(run(own, "status", "last", "--json").stdout)
     gone = run(own, "resume", "last", "--answer", "undo/fails/sure=yes")
+    failed = json.loads(run(own, "runs", "--json").stdout)[1]["run"]
+    told = run(own, "report", failed).stdout
 
     assert (ended.returncode, there) == (3, True), ended.stdout + ended.stderr
     assert "--answer undo/fails/sure=yes" in ended.stdout
     assert waiting["status"] == "waiting"
     assert (gone.returncode, (own / "first.txt").exists()) == (0, False), gone.stdout
+    assert "1 change of 2 was taken back" in told
+    assert "What “Fail” did, if anything, stays: nothing takes it back." in told
+    assert "| 2 | Fail | stays | stays as it is, whatever it did: what a command did is not known;" in told
 
 
 def test_a_word_on_what_is_not_in_doubt_is_never_ignored(own: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ..action import Action, AnyState, Change, Leave, Refuse, Reverse, compared_fields
 from ..errors import NotFoundError, UndoRefused
-from ..plan import SURE, Plan, PlannedStep, changed_fields
+from ..plan import LEFT_BEHIND, SURE, Plan, PlannedStep, changed_fields
 from ..registry import action_type
 from ..run import Run, StepRun
 from ..runbook import Step, StepUndo
@@ -209,7 +209,7 @@ def _back(step: StepRun, planner: Planner, projection: Projection, refused: dict
             yield replace(base, verdict="skip", reason=f"stays as it is: {reason}")
         case Refuse(reason=reason) if step.status not in _DONE_FOR_SURE:
             yield left_behind(base, step, reason)
-            yield replace(base, verdict="skip", reason=f"stays as it is, whatever it did: {reason}")
+            yield replace(base, verdict="skip", reason=f"{LEFT_BEHIND}: {reason}")
         case Refuse(reason=reason):
             refused[step.address] = f"{step.address} ({step.planned.name}): {reason}"
         case Reverse(goal=goal):

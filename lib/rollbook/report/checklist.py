@@ -158,11 +158,11 @@ def _arguments(step: Step) -> Iterator[str]:
             told = _argv(value) if name == "command" and isinstance(value, list) else _command(value)
             yield from (f"- {text(name)}:", "", _deeper(block(told)), "")
         elif name == "items" and isinstance(value, list):
-            yield from (f"- {text(name)}:", *(f"  - [ ] {item(shown(one))}" for one in value))
+            yield from (f"- {text(name)}:", *(f"  - [ ] {item(shown(one, limit=2000))}" for one in value))
         else:
             yield f"- {text(name)}: {code(shown(value, limit=2000))}"
     for name, value in step.environment.items():
-        yield f"- environment {text(name)}: {code(shown(value))}"
+        yield f"- environment {text(name)}: {code(shown(value, limit=2000))}"
 
 
 def _deeper(content: str) -> str:

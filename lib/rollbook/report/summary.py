@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from ..plan import LEFT_BEHIND
 from ..run import RunStatus
 from ..scratch import Scratch
 from .account import AnswerAccount, Impact, RunAccount, Sentence, StakeAccount, StepAccount
@@ -162,6 +163,8 @@ def _undo(run: RunAccount, undo: RunAccount | None, steps: Sequence[StepAccount]
         yield Sentence(
             f"{text} by run {undo.id} ({undo.words[:1].lower()}{undo.words[1:]}, {utc(undo.began)}){before}.", undo.tone
         )
+        if behind := [f"“{step.title}”" for step in steps if step.undo and step.undo.reason.startswith(LEFT_BEHIND)]:
+            yield Sentence(f"What {listed(tuple(behind))} did, if anything, stays: nothing takes it back.", "warn")
         return
     if not states or run.status == "undone":
         return
