@@ -234,6 +234,14 @@ def test_the_brief_status_is_one_sentence(tmp_path: Path, records: Records, word
     assert all(word in told for word in words)
 
 
+@pytest.mark.parametrize("rest", [(started("pointers"),), (("waiting", {"step": "choice"}),), ()])
+def test_the_brief_status_tells_that_the_site_is_down(tmp_path: Path, rest: Records) -> None:
+    """Also while a step is carried out, while an answer is waited for, and while somebody is asked."""
+    _, run = write_run(tmp_path, finished("versions"), ("downtime_began", {"by": "versions"}), *rest)
+
+    assert brief(run, BEGAN + timedelta(minutes=1), "grace@laptop, process 5").endswith("; the site is down.")
+
+
 def test_the_brief_status_promises_nothing_of_what_was_never_timed(tmp_path: Path) -> None:
     """What earlier runs timed is told as that, with how many steps they did not; a step that takes longer is told too."""
     _, run = write_run(tmp_path, started("pointers"))

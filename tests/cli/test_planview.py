@@ -129,11 +129,11 @@ def test_an_end_of_a_downtime_that_does_not_begin_is_none() -> None:
     assert "none expected" in text_of(steps=(ending,))
 
 
-def test_an_undo_tells_where_the_downtime_of_its_run_ends() -> None:
-    """While the site is down nobody reads that no downtime is expected."""
+def test_an_undo_that_may_begin_with_the_site_down_expects_none_of_its_own() -> None:
+    """While the site may be down nobody reads that no downtime is expected."""
     ending = replace(POINTERS, address="undo/close", downtime="ends")
 
-    assert "none of its own; that of the run ends at undo/close" in text_of(steps=(ending,), undo_of="a-run")
+    assert "downtime   none of its own" in text_of(steps=(ending,), undo_of="a-run")
 
 
 @pytest.mark.parametrize("name", ["rollback-database", "rollback-deploy"])

@@ -1,9 +1,13 @@
 """A run that is given up is over only once its end is done."""
 
+from pathlib import Path
+
 import pytest
 
 from rollbook.cli.ending import going_on, sentence
 from rollbook.engine import Engine
+from rollbook.errors import Unreachable
+from rollbook.targets.base import TargetSpec
 
 from .workshop import Workshop, newest, nobody, write_step
 
@@ -48,3 +52,27 @@ def test_a_run_is_given_up_only_once_its_end_is_done(workshop: Workshop, mended:
         run = workshop.engine(failed).resume(skip={"back": "its host is gone for good"})
 
     assert (run.status, run.ended_because, back.exists()) == ("abandoned", "no", mended)
+
+
+def test_a_run_is_given_up_though_its_server_is_gone(workshop: Workshop, tmp_path: Path) -> None:
+    """A site that was taken down keeps no run open: its lock is gone without, and what its end needs of it is left."""
+    (tmp_path / "ledger.sqlite").touch()
+    workshop.targets = {"ledger": TargetSpec("ledger", "sql", {"url": f"sqlite:///{tmp_path}/ledger.sqlite"})}
+    ask = "  - {id: q, name: Ask., human.input: {text: Say}}\n"
+    back = "finally:\n  - {id: back, name: Give it back., shell.run: {command: test -e mended}}\n" + write_step(
+        "end", "x"
+    )
+    workshop.write("ab", f"lock: all of it\ntargets: {{ledger: {{kind: sql}}}}\nsteps:\n{ask}{back}")
+    run = workshop.run("ab")
+    workshop.targets = {"ledger": TargetSpec("ledger", "sql", {"url": "postgresql://a@127.0.0.1:1/gone"})}
+
+    with pytest.raises(Unreachable):
+        workshop.resume(nobody({"q": "go"}))
+    failed = workshop.engine(run).abandon("the site was taken down")
+    over = workshop.engine(failed).resume(skip={"back": "its host is gone"})
+
+    assert (failed.status, failed.abandoning) == ("failed", "the site was taken down")
+    assert next(event.text for event in failed.events if event.type == "warning").startswith(
+        "the lock 'all of it' is not held"
+    )
+    assert (over.status, (workshop.folder / "end.txt").exists()) == ("abandoned", True)

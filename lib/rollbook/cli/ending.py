@@ -303,25 +303,26 @@ def brief(run: Run, now: datetime, holder: str = "", *, back: bool = False) -> s
     progress = f"{done} of {count(len(run.steps), 'step')} done"
     title = run.plan.title or run.plan.runbook
     giving_up = ", being given up" if _giving_up(run) and not back else ""
+    down = f"; {SITE_DOWN}" if leaves_down(run) else ""
     head = f"{title} ({run.plan.environment}, run {run.id}{giving_up})"
     if back and run.abandoning and run.resumable:
-        return f"{head}: was to be given up ({run.abandoning}), {progress}."
+        return f"{head}: was to be given up ({run.abandoning}), {progress}{down}."
     if _asked_now(run, step, holder) and step is not None:
-        return f"{head}: {progress}, waits for a person at “{step.planned.name}” for {_since(run, now)}."
+        return f"{head}: {progress}, waits for a person at “{step.planned.name}” for {_since(run, now)}{down}."
     if run.status == "running" and step is not None and holder:
-        return f"{head}: {progress}, now “{step.planned.name}”, {_left(run, now)}."
+        return f"{head}: {progress}, now “{step.planned.name}”, {_left(run, now)}{down}."
     if run.status == "waiting" and step is not None:
         what = f"for {_awaited(run)} at" if asks_agreement(run) or in_doubt(run) else "for an answer to"
-        return f"{head}: {progress}, waiting {what} “{step.planned.name}” for {_since(run, now)}{_ahead(run)}."
+        return f"{head}: {progress}, waiting {what} “{step.planned.name}” for {_since(run, now)}{_ahead(run)}{down}."
     if run.status in ("failed", "stopped", "running"):
         where = f" {'before' if step.started_at is None else 'at'} “{step.planned.name}”" if step else ""
-        down = "; its writes may be half done" if step and step.started_at and _half_done(step) else ""
-        down += f"; {SITE_DOWN}" if leaves_down(run) else ""
-        return f"{head}: {_word(run)}{where}, {progress}{down}{'' if back else f'; it can be resumed{_ahead(run)}'}."
+        half = "; its writes may be half done" if step and step.started_at and _half_done(step) else ""
+        return (
+            f"{head}: {_word(run)}{where}, {progress}{half}{down}{'' if back else f'; it can be resumed{_ahead(run)}'}."
+        )
     took = duration(((run.ended_at or now) - run.started_at).total_seconds())
-    progress += f"; {SITE_DOWN}" if leaves_down(run) else ""
     how = f"took back run {run.plan.undo_of}{run.plan.down_to}" if run.status == "undone" else run.status
-    return f"{head}: {how} after {took}, {progress}."
+    return f"{head}: {how} after {took}, {progress}{down}."
 
 
 def leaves_down(run: Run) -> bool:

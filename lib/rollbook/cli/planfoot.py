@@ -92,8 +92,9 @@ def _downtime(plan: Plan) -> str:
         if step.downtime == "ends":
             open_since = ""
     if not down:
-        ended = next((step.address for step in plan.steps if step.downtime == "ends" and step.verdict != "skip"), "")
-        return f"none of its own; that of the run ends at {ended}" if plan.undo_of and ended else "none expected"
+        # Whether that of the run that is taken back is over nobody knows here: each step says how the site is.
+        ends = plan.undo_of and any(step.downtime == "ends" and step.verdict != "skip" for step in plan.steps)
+        return "none of its own" if ends else "none expected"
     known = [step.estimate for step in down if step.estimate is not None]
     length = about(sum(known)) if known else "of unknown length"
     part = f" ({len(known)} of {len(down)} steps timed before)" if known and len(known) < len(down) else ""

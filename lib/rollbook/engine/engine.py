@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from .. import __version__
-from ..errors import Interrupted, NotFoundError, UsageError
+from ..errors import Interrupted, LockHeld, NotFoundError, RollbookError, UsageError
 from ..folding import fold
 from ..journal import Journal, Record, utc_now
 from ..plan import Plan
@@ -104,11 +104,14 @@ class Engine:
             run = fold(journal.records)
             require_open(self.folder, run, giving_up=bool(run.abandoning))
             self._name_run(run.plan, run.reason)
-            with self._locked(run.plan) as locks, self._session(journal, run.plan) as session:
-                require(preflight(run.plan, self.planner, self.folder.path))
+            giving_up = bool(run.abandoning)
+            with self._locked(run.plan, giving_up=giving_up) as locks, self._session(journal, run.plan) as session:
+                if not giving_up:
+                    require(preflight(run.plan, self.planner, self.folder.path))
                 session.locks = locks
-                giving_up = {"abandoning": run.abandoning} if run.abandoning else {}
-                session.record("run_resumed", operator=session.operator, places=list(locks.places), **giving_up)
+                given = {"abandoning": run.abandoning} if giving_up else {}
+                session.record("run_resumed", operator=session.operator, places=list(locks.places), **given)
+                self._tell(session, locks)
                 walk = self._walk(session, run.plan, run)
                 for name, why in (skip or {}).items():
                     walk.skip(self._pending(run, name), why)
@@ -129,10 +132,11 @@ class Engine:
             run = fold(journal.records)
             require_open(self.folder, run, giving_up=True)
             self._name_run(run.plan, run.reason)
-            with self._locked(run.plan), self._session(journal, run.plan) as session:
+            with self._locked(run.plan, giving_up=True) as locks, self._session(journal, run.plan) as session:
                 hide_used(run.plan, self.planner.pool)
                 text = f"given up: {reason}"
                 session.record("run_resumed", operator=session.operator, text=text, abandoning=reason)
+                self._tell(session, locks)
                 self._walk(session, run.plan, run).end("abandoned", reason)
         return self.folder.read()
 
@@ -161,10 +165,24 @@ class Engine:
             self.planner.run_names |= names_of_undone(self.folder.beside(plan.undo_of))
 
     @contextmanager
-    def _locked(self, plan: Plan) -> Iterator[Locks]:
+    def _locked(self, plan: Plan, *, giving_up: bool = False) -> Iterator[Locks]:
+        """Hold the locks of *plan*; who gives a run up goes without those of servers that do not answer any more."""
         with run_locks(self.planner.pool, self._holder) as locks:
-            locks.take(self.planner.locks(plan))
+            for lock in self.planner.locks(plan):
+                try:
+                    locks.take((lock,))
+                except LockHeld:
+                    raise
+                except RollbookError as error:
+                    if not giving_up:
+                        raise
+                    locks.missed.append(f"the lock {lock.name!r} is not held: {error.message}")
             yield locks
+
+    @staticmethod
+    def _tell(session: Session, locks: Locks) -> None:
+        for text in locks.missed:
+            session.record("warning", text=text)
 
     @property
     def _holder(self) -> str:

@@ -33,7 +33,7 @@ class Locks:
     """
     The locks that a run holds until *stack* ends: where, by name.
 
-    *remote* are those that a lost connection takes away.
+    *remote* are those that a lost connection takes away, *missed* says which were gone without, and why.
     """
 
     pool: Pool
@@ -41,6 +41,7 @@ class Locks:
     stack: ExitStack
     held: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     remote: list[tuple[str, Held]] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
 
     def take(self, wanted: Iterable[PlannedLock]) -> tuple[tuple[str, str], ...]:
         """
