@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -28,9 +29,16 @@ def test_an_interrupted_group_is_in_doubt(workshop: Workshop) -> None:
     workshop.write(
         "g", f"targets: {{web: {{kind: local}}}}\nsteps:\n  - id: s\n    name: All.\n    target: web\n    {COUNT}"
     )
-    threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGTERM)).start()
 
+    def end() -> None:
+        while not all((workshop.folder / name / "count.txt").exists() for name in names):
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=end)
+    thread.start()
     stopped = workshop.run("g")
+    thread.join()
     assert stopped.status == "stopped"
     waiting = workshop.resume()
 

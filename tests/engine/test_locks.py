@@ -1,7 +1,6 @@
 """The folder of locks, which every account of the machine can write."""
 
 import os
-import threading
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from rollbook.engine import locks
 from rollbook.errors import LockHeld, RefusedError
 from rollbook.targets.base import TargetSpec
 
-from .workshop import Workshop, nobody, write_step
+from .workshop import HELD, Workshop, meanwhile, nobody, write_step
 
 
 @pytest.fixture
@@ -68,7 +67,7 @@ def test_a_link_in_place_of_the_folder_is_refused(folder: Path, tmp_path: Path) 
 
 def test_a_lock_holds_over_all_folders_of_the_machine(workshop: Workshop, tmp_path: Path) -> None:
     """Two working folders on one database exclude each other."""
-    steps = "lock: shared\ntargets: {ledger: {kind: sql}}\nsteps:\n  - id: s\n    name: Sleep.\n    shell.run: {command: [sleep, '0.8']}\n    undo: {leave: x}\n"
+    steps = f"lock: shared\ntargets: {{ledger: {{kind: sql}}}}\n{HELD}"
     targets = {"ledger": TargetSpec("ledger", "sql", {"url": f"sqlite:///{tmp_path}/ledger.sqlite"})}
     (tmp_path / "ledger.sqlite").touch()
     workshop.targets = targets
@@ -83,10 +82,8 @@ def test_a_lock_holds_over_all_folders_of_the_machine(workshop: Workshop, tmp_pa
         except LockHeld as error:
             errors.append(error)
 
-    timer = threading.Timer(0.3, second)
-    timer.start()
-    assert workshop.run("one").status == "succeeded"
-    timer.join()
+    with meanwhile(workshop, second):
+        assert workshop.run("one").status == "succeeded"
 
     assert "ada@example" in str(errors[0])
 

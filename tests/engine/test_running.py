@@ -2,7 +2,6 @@
 
 import os
 import signal
-import threading
 import time
 
 import pytest
@@ -12,7 +11,7 @@ from rollbook.engine.inbox import put
 from rollbook.errors import LockHeld, NotFoundError, RollbookError, UsageError
 from rollbook.testing.crash import CrashError, crashing
 
-from .workshop import Workshop, write_step
+from .workshop import HELD, Workshop, meanwhile, write_step
 
 
 def test_includes_loops_and_conditions_have_addresses(workshop: Workshop) -> None:
@@ -70,14 +69,10 @@ def test_until_names_a_step_after_which_a_run_can_stop(workshop: Workshop) -> No
 
 def test_ctrl_c_stops_after_journalling(workshop: Workshop) -> None:
     """The first Ctrl-C lets the running command end, stops at the boundary and leaves a resumable run."""
-    workshop.write(
-        "one",
-        "steps:\n  - id: s\n    name: Sleep.\n    shell.run: {command: [sleep, '0.6']}\n    undo: {leave: x}\n"
-        + write_step("b", "y"),
-    )
-    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    workshop.write("one", HELD + write_step("b", "y"))
 
-    stopped = workshop.run("one")
+    with meanwhile(workshop, lambda: os.kill(os.getpid(), signal.SIGINT)):
+        stopped = workshop.run("one")
     assert (stopped.status, [step.status for step in stopped.steps]) == ("stopped", ["changed", "pending"])
     run = workshop.resume()
 
@@ -106,33 +101,30 @@ def test_only_a_second_ctrl_c_ends_the_running_command(workshop: Workshop, signs
 def test_sigterm_ends_the_running_command_and_leaves_it_in_doubt(workshop: Workshop) -> None:
     """A terminated run journals that it was interrupted; the command it killed is not claimed to be done."""
     workshop.write(
-        "one", "steps:\n  - id: s\n    name: Sleep.\n    shell.run: {command: [sleep, '30']}\n    undo: {leave: x}\n"
+        "one",
+        "steps:\n  - id: s\n    name: Sleep.\n    shell.run: {command: 'touch begun; sleep 60'}\n    undo: {leave: x}\n",
     )
-    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
     began = time.monotonic()
 
-    stopped = workshop.run("one")
+    with meanwhile(workshop, lambda: os.kill(os.getpid(), signal.SIGTERM)):
+        stopped = workshop.run("one")
 
     assert stopped.status == "stopped"
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 50
     assert workshop.resume().status == "waiting"
 
 
 def test_a_pause_and_a_note_reach_the_run(workshop: Workshop) -> None:
     """Other processes put a wish to pause and notes into the inbox; the holder journals them."""
-    workshop.write(
-        "one",
-        "steps:\n  - id: s\n    name: Sleep.\n    shell.run: {command: [sleep, '0.5']}\n    undo: {leave: x}\n"
-        + write_step("b", "y"),
-    )
+    workshop.write("one", HELD + write_step("b", "y"))
 
-    def meanwhile() -> None:
+    def send() -> None:
         folder = workshop.runs.all()[-1]
         put_note(folder, "lessons", "a remark", "bob@example")
         put_pause(folder, "bob@example")
 
-    threading.Timer(0.25, meanwhile).start()
-    stopped = workshop.run("one")
+    with meanwhile(workshop, send):
+        stopped = workshop.run("one")
 
     assert stopped.status == "stopped"
     assert [(note.section, note.text, note.by) for note in stopped.notes] == [("lessons", "a remark", "bob@example")]
@@ -158,10 +150,7 @@ def test_an_unreadable_message_is_put_aside(workshop: Workshop) -> None:
 
 def test_two_runs_under_one_lock_exclude_each_other(workshop: Workshop) -> None:
     """The second is refused at once, told who holds the lock, and leaves no run behind."""
-    workshop.write(
-        "one",
-        "lock: shared\nsteps:\n  - id: s\n    name: Sleep.\n    shell.run: {command: [sleep, '0.8']}\n    undo: {leave: x}\n",
-    )
+    workshop.write("one", f"lock: shared\n{HELD}")
     assert workshop.planner("one").plan().lock_scope == "this machine only"
     errors: list[BaseException] = []
 
@@ -171,10 +160,8 @@ def test_two_runs_under_one_lock_exclude_each_other(workshop: Workshop) -> None:
         except LockHeld as error:
             errors.append(error)
 
-    timer = threading.Timer(0.3, second)
-    timer.start()
-    first = workshop.run("one")
-    timer.join()
+    with meanwhile(workshop, second):
+        first = workshop.run("one")
 
     assert first.status == "succeeded"
     assert first.id in str(errors[0])
@@ -183,9 +170,7 @@ def test_two_runs_under_one_lock_exclude_each_other(workshop: Workshop) -> None:
 
 def test_a_second_process_may_not_resume_a_run_that_is_held(workshop: Workshop) -> None:
     """A run holds its journal; whoever else wants it is told who has it."""
-    workshop.write(
-        "one", "steps:\n  - id: s\n    name: Sleep.\n    shell.run: {command: [sleep, '0.8']}\n    undo: {leave: x}\n"
-    )
+    workshop.write("one", HELD)
     errors: list[BaseException] = []
 
     def second() -> None:
@@ -194,10 +179,8 @@ def test_a_second_process_may_not_resume_a_run_that_is_held(workshop: Workshop) 
         except LockHeld as error:
             errors.append(error)
 
-    timer = threading.Timer(0.3, second)
-    timer.start()
-    workshop.run("one")
-    timer.join()
+    with meanwhile(workshop, second):
+        workshop.run("one")
 
     assert "is being carried out by" in str(errors[0])
 

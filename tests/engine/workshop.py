@@ -1,10 +1,14 @@
 """A folder with runbooks, and everything needed to plan, run, resume and undo them in this process."""
 
 import os
-from collections.abc import Callable, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from rollbook.engine import Engine, Nobody, Silent
 from rollbook.engine.ports import Asker, Decision, OnDoubt
@@ -186,6 +190,35 @@ def _with_answers(asker: Asker | None, plan: Plan) -> Asker:
     """Let somebody without a terminal give the answers that the plan was made with, as the command line does."""
     asks = asker or nobody()
     return replace(asks, answers={**plan.answers, **asks.answers}) if isinstance(asks, Helpful) else asks
+
+
+HELD: Final = """\
+steps:
+  - id: s
+    name: Wait.
+    shell.run: {command: 'touch begun; until test -e go; do sleep 0.02; done'}
+    undo: {leave: x}
+"""
+"""A step that is under way until `meanwhile` has done what it is to do."""
+
+
+@contextmanager
+def meanwhile(workshop: Workshop, act: Callable[[], object]) -> Iterator[None]:
+    """Have *act* done while the step of `HELD` is under way, in a thread, which has ended after the block."""
+
+    def work() -> None:
+        until = time.monotonic() + 60
+        while not (workshop.folder / "begun").exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        try:
+            act()
+        finally:
+            (workshop.folder / "go").touch()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    thread.join()
 
 
 def write_step(name: str, content: str, extra: str = "") -> str:
