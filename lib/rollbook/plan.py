@@ -40,6 +40,9 @@ OWN_STEPS: Final = "by the runbook's own undo steps"
 LEFT_BEHIND: Final = "stays as it is, whatever it did"
 """Begins the reason why an undo goes past a step that did not end well and that nothing takes back."""
 
+BY_HAND: Final = "stays as it is: done by hand"
+"""Begins the reason why an undo leaves what somebody did by hand."""
+
 SURE: Final = "/sure"
 """Ends the address of the question that comes before a step which nobody may do on a guess, after that of the step."""
 _CHOOSE: Final = "human.choose"

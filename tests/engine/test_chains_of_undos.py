@@ -356,7 +356,7 @@ def test_what_an_undo_that_never_ended_took_counts_when_its_undo_is_undone(works
     forbid(workshop, "unone")
     half = workshop.undo(run)
     again = workshop.engine(workshop.undo(half)).resume(done={"one": "it stands"})
-    workshop.undo(again)
+    workshop.undo(again, nobody({"undo/one/sure": "yes"}))
     (workshop.folder / "no-unone").unlink()
 
     assert (half.status, steps_taken_back(workshop.runs, run)) == ("failed", {"two"})

@@ -14,7 +14,7 @@ from rollbook.errors import RefusedError
 from rollbook.run import Run
 from rollbook.targets.base import TargetSpec
 
-from .workshop import Workshop
+from .workshop import Workshop, nobody
 
 
 @pytest.mark.parametrize("settled", ["", "skip", "done"])
@@ -32,7 +32,7 @@ def test_nothing_is_taken_back_beside_a_command_that_outlived_its_run(workshop: 
     while (workshop.folder / "count.txt").read_text() == "x\n":
         time.sleep(0.05)
     time.sleep(0.2)  # it ends
-    assert workshop.undo(run).status == "undone"
+    assert workshop.undo(run, nobody({"undo/c/sure": "yes"})).status == "undone"
     assert (workshop.folder / "count.txt").exists() == (settled == "done")  # done by hand, so it is taken back by hand
 
 

@@ -6,11 +6,14 @@ from datetime import timedelta
 
 import pytest
 
+from rollbook.cli.ending import ending_lines
 from rollbook.cli.reports import render, write_reports
+from rollbook.cli.screen import Screen
 from rollbook.engine import Engine
 from rollbook.errors import PlanDrift, RefusedError, UndoRefused
 from rollbook.journal import utc_now
 from rollbook.planner import plan_undo
+from rollbook.report import report_of
 from rollbook.undos import steps_taken_back
 
 from .workshop import Workshop, nobody, write_step
@@ -133,16 +136,32 @@ def test_who_agreed_to_lose_one_change_is_asked_about_another(workshop: Workshop
 
 
 def test_an_undo_tells_what_was_done_by_hand(workshop: Workshop) -> None:
-    """Nobody but a person can take that back."""
+    """Nobody but a person can take that back: it is asked for, and the last screen and the report say that it stays."""
     workshop.write("r", "steps:\n  - {id: c, name: Do it., shell.run: {command: 'false'}}\n" + write_step("a", "new"))
     workshop.run("r")
     run = workshop.resume(done={"c": "the vendor did"})
 
     plan = plan_undo(run, workshop.planner("r"), workshop.runs)
 
-    assert [(step.address, step.verdict) for step in plan.steps] == [("undo/a", "delete"), ("undo/c", "skip")]
-    assert "done by hand" in plan.steps[1].reason
-    assert "the vendor did" in plan.steps[1].reason
+    waiting = workshop.undo(run)
+    ended = workshop.resume(nobody({"undo/c/sure": "yes"}))
+    last = "\n".join(ending_lines(ended, {}, Screen(), {}))
+    told = report_of(run, undo=ended)
+
+    assert [(step.address, step.verdict) for step in plan.steps] == [
+        ("undo/a", "delete"),
+        ("undo/c/sure", "ask"),
+        ("undo/c", "skip"),
+    ]
+    assert "done by hand" in plan.steps[2].reason
+    assert "the vendor did" in plan.steps[2].reason
+    assert (waiting.waiting_for, ended.status) == ("undo/c/sure", "undone")
+    assert "stays    c: done by hand by ada@example (the vendor did), so take it back by hand" in last
+    assert [(step.address, step.undo.state) for step in told.undoable if step.undo] == [
+        ("a", "reversed"),
+        ("c", "left"),
+    ]
+    assert any("What was done by hand for “Do it.” stays" in one.text for one in told.summary)
 
 
 @pytest.mark.parametrize("step", ["present", "absent"])

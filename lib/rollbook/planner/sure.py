@@ -82,6 +82,16 @@ def left_behind(base: PlannedStep, step: StepRun, reason: str) -> PlannedStep:
     )
 
 
+def by_hand(base: PlannedStep, step: StepRun) -> PlannedStep:
+    """Give the question before an undo goes past a *step* that somebody did by hand."""
+    return _confirmed(
+        base,
+        "Have taken back by hand what was done by hand",
+        f"{base.undo_of} ({step.planned.name}) was done by hand by {step.by} ({step.reason}), so this undo leaves it as"
+        " it is. Take it back by hand now, unless it is to stay. Go on?",
+    )
+
+
 def _confirmed(base: PlannedStep, name: str, text: str) -> PlannedStep:
     """Give a question that comes before the step *base*."""
     confirm = build(action_type("human.confirm"), {"text": text})

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ..action import Action, AnyState, Change, Leave, Refuse, Reverse, compared_fields
 from ..errors import NotFoundError, UndoRefused
-from ..plan import LEFT_BEHIND, SURE, Plan, PlannedStep, changed_fields
+from ..plan import BY_HAND, LEFT_BEHIND, SURE, Plan, PlannedStep, changed_fields
 from ..registry import action_type
 from ..run import Run, StepRun
 from ..runbook import Step, StepUndo
@@ -19,7 +19,7 @@ from .projection import Projection
 from .reopening import closed_and_opened
 from .scope import Known
 from .step import change_of, decode_op, plan_use, with_change
-from .sure import cut_off, doubtful, left_behind, overwriting, unsure
+from .sure import by_hand, cut_off, doubtful, left_behind, overwriting, unsure
 
 CHANGED: Final = ("changed", "recovered", "failed", "unreachable", "in_doubt", "running")
 """Statuses of steps that may have changed something."""
@@ -188,7 +188,8 @@ def done_by_hand(step: StepRun) -> bool:
 def _back(step: StepRun, planner: Planner, projection: Projection, refused: dict[str, str]) -> Iterator[PlannedStep]:
     base = _outline(step)
     if done_by_hand(step):
-        reason = f"stays as it is: done by hand by {step.by} ({step.reason}), so take it back by hand"
+        reason = f"{BY_HAND} by {step.by} ({step.reason}), so take it back by hand"
+        yield by_hand(base, step)
         yield replace(base, verdict="skip", reason=reason)
         return
     action, change = changed_by(step)

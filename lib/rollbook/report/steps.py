@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from ..plan import LEFT_BEHIND, shown
+from ..plan import BY_HAND, LEFT_BEHIND, shown
 from ..run import Run, StepRun
 from ..undos import Fate, takers_of, unended
 from ..values import Plain
@@ -155,9 +155,9 @@ _STATES: Mapping[str, UndoState] = {"reverse": "reversible", "leave": "left", "r
 
 
 def _with_undo(account: StepAccount, undo: Run, takers: Sequence[StepRun], fate: Fate | None) -> StepAccount:
-    left = next((taker for taker in takers if taker.reason.startswith(LEFT_BEHIND)), None)
+    left = next((taker for taker in takers if taker.reason.startswith((LEFT_BEHIND, BY_HAND))), None)
     if left is not None:
-        return replace(account, undo=UndoAccount("refuse", "left", left.reason, undo.id))
+        return replace(account, undo=UndoAccount("leave", "left", left.reason, undo.id))
     if account.undo is None or account.undo.kind == "leave":
         return account
     if fate is not None and fate.again:

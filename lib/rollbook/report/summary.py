@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from ..plan import BY_HAND as BY_HAND_STAYS
 from ..plan import LEFT_BEHIND
 from ..run import RunStatus
 from ..scratch import Scratch
@@ -163,8 +164,10 @@ def _undo(run: RunAccount, undo: RunAccount | None, steps: Sequence[StepAccount]
         yield Sentence(
             f"{text} by run {undo.id} ({undo.words[:1].lower()}{undo.words[1:]}, {utc(undo.began)}){before}.", undo.tone
         )
-        if behind := [f"“{step.title}”" for step in steps if step.undo and step.undo.reason.startswith(LEFT_BEHIND)]:
-            yield Sentence(f"What {listed(tuple(behind))} did, if anything, stays: nothing takes it back.", "warn")
+        if behind := _which(steps, LEFT_BEHIND):
+            yield Sentence(f"What {behind} did, if anything, stays: nothing takes it back.", "warn")
+        if behind := _which(steps, BY_HAND_STAYS):
+            yield Sentence(f"What was done by hand for {behind} stays until somebody takes it back by hand.", "warn")
         return
     if not states or run.status == "undone":
         return
@@ -174,6 +177,10 @@ def _undo(run: RunAccount, undo: RunAccount | None, steps: Sequence[StepAccount]
     elif "reversible" in states:
         count = states.count("reversible")
         yield Sentence(f"{counted(count, 'change')} can be taken back:", command=f"rollbook undo {run.id}")
+
+
+def _which(steps: Sequence[StepAccount], why: str) -> str:
+    return listed(tuple(f"“{step.title}”" for step in steps if step.undo and step.undo.reason.startswith(why)))
 
 
 def _again(turns: Sequence[str]) -> Iterator[Sentence]:
