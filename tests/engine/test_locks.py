@@ -133,3 +133,16 @@ def test_a_lock_of_what_is_included_is_taken_once_it_is_known(workshop: Workshop
     assert (kept_out.status, [step.status for step in kept_out.steps]) == ("failed", ["ok", "failed"])
     assert "held by eve" in kept_out.steps[1].error
     assert (planned, run.status, [lock.name for lock in run.plan.locks]) == ((), "succeeded", ["course c1"])
+
+
+def test_nothing_is_tried_again_without_the_lock(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What broke an attempt may have taken the lock along: somebody else may work there before the next one."""
+    tried = "{command: 'echo x >> tries; exit 1', effect: idempotent}"
+    workshop.write("r", f"steps:\n  - {{id: c, name: Try., shell.run: {tried}, retries: 3, delay: 0s}}\n")
+    tries = workshop.folder / "tries"
+    monkeypatch.setattr(locks.Locks, "lost", lambda _: ("ledger",) if tries.exists() else ())
+
+    run = workshop.run("r")
+
+    assert (run.status, tries.read_text()) == ("stopped", "x\n")
+    assert any("the lock on ledger was lost" in event.text for event in run.events)

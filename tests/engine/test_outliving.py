@@ -9,12 +9,12 @@ from functools import partial
 import pytest
 
 from rollbook.cli.screen import Screen
-from rollbook.cli.unfinished import unfinished, unfinished_lines
+from rollbook.cli.unfinished import require_ended_commands, unfinished, unfinished_lines
 from rollbook.errors import RefusedError
 from rollbook.run import Run
 from rollbook.targets.base import TargetSpec
 
-from .workshop import Workshop, nobody
+from .workshop import HELD, Workshop, meanwhile, nobody
 
 
 @pytest.mark.parametrize("settled", ["", "skip", "done"])
@@ -131,3 +131,23 @@ def test_a_run_that_somebody_carries_out_is_told_with_what_can_be_done(workshop:
     assert f"status {run.id}" in told
     assert "resume" not in told.replace("it can be resumed", "")
     assert "abandon" not in told
+
+
+def test_nobody_is_told_to_end_the_command_of_a_run_that_is_carried_out(workshop: Workshop) -> None:
+    """Who begins the same beside a colleague hears who that is, and how to have it stop: its command is no stray."""
+    workshop.write("o", HELD)
+    refused: list[RefusedError] = []
+
+    def second() -> None:
+        planner = workshop.planner("o")
+        try:
+            require_ended_commands(unfinished(planner.plan()), planner.pool)
+        except RefusedError as error:
+            refused.append(error)
+
+    with meanwhile(workshop, second):
+        run = workshop.run("o")
+
+    assert run.status == "succeeded"
+    assert f"Run {run.id} is being carried out by" in refused[0].message
+    assert f"pause {run.id}" in refused[0].advice

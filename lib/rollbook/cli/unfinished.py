@@ -5,7 +5,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import Final, TypeAlias
 
-from ..errors import JournalError
+from ..errors import JournalError, RefusedError
 from ..plan import Plan
 from ..planner.readers import Pool
 from ..report.wording import visible
@@ -68,11 +68,19 @@ def unfinished_lines(found: Sequence[Unfinished], screen: Screen) -> Iterator[st
 
 
 def require_ended_commands(found: Iterable[Unfinished], pool: Pool) -> None:
-    """Raise `RefusedError` while a command of one of them still goes on, whose process was killed."""
+    """Raise `RefusedError` while a command of one of them still goes on, whoever carries it out or was killed."""
     from ..engine.outlived import require_ended
 
     for folder, run in found:
-        require_ended(folder, run, pool, "Nothing was started.")
+        try:
+            require_ended(folder, run, pool, "Nothing was started.")
+        except RefusedError as error:
+            if holder := holder_of(folder):
+                raise RefusedError(
+                    f"Run {run.id} is being carried out by {holder}, and works on the same. Nothing was started.",
+                    advice=f"Wait for its end, or have it stop after its step: {typed('pause', run.id)}",
+                ) from error
+            raise
 
 
 def _is_same(plan: Plan, begun: Mapping[str, Plain]) -> bool:

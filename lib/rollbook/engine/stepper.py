@@ -100,6 +100,7 @@ class Stepper:
                 text = session.planner.pool.redactor.text(error.message)
                 session.record("attempt", step=planned.address, attempt=tries, error=text, next_in=delay)
                 session.planner.read.pause(delay)
+                session.check_stop()  # what broke the attempt may have taken the lock along
 
     def forget(self, addresses: Iterable[str]) -> None:
         """Know no more how steps went that come again: they begin as if for the first time."""
