@@ -68,7 +68,8 @@ def list_folder(folder: Path) -> list[Path]:
     except OSError as error:
         raise RefusedError(
             f"The folder {folder} cannot be read: {error.strerror}.",
-            advice="Nothing was started. See to whom it belongs, and its rights: ls -ld.",
+            advice="Nothing was started. See to whom it belongs, and its rights: ls -ld. Work as that account "
+            "(sudo -u ACCOUNT …), or in a checkout of your own.",
         ) from error
 
 
