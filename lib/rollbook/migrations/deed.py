@@ -1,5 +1,7 @@
 """What one part of a migration does to the database: the words in which Django's operations and SQL are both told."""
 
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Literal
 
 from ..dataclass import dataclass
@@ -48,3 +50,15 @@ class Deed:
     open: bool = False
     computed: bool = False
     location: str = ""
+
+
+def placed(deeds: Iterable[Deed], places: Mapping[str, str]) -> Iterator[Deed]:
+    """Name tables out of SQL as *places* does, by the site's search path; "" is where those are that it lacks."""
+    others = places.get("")
+
+    def name(table: str) -> str:
+        return places.get(table) or (f"{others}.{table}" if others and table and "." not in table else table)
+
+    for one in deeds:
+        to = name(one.to) if one.deed == "rename_table" else one.to
+        yield replace(one, table=name(one.table), to=to)

@@ -21,7 +21,7 @@ from django.db.migrations.state import ProjectState
 from django.db.utils import ConnectionDoesNotExist
 from django.db.utils import Error as DatabaseError
 
-from .placing import placed
+from .placing import placed, places
 from .teller import Step, Teller, is_own
 
 BEYOND = """
@@ -222,7 +222,8 @@ def look(given: "dict[str, Any]") -> "dict[str, Any]":
         if connection.features.ignores_table_name_case:
             fold(found)
     name = str(connection.settings_dict["NAME"])
-    return {**found, "vendor": connection.vendor, "database": name, "here": here(connection, executor)}
+    known = {"vendor": connection.vendor, "database": name, "places": places(connection)}
+    return {**found, **known, "here": here(connection, executor)}
 
 
 def here(connection: "BaseDatabaseWrapper", executor: "MigrationExecutor") -> "dict[str, Any]":

@@ -1,12 +1,13 @@
 """Judges what migrations do by what becomes of rows and values that are there now."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
+from types import MappingProxyType
 from typing import Final
 
 from ..dataclass import dataclass
 from ..values import Plain
-from .deed import Deed
+from .deed import Deed, placed
 from .operation import Effect, Narrowing, Operation
 from .statements import Statement, read_statements
 from .tracing import Tracing
@@ -21,6 +22,7 @@ _EFFECTS: Final[dict[str, Effect]] = {
     "rename_column": "renames",
     "unknown": "undetermined",
 }
+_HERE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,13 @@ class _Judged:
     renamed: tuple[tuple[str, str], ...] = ()
 
 
-def judge(operations: Iterable[Told], vendor: str) -> tuple[Operation, ...]:
-    """Judge operations in their order, all of them for a database of *vendor*."""
+def judge(operations: Iterable[Told], vendor: str, places: Mapping[str, str] = _HERE) -> tuple[Operation, ...]:
+    """Judge operations in their order, all of them for a database of *vendor*; *places* are those of tables in SQL."""
     tracing = Tracing()
-    return tuple(one for told in operations for one in _judged(told, tracing, vendor))
+    return tuple(one for told in operations for one in _judged(told, tracing, vendor, places))
 
 
-def _judged(told: Told, tracing: Tracing, vendor: str) -> Iterator[Operation]:
+def _judged(told: Told, tracing: Tracing, vendor: str, places: Mapping[str, str]) -> Iterator[Operation]:
     """Give an operation for each statement of SQL, and one for each effect of what else it does."""
     plain = [deed for deed in told.deeds if deed.deed != "sql"]
     if plain or not told.deeds:
@@ -69,7 +71,7 @@ def _judged(told: Told, tracing: Tracing, vendor: str) -> Iterator[Operation]:
         if deed.deed == "sql":
             statements = read_statements(deed.text, vendor, parameters=deed.parameters)
             for statement in statements or (Statement(deed.text.strip(), ()),):
-                yield from _grouped(told, statement.deeds, tracing, vendor, statement.sql)
+                yield from _grouped(told, placed(statement.deeds, places), tracing, vendor, statement.sql)
 
 
 def _grouped(told: Told, deeds: Iterable[Deed], tracing: Tracing, vendor: str, sql: str) -> Iterator[Operation]:

@@ -1,10 +1,10 @@
 """What migrations made and left standing: what a way back takes, with what was written there since."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from ..dataclass import dataclass
 from ..values import Plain
-from .deed import Deed
+from .deed import Deed, placed
 from .judging import Told
 from .statements import read_statements
 
@@ -18,24 +18,24 @@ class Made:
     defaults: tuple[tuple[str, Plain], ...] = ()  # what a row has in such a column where nobody filled it in
 
 
-def made(operations: Iterable[Told], vendor: str) -> Made:
+def made(operations: Iterable[Told], vendor: str, places: Mapping[str, str]) -> Made:
     """Follow operations in their order, and give what is there at their end and was not before."""
     making = _Making()
     for told in operations:
-        for deed in _plain(told, vendor):
+        for deed in _plain(told, vendor, places):
             making.follow(deed)
     columns = {f"{table}.{name}": default for (table, name), default in sorted(making.columns.items())}
     defaults = tuple((name, default) for name, default in columns.items() if default is not None)
     return Made(tuple(sorted(making.tables)), tuple(columns), defaults)
 
 
-def _plain(told: Told, vendor: str) -> Iterator[Deed]:
+def _plain(told: Told, vendor: str, places: Mapping[str, str]) -> Iterator[Deed]:
     for deed in told.deeds:
         if deed.deed != "sql":
             yield deed
             continue
         for statement in read_statements(deed.text, vendor, parameters=deed.parameters):
-            yield from statement.deeds
+            yield from placed(statement.deeds, places)
 
 
 class _Making:

@@ -24,6 +24,7 @@ DOOMED = {
                     "was_null": True, "null": False}]},
     ],
     "vendor": "postgresql",
+    "places": {},
     "database": "site",
 }  # fmt: skip
 HALF = {
@@ -40,7 +41,7 @@ HALF = {
     "vendor": "mysql",
     "database": "site",
 }  # fmt: skip
-NONE_DOOMED = {"pending": [], "operations": [], "vendor": "mysql", "database": "site"}
+NONE_DOOMED = {"pending": [], "operations": [], "vendor": "mysql", "places": {}, "database": "site"}
 
 
 def _case(name: str, kind: str, arguments: dict[str, Plain], applied: int = 0, **given: Plain) -> Case:

@@ -83,6 +83,21 @@ def test_what_goes_is_named_counted_and_saved_with_its_schema(site: Evolving, tm
     assert {one.name for one in saved.before.choice.tables if not one.beside} == {"Far off.Led ger", "site.near"}
 
 
+def test_sql_means_the_tables_of_the_search_path(site: Evolving) -> None:
+    """What SQL names without a schema is what the site's own session finds by that; what it names with one is that."""
+    (site.folder / "app" / "migrations" / "0002_gone.py").unlink()
+    sql = 'ALTER TABLE near RENAME COLUMN it TO that; DROP TABLE near; DELETE FROM "Far off"."Led ger"'
+    site.migration("app", "0002_sql", f"migrations.RunSQL({sql!r}),")
+
+    found = site.pending(server="db")
+    site.migrate("app", "-v", "0")
+    gone = site.pending(app="app", after="0001", server="db")
+
+    assert (found["tables"], found["emptied"]) == (["site.near"], ["Far off.Led ger"])
+    assert found["renamed"] == {"site.near.it": "site.near.that"}
+    assert gone["lost"] == ["Far off.Led ger", "site.near"]
+
+
 def test_code_fits_tables_in_other_schemas(site: Evolving) -> None:
     """A table in a schema that is named is looked at as any other: that it is there, and what it demands."""
     action = site.use("django.fits")

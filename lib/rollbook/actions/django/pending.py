@@ -126,8 +126,9 @@ class DjangoPending(DjangoSite[PendingState], Fact[PendingState]):
         told: tuple[Told, ...] = build(tuple[Told, ...], answer["operations"])
         vendor = str(answer["vendor"])
         pending = tuple(str(one) for one in answer["pending"])
-        judged = judge((*told, *self._in_files(read)), vendor)
-        return PendingState(pending, judged, vendor, str(answer["database"]), made(told, vendor))
+        places: Mapping[str, str] = build(dict[str, str], answer["places"])
+        judged = judge((*told, *self._in_files(read)), vendor, places)
+        return PendingState(pending, judged, vendor, str(answer["database"]), made(told, vendor, places))
 
     def _in_files(self, read: Readers) -> Iterator[Told]:
         host = read[self.target]
