@@ -43,6 +43,9 @@ READ = [
     (LITE, "INSERT OR REPLACE INTO a VALUES (1)", "rewrites a"),
     (PG, "ALTER TABLE a RENAME TO b", "renames a"),
     (PG, "ALTER TABLE a RENAME COLUMN b TO c", "renames a.b"),
+    (PG, "ALTER TABLE a RENAME b TO c", "renames a.b"),
+    (PG, 'alter table if exists only "x"."A ""b" * rename  "TO" to c', 'renames x.A "b.TO'),
+    (PG, "ALTER TABLE a RENAME  TO b", "renames a"),
     (MY, "RENAME TABLE a TO b, `c, d` TO e", "renames a c, d"),
 ]
 HARMLESS = [
@@ -69,6 +72,8 @@ HARMLESS = [
     (LITE, "PRAGMA foreign_keys = off"),
 ]
 UNDETERMINED = [
+    (PG, "ALTER TABLE a RENAME /* the column */ b TO c"),
+    (PG, "ALTER TABLE a /* it */ RENAME b TO c"),
     (PG, "DO $$ BEGIN DELETE FROM a; END $$"),
     (PG, "SELECT drop_all()"),
     (PG, "INSERT INTO a SELECT f(b) FROM b"),
@@ -123,6 +128,14 @@ def test_what_takes_nothing_is_harmless(vendor: str, text: str) -> None:
 def test_what_cannot_be_read_is_undetermined(vendor: str, text: str) -> None:
     """Code, functions, and what is not understood or read otherwise by the server, never pass."""
     assert any(one.undetermined for one in judged(vendor, text))
+
+
+@pytest.mark.parametrize("rest", ["DROP TABLE a", "ALTER TABLE a DROP COLUMN d"])
+def test_a_column_that_is_renamed_without_that_word_leaves_the_table_its_name(rest: str) -> None:
+    """PostgreSQL lets COLUMN be left out; what goes afterwards goes from the table that is there."""
+    _, found = judged(PG, f"ALTER TABLE a RENAME b TO c; {rest}")
+
+    assert found.destructive
 
 
 @pytest.mark.parametrize("text", ["TRUNCATE a CASCADE", "DROP SCHEMA x CASCADE"])
