@@ -125,6 +125,8 @@ def _compact(value: Plain) -> str:
             return f'ObjectId("{text}")'
         case {"$unknown": str(source), **rest} if not rest:
             return str(Unknown(source))
+        case {"$now": str(whose), **rest} if not rest:
+            return f"‹now, by the clock {whose}›"
         case Unknown() | Secret():
             return str(value)
         case dict():

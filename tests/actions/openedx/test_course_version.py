@@ -60,6 +60,7 @@ def test_each_store_s_own_clock_says_when(any_site: Site) -> None:
     """A machine whose clock is an hour slow dates nothing before what was saved until then."""
     change = any_site.plan(any_site.action(CourseVersion, version=good(any_site)))
     began = datetime.now(UTC) - timedelta(seconds=1)
+    assert "now=‹now, by the clock of the server›" in "".join(change.ops[0].render())
 
     any_site.carry_out(change.ops, Clock.at(RUN, began - timedelta(hours=1)).known())
 
