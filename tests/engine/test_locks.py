@@ -135,6 +135,27 @@ def test_a_lock_of_what_is_included_is_taken_once_it_is_known(workshop: Workshop
     assert (planned, run.status, [lock.name for lock in run.plan.locks]) == ((), "succeeded", ["course c1"])
 
 
+def test_a_lock_of_what_is_included_at_the_end_is_taken(workshop: Workshop, folder: Path) -> None:
+    """An end is planned when its turn comes, and so is the lock of what it includes: somebody else's is respected."""
+    workshop.write("inner", INNER.format(steps=write_step("a", "x")))
+    course = "'{{ steps.src.outputs.stdout | default(\"none\") | trim }}'"
+    end = OUTER.format(head="", first="", course=course).replace("steps:", "finally:", 1)
+    workshop.write(
+        "outer", f"steps:\n  - {{id: src, name: Say it., shell.run: {{command: echo c1, effect: read}}}}\n{end}"
+    )
+    inner = workshop.planner("inner", {"course": "c1"})
+
+    with locks.run_locks(inner.pool, "eve") as taken:
+        taken.take(inner.locks(inner.plan()))
+        kept_out = workshop.run("outer")
+        assert not (workshop.folder / "a.txt").exists()
+    run = workshop.resume()
+
+    assert kept_out.status == "failed"
+    assert "held by eve" in next(step.error for step in kept_out.steps if step.address == "in/a")
+    assert (run.status, (workshop.folder / "a.txt").exists()) == ("succeeded", True)
+
+
 def test_nothing_is_tried_again_without_the_lock(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     """What broke an attempt may have taken the lock along: somebody else may work there before the next one."""
     tried = "{command: 'echo x >> tries; exit 1', effect: idempotent}"

@@ -133,6 +133,7 @@ class Engine:
             require_open(self.folder, run, giving_up=True)
             self._name_run(run.plan, run.reason)
             with self._locked(run.plan, giving_up=True) as locks, self._session(journal, run.plan) as session:
+                session.locks = locks
                 hide_used(run.plan, self.planner.pool)
                 text = f"given up: {reason}"
                 session.record("run_resumed", operator=session.operator, text=text, abandoning=reason)

@@ -1,10 +1,10 @@
 """The rest of a plan, made anew on what is known by now."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..errors import RollbookError
-from ..plan import Plan, PlannedStep
+from ..plan import Plan, PlannedLock, PlannedStep
 from ..planner import plan_undo
 from ..planner.scope import Known
 from ..schema import encode
@@ -56,13 +56,17 @@ def look_at(session: Session, plan: Plan) -> None:
     named = {name for step in before.steps for name in step.targets}
     if any(name not in named for step in plan.steps for name in step.targets):
         require(preflight(plan, session.planner, session.folder.path))
-    wanted = [lock for lock in plan.locks if lock not in before.locks]
+    _take(session, [lock for lock in plan.locks if lock not in before.locks])
+
+
+def _take(session: Session, wanted: Sequence[PlannedLock]) -> None:
     for name, place in session.locks.take(wanted) if session.locks else ():
         session.record("lock_taken", name=name, place=place)
 
 
 def planned_now(session: Session, planned: PlannedStep) -> PlannedStep:
-    """Plan a step of an end on what is there by then."""
+    """Plan a step of an end on what is there by then, under the locks that are known by then."""
+    _take(session, session.planner.locks_at(planned.address))
     now = replace(session.planner.plan_at(planned.address), section=planned.section)
     if now.binding() == planned.binding():
         return planned

@@ -21,7 +21,8 @@ class Expansion:
     """
     One walk over a runbook's steps; *known* are over, and *reading* tells that the plan is made, not followed.
 
-    Afterwards *locks* are those that its stages and includes need, as far as they are known. *urgent* is the stage that
+    Afterwards *locks* are those that its stages and includes need, as far as they are known, each with what the
+    addresses of the steps begin with that it is for. *urgent* is the stage that
     must be over before later ones are planned.
     """
 
@@ -29,7 +30,7 @@ class Expansion:
     common: Mapping[str, Plain]
     known: Mapping[str, Known]
     reading: bool
-    locks: list[PlannedLock] = field(default_factory=list)
+    locks: list[tuple[str, PlannedLock]] = field(default_factory=list)
     urgent: str = ""
 
     def uses(self, steps: Sequence[Step], scope: Scope, section: Section, phase: str = "") -> Iterator[Use]:
@@ -156,14 +157,12 @@ class Expansion:
             scope = replace(scope, stage=scope.prefix, on_failure=use.step.on_failure)
             if self.reading:
                 require_targets(runbook, scope.environment.inventory)
-        if not self.reading:
-            return scope
         names = {**scope.environment.names, **self.common, "inputs": scope.inputs, "steps": {}}
         lock = render(runbook.lock, names)
         if isinstance(lock, Unknown):
-            return replace(scope, unlocked=f"the lock of {runbook.name} is {lock}")
+            return replace(scope, unlocked=f"the lock of {runbook.name} is {lock}" if self.reading else "")
         if lock:
-            self.locks.append(planned_lock(str(lock), runbook, scope.environment))
+            self.locks.append((scope.prefix, planned_lock(str(lock), runbook, scope.environment)))
         return scope
 
     def _looped(self, use: Use) -> Iterator[Use]:

@@ -81,6 +81,7 @@ class Planner:
         self.specs = all_targets(self.environments)
         pool.redactor.leave((*self.environments, *names_of(runbook)))
         self._inner_locks: tuple[PlannedLock, ...] = ()
+        self._locks_at: tuple[tuple[str, PlannedLock], ...] = ()
         self._last: dict[str, PlannedStep] = {}
         self._strict: str | None = None
         self._renewed: Mapping[str, Known] = {}
@@ -186,6 +187,10 @@ class Planner:
         self._strict = None
         return self._plan_use(self.uses[address], Projection())
 
+    def locks_at(self, address: str) -> tuple[PlannedLock, ...]:
+        """Give the locks of the runbooks that the step at *address* is included with, as far as they are known now."""
+        return tuple(lock for beginning, lock in self._locks_at if address.startswith(beginning))
+
     def names(self, address: str) -> dict[str, Plain]:
         """Give what the expressions of the step at *address* see now."""
         return self.uses[address].names(self.common())
@@ -227,8 +232,9 @@ class Planner:
                 other = instead(use, projection) if instead and use.address not in known else None
                 there = fixed if other is None else {use.address: other}
                 yield self._one(use, known, there, projection if reading else None)
+        self._locks_at = tuple(expansion.locks)
         if reading:
-            self._inner_locks = tuple(expansion.locks)
+            self._inner_locks = tuple(lock for _, lock in expansion.locks)
 
     @staticmethod
     def _too_many(use: Use) -> RefusedError:

@@ -180,7 +180,8 @@ def _undo(run: RunAccount, undo: RunAccount | None, steps: Sequence[StepAccount]
 
 
 def _which(steps: Sequence[StepAccount], why: str) -> str:
-    return listed(tuple(f"“{step.title}”" for step in steps if step.undo and step.undo.reason.startswith(why)))
+    titles = (f"“{step.title}”" for step in steps if step.undo and step.undo.reason.startswith(why))
+    return listed(tuple(dict.fromkeys(titles)))
 
 
 def _again(turns: Sequence[str]) -> Iterator[Sentence]:
