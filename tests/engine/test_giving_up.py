@@ -76,3 +76,27 @@ def test_a_run_is_given_up_though_its_server_is_gone(workshop: Workshop, tmp_pat
         "the lock 'all of it' is not held"
     )
     assert (over.status, (workshop.folder / "end.txt").exists()) == ("abandoned", True)
+
+
+def test_what_a_run_that_is_given_up_prints_at_its_end_is_redacted(workshop: Workshop) -> None:
+    """Its targets are not looked at any more, its secrets are looked up all the same: by `abandon` and by `resume`."""
+    (workshop.folder / "sec").write_text("Sup3rS3cretValue99")
+    token = f'{{TOK: {{secret: "command:cat {workshop.folder}/sec"}}}}'
+    workshop.write(
+        "gb",
+        "steps:\n  - id: s\n    name: Keep it.\n"
+        f"    shell.run: {{command: 'printf %s \"$TOK\" > kept', environment: {token}}}\n    undo: {{leave: x}}\n"
+        "  - {id: q, name: Ask., human.input: {text: Say}}\n"
+        "finally:\n  - {id: f, name: Show it., shell.run: {command: test -e gate && cat kept}}\n",
+    )
+    run = workshop.run("gb")
+    failed = workshop.engine(run).abandon("why")
+    (workshop.folder / "gate").touch()
+
+    over = workshop.engine(failed).resume()
+
+    folder = workshop.runs.find(run.id).path
+    written = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert (failed.status, over.status) == ("failed", "abandoned")
+    assert "‹secret command:" in written.decode()
+    assert b"Sup3rS3cretValue99" not in written

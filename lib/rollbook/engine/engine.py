@@ -106,7 +106,9 @@ class Engine:
             self._name_run(run.plan, run.reason)
             giving_up = bool(run.abandoning)
             with self._locked(run.plan, giving_up=giving_up) as locks, self._session(journal, run.plan) as session:
-                if not giving_up:
+                if giving_up:
+                    hide_used(run.plan, self.planner.pool)
+                else:
                     require(preflight(run.plan, self.planner, self.folder.path))
                 session.locks = locks
                 given = {"abandoning": run.abandoning} if giving_up else {}
