@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from .downtime import Downtime
 from .errors import JournalError
+from .plan import BY_HAND, LEFT_BEHIND
 from .run import Run, StepRun
 from .runs import RunFolder, Runs
 
@@ -103,6 +104,11 @@ def as_it_stands(runs: Runs, run: Run) -> Run:
     back = steps_taken_back(runs, run)
     steps = tuple(replace(step, status="undone") if step.address in back else step for step in run.steps)
     return replace(with_downtime_over(runs, run), steps=steps)
+
+
+def left_standing(undo: Run) -> tuple[StepRun, ...]:
+    """Give the steps of *undo* by which it went past what nothing takes back, or what was done by hand."""
+    return tuple(step for step in undo.steps if undo.plan.undo_of and step.reason.startswith((BY_HAND, LEFT_BEHIND)))
 
 
 def with_downtime_over(runs: Runs, run: Run, *, before: str = "") -> Run:

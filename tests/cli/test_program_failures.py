@@ -98,6 +98,24 @@ def test_a_failure_that_is_to_be_undone_asks_for_what_no_undo_takes_back(own: Pa
     assert "| 2 | Fail | stays | stays as it is, whatever it did: what a command did is not known;" in told
 
 
+def test_a_question_that_drift_asks_anew_may_be_answered_otherwise(own: Path) -> None:
+    """Who said yes to going over one change of somebody's need not say so to the next."""
+    (own / "runbooks/hello.yml").write_text(
+        "runbook: hello\ntitle: Write\nsteps:\n  - {id: w, name: Write, file.present: {path: w.txt, content: x}}\n"
+    )
+    run(own, "run-runbook", "hello", "--yes")
+    (own / "w.txt").write_text("a colleague's")
+    run(own, "undo", "last", "--yes")
+    (own / "w.txt").write_text("another's")
+    drift = run(own, "resume", "last", "--answer", "undo/w/sure=yes")
+
+    ended = run(own, "resume", "last", "--yes", "--answer", "undo/w/sure=no")
+
+    assert drift.returncode == 4, drift.stdout + drift.stderr
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert (own / "w.txt").read_text() == "another's"
+
+
 def test_a_word_on_what_is_not_in_doubt_is_never_ignored(own: Path) -> None:
     """Who calls a failed step done by the wrong option is told the right one, before anything is carried out."""
     (own / "runbooks/failing.yml").write_text(FAILING.replace("on_failure: undo", "on_failure: stop"))

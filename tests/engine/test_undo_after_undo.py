@@ -9,6 +9,7 @@ import pytest
 from rollbook.cli.ending import ending_lines
 from rollbook.cli.reports import render, write_reports
 from rollbook.cli.screen import Screen
+from rollbook.cli.statusview import told_briefly
 from rollbook.engine import Engine
 from rollbook.errors import PlanDrift, RefusedError, UndoRefused
 from rollbook.journal import utc_now
@@ -161,7 +162,48 @@ def test_an_undo_tells_what_was_done_by_hand(workshop: Workshop) -> None:
         ("a", "reversed"),
         ("c", "left"),
     ]
-    assert any("What was done by hand for “Do it.” stays" in one.text for one in told.summary)
+    for report in (told, report_of(ended)):
+        assert any("What was done by hand for “Do it.” stays" in one.text for one in report.summary)
+    assert "Of it stays what was done by c." in told_briefly(run, workshop.runs.find(run.id))
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_what_was_done_by_hand_comes_again_where_a_look_finds_it_gone(workshop: Workshop, gone: bool) -> None:
+    """The undo asked to take it back by hand: nobody is told that it stayed where that was done."""
+    workshop.write("r", "steps:\n  - {id: q, name: Ask., human.input: {text: Say}}\n" + write_step("a", "x"))
+    file = workshop.folder / "a.txt"
+    waiting = workshop.run("r")
+    file.write_text("x")
+    workshop.engine(waiting).adopt("a", "by hand")
+    run = workshop.resume(nobody({"q": "go"}))
+    undo = workshop.undo(run, nobody({"undo/a/sure": "yes"}))
+    if gone:
+        file.unlink()
+
+    again = workshop.undo(undo, nobody({"q": "go"}))
+
+    assert (run.status, undo.status, again.status) == ("succeeded", "undone", "undone")
+    assert file.read_text() == "x"
+    assert [step.changed for step in again.steps if step.address == "a"] == [gone]
+
+
+@pytest.mark.parametrize("stands", [True, False])
+def test_a_command_that_was_done_by_hand_is_done_again_by_a_decision(workshop: Workshop, stands: bool) -> None:
+    """No look tells whether it was taken back by hand, so a person says before it is carried out."""
+    workshop.write("r", "steps:\n  - {id: c, name: Do it., shell.run: {command: 'echo c >> log; test -e ok'}}\n")
+    workshop.run("r")
+    run = workshop.resume(done={"c": "the vendor did"})
+    undo = workshop.undo(run, nobody({"undo/c/sure": "yes"}))
+    (workshop.folder / "ok").touch()
+
+    waiting = workshop.undo(undo)
+    if stands:
+        ended = workshop.resume(done={"c": "it stands"})
+    else:
+        ended = workshop.resume(nobody({"c/sure": "yes"}))
+
+    assert (undo.status, waiting.waiting_for, ended.status) == ("undone", "c/sure", "undone")
+    assert workshop.said() == (["c"] if stands else ["c", "c"])
 
 
 @pytest.mark.parametrize("step", ["present", "absent"])

@@ -7,6 +7,7 @@ from ..errors import RefusedError, UsageError
 from ..report.wording import step_words
 from ..run import GivenAnswer, Run, StepRun
 from .answering import question_of
+from .ending import drifted
 from .hints import typed
 
 _IN_DOUBT: Final = ("running", "in_doubt", "unreachable")
@@ -18,6 +19,8 @@ def check_unanswered(run: Run, answers: Mapping[str, str]) -> None:
 
     What was answered stands: later steps rest on it. The same answer once more is taken for agreement.
     """
+    if drifted(run):
+        return  # what rests on what others changed is asked anew
     comes_again = {address for step in run.steps for address in step.again}
     for name, text in answers.items():
         named = run.named(name)
@@ -58,11 +61,17 @@ def _too_late(run: Run, name: str, given: GivenAnswer) -> UsageError:
     begun = any(step.changed for step in run.steps)
     ways = f"{typed('undo', run.id)} takes back what rests on it; or give it up" if begun else "give it up"
     return UsageError(
-        f"--answer {name}: it was answered already ({given.typed or 'the default'}, by {given.by}, "
+        f"--answer {name}: it was answered already ({_words(given)}, by {given.by}, "
         f"{given.at:%Y-%m-%d %H:%M:%S} UTC), and that stands. Nothing was done.",
         advice=f"Leave it out to go on with that. To answer otherwise: {ways}, with "
         f"{typed('abandon', run.id)} --reason WHY, and then run it anew.",
     )
+
+
+def _words(given: GivenAnswer) -> str:
+    if isinstance(given.value, bool):
+        return "yes" if given.value else "no"
+    return given.typed or "the default"
 
 
 def _is_same(run: Run, step: StepRun, given: GivenAnswer, text: str) -> bool:

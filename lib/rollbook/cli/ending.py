@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from ..accounts import account
-from ..plan import BY_HAND, LEFT_BEHIND, OWN_STEPS, SURE, PlannedStep
+from ..plan import OWN_STEPS, SURE, PlannedStep
 from ..report.wording import duration, visible
 from ..run import DONE, Event, Run, StepRun
 from ..runs import Runs
 from ..scratch import halves_of, scratch_of
-from ..undos import as_it_stands
+from ..undos import as_it_stands, left_standing
 from .beginning import begins_at
 from .boundary import Boundary, Site, as_happened, before_first, boundaries
 from .command import FAILED, INTERRUPTED, OK, REFUSED, WAITING
@@ -232,8 +232,7 @@ def _rows(run: Run, reports: Mapping[str, Path], sites: Mapping[str, Site]) -> I
     here = boundary(run if ended_well else as_it_stands(Runs(), run), sites)
     if not ended_well or not here.calm:
         yield "here", str(here)
-    stays = [one for one in run.steps if run.plan.undo_of and one.reason.startswith((BY_HAND, LEFT_BEHIND))]
-    for index, left in enumerate(stays):
+    for index, left in enumerate(left_standing(run)):
         yield ("" if index else "stays"), f"{left.planned.undo_of}: {left.reason.partition(': ')[2] or left.reason}"
     for one in scratch_of(run):
         yield "kept", f"{one.database} (made by {one.made_by}): {one.goes}"

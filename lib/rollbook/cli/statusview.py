@@ -24,7 +24,7 @@ from ..report.wording import (
 from ..run import Run, StepRun
 from ..runs import RunFolder, Runs
 from ..schema import encode
-from ..undos import as_it_stands, is_over, standing_undo, with_downtime_over
+from ..undos import as_it_stands, is_over, left_standing, standing_undo, with_downtime_over
 from ..values import Plain
 from .boundary import Boundary, sites
 from .ending import SITE_DOWN, boundary, brief, current, going_on, leaves_down, run_code, sentence
@@ -125,6 +125,8 @@ def told_briefly(run: Run, folder: RunFolder) -> str:
         what = "it" if len(told) == 1 else "that"
         how = f"takes it back{turn.plan.down_to}, and is not over ({turn.status})"
         told.append(f"Run {turn.id} {how if turn is undo else f'took {what} back{turn.plan.down_to}'}.")
+        stays = [step.planned.undo_of for step in left_standing(turn)]
+        told += [f"Of it stays what was done by {', '.join(stays)}."] if stays else []
     if SITE_DOWN not in told[0] and any(leaves_down(with_downtime_over(Runs(), turn)) for turn in turns):
         told.append(f"{SITE_DOWN.capitalize()}.")
     return " ".join(told)

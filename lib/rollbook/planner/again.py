@@ -7,7 +7,8 @@ from typing import Any, Final
 from ..action import Leave, Refuse, Reverse
 from ..dataclass import dataclass
 from ..errors import NotFoundError, UndoRefused, UsageError
-from ..plan import Plan, PlannedStep
+from ..plan import SURE, Plan, PlannedStep
+from ..registry import action_type
 from ..run import Run, StepRun
 from ..undos import Earlier, unended
 from ..values import Unknown
@@ -16,7 +17,7 @@ from .planner import Planner
 from .projection import Projection
 from .scope import Known, Use
 from .step import outline
-from .sure import doubtful, half_back, half_done
+from .sure import by_hand_again, doubtful, half_back, half_done
 from .undo import CHANGED, changed_by, done_by_hand, own_steps, refuse_undo, reversed_step, with_earlier
 
 _DECISIONS: Final = ("choose", "input")
@@ -183,7 +184,7 @@ class _Way:
         if past is None or not past.done or past.status == "skipped":
             return self._stands(use, past, "the first run did not do it")
         if done_by_hand(past):
-            return self._stands(use, past, "it was done by hand, and stayed")
+            return self._by_hand(use, past)
         if not (past.ops and past.status in CHANGED):
             return None
         if use.step.undo is not None and use.step.undo.steps:
@@ -198,6 +199,15 @@ class _Way:
         if left and past.planned.effect != "once":
             return self._left(use, past, projection)
         return self._stands(use, past, "the undo left it as it was" if left else "the undo did not take it back")
+
+    def _by_hand(self, use: Use, past: StepRun) -> PlannedStep | None:
+        """Have looked, where a look tells, whether it stands; else people say: the undo had asked to take it back."""
+        asked = self.undo.step(f"undo/{use.address}{SURE}")
+        if asked is None or not asked.done:
+            return self._stands(use, past, "it was done by hand, and stayed")
+        if action_type(use.step.kind).family != "state":
+            self.sure[use.address] = (by_hand_again(outline(use), past, (self.first.id, self.undo.id)),)
+        return None
 
     def _at_end(self, use: Use, past: StepRun | None) -> PlannedStep | None:
         """Have the end planned like that of any run: but for that of an include of which nothing was done."""

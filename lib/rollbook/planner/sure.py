@@ -92,6 +92,17 @@ def by_hand(base: PlannedStep, step: StepRun) -> PlannedStep:
     )
 
 
+def by_hand_again(base: PlannedStep, step: StepRun, runs: tuple[str, str]) -> PlannedStep:
+    """Give the question before a *step* that was done by hand in the first of *runs*, and that may be gone."""
+    first, undo = runs
+    return _confirmed(
+        base,
+        "Decide whether to do again what was done by hand",
+        f"{base.address} was done by hand in run {first} ({step.reason}), and run {undo} asked to have it taken back "
+        f"by hand. Is it to be done again, now by this run? (If it stands: `resume` with --mark-done {base.address}.)",
+    )
+
+
 def _confirmed(base: PlannedStep, name: str, text: str) -> PlannedStep:
     """Give a question that comes before the step *base*."""
     confirm = build(action_type("human.confirm"), {"text": text})

@@ -164,12 +164,12 @@ def _undo(run: RunAccount, undo: RunAccount | None, steps: Sequence[StepAccount]
         yield Sentence(
             f"{text} by run {undo.id} ({undo.words[:1].lower()}{undo.words[1:]}, {utc(undo.began)}){before}.", undo.tone
         )
-        if behind := _which(steps, LEFT_BEHIND):
-            yield Sentence(f"What {behind} did, if anything, stays: nothing takes it back.", "warn")
-        if behind := _which(steps, BY_HAND_STAYS):
-            yield Sentence(f"What was done by hand for {behind} stays until somebody takes it back by hand.", "warn")
+        yield from _left_standing(steps)
         return
-    if not states or run.status == "undone":
+    if run.status == "undone":
+        yield from _left_standing(steps)
+        return
+    if not states:
         return
     if "refused" in states:
         stuck = listed(tuple(f"“{step.title}”" for step in steps if step.undo and step.undo.state == "refused"))
@@ -179,8 +179,17 @@ def _undo(run: RunAccount, undo: RunAccount | None, steps: Sequence[StepAccount]
         yield Sentence(f"{counted(count, 'change')} can be taken back:", command=f"rollbook undo {run.id}")
 
 
+def _left_standing(steps: Sequence[StepAccount]) -> Iterator[Sentence]:
+    """Tell what the undo went past, in the report of the run that it takes back and in its own."""
+    if behind := _which(steps, LEFT_BEHIND):
+        yield Sentence(f"What {behind} did, if anything, stays: nothing takes it back.", "warn")
+    if behind := _which(steps, BY_HAND_STAYS):
+        yield Sentence(f"What was done by hand for {behind} stays until somebody takes it back by hand.", "warn")
+
+
 def _which(steps: Sequence[StepAccount], why: str) -> str:
-    titles = (f"“{step.title}”" for step in steps if step.undo and step.undo.reason.startswith(why))
+    left = (step for step in steps if (step.undo.reason if step.undo else step.reason).startswith(why))
+    titles = (f"“{step.title.removeprefix('Undo: ')}”" for step in left)
     return listed(tuple(dict.fromkeys(titles)))
 
 
