@@ -197,10 +197,7 @@ def test_a_command_that_was_done_by_hand_is_done_again_by_a_decision(workshop: W
     (workshop.folder / "ok").touch()
 
     waiting = workshop.undo(undo)
-    if stands:
-        ended = workshop.resume(done={"c": "it stands"})
-    else:
-        ended = workshop.resume(nobody({"c/sure": "yes"}))
+    ended = workshop.resume(done={"c": "it stands"}) if stands else workshop.resume(nobody({"c/sure": "yes"}))
 
     assert (undo.status, waiting.waiting_for, ended.status) == ("undone", "c/sure", "undone")
     assert workshop.said() == (["c"] if stands else ["c", "c"])

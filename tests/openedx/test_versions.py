@@ -128,6 +128,18 @@ def test_harm_that_is_known_exactly_is_dated_by_it() -> None:
     assert f"the last pair before {text(at(200))}, when a save by" in suggestion.reason
 
 
+def test_a_publish_is_not_taken_for_the_harm_where_the_drafts_before_it_are_gone() -> None:
+    """What was published may have been brought by any draft since the last one that is there."""
+    history = [history_row(n, n, 11 if n < 5 else 15, minute=100 * n, kind="+" if n == 1 else "~") for n in range(1, 6)]
+    kept = (sketch(1, *GOOD), sketch(11, *GOOD, published=True), sketch(15, *BAD, published=True))
+
+    suggestion = suggest(judged(history_pairs(None, history), *kept), None)
+
+    assert suggestion.damage == at(200 - 30)
+    assert f"some save between then and {text(at(500))}" in suggestion.reason
+    assert "user" not in suggestion.reason
+
+
 def test_a_whole_published_version_is_named_where_its_draft_is_pruned() -> None:
     """What learners saw just before the damage is told, with how to go back to it: pruning takes drafts first."""
     suggestion = pruned(sketch(13, *BAD, published=True), sketch(12, *GOOD, published=True))

@@ -326,8 +326,23 @@ def _replaced(place: int, pairs: Sequence[Pair], sketches: Mapping[str, Sketch])
             continue
         draft = next(_older_marks(DRAFT, place, pairs, sketches), None)
         echo = branch is PUBLISHED and draft is not None and replaced_share(draft[1], marks) <= MOST
-        found.append(_Replaced(0.0 if echo else replaced_share(older[1], marks), older[0]))
+        apart = max(older[0], _hidden(place, pairs, sketches)) if branch is PUBLISHED else older[0]
+        found.append(_Replaced(0.0 if echo else replaced_share(older[1], marks), apart))
     return max(found, key=lambda one: one.telling, default=None)
+
+
+def _hidden(place: int, pairs: Sequence[Pair], sketches: Mapping[str, Sketch]) -> int:
+    """
+    Count the pairs before this one that may have brought what it published, for their drafts are gone.
+
+    A draft that is there, and one that was published with its pair, show how the course was by then.
+    """
+    for apart, pair in enumerate(pairs[place + 1 :], place + 1):
+        older = pairs[apart + 1].pointers if apart + 1 < len(pairs) else Pointers()
+        published = pair.pointers.published != older.published and _marks(pair.pointers.published, sketches)
+        if published or _marks(pair.pointers.draft, sketches) is not None:
+            return apart - place - 1
+    return len(pairs) - place - 1
 
 
 def _older_marks(
