@@ -156,6 +156,32 @@ def test_a_lock_of_what_is_included_at_the_end_is_taken(workshop: Workshop, fold
     assert (run.status, (workshop.folder / "a.txt").exists()) == ("succeeded", True)
 
 
+@pytest.mark.parametrize("where", ["steps", "finally"])
+def test_an_undo_and_its_undo_take_the_locks_that_were_known_late(workshop: Workshop, folder: Path, where: str) -> None:
+    """What the lock was a name for is known by then: neither takes anything back, or brings it, beside somebody else."""
+    workshop.write("inner", INNER.format(steps=write_step("a", "x")))
+    course = "'{{ steps.src.outputs.stdout | default(\"none\") | trim }}'"
+    included = OUTER.format(head="", first="", course=course)
+    source = "steps:\n  - {id: src, name: Say it., shell.run: {command: echo c1, effect: read}}\n"
+    part = included.removeprefix("steps:\n") if where == "steps" else included.replace("steps:", "finally:", 1)
+    workshop.write("outer", source + part)
+    inner = workshop.planner("inner", {"course": "c1"})
+    run = workshop.run("outer")
+
+    with locks.run_locks(inner.pool, "eve") as taken:
+        taken.take(inner.locks(inner.plan()))
+        with pytest.raises(LockHeld, match="held by eve"):
+            workshop.undo(run)
+    undo = workshop.undo(run)
+    with locks.run_locks(inner.pool, "eve") as taken:
+        taken.take(inner.locks(inner.plan()))
+        with pytest.raises(LockHeld, match="held by eve"):
+            workshop.undo(undo)
+
+    assert ([lock.name for lock in run.plan.locks], undo.status) == (["course c1"], "undone")
+    assert not (workshop.folder / "a.txt").exists()
+
+
 def test_nothing_is_tried_again_without_the_lock(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     """What broke an attempt may have taken the lock along: somebody else may work there before the next one."""
     tried = "{command: 'echo x >> tries; exit 1', effect: idempotent}"

@@ -14,7 +14,7 @@ from rollbook.errors import RefusedError
 from rollbook.run import Run
 from rollbook.targets.base import TargetSpec
 
-from .workshop import HELD, Workshop, meanwhile, nobody
+from .workshop import HELD, Workshop, meanwhile, nobody, write_step
 
 
 @pytest.mark.parametrize("settled", ["", "skip", "done"])
@@ -151,3 +151,16 @@ def test_nobody_is_told_to_end_the_command_of_a_run_that_is_carried_out(workshop
     assert run.status == "succeeded"
     assert f"Run {run.id} is being carried out by" in refused[0].message
     assert f"pause {run.id}" in refused[0].advice
+
+
+def test_the_same_run_is_named_though_a_lock_of_its_was_not_known_yet(workshop: Workshop) -> None:
+    """Whoever begins it anew hears of the one that waits, whichever locks are known by then."""
+    workshop.write("inner", "lock: 'leaf {{ inputs.n }}'\ninputs: {n: text}\nsteps:\n" + write_step("a", "x"))
+    asks = "  - {id: q, name: Ask., human.input: {text: Say}}\n"
+    include = "  - {id: in, name: Include it., include: inner, inputs: {n: '{{ steps.q.outputs.value }}'}}\n"
+    workshop.write("outer", f"steps:\n{asks}{include}")
+    run = workshop.run("outer")
+
+    for answers in ({}, {"q": "k1"}):
+        plan = workshop.planner("outer", answers=answers).plan()
+        assert [one.id for _, one in unfinished(plan)] == [run.id]

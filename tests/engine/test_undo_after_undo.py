@@ -167,6 +167,20 @@ def test_an_undo_tells_what_was_done_by_hand(workshop: Workshop) -> None:
     assert "Of it stays what was done by c." in told_briefly(run, workshop.runs.find(run.id))
 
 
+def test_hand_work_that_is_to_stay_is_not_asked_for(workshop: Workshop) -> None:
+    """Where the runbook says that an undo leaves a step, and at its end, nobody has to take anything back by hand."""
+    never = "{{id: {0}, name: Do it., shell.run: {{command: 'false'}}, undo: {{leave: it was told}}}}"
+    workshop.write("r", f"steps:\n  - {never.format('c')}\n{write_step('a', 'x')}finally:\n  - {never.format('end')}\n")
+    workshop.run("r")
+    half = workshop.resume(done={"c": "the vendor did"})
+    run = workshop.resume(done={"end": "the vendor did"})
+
+    undo = workshop.undo(run)
+
+    assert (half.status, run.status, undo.status) == ("failed", "succeeded", "undone")
+    assert not (workshop.folder / "a.txt").exists()
+
+
 @pytest.mark.parametrize("gone", [True, False])
 def test_what_was_done_by_hand_comes_again_where_a_look_finds_it_gone(workshop: Workshop, gone: bool) -> None:
     """The undo asked to take it back by hand: nobody is told that it stayed where that was done."""

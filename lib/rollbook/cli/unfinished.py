@@ -85,8 +85,10 @@ def require_ended_commands(found: Iterable[Unfinished], pool: Pool) -> None:
 
 def _is_same(plan: Plan, begun: Mapping[str, Plain]) -> bool:
     locks = _locks(plan.environment, plan.lock, ((lock.name, lock.environment) for lock in plan.locks))
-    if locks:
-        return not locks.isdisjoint(_begun_locks(begun))
+    if not locks.isdisjoint(_begun_locks(begun)):
+        return True
+    if plan.lock:
+        return False  # what it is a lock for is another thing
     wanted = (plan.environment, plan.runbook, encode(plan.inputs))
     return (begun.get("environment"), begun.get("runbook"), begun.get("inputs")) == wanted
 

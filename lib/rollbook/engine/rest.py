@@ -6,6 +6,7 @@ from dataclasses import replace
 from ..errors import RollbookError
 from ..plan import Plan, PlannedLock, PlannedStep
 from ..planner import plan_undo
+from ..planner.locking import once
 from ..planner.scope import Known
 from ..schema import encode
 from ..values import bind
@@ -66,11 +67,14 @@ def _take(session: Session, wanted: Sequence[PlannedLock]) -> None:
 
 def planned_now(session: Session, planned: PlannedStep) -> PlannedStep:
     """Plan a step of an end on what is there by then, under the locks that are known by then."""
-    _take(session, session.planner.locks_at(planned.address))
+    held = session.planner.locks(session.plan)
+    late = once((*held, *session.planner.locks_at(planned.address)))[len(held) :]
+    _take(session, late)
     now = replace(session.planner.plan_at(planned.address), section=planned.section)
-    if now.binding() == planned.binding():
+    if now.binding() == planned.binding() and not late:
         return planned
-    session.take(session.plan.with_tail((now,)))
+    # An undo, and whoever goes on with the run, takes the same locks.
+    session.take(replace(session.plan.with_tail((now,)), locks=(*session.plan.locks, *late)))
     text = f"{now.address}: at the end"
     session.record("replanned", plan=encode(session.plan), digest=session.plan.digest, text=text)
     return now

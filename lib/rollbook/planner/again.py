@@ -13,6 +13,7 @@ from ..run import Run, StepRun
 from ..undos import Earlier, unended
 from ..values import Unknown
 from .guards import around
+from .locking import once
 from .planner import Planner
 from .projection import Projection
 from .scope import Known, Use
@@ -56,6 +57,8 @@ def plan_again(
         made,
         title=f"{first.plan.title.removesuffix(_AGAIN)}{_AGAIN}",
         steps=(*guards, *steps),
+        # Those that were known late at first are known now, and what was reversed comes again before its turn to plan.
+        locks=once((*made.locks, *undo.plan.locks)),
         undo_of=undo.id,
         undo_to=to,
         again=first.id,

@@ -187,13 +187,11 @@ def done_by_hand(step: StepRun) -> bool:
 
 def _back(step: StepRun, planner: Planner, projection: Projection, refused: dict[str, str]) -> Iterator[PlannedStep]:
     base = _outline(step)
+    own = _declared_undo(step, planner)
     if done_by_hand(step):
-        reason = f"{BY_HAND} by {step.by} ({step.reason}), so take it back by hand"
-        yield by_hand(base, step)
-        yield replace(base, verdict="skip", reason=reason)
+        yield from _left_by_hand(step, base, own.leave if own is not None else "")
         return
     action, change = changed_by(step)
-    own = _declared_undo(step, planner)
     if own is not None and own.leave:
         decision: Reverse[Any] | Leave | Refuse = Leave(own.leave)
     elif own is not None and own.refuse:
@@ -215,6 +213,16 @@ def _back(step: StepRun, planner: Planner, projection: Projection, refused: dict
             refused[step.address] = f"{step.address} ({step.planned.name}): {reason}"
         case Reverse(goal=goal):
             yield from reversed_step(base, step, (action, change), goal, planner, projection)
+
+
+def _left_by_hand(step: StepRun, base: PlannedStep, leave: str) -> Iterator[PlannedStep]:
+    """Leave what was done by hand; ask to have it taken back by hand, unless an undo would leave it in any case."""
+    told = f"done by hand by {step.by} ({step.reason})"
+    if leave or step.planned.section == "finally":
+        yield replace(base, verdict="skip", reason=f"stays as it is, {told}{f': {leave}' if leave else ''}")
+        return
+    yield by_hand(base, step)
+    yield replace(base, verdict="skip", reason=f"{BY_HAND} by {step.by} ({step.reason}), so take it back by hand")
 
 
 def _declared_undo(step: StepRun, planner: Planner) -> StepUndo | None:
