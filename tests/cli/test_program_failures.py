@@ -98,6 +98,18 @@ def test_a_failure_that_is_to_be_undone_asks_for_what_no_undo_takes_back(own: Pa
     assert "| 2 | Fail | stays | stays as it is, whatever it did: what a command did is not known;" in told
 
 
+def test_a_command_that_ended_and_was_not_let_pass_may_be_called_done(own: Path) -> None:
+    """A resume asks what became of it, so what it is to be told may be said beforehand."""
+    step = "{id: b, name: Do it, shell.run: {command: echo WARN >> did; echo WARN}, fail_when: \"'WARN' in outputs.stdout\"}"
+    (own / "runbooks/judged.yml").write_text(f"runbook: judged\ntitle: Judge\nsteps:\n  - {step}\n")
+    failed = run(own, "run-runbook", "judged", "--yes")
+
+    ended = run(own, "resume", "last", "--yes", "--doubt", "b=done")
+
+    assert (failed.returncode, ended.returncode) == (1, 0), ended.stdout + ended.stderr
+    assert (own / "did").read_text() == "WARN\n"
+
+
 def test_a_question_that_drift_asks_anew_may_be_answered_otherwise(own: Path) -> None:
     """Who said yes to going over one change of somebody's need not say so to the next."""
     (own / "runbooks/hello.yml").write_text(
@@ -162,6 +174,21 @@ finally:
 inputs: {folder: path}
 targets: {local: local}
 """
+
+
+def test_the_sentence_of_an_undo_that_waits_tells_the_downtime_of_its_run(own: Path) -> None:
+    """Whoever asks the undo how it stands hears that the site is down, as of the run that took it down."""
+    (own / "runbooks/closed.yml").write_text(
+        CLOSED.replace("title:", "lock: closed\ntitle:").replace(", effect: read", "")
+    )
+    run(own, "run-runbook", "closed", "--set", f"folder={own}", "--yes")
+    waiting = run(own, "undo", "last", "--yes")
+
+    told = run(own, "status", "last", "--brief").stdout
+
+    assert waiting.returncode == 3, waiting.stdout + waiting.stderr
+    assert "Decide whether to go past" in told
+    assert "The site is down." in told
 
 
 def test_while_a_run_is_given_up_its_lines_tell_how_the_site_is(own: Path) -> None:

@@ -73,6 +73,31 @@ def test_nothing_goes_on_or_back_on_another_host(workshop: Workshop, failed: Run
     assert workshop.said() == ["said"]
 
 
+def test_the_end_of_what_is_given_up_is_done_on_no_other_host(
+    workshop: Workshop, sshd: SshServer, other: SshServer
+) -> None:
+    """Who gives a run up goes without a host that is gone, and not with another one in its place."""
+    log = workshop.folder / "log"
+    workshop.targets = {"box": place(sshd)}
+    end = f"{{id: end, name: End it., target: box, shell.run: {{command: 'echo end >> {log}'}}}}"
+    gate = "{id: gate, name: Wait., shell.run: {command: test -e gate}}"
+    asks = "{id: q, name: Ask., target: box, shell.run: {command: 'false'}}"
+    workshop.write("r", f"targets: {{box: ssh}}\nsteps:\n  - {asks}\nfinally:\n  - {gate}\n  - {end}\n")
+    run = workshop.run("r")
+    workshop.targets = {"box": place(other)}
+
+    with pytest.raises(RefusedError, match="Nothing was done:\n  - box: it leads to another system"):
+        workshop.engine(run).abandon("why")
+    workshop.targets = {"box": place(sshd)}
+    failed = workshop.engine(run).abandon("why")
+    workshop.targets = {"box": place(other)}
+    (workshop.folder / "gate").touch()
+    with pytest.raises(RefusedError, match="Nothing was done:\n  - box: it leads to another system"):
+        workshop.engine(failed).resume()
+
+    assert (failed.status, workshop.said()) == ("failed", ["end"])
+
+
 def test_a_host_that_was_replaced_on_purpose_is_gone_on_with(workshop: Workshop, failed: Run, other: SshServer) -> None:
     """Whoever says in the inventory that it is expected to be that one is believed; so is the undo of the undo."""
     workshop.targets = {"box": place(other)}

@@ -42,13 +42,19 @@ def check_doubts(run: Run, decisions: Mapping[str, str]) -> None:
         named = run.named(name)
         done = all(step.done for step in named)
         same = (word == "done" and done) or (word == "redo" and not done)
-        if same or any(step.unsure or step.status in _IN_DOUBT for step in named):
+        if same or any(map(_may_be_in_doubt, named)):
             continue
         words = step_words(named[0])
         ways = f"`undo {run.id}` takes it back" if done else f"--mark-done {name} --reason WHY takes it as done by hand"
         raise UsageError(
             f"--doubt {name}={word}: that step is not in doubt ({words}). Nothing was done.", advice=f"{ways}."
         )
+
+
+def _may_be_in_doubt(step: StepRun) -> bool:
+    """Tell whether a resume may ask what became of a step: also of one that ended and was not let pass."""
+    ended = step.status == "failed" and step.ops and step.ops_done == len(step.ops)
+    return step.unsure or step.status in _IN_DOUBT or bool(ended)
 
 
 def check_settled(skip: Iterable[str], done: Iterable[str]) -> None:

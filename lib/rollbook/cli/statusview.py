@@ -119,7 +119,8 @@ def told_briefly(run: Run, folder: RunFolder) -> str:
     """Say in one sentence how the run stands, in others what was taken back of it since."""
     undo = undo_of(run) if _being_undone(run) else None
     back = standing_undo(Runs(), run) is not None or bool(undone_by(folder)) or undo is not None
-    told = [brief(with_downtime_over(Runs(), run), utc_now(), holder_of(folder), back=back)]
+    now = with_downtime_over(Runs(), run)
+    told = [brief(now, utc_now(), holder_of(folder), back=back)]
     turns = [undo] if undo is not None else list(turns_of(run))
     for turn in turns:
         what = "it" if len(told) == 1 else "that"
@@ -127,7 +128,10 @@ def told_briefly(run: Run, folder: RunFolder) -> str:
         told.append(f"Run {turn.id} {how if turn is undo else f'took {what} back{turn.plan.down_to}'}.")
         stays = [step.planned.undo_of for step in left_standing(turn)]
         told += [f"Of it stays what was done by {', '.join(stays)}."] if stays else []
-    if SITE_DOWN not in told[0] and any(leaves_down(with_downtime_over(Runs(), turn)) for turn in turns):
+    # Of an undo that is not over the downtime may be that of the run which it takes back.
+    first = folder.first(run.plan) if run.resumable else None
+    others = [*turns, *([first] if first is not None else [])]
+    if not leaves_down(now) and any(leaves_down(with_downtime_over(Runs(), one)) for one in others):
         told.append(f"{SITE_DOWN.capitalize()}.")
     return " ".join(told)
 

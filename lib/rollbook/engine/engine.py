@@ -11,6 +11,7 @@ from ..journal import Journal, Record, utc_now
 from ..plan import Plan
 from ..planner.planner import Planner
 from ..planner.secrecy import hide_secrets, hide_used
+from ..planner.systems import require_its_systems
 from ..planner.wayback import names_of_undone
 from ..run import Run
 from ..runs import RunFolder
@@ -107,7 +108,7 @@ class Engine:
             giving_up = bool(run.abandoning)
             with self._locked(run.plan, giving_up=giving_up) as locks, self._session(journal, run.plan) as session:
                 if giving_up:
-                    hide_used(run.plan, self.planner.pool)
+                    self._may_end(run.plan)
                 else:
                     require(preflight(run.plan, self.planner, self.folder.path))
                 session.locks = locks
@@ -136,7 +137,7 @@ class Engine:
             self._name_run(run.plan, run.reason)
             with self._locked(run.plan, giving_up=True) as locks, self._session(journal, run.plan) as session:
                 session.locks = locks
-                hide_used(run.plan, self.planner.pool)
+                self._may_end(run.plan)
                 text = f"given up: {reason}"
                 session.record("run_resumed", operator=session.operator, text=text, abandoning=reason)
                 self._tell(session, locks)
@@ -181,6 +182,12 @@ class Engine:
                         raise
                     locks.missed.append(f"the lock {lock.name!r} is not held: {error.message}")
             yield locks
+
+    def _may_end(self, plan: Plan) -> None:
+        """Look, of what the end of a run that is given up acts on, whether it is what it was, as far as it answers."""
+        hide_used(plan, self.planner.pool)
+        ends = {name for step in plan.steps if step.section != "steps" for name in step.targets}
+        require_its_systems(plan, ends, self.planner, "Nothing was done")
 
     @staticmethod
     def _tell(session: Session, locks: Locks) -> None:

@@ -45,19 +45,28 @@ def _comparable(key: str, known: Mapping[str, str], found: Mapping[str, str]) ->
     return name in _LASTING and (name != "host_key" or known.get(kind) == found.get(kind))
 
 
+def require_its_systems(plan: Plan, names: Iterable[str], planner: Planner, nothing: str) -> None:
+    """
+    Raise `RefusedError`, saying that *nothing* was done, where one of *names* leads elsewhere than *plan* knew it.
+
+    One that gives no answer is none.
+    """
+    found: list[Finding] = []
+    for name in sorted(names):
+        with suppress(RollbookError):
+            found += other_systems(plan, (name,), planner)
+    if found:
+        lines = "\n".join(f"  - {one.target}: {one.message}\n      {one.advice}" for one in found)
+        raise RefusedError(f"{nothing}:\n{lines}")
+
+
 def on_its_systems(plan: Plan, planner: Planner) -> Plan:
     """
     Give *plan* with its systems as the inventory expects them where they were replaced on purpose.
 
     Raises `RefusedError` where a target leads elsewhere; one that gives no answer is left to the preflight.
     """
-    used = {name for step in plan.steps for name in step.targets}
-    found: tuple[Finding, ...] = ()
-    with suppress(RollbookError):
-        found = tuple(other_systems(plan, used, planner))
-    if found:
-        lines = "\n".join(f"  - {one.target}: {one.message}\n      {one.advice}" for one in found)
-        raise RefusedError(f"Nothing was taken back:\n{lines}")
+    require_its_systems(plan, {name for step in plan.steps for name in step.targets}, planner, "Nothing was taken back")
     expected = {name: planner.specs[name].expect for name in plan.identities if name in planner.specs}
     told = {
         name: {key: expected.get(name, {}).get(key, value) for key, value in known.items()}
