@@ -94,11 +94,17 @@ def test_a_problem_of_a_step_is_told_at_its_place(line: str, problem: str) -> No
 
 def test_an_effect_may_stand_beside_a_command_that_is_planned() -> None:
     """What needs an effect finds it at either place; the same at both is no contradiction."""
-    for effect in (
-        "shell.run: {command: [a], plan: true}\n  effect: read",
-        "shell.run: {command: [a], plan: true, effect: read}\n  effect: read",
-    ):
-        parse(step(effect))
+    beside, both = (
+        parse(step(text)).steps[0]
+        for text in (
+            "shell.run: {command: [a], plan: true}\n  effect: read",
+            "shell.run: {command: [a], plan: true, effect: read}\n  effect: read",
+        )
+    )
+
+    assert (beside.effect, both.effect, both.arguments["effect"]) == ("read", "read", "read")
+    assert beside.arguments == {"command": ["a"], "plan": True}
+    assert problems(step("shell.run: {command: [a], plan: true}\n  effect: once")) != []
 
 
 def test_outputs_of_earlier_steps_are_known() -> None:

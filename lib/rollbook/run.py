@@ -92,6 +92,11 @@ class StepRun:
         return self.status in DONE
 
     @property
+    def cut_off(self) -> bool:
+        """Tell whether it began, and did not end: nobody knows how far it came."""
+        return self.unsure or self.status in ("running", "in_doubt")
+
+    @property
     def changed(self) -> bool:
         """
         Tell whether it changed something outside, be it taken back since: reports, `status` and ends of runs go by it.

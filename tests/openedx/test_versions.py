@@ -6,6 +6,7 @@ from rollbook.errors import RefusedError
 from rollbook.openedx.completeness import Sketch
 from rollbook.openedx.instants import text
 from rollbook.openedx.keys import CourseKey
+from rollbook.openedx.ledger import HistoryRow
 from rollbook.openedx.pointers import Pointers
 from rollbook.openedx.suggestion import Suggestion, suggest
 from rollbook.openedx.versions import (
@@ -36,15 +37,18 @@ def judged(pairs: tuple[Pair, ...], *sketches: Sketch, allow_same: bool = False)
     return judge(pairs, known, KEY, now=pairs[0].pointers, shared={}, left={}, allow_same=allow_same)
 
 
+def saves(*minutes: int) -> list[HistoryRow]:
+    """Give a course made (1, 11), worked on (2, 12), broken by an import (3, 13), and edited in its draft twice."""
+    pairs = zip(minutes, (11, 12, 13, 13, 13), strict=True)
+    return [
+        history_row(n, n, published, minute=minute, kind="+" if n == 1 else "~")
+        for n, (minute, published) in enumerate(pairs, 1)
+    ]
+
+
 def incident() -> tuple[Candidate, ...]:
     """Tell of a good course, an import by mistake that replaced both branches, and two panic edits of the draft."""
-    history = [
-        history_row(1, 1, 11, minute=1, kind="+"),
-        history_row(2, 2, 12, minute=10),
-        history_row(3, 3, 13, minute=20),
-        history_row(4, 4, 13, minute=21),
-        history_row(5, 5, 13, minute=22),
-    ]
+    history = saves(1, 10, 20, 21, 22)
     return judged(
         history_pairs(ledger_row(history[-1].row.pointers, 22), history),
         sketch(1, *GOOD[:9]),
@@ -97,16 +101,9 @@ def test_publishing_the_damage_is_not_taken_for_the_damage() -> None:
 
 
 def pruned(*left: Sketch) -> Suggestion:
-    """Tell of a course made (1, 11), worked on (2, 12), broken by an import of user 7 (3, 13), and two panic edits."""
-    history = [
-        history_row(1, 1, 11, minute=1, kind="+"),
-        history_row(2, 2, 12, minute=100),
-        history_row(3, 3, 13, minute=200),
-        history_row(4, 4, 13, minute=300),
-        history_row(5, 5, 13, minute=400),
-    ]
+    """Tell of the same course, hours apart, of which pruning has *left* these besides the first pair and the head."""
     first = (sketch(1, *GOOD[:4]), sketch(11, *GOOD[:4], published=True))
-    return suggest(judged(history_pairs(None, history), *first, sketch(5, *BAD[2:]), *left), None)
+    return suggest(judged(history_pairs(None, saves(1, 100, 200, 300, 400)), *first, sketch(5, *BAD[2:]), *left), None)
 
 
 def test_nobody_is_blamed_for_what_pruning_parted() -> None:

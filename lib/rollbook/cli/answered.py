@@ -1,7 +1,6 @@
 """What is said to a run that it would not listen to: answers to what was answered, words on what is in no doubt."""
 
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 from ..errors import RefusedError, UsageError
 from ..report.wording import step_words
@@ -9,8 +8,6 @@ from ..run import GivenAnswer, Run, StepRun
 from .answering import question_of
 from .ending import drifted
 from .hints import typed
-
-_IN_DOUBT: Final = ("running", "in_doubt", "unreachable")
 
 
 def check_unanswered(run: Run, answers: Mapping[str, str]) -> None:
@@ -54,7 +51,7 @@ def check_doubts(run: Run, decisions: Mapping[str, str]) -> None:
 def _may_be_in_doubt(step: StepRun) -> bool:
     """Tell whether a resume may ask what became of a step: also of one that ended and was not let pass."""
     ended = step.status == "failed" and step.ops and step.ops_done == len(step.ops)
-    return step.unsure or step.status in _IN_DOUBT or bool(ended)
+    return step.cut_off or step.status == "unreachable" or bool(ended)
 
 
 def check_settled(skip: Iterable[str], done: Iterable[str]) -> None:

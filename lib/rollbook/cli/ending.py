@@ -99,8 +99,7 @@ def boundary(run: Run, sites: Mapping[str, Site], *, held: bool = False) -> Boun
 def _half_done(step: StepRun) -> bool:
     """Tell of a step whether something of what it writes may be there, and the rest not."""
     part = step.status == "failed" and 0 < step.ops_done < len(step.ops)
-    cut = step.status in ("running", "in_doubt") or step.unsure or part
-    return cut and step.planned.writes and not step.done
+    return (step.cut_off or part) and step.planned.writes and not step.done
 
 
 def _last(found: Mapping[str, Boundary], none: Boundary) -> Boundary:

@@ -184,7 +184,11 @@ class Engine:
             yield locks
 
     def _may_end(self, plan: Plan) -> None:
-        """Look, of what the end of a run that is given up acts on, whether it is what it was, as far as it answers."""
+        """
+        Hide the run's secrets, and look whether what its end acts on is what it was, as far as it answers.
+
+        For a run that is given up, which has no preflight. Raises `RefusedError` where a target leads elsewhere.
+        """
         hide_used(plan, self.planner.pool)
         ends = {name for step in plan.steps if step.section != "steps" for name in step.targets}
         require_its_systems(plan, ends, self.planner, "Nothing was done")
