@@ -4,6 +4,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from carry_horizons import note_backup
 from carry_sites import mighty_if, site
 from databases import script
 
@@ -104,3 +105,90 @@ def test_a_parent_that_one_pass_carried_and_users_deleted_leaves_no_child(trio: 
     with closing(connect(sources.restored)) as restored:
         found = sorted((one.kind, one.key, one.settled) for one in read_conflicts(restored))
     assert found == [("parent_gone", ("1000",), "removed"), ("parent_gone", ("31000",), "left_out")]
+
+
+INTEGER = "CREATE TABLE t (id int PRIMARY KEY, a text)"
+TEXT = "CREATE TABLE t (id text PRIMARY KEY, a text)"
+PARTS = (
+    "CREATE TABLE t (id int PRIMARY KEY, a text) PARTITION BY RANGE (id)",
+    "CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (2000)",
+    "CREATE TABLE t2 PARTITION OF t DEFAULT",
+)
+LATER = {
+    "nothing": "SELECT 1",
+    "a row went": "DELETE FROM t WHERE id::int = 4321",
+    "one went and one came elsewhere": "DELETE FROM t WHERE id::int = 4321; INSERT INTO t VALUES ('77777', 'late')",
+    "one went and came back": "DELETE FROM t WHERE id::int = 30; INSERT INTO t VALUES ('30', 'again')",
+    "a key changed": "UPDATE t SET id = '88888' WHERE id::int = 30",
+    "a cell changed back": "UPDATE t SET a = 'x' WHERE id::int = 7",
+    "one went but stayed": "BEGIN; DELETE FROM t WHERE id::int < 900; ROLLBACK",
+    "all went": "TRUNCATE t",
+    "all is other": "UPDATE t SET a = 'u'",
+}
+
+
+@pytest.mark.parametrize("later", LATER)
+@pytest.mark.parametrize("made", [(INTEGER,), (TEXT,), PARTS], ids=["integer", "text", "partitioned"])
+def test_a_later_pass_knows_what_moved_by_transactions(trio: Any, made: tuple[str, ...], later: str) -> None:
+    """Whatever came, went or was changed since the first pass, the final one leaves what live has, and hashes nothing."""
+    good = (*made, "INSERT INTO t SELECT g, 'x' FROM generate_series(1, 5000) g")
+    users = "INSERT INTO t SELECT g, 'n' FROM generate_series(6001, 7000) g; UPDATE t SET a = 'u' WHERE id::int = 7"
+    sources = site(trio, good, ("SELECT 1",), (users,))
+
+    carry(sources, final=False)
+    # So that a pass which compares sums again finds all of the table moved, and looks at each of its rows.
+    script(trio.restored, "UPDATE rollbook.sums SET sum = split_part(sum, chr(9), 1) || chr(9) || '0'")
+    # Each by itself, as users' statements are.
+    script(trio.live, *LATER[later].split("; "))
+    looked: list[int] = []
+    carry(sources, final=True, errand=Errand(watch=looked.append))
+
+    every = "SELECT id::int, a FROM t ORDER BY 1"
+    assert script(trio.restored, every) == script(trio.live, every)
+    if not later.startswith("all"):
+        assert sum(looked) < 300
+
+
+@pytest.mark.parametrize("what", ["another cluster", "a column made anew", "a part attached"])
+def test_a_later_pass_compares_sums_where_transactions_tell_nothing(trio: Any, what: str) -> None:
+    """Where the note is not of live's history, or rows came that nobody wrote, all is compared, and nothing is missed."""
+    good = (*PARTS, "INSERT INTO t SELECT g, 'x' FROM generate_series(1, 3000) g", "CREATE TABLE aside (LIKE t)")
+    good = (*good, "INSERT INTO aside SELECT g, 'aside' FROM generate_series(10001, 10100) g")
+    meanwhile = {
+        "another cluster": (
+            "UPDATE rollbook.horizons SET told = jsonb_set(told, '{system}', '\"1\"')",
+            "UPDATE t SET a = 'late' WHERE id = 5",
+        ),
+        "a column made anew": ("SELECT 1", "ALTER TABLE t DROP a; ALTER TABLE t ADD a text DEFAULT 'anew'"),
+        "a part attached": (
+            "SELECT 1",
+            "ALTER TABLE t DETACH PARTITION t2; ALTER TABLE t ATTACH PARTITION aside FOR VALUES FROM (10001) TO (11000)",
+        ),
+    }
+    sources = site(trio, good, ("SELECT 1",), ("UPDATE t SET a = 'u' WHERE id = 7",))
+
+    carry(sources, final=False)
+    note, change = meanwhile[what]
+    script(trio.restored, note)
+    script(trio.live, change)
+    carry(sources, final=True)
+
+    every = "SELECT id, a FROM t ORDER BY 1"
+    assert script(trio.restored, every) == script(trio.live, every)
+
+
+def test_a_note_that_only_counts_is_no_sum(trio: Any) -> None:
+    """Where a first pass knew what is newer than the backup, it notes how many rows there are, which tells no change."""
+    good = (INTEGER, "INSERT INTO t SELECT g, 'x' FROM generate_series(1, 5000) g")
+    sources = site(trio, good, ("SELECT 1",), ("SELECT 1",))
+    note_backup(trio.live, trio.restored)
+    script(trio.live, "UPDATE t SET a = 'u' WHERE id = 7")
+
+    carry(sources, final=False)
+    noted = script(trio.restored, "SELECT DISTINCT sum FROM rollbook.sums WHERE relation = 't'::regclass ORDER BY 1")
+    script(trio.restored, "DELETE FROM rollbook.horizons WHERE name LIKE 'pass%'")
+    script(trio.live, "UPDATE t SET a = 'late' WHERE id = 9")
+    carry(sources, final=True)
+
+    assert noted == [("127",), ("128",), ("9",)]
+    assert script(trio.restored, "SELECT id, a FROM t WHERE a <> 'x' ORDER BY 1") == [(7, "u"), (9, "late")]

@@ -18,7 +18,7 @@ from rollbook.postgres.shape import shape
 from rollbook.targets.postgres.carry import Sources, carry
 from rollbook.targets.postgres.catalog import read_catalog
 from rollbook.targets.postgres.differences import Difference, Side, differences
-from rollbook.targets.postgres.horizons import since_backup, since_horizon
+from rollbook.targets.postgres.horizons import read_horizon, since_backup, since_horizon
 from rollbook.targets.postgres.newer import Newer, look_newer
 from rollbook.targets.postgres.session import connect
 
@@ -36,7 +36,7 @@ MADE = """
 def look(trio: Any, table: str = "t") -> tuple[Newer | str, list[Difference], list[Difference]]:
     """Give what the transactions tell of a table, the rows found by them, and those found by comparing all."""
     with closing(connect(trio.restored, reading=True)) as old, closing(connect(trio.live, reading=True)) as live:
-        found = since_backup(old, live)
+        found = since_backup(old, live, read_horizon(live))
         one, other = (read_catalog(side).tables[Name("public", table)] for side in (old, live))
         lined, sides = (
             shape(one, other, one, decided=True),
@@ -205,7 +205,7 @@ def test_a_copy_of_the_database_and_an_account_without_the_right_are_told_nothin
     """Rows of a copy bear the same transactions; and where the cluster is not told, nothing is taken for granted."""
     prepare(trio)
     with closing(connect(trio.base, reading=True)) as copy:
-        other = since_horizon(read_sealed(trio.live), copy).why
+        other = since_horizon(read_sealed(trio.live), copy, read_horizon(copy)).why
     private = "REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC"
     script(trio.mighty().live, private)
     try:
@@ -224,7 +224,7 @@ def test_a_database_that_is_set_to_be_read_only_has_a_horizon(trio: Any) -> None
     try:
         then = read_sealed(trio.live)
         with closing(connect(trio.live, reading=True)) as live:
-            found = since_horizon(then, live)
+            found = since_horizon(then, live, read_horizon(live))
     finally:
         commit_each(trio.restored, f"ALTER DATABASE {name} RESET default_transaction_read_only")
 
@@ -266,7 +266,7 @@ def test_a_disk_that_was_set_back_is_noticed(folder: Path) -> None:
     with running(folder) as address:
         then = read_sealed(f"{address}postgres")
         with closing(connect(f"{address}postgres", reading=True)) as live:
-            before = since_horizon(then, live)
+            before = since_horizon(then, live, read_horizon(live))
     shutil.rmtree(data)
     kept.rename(data)
 
@@ -274,7 +274,7 @@ def test_a_disk_that_was_set_back_is_noticed(folder: Path) -> None:
         found = []
         for _ in range(2):
             with closing(connect(f"{address}postgres", reading=True)) as live:
-                found.append(since_horizon(then, live).why)
+                found.append(since_horizon(then, live, read_horizon(live)).why)
             commit_each(f"{address}postgres", *["UPDATE t SET a = a + 1"] * 60)
 
     assert before.since is not None
@@ -283,7 +283,10 @@ def test_a_disk_that_was_set_back_is_noticed(folder: Path) -> None:
         "the server has forgotten how transactions of that time ended",
     }
     with running(folder) as address, closing(connect(f"{address}postgres", reading=True)) as live:
-        assert since_horizon(then, live).why == "transactions of that time ended otherwise: the disk was set back since"
+        assert (
+            since_horizon(then, live, read_horizon(live)).why
+            == "transactions of that time ended otherwise: the disk was set back since"
+        )
 
 
 def test_what_was_prepared_at_the_backup_counts_as_written_since(folder: Path) -> None:

@@ -54,9 +54,9 @@ def test_every_row_is_told_once_however_the_pages_are_shared(
     monkeypatch.setattr(scanning, "_PAGES_AT_ONCE", pages)
 
     with written(trio, made, beside=beside) as (side, since):
-        found = scanning.scan(side, "id", since, bound=4000, most=1000)
+        found = scanning.scan(side, "t.id", since, within="t.id <= 4000", most=1000)
 
-    assert (found.keys.tolist(), found.within, found.beyond) == (EDITED, 3999, 500)
+    assert (found.marks.tolist(), found.within, found.beyond) == (EDITED, 3999, 500)
 
 
 @pytest.mark.parametrize("made", [WHOLE, PARTS], ids=["whole", "parts"])
@@ -67,9 +67,9 @@ def test_reading_ends_where_more_was_written_than_is_of_use(
     monkeypatch.setattr(scanning, "_PAGES_AT_ONCE", 1)
 
     with written(trio, made, beside=True) as (side, since):
-        found = scanning.scan(side, "id", since, bound=4000, most=100)
+        found = scanning.scan(side, "t.id", since, within="t.id <= 4000", most=100)
 
-    assert 100 < len(found.keys) < len(EDITED)
+    assert 100 < len(found.marks) < len(EDITED)
 
 
 def test_a_table_without_a_page_has_nothing(trio: Trio) -> None:
@@ -79,6 +79,6 @@ def test_a_table_without_a_page_has_nothing(trio: Trio) -> None:
     with closing(connect(trio.live, reading=True)) as live:
         table = read_catalog(live).tables[Name("public", "t")]
 
-        found = scanning.scan(Side(live, table, table.relation), "id", since, bound=4000, most=100)
+        found = scanning.scan(Side(live, table, table.relation), "t.id", since, within="t.id <= 4000", most=100)
 
-    assert (found.keys.tolist(), found.within, found.beyond) == ([], 0, 0)
+    assert (found.marks.tolist(), found.within, found.beyond) == ([], 0, 0)

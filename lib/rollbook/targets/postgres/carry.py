@@ -28,7 +28,7 @@ from .applying import apply, try_out
 from .catalog import read_catalog
 from .counting import settle_counted
 from .exporting import COLUMNS_OF, Exports, export_conflicts, export_left_behind, export_query, export_table
-from .horizons import since_backup
+from .horizons import read_horizon, since_backup
 from .ledger import (
     close_ledger,
     count_conflicts,
@@ -197,8 +197,9 @@ def _read_live(
         closing(connect_beside(sources.live, live)) as beside,
     ):
         sides = live, read_catalog(live), base, read_catalog(base)
-        known = since_backup(work.connection, live)
-        merger = Merger(work, *sides, terms, errand.watch, sources.summed, known, troubled=whole)
+        now = read_horizon(live)
+        known = since_backup(work.connection, live, now)
+        merger = Merger(work, *sides, terms, errand.watch, sources.summed, known, now, troubled=whole)
         merger.beside, merger.straight, merger.there = beside, straight_tables(work), sources.counted
         merger.translate()
         differing = tuple((name, merger.merge(name)) for name in sorted(work.catalog.tables) if merger.takes(name))

@@ -91,7 +91,7 @@ def differences(shape: Shape, base: Side, live: Side) -> Iterator[Difference]:
 
 class Survey(NamedTuple):
     """
-    Which chunks of a table are to be looked at, of how many; *sums* are live's.
+    Which chunks of a table are to be looked at, of how many; *sums* are live's, where they were read.
 
     *added* are those of the chunks that base is known to have no rows in; *rows* are base's where they were counted.
     """
@@ -126,9 +126,18 @@ def survey_again(digest: Digest, before: Mapping[int, bytes], base: Side, live: 
     """Compare the sums of live's chunks with those that it had *before*, by the same digest."""
     new = _sums(live, digest)
     moved = {chunk for chunk in new.keys() | before.keys() if new.get(chunk) != before.get(chunk)}
+    return _of_moved(digest, moved, base, new.keys() | before.keys())._replace(sums=new)
+
+
+def survey_moved(digest: Digest, moved: AbstractSet[int], before: AbstractSet[int], base: Side) -> Survey:
+    """Look at the chunks in which live *moved*; *before* it had rows in these."""
+    return _of_moved(digest, moved, base, moved | before)
+
+
+def _of_moved(digest: Digest, moved: AbstractSet[int], base: Side, every: AbstractSet[int]) -> Survey:
     last = chunk_of(last_key(base, digest)) if digest.ranged else None
-    added = frozenset(chunk for chunk in moved & new.keys() if last is not None and chunk > last)
-    return Survey(digest, sorted(moved), len(new.keys() | before.keys()), new, added)
+    added = frozenset(chunk for chunk in moved if last is not None and chunk > last)
+    return Survey(digest, sorted(moved), len(every), {}, added)
 
 
 def last_key(side: Side, digest: Digest) -> int:
@@ -236,6 +245,13 @@ def count(side: Side, where: str = "true") -> int:
     query = f"SELECT count(*) FROM {side.relation} AS t WHERE {where}"
     (rows,) = side.connection.execute(query.encode()).fetchone() or (0,)
     return int(rows)
+
+
+def read_counts(side: Side, digest: Digest, where: str = "true") -> dict[int, int]:
+    """Count, by the chunk, the rows `t` of a side for which *where* holds."""
+    statement = digest.counts(side.relation, where)
+    with hashed(side.connection), side.connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+        return {int(chunk): int(rows) for chunk, rows in (bytes(read).split(b"\t") for read in copy)}
 
 
 def _sums(side: Side, digest: Digest) -> Mapping[int, bytes]:

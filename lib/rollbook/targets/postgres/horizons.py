@@ -3,9 +3,11 @@
 import json
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from ...dataclass import dataclass
+from ...postgres.catalog import Table
 from ...postgres.horizon import Horizon, Place, Since, contradiction, refusal
 from ...schema import build, encode
 
@@ -81,10 +83,24 @@ def leave_witness(connection: "Connection") -> Mapping[str, bool]:
 
 def keep_horizon(connection: "Connection", of: Of, told: Horizon | None) -> None:
     """Keep it in the ledger's schema, in the place of the one before, of which None is left."""
+    _keep(connection, of, told)
+
+
+def keep_pass(restored: "Connection", table: Table, told: Horizon | None) -> None:
+    """Keep where live stood when a pass read this *table* of it, under which the restored database has it."""
+    place = tuple(one for one in told.places if (one.schema, one.name) == table.name) if told is not None else ()
+    _keep(restored, _pass_over(table), None if told is None else replace(told, places=place))
+
+
+def _keep(connection: "Connection", name: str, told: Horizon | None) -> None:
     connection.execute(_MADE)
-    connection.execute("DELETE FROM rollbook.horizons WHERE name = %s", (of,))
+    connection.execute("DELETE FROM rollbook.horizons WHERE name = %s", (name,))
     if told is not None:
-        connection.execute("INSERT INTO rollbook.horizons VALUES (%s, %s::jsonb)", (of, json.dumps(encode(told))))
+        connection.execute("INSERT INTO rollbook.horizons VALUES (%s, %s::jsonb)", (name, json.dumps(encode(told))))
+
+
+def _pass_over(table: Table) -> str:
+    return f"pass over {table.oid}"
 
 
 def set_aside(connection: "Connection") -> None:
@@ -111,37 +127,46 @@ class Known:
 
 def since_restored(base: "Connection") -> Known:
     """Say what is known of a restored database since it was: it is kept in the database itself."""
-    return _known(_kept(base, "restored"), base)
+    return _known(_kept(base, "restored"), read_horizon(base))
 
 
-def since_backup(restored: "Connection", live: "Connection") -> Known:
-    """Say what is known of *live* since the backup that was restored into the other database."""
-    return since_horizon(_kept(restored, "backup"), live)
+def since_backup(restored: "Connection", live: "Connection", now: Horizon | None) -> Known:
+    """Say what is known of *live*, which stands at *now*, since the backup that the other database is of."""
+    return since_horizon(_kept(restored, "backup"), live, now)
 
 
-def since_horizon(then: Horizon | None, live: "Connection") -> Known:
+def since_horizon(then: Horizon | None, live: "Connection", now: Horizon | None) -> Known:
     """Say what is known of *live* since a horizon that was kept outside of its cluster."""
-    known = _known(then, live)
+    known = _known(then, now)
     if known.since is None:
         return known
     why = contradiction(known.since.then, _ends(live, known.since))
     return Known(None, why) if why else known
 
 
-def _known(then: Horizon | None, connection: "Connection") -> Known:
+def since_pass(restored: "Connection", table: Table, now: Horizon | None) -> Known:
+    """
+    Say what is known of live, which stands at *now*, since the last pass over a table.
+
+    That needs no witness: the cluster that kept the note is live's own, so whatever sets live back to before the pass
+    takes the note as well.
+    """
+    return _known(_kept(restored, _pass_over(table)), now)
+
+
+def _known(then: Horizon | None, now: Horizon | None) -> Known:
     if then is None:
         return Known(None, "there is no note of its snapshot")
-    now = read_horizon(connection)
     if now is None:
         return Known(None, "the server does not tell where in its history it stands")
     why = refusal(then, now)
     return Known(None, why) if why else Known(Since(then, now))
 
 
-def _kept(connection: "Connection", of: Of) -> Horizon | None:
+def _kept(connection: "Connection", name: str) -> Horizon | None:
     if connection.execute("SELECT pg_catalog.to_regclass('rollbook.horizons') IS NULL").fetchone() == (True,):
         return None
-    row = connection.execute("SELECT told FROM rollbook.horizons WHERE name = %s", (of,)).fetchone()
+    row = connection.execute("SELECT told FROM rollbook.horizons WHERE name = %s", (name,)).fetchone()
     return None if row is None else build(Horizon, row[0])
 
 

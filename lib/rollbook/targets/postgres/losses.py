@@ -15,7 +15,7 @@ from ...postgres.names import Name, listed
 from ...postgres.shape import Shape, shape
 from .catalog import read_catalog
 from .differences import Side, rows_of, survey
-from .horizons import since_backup
+from .horizons import read_horizon, since_backup
 from .newer import Newer, look_newer
 from .spill import Spill, Tally, by_key, by_row
 from .sums import rows_in
@@ -172,7 +172,8 @@ def database_losses(live: "Connection", backup: "Connection", *, depth: Depth) -
     Where it is known of rows that they were not written since the backup, they are not looked at; else hashes of chunks
     are compared first, so that what is equal is not read. In the order of their names.
     """
-    theirs, old, since = read_catalog(live).tables, read_catalog(backup).tables, since_backup(backup, live).since
+    theirs, old = read_catalog(live).tables, read_catalog(backup).tables
+    since = since_backup(backup, live, read_horizon(live)).since
     return tuple(
         _losses(name, live, theirs.get(name), backup, old.get(name), depth, since) for name in sorted({*theirs, *old})
     )

@@ -8,6 +8,7 @@ from ...dataclass import dataclass
 from ...postgres.catalog import Catalog, Column, Table
 from ...postgres.conflict import Policy
 from ...postgres.counted import Counted
+from ...postgres.horizon import Horizon
 from ...postgres.names import Name, quote
 from ...postgres.natural import Named, Translation, named_tables, parents, translate
 from ...postgres.passes import Differing
@@ -16,7 +17,7 @@ from ...postgres.rules import Rules
 from ...postgres.shape import Shape, shape
 from ...postgres.staging import STATE, THERE, Stage
 from .counting import count_table
-from .differences import Difference, Side, Survey, differences, new_lines, rows_of, survey
+from .differences import Difference, Side, differences, new_lines, rows_of, survey
 from .horizons import Known
 from .ledger import read_last
 from .merging import NEW, Desk, Watch, merge_table
@@ -24,8 +25,8 @@ from .naming import Moves, Reading, read_natural, renamed, rows_with
 from .newer import Newer, look_newer
 from .resolving import Stages
 from .spelling import may_be_respelled, respelled
-from .sums import Summed, read_sums
-from .surveys import forget_survey, look_again, save_survey
+from .sums import Summed
+from .surveys import forget_survey, look_again, save_counts, save_survey
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -47,9 +48,9 @@ class Merger:
     """
     One pass over the tables; *live* and *base* are snapshots that end before the stages are applied.
 
-    *known* is what is known of live since the backup, and *beside* reads it too. New rows may be written *straight*
-    into some tables; *there* is how many rows tables had before any pass; *whole* says of tables why every row was
-    compared.
+    *known* is what is known of live since the backup, *now* where live stands, and *beside* reads it too. New rows may
+    be written *straight* into some tables; *there* is how many rows tables had before any pass; *whole* says of tables
+    why every row was compared.
     """
 
     work: Stages
@@ -61,6 +62,7 @@ class Merger:
     watch: Watch
     summed: Summed
     known: Known
+    now: Horizon | None = None
     beside: "Connection | None" = None
     straight: Collection[Name] = ()
     there: Mapping[Name, int] = field(default_factory=dict)
@@ -114,20 +116,20 @@ class Merger:
         # A key that is spelled otherwise is in another chunk.
         spelled = may_be_respelled(lined.key, table, live.table)
         if name not in self.troubled and not self._is_mapped(name) and not spelled:
-            again = look_again(self.work.connection, stage, way, base, live)
+            again = look_again(self.work.connection, stage, way, base, live, self.now)
         if again is None:
             newer = self._newer(stage, lined, base, live)
             if isinstance(newer, Newer):
-                self._save_sums(stage, way, newer, live)
+                self._save_counts(stage, way, newer, live)
                 plain = self._are_plain(stage, lined)
                 rest = newer.rows(base, live, beyond=not plain)
                 return self._stage(stage, lined, rest, new=newer.new_lines(live) if plain else None)
             self.whole[name] = newer
             found, kept = survey(lined, base, live), Differing()
+            save_survey(self.work.connection, stage, way, found, self.now)
         else:
             found, kept = again.found, again.kept
             stage = self.work.made[name] = again.stage
-        save_survey(self.work.connection, stage, way, found)
         new = found.beyond(stage.last) if stage.last is not None and self._are_plain(stage, lined) else frozenset()
         lines = new_lines(live, found.digest, new) if new else None
         rest = rows_of(found.without(new), lined, base, live)
@@ -146,13 +148,12 @@ class Merger:
         there = self.there.get(lined.table) if stage.fresh else None
         return look_newer(self.known.since, lined, side, base, live, there=there)
 
-    def _save_sums(self, stage: Stage, way: str, newer: Newer, live: Side) -> None:
-        """Note for the next pass, where there will be one, what live's chunks sum up to."""
-        if self.terms.final:
+    def _save_counts(self, stage: Stage, way: str, newer: Newer, live: Side) -> None:
+        """Note for the next pass, where there will be one, how live's chunks stand."""
+        if self.terms.final or self.now is None:
             forget_survey(self.work.connection, stage)
-            return
-        sums = read_sums(live.connection, newer.digest, live.relation)
-        save_survey(self.work.connection, stage, way, Survey(newer.digest, [], len(sums), sums))
+        else:
+            save_counts(self.work.connection, stage, way, newer.digest, live, self.now)
 
     def _are_plain(self, stage: Stage, lined: Shape) -> bool:
         """Say whether new rows beyond the last key are staged as they are: nothing is to be merged, or to be told."""

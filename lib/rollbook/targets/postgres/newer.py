@@ -14,9 +14,19 @@ from ...postgres.digest import Digest, chunk_of, integer_key
 from ...postgres.horizon import Since
 from ...postgres.names import beside_parameters, quote
 from ...postgres.shape import Shape
-from .differences import Difference, Side, added, at_once, changed_rows, choose_digest, count, keyed, last_key
+from .differences import (
+    Difference,
+    Side,
+    added,
+    at_once,
+    changed_rows,
+    choose_digest,
+    count,
+    keyed,
+    last_key,
+    read_counts,
+)
 from .scanning import scan
-from .sums import hashed
 
 _ROWS_AT_ONCE: Final = 5_000
 _FEW: Final = 1_000  # rows of a table that are looked up, however small it is
@@ -87,7 +97,9 @@ def _looked(
     since: Since, digest: Digest, pristine: Side, live: Side, bound: int, rows: Callable[[], int]
 ) -> Newer | str:
     most = min(_MOST, max(_FEW, live.table.rows // 4))
-    (keys, within, beyond), there = at_once(lambda: scan(live, digest.key[0], since, bound=bound, most=most), rows)
+    key = f"t.{quote(digest.key[0])}"
+    bounded = f"{key} <= {bound}"
+    (keys, within, beyond), there = at_once(lambda: scan(live, key, since, within=bounded, most=most), rows)
     if len(keys) > most:
         return "most of its rows were written since"
     touched = _touched(pristine, digest, keys)
@@ -113,16 +125,10 @@ def _chunks_gone(
 ) -> dict[int, int]:
     """Count, by the chunk, the rows that the backup has and that are gone."""
     within = f"t.{quote(digest.key[0])} <= {bound}"
-    old, new = at_once(lambda: _counts(pristine, digest, within), lambda: _counts(live, digest, within))
+    old, new = at_once(lambda: read_counts(pristine, digest, within), lambda: read_counts(live, digest, within))
     written = Counter(map(chunk_of, keys))
     gone = {
         chunk: old.get(chunk, 0) - touched[chunk] - (new.get(chunk, 0) - written[chunk])
         for chunk in old.keys() | new.keys()
     }
     return {chunk: rows for chunk, rows in gone.items() if rows}
-
-
-def _counts(side: Side, digest: Digest, where: str) -> dict[int, int]:
-    statement = digest.counts(side.relation, where)
-    with hashed(side.connection), side.connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
-        return {int(chunk): int(rows) for chunk, rows in (bytes(read).split(b"\t") for read in copy)}

@@ -12,7 +12,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ...postgres.horizon import Since
-from ...postgres.names import quote
 from .differences import Side
 
 if TYPE_CHECKING:
@@ -25,72 +24,73 @@ _PAGES: Final = "SELECT pg_catalog.pg_relation_size(%s) / pg_catalog.current_set
 
 class Scanned(NamedTuple):
     """
-    What a table has up to a key and beyond it; *keys*, in order, are those *within* that were written since.
+    What a table has *within* a condition and *beyond* it; *marks*, in order, are of rows within, written since.
 
-    With more keys than were asked for, these are some of them, and nothing is said of the rest.
+    With more marks than were asked for, these are some of them, and nothing is said of the rest.
     """
 
-    keys: "array[int]"
+    marks: "array[int]"
     within: int
     beyond: int
 
 
-def scan(side: Side, key: str, since: Since, *, bound: int, most: int) -> Scanned:
-    """Look for rows up to the integer key *bound* that were written since, of which more than *most* are of no use."""
+def scan(side: Side, mark: str, since: Since, *, within: str = "true", most: int) -> Scanned:
+    """
+    Look for rows `t` *within* a condition that were written since, and give the *mark* of each, an integer of 64 bits.
+
+    More than *most* of them are of no use.
+    """
     by_pages = side.connection.info.server_version >= _BY_PAGES and not side.table.partitioned
-    return (_by_pages if by_pages else _by_statements)(side, f"t.{quote(key)}", since, bound, most)
+    return (_by_pages if by_pages else _by_statements)(side, mark, since, within, most)
 
 
-def _by_pages(side: Side, key: str, since: Since, bound: int, most: int) -> Scanned:
+def _by_pages(side: Side, mark: str, since: Since, within: str, most: int) -> Scanned:
     (pages,) = side.connection.execute(_PAGES.encode(), (side.table.oid,)).fetchone() or (0,)
     starts, found = iter(range(0, max(1, pages), _PAGES_AT_ONCE)), array("q")
     query = (
-        f"SELECT count(*) FILTER (WHERE {key} <= {bound}), count(*),"
-        f" pg_catalog.array_agg({key}) FILTER (WHERE {key} <= {bound} AND {since.newer('t')})::text"
+        f"SELECT count(*) FILTER (WHERE {within}), count(*),"
+        f" pg_catalog.array_agg({mark}) FILTER (WHERE {within} AND {since.newer('t')})::text"
         f" FROM {side.relation} AS t WHERE t.ctid >= '({{}},0)'{{}}"
     )
     readers = (side.connection,) if side.beside is None else (side.connection, side.beside)
     read = partial(_read, query=query, starts=starts, pages=pages, found=found, most=most)
     with ThreadPoolExecutor(len(readers)) as pool:
         counts = tuple(pool.map(read, readers))
-    within, rows = (sum(one) for one in zip(*counts, strict=True))
-    return Scanned(_in_order(found, most), within, rows - within)
+    inside, rows = (sum(one) for one in zip(*counts, strict=True))
+    return Scanned(_in_order(found, most), inside, rows - inside)
 
 
 def _read(
     connection: "Connection", *, query: str, starts: Iterator[int], pages: int, found: "array[int]", most: int
 ) -> tuple[int, int]:
-    """Read one range after the other while there are any, and add their keys to *found*; gives the counts."""
+    """Read one range after the other while there are any, and add their marks to *found*; gives the counts."""
     within = rows = 0
     for start in starts:
         end = start + _PAGES_AT_ONCE
         last = end >= pages
         statement = query.format(start, "" if last else f" AND t.ctid < '({end},0)'")
-        part, more, keys = connection.execute(statement.encode()).fetchone() or (0, 0, None)
+        part, more, marks = connection.execute(statement.encode()).fetchone() or (0, 0, None)
         within, rows = within + part, rows + more
-        if keys is not None:
+        if marks is not None:
             # As numbers of Python's they would take five times the room.
-            found.extend(array("q", map(int, keys[1:-1].split(","))))
+            found.extend(array("q", map(int, marks[1:-1].split(","))))
         if len(found) > most:
             break
     return within, rows
 
 
-def _by_statements(side: Side, key: str, since: Since, bound: int, most: int) -> Scanned:
+def _by_statements(side: Side, mark: str, since: Since, within: str, most: int) -> Scanned:
     """Do it where pages tell nothing: a table of partitions has none, and old servers read all of them for a range."""
-    newer = f"{since.newer('t')} AND {key} <= {bound}"
-    query = f"COPY (SELECT {key} FROM {side.relation} AS t WHERE {newer} LIMIT {most + 1}) TO STDOUT"
+    newer = f"{since.newer('t')} AND {within}"
+    query = f"COPY (SELECT {mark} FROM {side.relation} AS t WHERE {newer} LIMIT {most + 1}) TO STDOUT"
     with side.connection.cursor() as cursor, cursor.copy(query.encode()) as copy:
-        keys = array("q", (int(bytes(read)) for read in copy))
-    if len(keys) > most:
-        return Scanned(keys, 0, 0)
-    query = (
-        f"SELECT count(*) FILTER (WHERE {key} <= {bound}), count(*) FILTER (WHERE {key} > {bound})"
-        f" FROM {side.relation} AS t"
-    )
-    within, beyond = side.connection.execute(query.encode()).fetchone() or (0, 0)
-    return Scanned(_in_order(keys, most), int(within), int(beyond))
+        marks = array("q", (int(bytes(read)) for read in copy))
+    if len(marks) > most:
+        return Scanned(marks, 0, 0)
+    query = f"SELECT count(*) FILTER (WHERE {within}), count(*) FROM {side.relation} AS t"
+    inside, rows = side.connection.execute(query.encode()).fetchone() or (0, 0)
+    return Scanned(_in_order(marks, most), int(inside), int(rows) - int(inside))
 
 
-def _in_order(keys: "array[int]", most: int) -> "array[int]":
-    return array("q", sorted(keys)) if len(keys) <= most else keys
+def _in_order(marks: "array[int]", most: int) -> "array[int]":
+    return array("q", sorted(marks)) if len(marks) <= most else marks

@@ -1,9 +1,10 @@
 """
-Keeps in the ledger what live's chunks of rows summed up to, so that the next pass looks only at those that moved.
+Keeps in the ledger how live's chunks of rows stood, so that the next pass looks only at those that moved.
 
-What grows with the size of the database in a later pass is then one sum over live's tables; rows are read, merged and
-looked up only in chunks in which live changed. All others are as the pass before left them. That holds for tables in
-which no pass met a conflict, and whose conflicts, if any, no other table's rows took part in.
+What grows with the size of the database in a later pass is then one read of live's tables, by the transactions that
+wrote the rows, or where these do not tell it one sum over them; rows are read, merged and looked up only in chunks in
+which live changed. All others are as the pass before left them. That holds for tables in which no pass met a conflict,
+and whose conflicts, if any, no other table's rows took part in.
 """
 
 import json
@@ -14,12 +15,16 @@ from typing import TYPE_CHECKING
 from ...dataclass import dataclass
 from ...postgres.catalog import Catalog
 from ...postgres.digest import Digest
+from ...postgres.horizon import Horizon
 from ...postgres.names import Name, equal
 from ...postgres.passes import Differing
 from ...postgres.staging import THERE, Stage
 from ...schema import build, encode
-from .differences import Side, Survey, survey_again
+from .differences import Side, Survey, read_counts, survey_again, survey_moved
+from .horizons import keep_pass, since_pass
 from .loading import load
+from .moved import moved_since
+from .sums import rows_in
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -34,8 +39,12 @@ class Again:
     kept: Differing
 
 
-def save_survey(restored: "Connection", stage: Stage, way: str, found: Survey) -> None:
-    """Note a survey, in the place of the one before; *way* says how the table was merged, and with what."""
+def save_survey(restored: "Connection", stage: Stage, way: str, found: Survey, now: Horizon | None) -> None:
+    """
+    Note a survey, and where live stood, in the place of the one before.
+
+    *way* says how the table was merged, and with what.
+    """
     oid = stage.table.oid
     restored.execute("DELETE FROM rollbook.sums WHERE relation = %s", (oid,))
     lines = [b"%d\t%d\t%s\n" % (oid, chunk, part.replace(b"\t", b"\\t")) for chunk, part in found.sums.items()]
@@ -45,6 +54,13 @@ def save_survey(restored: "Connection", stage: Stage, way: str, found: Survey) -
         " DO UPDATE SET digest = excluded.digest, way = excluded.way",
         (oid, json.dumps(encode(found.digest)), way),
     )
+    keep_pass(restored, stage.table, now)
+
+
+def save_counts(restored: "Connection", stage: Stage, way: str, digest: Digest, live: Side, now: Horizon) -> None:
+    """Note how many rows each of live's chunks has, and where live stood: enough to tell by transactions what moved."""
+    counts = {chunk: b"%d" % rows for chunk, rows in read_counts(live, digest).items()}
+    save_survey(restored, stage, way, Survey(digest, [], len(counts), counts), now)
 
 
 def forget_survey(restored: "Connection", stage: Stage) -> None:
@@ -52,22 +68,44 @@ def forget_survey(restored: "Connection", stage: Stage) -> None:
     restored.execute("DELETE FROM rollbook.surveys WHERE relation = %s", (stage.table.oid,))
 
 
-def look_again(restored: "Connection", stage: Stage, way: str, base: Side, live: Side) -> Again | None:
-    """Compare live with what the pass before noted of it; None where all of the table is to be looked at."""
+def look_again(
+    restored: "Connection", stage: Stage, way: str, base: Side, live: Side, now: Horizon | None
+) -> Again | None:
+    """
+    Compare live, which stands at *now*, with what a pass before noted of it; None where all of it is to be looked at.
+
+    By transactions the note stays as it is: what moved since is looked at in the next pass as well, which does no harm.
+    """
     oid = stage.table.oid
     query = "SELECT digest FROM rollbook.surveys WHERE relation = %s AND way = %s"
     noted = restored.execute(query, (oid, way)).fetchone()
     if noted is None or not _comparable(restored, stage, live):
         return None
     digest = build(Digest, noted[0])
-    found = survey_again(digest, _sums(restored, oid), base, live)
+    found = _look(restored, stage, digest, base, live, now)
+    if found is None:
+        return None
     chunks = sorted({*found.chunks, *_removed(restored, stage, digest)})
     if len(chunks) * 2 > found.total:
         return None
+    if found.sums:
+        save_survey(restored, stage, way, found, now)
     staged = replace(stage, chunk=digest.chunk)
     restored.execute(f"CREATE TEMP TABLE moved_{oid} (c bigint PRIMARY KEY)".encode())
     load(restored, f"{staged.moved} (c)", [b"%d\n" % chunk for chunk in chunks])
     return Again(staged, found._replace(chunks=chunks), _kept(restored, staged))
+
+
+def _look(
+    restored: "Connection", stage: Stage, digest: Digest, base: Side, live: Side, now: Horizon | None
+) -> Survey | None:
+    before = _sums(restored, stage.table.oid)
+    since = since_pass(restored, stage.table, now).since
+    if since is not None and not since.refusal(live.table.name, digest.columns):
+        moved = moved_since(since, digest, {chunk: rows_in(part) for chunk, part in before.items()}, live)
+        return None if moved is None else survey_moved(digest, moved, before.keys(), base)
+    counted = any(b"\t" not in part for part in before.values())
+    return None if counted else survey_again(digest, before, base, live)
 
 
 def troubled(restored: "Connection", catalog: Catalog) -> frozenset[Name]:
