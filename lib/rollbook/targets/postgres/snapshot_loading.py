@@ -1,6 +1,7 @@
 """Loads a snapshot into a database beside the live one, and compares it with what was saved."""
 
 from contextlib import closing
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from ...snapshots.contents import SavedTable
 from ...snapshots.loading import LoadSnapshot
 from ..snapshots.folder import summed
 from ..snapshots.rowfile import unpacked
+from .differences import at_once
 from .programs import claim, end_earlier, host_of
 from .recovery import run
 from .restore import MARKED, drop_unfinished, furnish, maintenance
@@ -34,14 +36,17 @@ def load_snapshot(target: "PostgresTarget", op: Op, execution: Execution) -> OpR
     with maintenance(target, execution) as connection:
         drop_unfinished(connection, op.database, op.run)
         run(connection, op.making())
-    with asked(f"loading {op.path}"), closing(target.connect(op.database)) as connection:
-        claim(connection, execution)
-        loader = _Loader(connection, op, execution, identity)
+    with (
+        asked(f"loading {op.path}"),
+        closing(target.connect(op.database)) as connection,
+        closing(target.connect(op.database)) as reading,
+    ):
+        for one in (connection, reading):
+            one.autocommit = True
+            claim(one, execution)
+        loader = _Loader(connection, reading, op, execution, identity)
         loader.load()
-        connection.commit()
-        loader.compare()
-        connection.rollback()
-        connection.autocommit = True
+        at_once(loader.complete, loader.compare)
         connection.execute("ANALYZE")
     with maintenance(target, execution) as connection:
         lacking = furnish(target, connection, op.database, op.properties) if op.properties else []
@@ -52,22 +57,40 @@ def load_snapshot(target: "PostgresTarget", op: Op, execution: Execution) -> OpR
 
 
 class _Loader:
-    """Makes the tables and loads their rows, all in one transaction, then reads them again."""
+    """
+    Makes the tables and loads their rows, then makes all that is over rows while another connection reads them again.
 
-    def __init__(self, connection: "Connection", op: LoadSnapshot, execution: Execution, identity: str) -> None:
-        self._connection, self._op, self._execution, self._identity = connection, op, execution, identity
+    Nothing of it counts before the database is marked. What can only be made while nobody reads a table, as its primary
+    key, comes before that; were there more of it, it would wait until the table has been read.
+    """
+
+    def __init__(
+        self, connection: "Connection", reading: "Connection", op: LoadSnapshot, execution: Execution, identity: str
+    ) -> None:
+        self._connection, self._reading = connection, reading
+        self._op, self._execution, self._identity = op, execution, identity
         self._done = 0
+        self._rest: list[str] = []
 
     def load(self) -> None:
-        """Make all of it."""
+        """Make the tables, with their rows."""
         contents = self._op.contents
-        run(self._connection, contents.prepare)
-        for one in contents.tables:
-            run(self._connection, one.before)
-            if one.load:
-                self._copy(one)
-            run(self._connection, one.after)
-        run(self._connection, contents.finish)
+        with self._connection.transaction():
+            run(self._connection, contents.prepare)
+            for one in contents.tables:
+                run(self._connection, one.before)
+                if one.load:
+                    self._copy(one)
+                # Parts find the indexes of a table without rows of its own there, and make theirs by them.
+                alone = list(takewhile(_is_alone, one.after)) if one.load else one.after
+                run(self._connection, alone)
+                self._rest += one.after[len(alone) :]
+
+    def complete(self) -> None:
+        """Make indexes, foreign keys, and whatever else comes after the rows."""
+        for statement in (*self._rest, *self._op.contents.finish):
+            self._stop_if_told()
+            run(self._connection, [statement])
 
     def _copy(self, one: SavedTable) -> None:
         content = unpacked(Path(self._op.path) / one.file, self._op.sealed, self._identity)
@@ -81,7 +104,7 @@ class _Loader:
         for one in self._op.contents.tables:
             if not one.file:
                 continue
-            found = summed(rows_of(self._connection, one), lambda _: self._tell(self._done))
+            found = summed(rows_of(self._reading, one), lambda _: self._tell(self._done))
             if (found.rows, found.sum) != (one.rows, one.sum):
                 raise TargetError(
                     f"what was loaded into {one.name} is not what was saved: {found.rows} rows of {one.rows}, "
@@ -92,5 +115,13 @@ class _Loader:
     def _tell(self, done: int) -> None:
         self._done = done
         self._execution.progress(done, self._op.contents.rows, "rows")
+        self._stop_if_told()
+
+    def _stop_if_told(self) -> None:
         if self._execution.stopping():
             raise Interrupted(f"stopped while {self._op.database} was made; a resume makes it again")
+
+
+def _is_alone(statement: str) -> bool:
+    """Say whether the server lets nobody read the table meanwhile."""
+    return statement.startswith("ALTER TABLE")
