@@ -166,6 +166,8 @@ class Stepper:
         state = encode(found)
         drift = changed_fields(planned.bound_fields(planned.before), planned.bound_fields(state))
         if drift:
+            # Why it cannot go on says more than that it is another than was planned.
+            refuse(fact, found)
             raise PlanDrift(
                 f"{planned.address}: what was read is not what the plan was made on.",
                 differences=drift,

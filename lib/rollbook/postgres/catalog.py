@@ -109,10 +109,13 @@ class Table:
     uniques: tuple[Unique, ...]
     checks: tuple[Check, ...]
     excludes: bool  # has exclusion constraints
+    source: str = ""  # what stands after FROM, where that is not its name
 
     @property
     def relation(self) -> str:
         """Give what stands after FROM: the table's own rows, without those of tables that inherit from it."""
+        if self.source:
+            return self.source
         return self.name.sql if self.partitioned else f"ONLY {self.name.sql}"
 
     @property

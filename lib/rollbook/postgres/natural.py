@@ -72,12 +72,15 @@ def translate(named: Named, restored: Natural, live: Natural, base: Natural) -> 
     """
     Find the id of each row of live and of the base in the restored database.
 
-    A row that is not there keeps its id, or gets the next free one where another row has it.
+    A row that is not there keeps its id, or gets the next free one where another row has it. One that a migration gave
+    another natural key, as it does for a renamed model, is the row that the backup has under its id in the base.
     """
     taken = {key for (key,) in restored.values()}
     ids = taken | {key for (key,) in live.values()}
     fresh = _counter(ids)
     ours: dict[Cells, bytes] = {natural: key for natural, (key,) in restored.items()}
+    gone = {key for natural, (key,) in restored.items() if natural not in base}
+    ours |= {natural: key for natural, (key,) in base.items() if natural not in ours and key in gone}
     missing = set()
     for natural, (key,) in sorted(live.items()):
         if natural not in ours:

@@ -66,6 +66,7 @@ class Told:
     sequences: Mapping[str, int] = field(default_factory=dict)
     writes: Mapping[str, str] = field(default_factory=dict)  # live's counters when the pass began to read it
     whole: Mapping[str, str] = field(default_factory=dict)  # tables of which every row was compared → why
+    renamed: tuple[str, ...] = ()  # what migrations renamed, and was carried under the backup's names
     partitions: tuple[str, ...] = ()  # made for it, as live has them
     overtaken: bool = False  # live may have been written to since, so a final pass must come again
 

@@ -27,7 +27,7 @@ def filled(live: Table, key: Sequence[str], columns: Sequence[Column]) -> str:
 
     Whether users or the migration wrote it, nothing tells; a constant default is no user's.
     """
-    shown = listed((*key, *(column.name for column in columns)), "t") if key else "t.*"
+    shown = listed((*key, *(column.name for column in columns)) if key else [one.name for one in live.columns], "t")
     holds = " OR ".join(_holds(column) for column in columns)
     return f"SELECT {shown} FROM {live.relation} AS t WHERE {holds}"
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..postgres.names import Name
     from ..postgres.objects import Objects
     from ..postgres.recovering import Recovery
+    from ..postgres.renames import Renames
     from ..postgres.rights import Access
     from ..recovering import Asked
     from ..snapshots.contents import Choice
@@ -307,6 +308,9 @@ class PostgresReader(SqlReader, Protocol):
 
     def catalog(self, database: str) -> "Catalog":
         """Read what tables a database of the server has and what holds between them. Raises `Unreachable`."""
+
+    def renames(self, database: str) -> "Renames":
+        """Read what was renamed in a restored copy since; nothing where that is not known. Raises `Unreachable`."""
 
     def objects(self, database: str) -> "Objects":
         """Read what a database of the server is made of besides rows. Raises `Unreachable` or `TargetError`."""

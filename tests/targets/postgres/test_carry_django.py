@@ -152,3 +152,23 @@ def test_a_pass_tells_and_exports(trio: Any, tmp_path: Path) -> None:
     (made,) = done.told.exported
     path = Path(made.path)
     assert (made.rows, path.read_text(), path.stat().st_mode & 0o777) == (1, 'id,t\n1,"a,b"\n', 0o600)
+
+
+def test_a_model_that_the_migration_renamed_is_the_one_of_before(trio: Any) -> None:
+    """Rows that point at its content type point at the backup's, under its old name, and no type of the new one comes."""
+    for url in (trio.live, trio.base, trio.restored):
+        script(url, _DJANGO)
+    for url in (trio.live, trio.base):
+        script(url, "UPDATE django_content_type SET model = 'room' WHERE id = 2")
+    script(
+        trio.live,
+        "INSERT INTO django_admin_log (what, content_type_id) VALUES ('made', 2)",
+        "INSERT INTO auth_user_user_permissions (user_id, permission_id) VALUES (1, 2)",
+    )
+
+    both_passes(Sources(trio.live, trio.restored, trio.base))
+
+    types = script(trio.restored, "SELECT id, app_label, model FROM django_content_type ORDER BY 1")
+    assert types == [(1, "blog", "post"), (2, "channels", "channel"), (3, "auth", "user")]
+    assert script(trio.restored, "SELECT what, content_type_id FROM django_admin_log") == [("made", 2)]
+    assert script(trio.restored, "SELECT user_id, permission_id FROM auth_user_user_permissions") == [(1, 2)]

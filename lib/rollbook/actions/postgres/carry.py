@@ -114,7 +114,8 @@ every foreign key up with a `LEFT JOIN`.
             return self._look(server)
 
     def _look(self, server: PostgresReader) -> CarryState:
-        found = list_databases(server).get(self.restored)
+        databases = list_databases(server)
+        found, base = databases.get(self.restored), databases.get(self.base)
         if found is None or not found.accepts or self.restored == server.database:
             return CarryState(False, server.database, lacking=_lacking(server, ""), account=server.accounts()[0])
         if SwapRecord.parse(found.comment) is not None:
@@ -129,7 +130,9 @@ every foreign key up with a `LEFT JOIN`.
             carried=False,
             live=server.database,
             before=passes[0][1] if passes else None,
-            outlook=read_outlook(server, self.restored, self.tables),
+            outlook=read_outlook(
+                server, self.restored, self.base if base is not None and base.accepts else "", self.tables
+            ),
             lacking=_lacking(server, self.restored),
             account=server.accounts()[0],
         )
@@ -185,6 +188,7 @@ every foreign key up with a `LEFT JOIN`.
                 yield "where rows do not fit and nobody has decided, it keeps nothing and asks who wins"
         if change.after.told is not None:
             yield from _counted(change.after.told.differing)
+            yield from change.after.told.renamed
             yield from _compared(change.after.told.whole)
             if made := change.after.told.partitions:
                 yield f"partitions made that the backup did not have, as live has them: {', '.join(made)}"
@@ -194,7 +198,7 @@ every foreign key up with a `LEFT JOIN`.
         told = after.told or Told()
         listed = (f"listed: {one.what}, {one.rows} rows in {one.path}" for one in told.exported)
         clashes = (f"conflict: {count} times {name}" for name, count in told.conflicts.items())
-        return (*(_counted(told.differing) or ("no row differed",)), *clashes, *listed)
+        return (*(_counted(told.differing) or ("no row differed",)), *told.renamed, *clashes, *listed)
 
     def outputs(self, after: CarryState, results: Sequence[OpResult]) -> Mapping[str, Plain]:  # noqa: ARG002  # the probe tells them
         """Give how many rows differed, per table too, the conflicts, and the files with what has no place."""

@@ -7,6 +7,7 @@ from typing import Final
 from ...dataclass import dataclass
 from ...postgres.names import Name
 from ...postgres.passes import Told
+from ...postgres.renames import Renames, called_before
 from ...postgres.rules import Rule, rules_with
 from ...postgres.shape import shape
 from ...targets.base import PostgresReader
@@ -46,6 +47,7 @@ class Outlook:
     grants: tuple[str, ...] = ()  # those that live has, and the backup lacks on what it has
     revokes: tuple[str, ...] = ()  # and the other way round
     materialized: tuple[str, ...] = ()  # views that hold what they held in the backup
+    renamed: tuple[str, ...] = ()  # what migrations renamed
 
     def _counted(self) -> Iterator[str]:
         if self.counted:
@@ -63,6 +65,7 @@ class Outlook:
             found = (f"{name} {one.total}" for name, one in before.differing.items())
             yield f"rows that differed in the pass before: {', '.join(found) or 'none'}"
         yield from self._counted()
+        yield from self.renamed
         if self.apart:
             yield f"live and the backup share no column, rows stay as in the backup: {', '.join(self.apart)}"
         yield from (f"{name}: {_RULED[rule]}" for name, rule in self.ruled.items())
@@ -95,9 +98,10 @@ _RULED: Mapping[Rule, str] = {
 }
 
 
-def read_outlook(server: PostgresReader, restored: str, tables: Mapping[str, Rule]) -> Outlook:
-    """Read the catalogs of live and the restored database, and say what a pass would do."""
-    ours, theirs = server.catalog(restored), server.catalog(server.database)
+def read_outlook(server: PostgresReader, restored: str, base: str, tables: Mapping[str, Rule]) -> Outlook:
+    """Read the catalogs of live, the restored database, and the *base* where there is one: what a pass would do."""
+    renamed = server.renames(base) if base else Renames()
+    ours, theirs = server.catalog(restored), called_before(server.catalog(server.database), renamed)
     rules = rules_with(tables)
     both = [name for name in ours.tables if name in theirs.tables]
     ruled = {str(name): rules.of(name) for name in both if rules.of(name) != "merge"}
@@ -106,6 +110,7 @@ def read_outlook(server: PostgresReader, restored: str, tables: Mapping[str, Rul
     merged = [name for name in keyed if rules.of(name) not in ("leave", "referenced")]
     rest = {name: lined for name, lined in shapes.items() if not lined.key and rules.of(name) != "leave"}
     return Outlook(
+        renamed=tuple(renamed.told()),
         merged=tuple(map(str, merged)),
         counted=tuple(str(name) for name, lined in rest.items() if lined.carried),
         rekeyed=tuple(

@@ -16,6 +16,7 @@ from ...postgres.catalog import Catalog, Table
 from ...postgres.copytext import line
 from ...postgres.horizon import Since
 from ...postgres.names import Name, listed
+from ...postgres.renames import Renames, called_before, renames, stood_before
 from ...postgres.rules import Rules
 from ...postgres.shape import Shape, shape
 from .carry import Sources
@@ -50,7 +51,11 @@ def note_apart(sources: Sources, rules: Rules) -> None:
             closing(connect(sources.restored, reading=True)) as restored,
             closing(connect_beside(sources.base or sources.restored, base)) as beside,
         ):
-            catalog, old, since = read_catalog(restored), read_catalog(base), since_restored(base).since
+            catalog, since, renamed = read_catalog(restored), since_restored(base).since, Renames()
+            if since is not None and sources.base is not None:
+                renamed = renames(since)
+                since = replace(since, now=stood_before(since.now, renamed))
+            old = called_before(read_catalog(base), renamed)
             for table in catalog.tables.values():
                 there = old.tables.get(table.name)
                 # Columns that the deploy added are nothing that the two could differ in.
@@ -62,12 +67,12 @@ def note_apart(sources: Sources, rules: Rules) -> None:
                     Side(restored, table, table.relation),
                 )
                 found = iter(()) if sources.base is None else _found(since, lined, *sides, sources.counted)
-                renamed = _is_renamed(catalog, table, there, rules)
+                other = _is_other(catalog, table, there, rules)
                 if lined.key:
-                    _note(ours, table, lined, found, touched=renamed)
+                    _note(ours, table, lined, found, touched=other)
                 elif lined.carried:
                     # Read to the end: the connections are busy until then.
-                    counted[table.oid] = renamed or sum(1 for _ in found) > 0
+                    counted[table.oid] = other or sum(1 for _ in found) > 0
             note_touched(ours, counted)
         ours.commit()
 
@@ -82,7 +87,7 @@ def _found(
     return newer.rows(restored, base, beyond=True)
 
 
-def _is_renamed(catalog: Catalog, table: Table, there: Table, rules: Rules) -> bool:
+def _is_other(catalog: Catalog, table: Table, there: Table, rules: Rules) -> bool:
     """Tell whether a row that is carried whole may still differ: other types, or ids that are others here."""
     types = {column.name: column.type for column in there.columns}
     return any(types.get(one.name, one.type) != one.type for one in table.columns) or any(

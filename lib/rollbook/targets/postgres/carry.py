@@ -23,12 +23,13 @@ from ...postgres.counted import Counted
 from ...postgres.names import Name
 from ...postgres.passes import Carried, Differing, Mark, Told
 from ...postgres.placeless import filled
+from ...postgres.renames import Renames, called_before, stood_before
 from ...postgres.rules import Rules, rules_with
 from .applying import apply, try_out
 from .catalog import read_catalog
 from .counting import settle_counted
 from .exporting import COLUMNS_OF, Exports, export_conflicts, export_left_behind, export_query, export_table
-from .horizons import read_horizon, since_backup
+from .horizons import base_renames, read_horizon, since_backup
 from .ledger import (
     close_ledger,
     count_conflicts,
@@ -181,6 +182,7 @@ class _Read:
     without_key: tuple[Name, ...]
     writes: Mapping[str, str]
     whole: Mapping[Name, str]
+    renamed: tuple[str, ...]
 
 
 def _read_live(
@@ -196,8 +198,10 @@ def _read_live(
         closing(connect(sources.base or sources.restored, reading=True)) as base,
         closing(connect_beside(sources.live, live)) as beside,
     ):
-        sides = live, read_catalog(live), base, read_catalog(base)
+        renamed = base_renames(base) if sources.base else Renames()
+        sides = live, called_before(read_catalog(live), renamed), base, called_before(read_catalog(base), renamed)
         now = read_horizon(live)
+        now = None if now is None else stood_before(now, renamed)
         known = since_backup(work.connection, live, now)
         merger = Merger(work, *sides, terms, errand.watch, sources.summed, known, now, troubled=whole)
         merger.beside, merger.straight, merger.there = beside, straight_tables(work), sources.counted
@@ -212,7 +216,14 @@ def _read_live(
             _export_tables(live, merger.theirs, only_live, errand.exports)
             _export_columns(live, merger, errand.exports)
         return _Read(
-            merger.theirs, differing, merger.counted, only_live, tuple(merger.without_key), writes, merger.whole
+            merger.theirs,
+            differing,
+            merger.counted,
+            only_live,
+            tuple(merger.without_key),
+            writes,
+            merger.whole,
+            tuple(renamed.told()),
         )
 
 
@@ -259,6 +270,7 @@ def _told(read: _Read, counts: Mapping[str, int], moved: Sequence[Moved], export
         sequences={str(one.name): one.next for one in moved},
         writes=read.writes,
         whole={str(name): why for name, why in read.whole.items()},
+        renamed=read.renamed,
     )
 
 

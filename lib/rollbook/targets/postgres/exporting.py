@@ -12,7 +12,7 @@ from ...beside import make_folder
 from ...dataclass import dataclass
 from ...postgres.catalog import Table
 from ...postgres.conflict import Conflict
-from ...postgres.names import Name
+from ...postgres.names import Name, listed
 from ...postgres.passes import Exported
 from ..export import LinesFile
 
@@ -29,7 +29,8 @@ _HEADS = ("table", "key", "kind", "about", "settled", "live", "backup")
 
 def export_table(connection: "Connection", table: Table, write: Write, *, where: str = "true") -> int:
     """Write the rows of a table, `t`, as CSV with a head, a piece at a time; gives how many there were."""
-    return export_query(connection, f"SELECT t.* FROM {table.relation} AS t WHERE {where}", write)
+    shown = listed([column.name for column in table.columns], "t")
+    return export_query(connection, f"SELECT {shown} FROM {table.relation} AS t WHERE {where}", write)
 
 
 def export_query(

@@ -14,6 +14,7 @@ from ...postgres.manifest import Manifest
 from ...postgres.names import Name
 from ...postgres.objects import Objects
 from ...postgres.recovering import Recovery
+from ...postgres.renames import Renames
 from ...postgres.rights import Access, missing
 from ...recovering import Asked
 from ...snapshots.contents import Choice
@@ -226,6 +227,13 @@ class PostgresProbe(SqlProbe, PostgresReader):
 
         with asked(f"reading the catalogs of {database}"), self._shared.connection(database) as connection:
             return read_catalog(connection)
+
+    def renames(self, database: str) -> Renames:
+        """Read what was renamed in a restored copy since; nothing where that is not known. Raises `Unreachable`."""
+        from .horizons import base_renames
+
+        with asked(f"reading the catalogs of {database}"), self._shared.connection(database) as connection:
+            return base_renames(connection)
 
     def objects(self, database: str) -> Objects:
         """Read what a database is made of besides rows."""
