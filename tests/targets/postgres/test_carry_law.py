@@ -2,14 +2,14 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from random import Random
 from typing import Any
 
 import psycopg
 import pytest
-from carry_horizons import note_backup
+from carry_horizons import note_backup, note_restored
 from carry_oracle import Conflicts, Database, KeyLaw, Oracle, TableLaw
 from carry_worlds import World, make_world, migrate, use
 from hypothesis import HealthCheck, given, note, settings
@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from rollbook.postgres import digest
 from rollbook.postgres.conflict import KEEP_LIVE, Policy
+from rollbook.postgres.passes import Carried
 from rollbook.targets.postgres import merging
 from rollbook.targets.postgres.carry import Sources, carry, finish
 from rollbook.targets.postgres.ledger import read_conflicts
@@ -117,12 +118,43 @@ def build(trio: Any, world: World, rng: Random, *, noted: bool) -> None:
                     connection.execute(f"ALTER TABLE {name} ENABLE {rng.choice(('', '', 'ALWAYS'))} TRIGGER noisy")
     if noted:
         note_backup(trio.live, trio.restored)
+    note_restored(trio.base)
     with closing(session(trio.live)) as live, closing(session(trio.base)) as base:
         write(live, use(rng, world))
         for statement in migrate(rng, world):
             note(f"migration: {statement}")
             if attempt(live, statement):
                 attempt(base, statement)
+
+
+def renames(
+    rng: Random, world: World, live: psycopg.Connection[Any], base: psycopg.Connection[Any], part: float
+) -> list[tuple[str, str]]:
+    """Give statements by which a migration renames columns and tables, each with the one that takes it back."""
+    found = []
+    for tab in world.tables.values():
+        known = [name for name in present(live, tab.name) if name in tab.cols and name in present(base, tab.name)]
+        altering = f"ALTER TABLE {tab.name} RENAME"
+        found += [
+            (f"{altering} {name} TO {name}_2", f"{altering} {name}_2 TO {name}")
+            for name in known
+            if rng.random() < part
+        ]
+        if known and rng.random() < part:
+            found.append((f"{altering} TO {tab.name}_2", f"ALTER TABLE {tab.name}_2 RENAME TO {tab.name}"))
+    return found
+
+
+@contextmanager
+def renamed(renaming: list[tuple[str, str]], *connections: psycopg.Connection[Any]) -> Iterator[None]:
+    """Let things have their new names for as long as a pass takes: no row shows it."""
+    for connection in connections:
+        for statement, _ in renaming:
+            connection.execute(statement.encode())
+    yield
+    for connection in connections:
+        for _, statement in reversed(renaming):
+            connection.execute(statement.encode())
 
 
 def write(live: psycopg.Connection[Any], statements: list[str]) -> None:
@@ -137,7 +169,8 @@ def test_passes_come_to_what_the_oracle_says(trio: Any, noted: bool) -> None:
 
     With chunks of a row or two, passes after the first one pass over most of what did not change in between, and new
     rows beyond the backup's last key are not merged. A superuser writes as a replica does, and such rows straight into
-    their tables. Where it is *noted* which rows the backup had, only those written since are looked at.
+    their tables. Where it is *noted* which rows the backup had, only those written since are looked at. Whatever the
+    migration renamed, it comes to the same.
     """
     looked: Counter[bool] = Counter()
     straight: Counter[bool] = Counter()
@@ -154,14 +187,15 @@ def test_passes_come_to_what_the_oracle_says(trio: Any, noted: bool) -> None:
         bits=st.sampled_from((0, 0, 1, 7)),
         mighty=st.sampled_from((True, True, False)),
         batch=st.sampled_from((1, 2, 100)),
+        names=st.sampled_from((0.0, 0.3)),
     )
-    def law(rng: Random, policy: Any, based: bool, bits: int, mighty: bool, batch: int) -> None:
+    def law(rng: Random, policy: Any, based: bool, bits: int, mighty: bool, batch: int, names: float) -> None:
         trio.clear()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(digest, "_CHUNK_BITS", bits)
             patch.setattr(merging, "_write", write_straight)
             patch.setattr(merging, "BATCH", batch)
-            looked.update(hold_to_the_oracle(trio, rng, policy, based=based, mighty=mighty, noted=noted))
+            looked.update(hold_to_the_oracle(trio, rng, policy, based=based, mighty=mighty, noted=noted, names=names))
 
     law()
 
@@ -171,9 +205,13 @@ def test_passes_come_to_what_the_oracle_says(trio: Any, noted: bool) -> None:
 
 
 def hold_to_the_oracle(
-    trio: Any, rng: Random, policy: Any, *, based: bool, mighty: bool, noted: bool
+    trio: Any, rng: Random, policy: Any, *, based: bool, mighty: bool, noted: bool, names: float
 ) -> Iterable[bool]:
-    """Carry the rows of a random site in three passes, and compare; says of its tables whether all was looked at."""
+    """
+    Carry the rows of a random site in three passes, and compare; says of its tables whether all was looked at.
+
+    *names* is which part of all columns the migration renamed, and about which of all tables.
+    """
     world = make_world(rng)
     note("\n".join(world.script()))
     build(trio, world, rng, noted=noted)
@@ -187,13 +225,19 @@ def hold_to_the_oracle(
         backup, schema, ours = read(restored, world), restored.execute(_SCHEMA).fetchall(), marks(restored)
         write(live, use(rng, world))
 
-        first = carry(sources, final=False, policy=policy)
+        renaming = renames(rng, world, live, base, names if based else 0.0)
+
+        def one_pass(*, final: bool) -> Carried:
+            with renamed(renaming, live, base):
+                return carry(sources, final=final, policy=policy)
+
+        first = one_pass(final=False)
         note("first pass done")
         write(live, use(rng, world)[: rng.randint(0, 4)])
-        carry(sources, final=False, policy=policy)
+        one_pass(final=False)
         note("second pass done")
         write(live, use(rng, world)[: rng.choice((0, 2, 99))])
-        carry(sources, final=True, policy=policy)
+        one_pass(final=True)
 
         keys = [KeyLaw(fk.name, fk.child, fk.columns, fk.parent, fk.parent_columns) for fk in world.keys]
         now, old = read(live, world), read(base, world) if based else None
