@@ -4,6 +4,7 @@ from contextlib import closing
 
 from rollbook.postgres.horizon import Horizon
 from rollbook.targets.postgres.horizons import keep_horizon, leave_witness, read_horizon
+from rollbook.targets.postgres.renaming import note_names
 from rollbook.targets.postgres.session import connect
 
 
@@ -27,4 +28,5 @@ def note_restored(url: str) -> None:
     """Note in a database that it was just restored."""
     with closing(connect(url)) as connection:
         keep_horizon(connection, "restored", read_horizon(connection))
+        note_names(connection)
         connection.commit()

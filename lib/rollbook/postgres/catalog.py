@@ -119,6 +119,11 @@ class Table:
         return self.name.sql if self.partitioned else f"ONLY {self.name.sql}"
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Give what its columns are called."""
+        return tuple(column.name for column in self.columns)
+
+    @property
     def written(self) -> tuple[Column, ...]:
         """Give the columns that an insert writes."""
         return tuple(column for column in self.columns if not column.generated)

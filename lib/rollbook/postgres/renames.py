@@ -1,19 +1,27 @@
 """
 Tells which tables and columns migrations renamed, and calls those of another database as the backup does.
 
-A restored copy knows each of its columns by the OID of its table and a number, and no renaming changes either. Nothing
-is guessed from names or types: a column that was dropped and added again has another number, and is another column.
+A restored copy knows each of its columns by the OID of its table and a number, and no renaming changes either. A column
+that was dropped and added again has another number, and is another column. What was put aside under a new name, while
+its old one was given to what was made of it, was made anew rather than renamed, and is matched by its name.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import field, replace
 
 from ..dataclass import dataclass
 from .catalog import Catalog, Table
-from .horizon import Horizon, Place, Since
+from .horizon import Horizon, Place
 from .names import Name, quote
 
-_NOT_SUMMED = 4  # numbers that a column's place has, where it is not the sum of many parts
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """A table that is called *before* elsewhere, or has *columns* that are called otherwise there."""
+
+    since: Name
+    before: Name
+    columns: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +30,26 @@ class Renames:
 
     tables: Mapping[Name, Name] = field(default_factory=dict)
     columns: Mapping[Name, Mapping[str, str]] = field(default_factory=dict)  # by what the table is called since
+    anew: tuple[str, ...] = ()  # what was made anew under its name, beside what it was, and is matched by its name
+
+    def rows(self) -> tuple[Renamed, ...]:
+        """Give it a table at a time."""
+        names = sorted({*self.tables, *self.columns})
+        return tuple(Renamed(name, self.tables.get(name, name), self.columns.get(name, {})) for name in names)
+
+    @classmethod
+    def of(cls, rows: Iterable[Renamed]) -> "Renames":
+        """Make it of what `rows` gives."""
+        found = tuple(rows)
+        tables = {one.since: one.before for one in found if one.since != one.before}
+        return cls(tables, {one.since: one.columns for one in found if one.columns})
+
+    def other_way(self) -> "Renames":
+        """Give what things are called since, by what the backup calls them."""
+        return Renames.of(
+            Renamed(one.before, one.since, {before: since for since, before in one.columns.items()})
+            for one in self.rows()
+        )
 
     def told(self) -> Iterator[str]:
         """Say what was renamed, a line each."""
@@ -31,6 +59,20 @@ class Renames:
                 yield f"{name} is {before} in the backup"
             for column, earlier in sorted(self.columns.get(name, {}).items()):
                 yield f"{name}.{column} is {before}.{earlier} in the backup"
+        yield from self.anew
+
+    def without_table(self, since: Name) -> "Renames":
+        """Leave a table out that was put aside when it was made anew."""
+        told = f"{self.tables[since]} was made anew: what it was is {since} now, which has no place"
+        tables = {name: before for name, before in self.tables.items() if name != since}
+        columns = {name: own for name, own in self.columns.items() if name != since}
+        return Renames(tables, columns, (*self.anew, told))
+
+    def without_column(self, table: Name, since: str) -> "Renames":
+        """Leave a column out that was put aside when it was made anew."""
+        own = dict(self.columns[table])
+        told = f"{table}.{own.pop(since)} was made anew: what it was is {since} now, which has no place"
+        return Renames(self.tables, {**self.columns, table: own}, (*self.anew, told))
 
     def table(self, name: Name, every: Collection[Name]) -> Name:
         """Give what the backup calls one of *every* table; one that took the name of a renamed one gets another."""
@@ -46,29 +88,26 @@ class Renames:
         return own.get(name, _other(name) if name in taken else name)
 
 
-def renames(since: Since) -> Renames:
-    """Tell what was renamed in a database between two snapshots of it."""
-    before = {place: (Name(one.schema, one.name), column) for one in since.then.places for column, place in _parts(one)}
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A column that is there still: its table and its name *before*, and both since."""
+
+    before: Name
+    column: str
+    since: Name
+    called: str
+
+
+def renames(kept: Iterable[Kept]) -> Renames:
+    """Tell by columns that are there still what was renamed."""
     tables: dict[Name, Name] = {}
-    columns: dict[Name, Mapping[str, str]] = {}
-    for one in since.now.places:
-        name = Name(one.schema, one.name)
-        found = {column: before[place] for column, place in _parts(one) if place in before}
-        own = {column: earlier for column, (_, earlier) in found.items() if earlier != column}
-        for table, _ in found.values():
-            if table != name:
-                tables[name] = table
-        if own:
-            columns[name] = own
+    columns: dict[Name, dict[str, str]] = {}
+    for one in kept:
+        if one.since != one.before:
+            tables[one.since] = one.before
+        if one.called != one.column:
+            columns.setdefault(one.since, {})[one.called] = one.column
     return Renames(tables, columns)
-
-
-def _parts(one: Place) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Give each column with the OID of its table, and its number."""
-    for column, place in one.columns.items():
-        numbers = place.split(".")
-        if len(numbers) == _NOT_SUMMED:
-            yield column, (numbers[0], numbers[1])
 
 
 def _other(name: str) -> str:
@@ -102,8 +141,7 @@ def called_before(catalog: Catalog, known: Renames) -> Catalog:
 
 
 def _columns(table: Table, known: Renames) -> dict[str, str]:
-    every = [column.name for column in table.columns]
-    return {name: known.column(table.name, name, every) for name in every}
+    return {name: known.column(table.name, name, table.names) for name in table.names}
 
 
 def _table(table: Table, name: Name, columns: Mapping[str, str]) -> Table:

@@ -1,6 +1,7 @@
 """The law of the way back, on random rows: what users wrote since a swap is told from what the rollback left otherwise."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -27,9 +28,16 @@ SCHEMA = """
     CREATE TABLE loose (id integer PRIMARY KEY, a boolean, b text, gone text);
     CREATE TABLE strict (id text PRIMARY KEY, a boolean, b text, gone text NOT NULL)"""
 MIGRATED = "ALTER TABLE loose DROP gone; ALTER TABLE strict DROP gone"
+# What the migration renamed: nothing, tables and columns, or two tables that have each other's names since.
+RENAMED = (
+    (),
+    (("loose", "wide"), ("wide.b", "c"), ("strict.id", "code"), ("strict.a", "yes")),
+    (("loose", "aside"), ("strict", "loose"), ("aside", "strict"), ("strict.b", "c"), ("loose.b", "gone")),
+)
 TABLES, COLUMNS, KEYS = ("loose", "strict"), ("a", "b"), "123456"
 
 Row = tuple[str, ...]
+Renames = tuple[tuple[str, str], ...]
 Rows = dict[tuple[str, str], Row]
 
 
@@ -54,6 +62,23 @@ def deeds(rng: Random, most: int, *, gone: bool) -> str:
     found = ";\n".join(deed(rng, gone=gone) for _ in range(rng.randint(0, most)))
     note(found)
     return found or "SELECT 1"
+
+
+@contextmanager
+def renamed(renames: Renames, *urls: str) -> Iterator[None]:
+    """Let things have their new names meanwhile: no row shows it."""
+    there = [statement(old, new) for old, new in renames]
+    back = [statement(f"{old.rpartition('.')[0]}.{new}".lstrip("."), old.rpartition(".")[2]) for old, new in renames]
+    for url in urls:
+        script(url, "SELECT 1", *there)
+    yield
+    for url in urls:
+        script(url, "SELECT 1", *reversed(back))
+
+
+def statement(old: str, new: str) -> str:
+    table, _, column = old.partition(".")
+    return f"ALTER TABLE {table} RENAME {column} TO {new}"
 
 
 def read(url: str) -> Rows:
@@ -98,50 +123,69 @@ class Expected:
             self.rows[at] = now
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     rng=st.randoms(use_true_random=False),
     policy=st.sampled_from((KEEP_LIVE, KEEP_BACKUP)),
     back=st.sampled_from((KEEP_LIVE, KEEP_BACKUP)),
     based=st.sampled_from((True, True, False)),
     noted=st.booleans(),
+    names=st.sampled_from(RENAMED),
 )
 def test_the_way_back_takes_what_users_wrote_since_and_nothing_else(
-    trio: Any, rng: Random, policy: Policy, back: Policy, based: bool, noted: bool
+    trio: Any, rng: Random, policy: Policy, back: Policy, based: bool, noted: bool, names: Renames
 ) -> None:
-    """Run, write, undo, perhaps twice, write, undo that: every cell and every conflict is as computed separately."""
+    """
+    Run, write, undo, perhaps twice, write, undo that: every cell and every conflict is as computed separately.
+
+    Whatever the migration renamed, it comes to the same.
+    """
     trio.clear()
+    names = names if based else ()
     backup, migration = deeds(rng, 12, gone=True), deeds(rng, 6, gone=False)
     for url in (trio.live, trio.base, trio.restored):
         script(url, f"{SCHEMA}; {backup}")
     if noted:
         note_backup(trio.live, trio.restored)
+    if noted or names:
         note_restored(trio.base)
     script(trio.live, deeds(rng, 4, gone=True))
     for url in (trio.live, trio.base):
         script(url, f"{MIGRATED}; {migration}")
     script(trio.live, deeds(rng, 8, gone=False))
     sources = Sources(trio.live, trio.restored, trio.base if based else None)
-    note_apart(sources, rules_with({}))
-    carry(sources, final=False, policy=policy)
+    with renamed(names, trio.live, trio.base):
+        note_apart(sources, rules_with({}))
+        carry(sources, final=False, policy=policy)
     script(trio.live, deeds(rng, 4, gone=False))
-    carry(sources, final=True, policy=policy)
-    moment = swapped(trio.restored, trio.live)
+    with renamed(names, trio.live, trio.base):
+        carry(sources, final=True, policy=policy)
+        moment = swapped(trio.restored, trio.live)
     kept, stood = read(trio.live), read(trio.restored)
     script(trio.restored, deeds(rng, 8, gone=True))
 
-    carry_back(trio.restored, trio.live, moment, back)
+    with renamed(names, trio.live):
+        carry_back(trio.restored, trio.live, moment, back)
     if rng.random() < 0.5:  # cut off after it was committed, and perhaps written to meanwhile
         script(trio.restored, deeds(rng, 4, gone=True))
-        carry_back(trio.restored, trio.live, moment, back)
+        with renamed(names, trio.live):
+            carry_back(trio.restored, trio.live, moment, back)
 
     expected = Expected(kept, stood, read(trio.restored), "backup" if back is KEEP_BACKUP else "live")
-    assert (read(trio.live), conflicts(trio.live)) == (expected.rows, expected.conflicts)
-    moment = swapped(trio.live, trio.restored)
+    since = {f"public.{name}" for name in TABLES} | {f"public.{new}" for old, new in names if "." not in old}
+    called = {old: new for old, new in names if "." not in old and new != "aside"} | {"loose": called_since(names)}
+    found = {(at[0], at[1]) for at in conflicts(trio.live)}
+    assert (read(trio.live), found) == (
+        expected.rows,
+        {(called.get(table, table), key) for table, key in expected.conflicts},
+    )
+    with renamed(names, trio.live):
+        moment = swapped(trio.live, trio.restored, frozenset(since))
     kept, stood = read(trio.restored), read(trio.live)
     script(trio.live, deeds(rng, 8, gone=False))
 
-    carry_back(trio.live, trio.restored, moment, back)
+    with renamed(names, trio.live):
+        carry_back(trio.live, trio.restored, moment, back)
 
     expected = Expected(kept, stood, read(trio.live), "backup" if back is KEEP_BACKUP else "live")
     # What `strict` lacks a value for goes into files, as in any pass.
@@ -156,12 +200,19 @@ def conflicts(url: str) -> set[tuple[str, str]]:
         return {(one.table.name, one.key[0]) for one in read_conflicts(connection)}
 
 
-def swapped(incoming: str, live: str) -> Since:
+def called_since(names: Renames) -> str:
+    """Give what the first table is called since."""
+    found = "loose"
+    for old, new in names:
+        found = new if old == found else found
+    return found
+
+
+def swapped(incoming: str, live: str, names: frozenset[str] = frozenset(f"public.{name}" for name in TABLES)) -> Since:
     """Do what a swap, or a way back, does to what the passes wrote down."""
     with closing(connect(incoming)) as ours, closing(connect(live)) as theirs:
         theirs.autocommit = True
         assert keep_stood(ours, theirs)
     finish(incoming)
     ((xid,),) = script(incoming, "SELECT pg_current_xact_id()::text::bigint")
-    names = frozenset(f"public.{name}" for name in TABLES)
     return Since(xid, names, names)

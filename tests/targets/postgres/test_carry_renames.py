@@ -127,3 +127,85 @@ def test_a_column_that_was_made_anew_under_its_name_is_not_the_one_before(trio: 
     assert done.told.renamed == ("note.text is note.stars in the backup",)
     with closing(connect(trio.restored)) as restored:
         assert list(read_conflicts(restored)) == []
+
+
+def test_a_table_that_was_made_anew_is_matched_by_its_name(trio: Any, tmp_path: Any) -> None:
+    """Where the old one was put aside and the new one filled from it, users write into the new one, and that is carried."""
+    migration = (
+        "ALTER TABLE note RENAME TO note_old",
+        "CREATE TABLE note (id bigint PRIMARY KEY, text text, stars bigint, author_id bigint, more text)",
+        "INSERT INTO note SELECT id, text, stars, author_id FROM note_old WHERE id > 100",
+    )
+    users = ("UPDATE note SET text = 'edited' WHERE id = 2000", "INSERT INTO note VALUES (9000, 'new', 1, 1)")
+    sources = renamed_site(trio, migration, users)
+
+    done = carry(sources, final=True, errand=Errand(exports=Exports(tmp_path)))
+
+    assert script(trio.restored, "SELECT id, text FROM note WHERE text IN ('edited', 'new') ORDER BY id") == [
+        (2000, "edited"),
+        (9000, "new"),
+    ]
+    assert script(trio.restored, "SELECT count(*) FROM note") == [(3001,)]
+    assert done.told.renamed == ("note was made anew: what it was is note_old now, which has no place",)
+
+
+def test_a_column_that_was_made_anew_is_matched_by_its_name(trio: Any) -> None:
+    """Where the old one was put aside and its cells were brought into the new one, users write into that."""
+    migration = (
+        "ALTER TABLE note RENAME stars TO stars_old",
+        "ALTER TABLE note ADD stars bigint",
+        "UPDATE note SET stars = stars_old",
+    )
+    sources = renamed_site(trio, migration, ("UPDATE note SET stars = 77 WHERE id = 5",))
+
+    done = carry(sources, final=True)
+
+    assert script(trio.restored, "SELECT id, stars FROM note WHERE stars <> id") == [(5, 77)]
+    assert done.told.renamed == ("note.stars was made anew: what it was is stars_old now, which has no place",)
+
+
+def test_renames_are_known_after_a_failover(trio: Any) -> None:
+    """What was renamed stands in the base's own catalog: it does not go by the history of the cluster."""
+    sources = renamed_site(trio, MIGRATION, USERS, noted=True)
+    for url in (trio.base, trio.restored):
+        script(url, "UPDATE rollbook.horizons SET told = jsonb_set(told, '{timeline}', '77')")
+
+    done = carry(sources, final=True)
+
+    found = "SELECT id, text, author_id FROM note ORDER BY id"
+    assert script(trio.restored, found) == script(trio.live, "SELECT id, body, writer_id FROM remark ORDER BY id")
+    assert set(done.told.whole.values()) == {"the cluster was recovered to a point in time, or failed over, since"}
+
+
+def test_tables_of_many_parts_are_followed(trio: Any) -> None:
+    """Two partitioned tables that have each other's names, and whose columns have other ones, keep their rows apart."""
+    good = tuple(
+        statement
+        for name in ("left_one", "right_one")
+        for statement in (
+            f"CREATE TABLE {name} (id bigint PRIMARY KEY, a text, b text) PARTITION BY RANGE (id)",
+            f"CREATE TABLE {name}_1 PARTITION OF {name} FOR VALUES FROM (0) TO (100)",
+            f"CREATE TABLE {name}_2 PARTITION OF {name} DEFAULT",
+            f"INSERT INTO {name} SELECT g, '{name}', 'b' || g FROM generate_series(1, 300) g",
+        )
+    )
+    migration = (
+        "ALTER TABLE left_one RENAME TO aside",
+        "ALTER TABLE right_one RENAME TO left_one",
+        "ALTER TABLE aside RENAME TO right_one",
+        "ALTER TABLE left_one RENAME b TO c",
+    )
+    for url in (trio.live, trio.base, trio.restored):
+        script(url, *good)
+    note_restored(trio.base)
+    for url in (trio.live, trio.base):
+        script(url, *migration)
+    script(trio.live, "UPDATE left_one SET c = 'edited' WHERE id = 200", "DELETE FROM right_one WHERE id IN (50, 250)")
+
+    carry(Sources(trio.live, trio.restored, trio.base), final=True)
+
+    assert script(trio.restored, "SELECT id, a FROM right_one WHERE b = 'edited'") == [(200, "right_one")]
+    assert script(trio.restored, "SELECT count(*), min(a) FROM left_one WHERE id NOT IN (50, 250)") == [
+        (298, "left_one")
+    ]
+    assert script(trio.restored, "SELECT count(*) FROM left_one") == [(298,)]

@@ -16,7 +16,7 @@ from ...postgres.catalog import Catalog, Table
 from ...postgres.copytext import line
 from ...postgres.horizon import Since
 from ...postgres.names import Name, listed
-from ...postgres.renames import Renames, called_before, renames, stood_before
+from ...postgres.renames import Renames, called_before, stood_before
 from ...postgres.rules import Rules
 from ...postgres.shape import Shape, shape
 from .carry import Sources
@@ -26,6 +26,7 @@ from .horizons import since_restored
 from .ledger import last_pass, open_ledger
 from .loading import load
 from .newer import Newer, look_newer
+from .renaming import base_renames
 from .session import connect, connect_beside
 from .stood_rows import note_touched
 from .wording import worded
@@ -51,9 +52,9 @@ def note_apart(sources: Sources, rules: Rules) -> None:
             closing(connect(sources.restored, reading=True)) as restored,
             closing(connect_beside(sources.base or sources.restored, base)) as beside,
         ):
-            catalog, since, renamed = read_catalog(restored), since_restored(base).since, Renames()
-            if since is not None and sources.base is not None:
-                renamed = renames(since)
+            catalog, since = read_catalog(restored), since_restored(base).since
+            renamed = base_renames(base) if sources.base else Renames()
+            if since is not None:
                 since = replace(since, now=stood_before(since.now, renamed))
             old = called_before(read_catalog(base), renamed)
             for table in catalog.tables.values():

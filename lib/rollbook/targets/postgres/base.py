@@ -13,6 +13,7 @@ from ..output import CommandOutput
 from ..process import Launch
 from .horizons import set_aside, take_back
 from .programs import Host, address_from, environment, host_of
+from .renaming import note_names
 from .restore import maintenance, restore_database
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def make_base(target: "PostgresTarget", op: MakeBase, execution: Execution) -> O
     """Restore, migrate, and mark what came of it."""
     host = host_of(target, op.host)
     result = restore_database(target, op.restore, execution)
-    _in_base(target, op, set_aside)
+    _in_base(target, op, _begin)
     before = _settled(target, op.restore.database)
     failure = _migrate(target, host, op, execution)
     if failure is not None and not op.optional:
@@ -43,6 +44,11 @@ def make_base(target: "PostgresTarget", op: MakeBase, execution: Execution) -> O
         connection.execute(op.restore.marked("undecided" if failure else "base").encode())
     told = "" if failure is None else f"{failure.message}: {failure.tail.strip()[-600:]}"
     return OpResult(outputs={**result.outputs, "failure": told})
+
+
+def _begin(base: "Connection") -> None:
+    note_names(base)
+    set_aside(base)
 
 
 def _in_base(target: "PostgresTarget", op: MakeBase, change: Callable[["Connection"], None]) -> None:

@@ -29,7 +29,7 @@ from .applying import apply, try_out
 from .catalog import read_catalog
 from .counting import settle_counted
 from .exporting import COLUMNS_OF, Exports, export_conflicts, export_left_behind, export_query, export_table
-from .horizons import base_renames, read_horizon, since_backup
+from .horizons import read_horizon, since_backup
 from .ledger import (
     close_ledger,
     count_conflicts,
@@ -42,6 +42,7 @@ from .ledger import (
 from .merger import Merger, Terms
 from .merging import Watch
 from .partitions import make_partitions
+from .renaming import base_renames, keep_renames
 from .resolving import Stages, resolve
 from .sequences import advance_sequences
 from .session import connect, connect_beside
@@ -145,6 +146,7 @@ def carry(
             try_out(work, read.counted)
         moved = advance_sequences(restored, work.catalog, read.theirs)
         told = replace(_told(read, counts, moved, errand.exports), partitions=tuple(map(str, made)))
+        keep_renames(restored, read.renamed.other_way())
         close_ledger(restored, errand.mark, told, final=final)
         restored.commit()
     return Carried(read.differing, sum(counts.values()), moved, read.only_live, read.without_key, told)
@@ -182,7 +184,7 @@ class _Read:
     without_key: tuple[Name, ...]
     writes: Mapping[str, str]
     whole: Mapping[Name, str]
-    renamed: tuple[str, ...]
+    renamed: Renames
 
 
 def _read_live(
@@ -223,7 +225,7 @@ def _read_live(
             tuple(merger.without_key),
             writes,
             merger.whole,
-            tuple(renamed.told()),
+            renamed,
         )
 
 
@@ -270,7 +272,7 @@ def _told(read: _Read, counts: Mapping[str, int], moved: Sequence[Moved], export
         sequences={str(one.name): one.next for one in moved},
         writes=read.writes,
         whole={str(name): why for name, why in read.whole.items()},
-        renamed=read.renamed,
+        renamed=tuple(read.renamed.told()),
     )
 
 

@@ -23,6 +23,7 @@ from ...postgres.copytext import cells, value, values
 from ...postgres.counted import Counted
 from ...postgres.names import Name, listed
 from ...postgres.passes import Carried, Differing, Told
+from ...postgres.renames import Renames, called_before
 from ...postgres.rules import rules_with
 from ...postgres.shape import Shape, shape
 from ...postgres.staging import Stage
@@ -35,6 +36,7 @@ from .exporting import COLUMNS_OF, ROWS_OF, export_query, export_table
 from .ledger import close_ledger, forget_conflicts, note_conflicts, open_ledger, read_last
 from .merging import BATCH, Desk, merge_table
 from .partitions import make_partitions
+from .renaming import read_renames
 from .resolving import Stages, resolve
 from .rows_back import Counting
 from .sequences import advance_sequences
@@ -58,6 +60,16 @@ class Since:
     xid: int
     written: frozenset[str]  # schema.table
     deleted: frozenset[str]
+
+    def called(self, there: Renames, live: Catalog) -> "Since":
+        """Name the tables as the kept database does."""
+        names = {_told(name): _told(there.table(name, live.tables)) for name in live.tables}
+        written, deleted = (frozenset(names.get(one, one) for one in some) for some in (self.written, self.deleted))
+        return replace(self, written=written, deleted=deleted)
+
+
+def _told(name: Name) -> str:
+    return f"{name.schema}.{name.name}"
 
 
 def since(xid: int, before: Mapping[str, str], now: Mapping[str, str]) -> Since:
@@ -102,7 +114,9 @@ def carry_back(
         forget_conflicts(ours)
         work, known = Stages(ours, with_waiting(ours, read_catalog(ours))), known_tables(ours)
         with closing(connect(live, reading=True)) as theirs:
-            way = _Way(work, kept, theirs, read_catalog(theirs), moment, policy, errand, known)
+            catalog, called = read_catalog(theirs), read_renames(ours).other_way()
+            moment = moment.called(called, catalog)
+            way = _Way(work, kept, theirs, called_before(catalog, called), moment, policy, errand, known)
             differing = tuple(way.merge())
             work.recall()
         resolve(work, policy, lambda: bring_parents(work, policy, way.counted))
@@ -183,7 +197,7 @@ class _Way:
     def _count(self, ours: Table, table: Table) -> Differing:
         """Count the rows of a table without a key, and export those that go with cells that only they have."""
         counting = Counting(self.work, self.kept, self.live, self.policy, self.errand.watch, f"NOT ({self._new('t')})")
-        deleted = table.partitioned or f"{table.name.schema}.{table.name.name}" in self.moment.deleted
+        deleted = table.partitioned or _told(table.name) in self.moment.deleted
         found = counting.count(ours, table, deleted=deleted)
         if found is None:
             self._export(table)
@@ -205,7 +219,7 @@ class _Way:
 
     def _was_written(self, table: Table) -> bool:
         # A partitioned table's rows are counted for its partitions.
-        return table.partitioned or f"{table.name.schema}.{table.name.name}" in self.moment.written
+        return table.partitioned or _told(table.name) in self.moment.written
 
     def _stream(self, desk: Desk, ours: Table, table: Table, contested: list[Conflict]) -> Iterator[Difference]:
         found = self._found(desk.shape, ours, table)
@@ -222,7 +236,7 @@ class _Way:
     def _found(self, lined: Shape, ours: Table, table: Table) -> Iterator[Difference]:
         """Stream the rows that are newer than the swap, and those that the kept database alone has."""
         yield from self._newer(lined, table)
-        if table.partitioned or f"{table.name.schema}.{table.name.name}" in self.moment.deleted:
+        if table.partitioned or _told(table.name) in self.moment.deleted:
             with closing(connect(self.kept, reading=True)) as kept:
                 # An attempt before this one may have carried already.
                 stage, relation = Stage(ours, lined.key), ours.relation

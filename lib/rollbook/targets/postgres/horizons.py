@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final, Literal
 from ...dataclass import dataclass
 from ...postgres.catalog import Table
 from ...postgres.horizon import Horizon, Place, Since, contradiction, refusal
-from ...postgres.renames import Renames, renames
 from ...schema import build, encode
 
 if TYPE_CHECKING:
@@ -129,12 +128,6 @@ class Known:
 def since_restored(base: "Connection") -> Known:
     """Say what is known of a restored database since it was: it is kept in the database itself."""
     return _known(_kept(base, "restored"), read_horizon(base))
-
-
-def base_renames(base: "Connection") -> Renames:
-    """Tell what migrations renamed in a base since it was restored; nothing where that was not noted."""
-    known = since_restored(base).since
-    return Renames() if known is None else renames(known)
 
 
 def since_backup(restored: "Connection", live: "Connection", now: Horizon | None) -> Known:

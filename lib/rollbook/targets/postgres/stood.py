@@ -1,8 +1,8 @@
 """
 Keeps, at a swap, how rows stood in the new live database that the kept one has otherwise, for the way back.
 
-They lie in the schema `rollbook` of the kept database, and go with it. A row of a table that is known here and is not
-kept stood alike in both, or in neither.
+They lie in the schema `rollbook` of the kept database, under its own names, and go with it. A row of a table that is
+known here and is not kept stood alike in both, or in neither.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +18,7 @@ from ...postgres.staging import THERE, Stage
 from .catalog import read_catalog
 from .ledger import read_last
 from .loading import load
+from .renaming import keep_renames, read_renames
 from .stood_rows import MADE, note_rows_again, rows_apart
 
 if TYPE_CHECKING:
@@ -45,13 +46,17 @@ def keep_stood(incoming: "Connection", live: "Connection") -> bool:
     if incoming.execute("SELECT pg_catalog.to_regclass('rollbook.apart') IS NULL").fetchone() == (True,):
         return False
     touched = {int(oid): bool(all_) for oid, all_ in incoming.execute(_APART)}
-    rows = tuple(rows_apart(incoming, live))
+    there = read_renames(incoming)
+    rows = tuple(rows_apart(incoming, live, there))
     with live.transaction():
         for statement in _MADE:
             live.execute(statement.encode())
-        for table in read_catalog(incoming).tables.values():
+        keep_renames(live, there.other_way())
+        tables = read_catalog(incoming).tables
+        for table in tables.values():
             if table.oid in touched:
-                _keep(incoming, live, table, touched=touched[table.oid])
+                called = {one.name: there.column(table.name, one.name, table.names) for one in table.columns}
+                _Keeping(incoming, live, table, there.table(table.name, tables), called).keep(touched[table.oid])
         live.execute(_INDEX)
         for one in rows:
             one.keep(live)
@@ -68,7 +73,7 @@ def note_again(kept: "Connection") -> None:
     kept.execute("CREATE TABLE IF NOT EXISTS rollbook.apart (relation bigint PRIMARY KEY, touched boolean NOT NULL)")
     kept.execute("TRUNCATE rollbook.apart")
     for name, table in read_catalog(kept).tables.items():
-        if name not in known:
+        if name not in known or not {*known[name]} <= {*table.names}:
             continue
         typed = (
             f"(s.key[{at}])::{table.column(column).type} AS {quote(column)}" for at, column in enumerate(known[name], 1)
@@ -81,22 +86,45 @@ def note_again(kept: "Connection") -> None:
     note_rows_again(kept)
 
 
-def _keep(incoming: "Connection", live: "Connection", table: Table, *, touched: bool) -> None:
-    key = [str(name) for (name,) in incoming.execute(_KEY, (f"rollbook.apart_{table.oid}",))]
-    strange = _load_clashing(incoming, table, key)
-    keys = _keys(incoming, table, key, touched=touched)
-    query = f"SELECT count(*) FROM (SELECT FROM ({keys}) w LIMIT {MOST + 1}) x"
-    counted = incoming.execute(query.encode()).fetchone() or (0,)
-    if counted[0] > MOST:
-        return
-    rows = f"COPY ({_rows(table, key, keys)}) TO STDOUT"
-    into = "COPY rollbook.stood FROM STDIN"
-    with incoming.cursor().copy(rows.encode()) as source, live.cursor().copy(into) as copy:
-        for part in source:
-            copy.write(part)
-    with live.cursor() as cursor:
-        cursor.executemany("INSERT INTO rollbook.stood VALUES (%s, %s, %s)", [(*table.name, one) for one in strange])
-    live.execute("INSERT INTO rollbook.known VALUES (%s, %s, %s)", (*table.name, key))
+@dataclass(frozen=True, slots=True)
+class _Keeping:
+    """How rows of one table are kept; live knows it by another *name*, and its columns as they are *called* there."""
+
+    incoming: "Connection"
+    live: "Connection"
+    table: Table
+    name: Name
+    called: Mapping[str, str]
+
+    def keep(self, touched: bool) -> None:
+        """Keep the rows that the migration left otherwise, and those in conflicts; nothing where they are too many."""
+        incoming, live, table = self.incoming, self.live, self.table
+        key = [str(name) for (name,) in incoming.execute(_KEY, (f"rollbook.apart_{table.oid}",))]
+        strange = _load_clashing(incoming, table, key)
+        keys = _keys(incoming, table, key, touched=touched)
+        query = f"SELECT count(*) FROM (SELECT FROM ({keys}) w LIMIT {MOST + 1}) x"
+        counted = incoming.execute(query.encode()).fetchone() or (0,)
+        if counted[0] > MOST:
+            return
+        rows = f"COPY ({self._rows(key, keys)}) TO STDOUT"
+        into = "COPY rollbook.stood FROM STDIN"
+        with incoming.cursor().copy(rows.encode()) as source, live.cursor().copy(into) as copy:
+            for part in source:
+                copy.write(part)
+        with live.cursor() as cursor:
+            cursor.executemany("INSERT INTO rollbook.stood VALUES (%s, %s, %s)", [(*self.name, one) for one in strange])
+        named = [self.called.get(one, one) for one in key]
+        live.execute("INSERT INTO rollbook.known VALUES (%s, %s, %s)", (*self.name, named))
+
+    def _rows(self, key: Sequence[str], keys: str) -> str:
+        """Give the query for the rows with these keys; one that is not there has no cells."""
+        texts = ", ".join(_text("t", name) for name in self.called)
+        row = f"jsonb_object(ARRAY[{', '.join(map(literal, self.called.values()))}], ARRAY[{texts}])"
+        return (
+            f"SELECT {literal(self.name.schema)}, {literal(self.name.name)}, {_key_text('w', key)},"
+            f" CASE WHEN t.tableoid IS NOT NULL THEN {row} END"
+            f" FROM ({keys}) w LEFT JOIN {self.table.relation} t ON {equal(key, 't', 'w')}"
+        )
 
 
 def _load_clashing(incoming: "Connection", table: Table, key: Sequence[str]) -> list[list[str | None]]:
@@ -127,18 +155,6 @@ def _keys(incoming: "Connection", table: Table, key: Sequence[str], *, touched: 
         beyond = replace(stage, last=read_last(incoming, stage)).had("t")
         wanted.append(f"SELECT {listed(key)} FROM {table.relation} t WHERE NOT {beyond}")
     return " UNION ".join(wanted)
-
-
-def _rows(table: Table, key: Sequence[str], keys: str) -> str:
-    """Give the query for the rows with these keys; one that is not there has no cells."""
-    names = [column.name for column in table.columns]
-    texts = ", ".join(_text("t", name) for name in names)
-    row = f"jsonb_object(ARRAY[{', '.join(map(literal, names))}], ARRAY[{texts}])"
-    return (
-        f"SELECT {literal(table.name.schema)}, {literal(table.name.name)}, {_key_text('w', key)},"
-        f" CASE WHEN t.tableoid IS NOT NULL THEN {row} END"
-        f" FROM ({keys}) w LEFT JOIN {table.relation} t ON {equal(key, 't', 'w')}"
-    )
 
 
 _KEY: Final = "SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum"

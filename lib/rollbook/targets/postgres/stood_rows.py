@@ -14,6 +14,7 @@ from ...dataclass import dataclass
 from ...postgres.catalog import Table
 from ...postgres.copytext import Cells, cells, line
 from ...postgres.names import Name
+from ...postgres.renames import Renames, called_before
 from ...postgres.shape import Shape, shape
 from .catalog import read_catalog
 from .differences import Difference, Side, differences
@@ -78,10 +79,11 @@ def note_touched(connection: "Connection", found: Mapping[int, bool]) -> None:
         cursor.executemany("INSERT INTO rollbook.apart_rows VALUES (%s, %s)", list(found.items()))
 
 
-def rows_apart(incoming: "Connection", live: "Connection") -> Iterator[Apart]:
+def rows_apart(incoming: "Connection", live: "Connection", there: Renames) -> Iterator[Apart]:
     """
     Give it of each table of which it was noted, before the first pass, whether the migration touched it.
 
+    *there* is what live calls what *incoming* has: it is kept under live's names.
     Where it did not, and nothing was left out, the two hold the same rows and are not compared.
     """
     if incoming.execute(_THERE, ("rollbook.apart_rows",)).fetchone() != (True,):
@@ -90,7 +92,7 @@ def rows_apart(incoming: "Connection", live: "Connection") -> Iterator[Apart]:
     if not noted:
         return
     fought = {Name(*row) for row in incoming.execute(_CONFLICTS)}
-    ours, theirs = read_catalog(live), read_catalog(incoming)
+    ours, theirs = called_before(read_catalog(live), there.other_way()), read_catalog(incoming)
     for name, table in theirs.tables.items():
         kept = ours.tables.get(name)
         lined = None if kept is None or table.oid not in noted else only_shared(kept, table)
@@ -100,7 +102,8 @@ def rows_apart(incoming: "Connection", live: "Connection") -> Iterator[Apart]:
         unlike = noted[table.oid] or name in fought
         more = counted_apart(differences(lined, *sides), MOST) if unlike else Counter[Cells]()
         if more is not None:
-            yield Apart(name, lined.carried, more)
+            carried = tuple(there.column(name, one, table.names) for one in lined.carried)
+            yield Apart(there.table(name, theirs.tables), carried, more)
 
 
 def read_apart(kept: "Connection", lined: Shape) -> Counter[Cells] | None:

@@ -230,7 +230,7 @@ class PostgresProbe(SqlProbe, PostgresReader):
 
     def renames(self, database: str) -> Renames:
         """Read what was renamed in a restored copy since; nothing where that is not known. Raises `Unreachable`."""
-        from .horizons import base_renames
+        from .renaming import base_renames
 
         with asked(f"reading the catalogs of {database}"), self._shared.connection(database) as connection:
             return base_renames(connection)
