@@ -1,6 +1,5 @@
-"""Desks over real stores; the exhaustive crash tests only where they are asked for."""
+"""Desks over real stores."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,15 +12,6 @@ pytest.register_assert_rewrite(f"{__package__}.killing")
 from .desk import Desk  # noqa: E402  # once what it asserts is to be told
 
 MakeDesk = Callable[..., Desk]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the hours of `invoke torture` out of a usual test run."""
-    if os.environ.get("ROLLBOOK_TORTURE") == "1":
-        return
-    for item in items:
-        if item.get_closest_marker("torture"):
-            item.add_marker(pytest.mark.skip(reason="exhaustive: run by `invoke torture`"))
 
 
 @pytest.fixture
