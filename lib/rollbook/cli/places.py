@@ -132,7 +132,7 @@ def torture(*, only: str = "") -> int:
     """
     Kill restores of courses, and deploys being taken back, at every place there is, in a checkout.
 
-    Takes long: minutes for each ledger, hours for the deploys.
+    Carries the rows of many random sites over, too. Takes long: minutes for each ledger, hours for the deploys.
     """
     os.environ["ROLLBOOK_TORTURE"] = "1"
     return _pytest("-m", "torture", *(["-k", only] if only else []))

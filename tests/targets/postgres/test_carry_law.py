@@ -25,7 +25,8 @@ from rollbook.targets.postgres.session import connect
 
 pytestmark = pytest.mark.server
 KEEP_BACKUP = Policy("keep_backup", {})
-EXAMPLES = int(os.environ.get("ROLLBOOK_CARRY_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("ROLLBOOK_CARRY_EXAMPLES", "40"))
+TORTURED = 400
 _WRITE = merging._write
 _REFUSE = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''fired''; END'"
 _SCHEMA = """
@@ -172,6 +173,19 @@ def test_passes_come_to_what_the_oracle_says(trio: Any, noted: bool) -> None:
     their tables. Where it is *noted* which rows the backup had, only those written since are looked at. Whatever the
     migration renamed, it comes to the same.
     """
+    hold_to_the_law(trio, EXAMPLES if noted else EXAMPLES // 2, noted=noted)
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("noted", [True, False])
+def test_many_passes_come_to_what_the_oracle_says(trio: Any, noted: bool) -> None:
+    """The same on many more sites than a usual run has time for."""
+    hold_to_the_law(trio, TORTURED, noted=noted)
+
+
+def hold_to_the_law(trio: Any, examples: int, *, noted: bool) -> None:
+    """Hold as many *examples* of random sites to the oracle, and see that they went all the ways there are."""
     looked: Counter[bool] = Counter()
     straight: Counter[bool] = Counter()
 
@@ -179,7 +193,7 @@ def test_passes_come_to_what_the_oracle_says(trio: Any, noted: bool) -> None:
         straight[taken := _WRITE(*given)] += 1
         return taken
 
-    @settings(max_examples=EXAMPLES if noted else EXAMPLES // 2, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
     @given(
         rng=st.randoms(use_true_random=False),
         policy=st.sampled_from((KEEP_LIVE, KEEP_BACKUP)),
