@@ -23,6 +23,7 @@ from .surroundings import read_account, read_obstacles
 from .writes import read_written
 
 _PUBLISHED = "SELECT pubname AS name FROM pg_catalog.pg_publication ORDER BY 1"
+_NOTED = "SELECT pg_catalog.to_regclass('rollbook.passes') IS NOT NULL AS there"
 _INSIDE = """
     SELECT count(*) AS sessions FROM pg_catalog.pg_stat_activity
     WHERE datid = :oid AND backend_type = 'client backend'"""
@@ -33,12 +34,14 @@ class SwapState:
     """
     Whether this run's swap was made, told by the mark on the kept database; OIDs say which databases are meant.
 
-    *paused*: the pooler holds its clients back; *stale*: sessions on standbys read the database that is not live.
+    *paused*: the pooler holds its clients back; *stale*: sessions on standbys read the database that is not live;
+    *noted*: live still holds what the passes wrote down, for an attempt was cut off right after names changed hands.
     """
 
     swapped: bool
     paused: bool = False
     stale: bool = False
+    noted: bool = False
     live: str = evidence(default="")
     live_oid: int | None = evidence(default=None)
     incoming_oid: int | None = evidence(default=None)
@@ -148,6 +151,7 @@ In the database `postgres`, as the owner of both:
         return replace(
             state,
             stale=self._stale(read, kept.oid),
+            noted=readable and next(iter(server.rows_in(state.live, _NOTED)))["there"] is True,
             swapped_at=record.at if record else "",
             written=read_written(server, record.writes) if record and readable else (),
         )
@@ -187,7 +191,7 @@ In the database `postgres`, as the owner of both:
     def desired(self, before: SwapState) -> SwapState:
         """Want it live."""
         if before.swapped:
-            return replace(before, paused=False, stale=False)
+            return replace(before, paused=False, stale=False, noted=False)
         return replace(
             before,
             swapped=True,
@@ -209,6 +213,9 @@ In the database `postgres`, as the owner of both:
             ops.append(PoolPause(self.pooler.name, old.live))
         if turned:
             ops.append(self._swap(old) if new.swapped else self._swap_back(old))
+        elif old.noted:
+            # It finds the names changed, and does what comes after that.
+            ops.append(self._swap(replace(old, live_oid=old.kept_oid, incoming_oid=old.live_oid)))
         if self.pooler and (turned or old.paused):
             ops.append(PoolRelease(self.pooler.name, old.live))
         if turned or old.stale:

@@ -78,6 +78,23 @@ def test_names_change_hands_by_oid(site: Site) -> None:
     assert outputs["swapped_at"]
 
 
+def test_an_attempt_that_was_cut_off_right_after_the_swap_is_cleared_up(site: Site) -> None:
+    """What the passes wrote down goes out of the live database, also where a kill came between that and the names."""
+    carried(site)
+    machine, action = site.machine(), swap(site)
+    planned = machine.plan(action)
+    machine.carry_out(*planned.ops)
+    script(site.url(), "CREATE SCHEMA rollbook; CREATE TABLE rollbook.passes (id bigint PRIMARY KEY)")
+    before = databases(site)
+
+    again = site.machine().plan(action)
+    machine.carry_out(*again.ops)
+
+    assert script(site.url(), "SELECT to_regnamespace('rollbook')") == [(None,)]
+    assert databases(site) == before
+    assert site.machine().plan(action).ops == ()
+
+
 def test_what_stands_on_the_database_goes_over(site: Site) -> None:
     """Owner, grants, settings of the database and of roles in it, comment and limit are the old live one's."""
     live = site.live
