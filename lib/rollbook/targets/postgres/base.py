@@ -13,7 +13,7 @@ from ..output import CommandOutput
 from ..process import Launch
 from .horizons import set_aside, take_back
 from .programs import Host, address_from, environment, host_of
-from .renaming import note_names
+from .renaming import note_names, settle_renames
 from .restore import maintenance, restore_database
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def make_base(target: "PostgresTarget", op: MakeBase, execution: Execution) -> O
         raise failure
     if failure is None:
         _require_connected(target, op, before)
-    _in_base(target, op, take_back)
+    _in_base(target, op, _end)
     with maintenance(target, execution) as connection:
         connection.execute(op.restore.marked("undecided" if failure else "base").encode())
     told = "" if failure is None else f"{failure.message}: {failure.tail.strip()[-600:]}"
@@ -49,6 +49,11 @@ def make_base(target: "PostgresTarget", op: MakeBase, execution: Execution) -> O
 def _begin(base: "Connection") -> None:
     note_names(base)
     set_aside(base)
+
+
+def _end(base: "Connection") -> None:
+    take_back(base)
+    settle_renames(base)
 
 
 def _in_base(target: "PostgresTarget", op: MakeBase, change: Callable[["Connection"], None]) -> None:

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from ...postgres.catalog import Catalog
+from ...dataclass import dataclass
+from ...postgres.catalog import Catalog, Table
 from ...postgres.names import Name, quote
 from ...postgres.renames import Kept, Renamed, Renames, renames
 from ...schema import build, encode
@@ -37,8 +39,18 @@ def note_names(base: "Connection") -> None:
     base.execute(_NUMBERS)
 
 
+def settle_renames(base: "Connection") -> None:
+    """Keep in a base that was migrated what is renamed in it, so that no pass need look again."""
+    found = base_renames(base)
+    base.execute("CREATE SCHEMA IF NOT EXISTS rollbook")
+    keep_renames(base, found)
+
+
 def base_renames(base: "Connection") -> Renames:
     """Tell what migrations renamed in a base since that was noted; nothing where it was not."""
+    settled = _read(base)
+    if settled is not None:
+        return settled
     if base.execute(_KNOWN, ("rollbook.numbers",)).fetchone() != (True,):
         return Renames()
     kept = [Kept(Name(*row[:2]), row[2], Name(*row[3:5]), row[5]) for row in base.execute(_STILL)]
@@ -56,19 +68,48 @@ def _settled(base: "Connection", found: Renames, kept: list[Kept]) -> Renames:
         if before in catalog.tables and before not in there and _is_made_anew(base, catalog, since, before, kept):
             found = found.without_table(since)
     for table, column, earlier in list(_contested(found, catalog, kept)):
-        same = f"t.{quote(column)}::text IS NOT DISTINCT FROM t.{quote(earlier)}::text"
-        if _half(base, f"count(*) FILTER (WHERE {same})", "count(*)", f"{catalog.tables[table].relation} AS t"):
+        if _was_filled(base, catalog.tables[table], column, earlier):
             found = found.without_column(table, column)
     return found
 
 
+def _was_filled(base: "Connection", table: Table, aside: str, new: str) -> bool:
+    """
+    Say whether a new column was filled from the one put aside: half of its cells hold the same, and not all one value.
+
+    So a default, or what is empty in both, is no sign. Values of two types are the same where one reads as the other.
+    """
+    from psycopg import Error
+
+    was, now = f"t.{quote(aside)}", f"t.{quote(new)}"
+    types = table.column(aside).type, table.column(new).type
+    for same in (f"{was}::text::{types[1]} = {now}", f"{now}::text::{types[0]} = {was}", f"{was}::text = {now}::text"):
+        query = (
+            f"SELECT count(*) FILTER (WHERE {same}), count({was}), count(DISTINCT {was}::text) FILTER (WHERE {same})"
+            f" FROM {table.relation} AS t"
+        )
+        try:
+            with base.transaction():
+                alike, filled, values = base.execute(query.encode()).fetchone() or (0, 0, 0)
+        except Error:
+            continue  # values of the one are none of the other, or they are not compared
+        return bool(alike * 2 >= filled and values > 1)
+    return False
+
+
 def _is_made_anew(base: "Connection", catalog: Catalog, since: Name, before: Name, kept: list[Kept]) -> bool:
-    """Say whether a table has the columns that the one put aside had, and at least half as many rows."""
+    """Say whether a table has most of the columns that the one put aside had, and at least half of its rows, by key."""
     new, old = catalog.tables[before], catalog.tables[since]
-    if not {one.column for one in kept if one.since == since} <= {*new.names}:
+    columns = {one.called: one.column for one in kept if one.since == since}
+    shared = {called: column for called, column in columns.items() if column in new.names}
+    if len(shared) * 2 <= len(columns):
         return False
-    part, whole = (f"(SELECT count(*) FROM {one.relation})" for one in (new, old))
-    return _half(base, part, whole, "(SELECT) AS t")
+    key = next((one.columns for one in old.keys if {*one.columns} <= shared.keys()), ())
+    part = f"(SELECT count(*) FROM {new.relation})"
+    if key:
+        same = " AND ".join(f"o.{quote(one)}::text = n.{quote(shared[one])}::text" for one in key)
+        part = f"(SELECT count(*) FROM {old.relation} AS o JOIN {new.relation} AS n ON {same})"
+    return _half(base, part, f"(SELECT count(*) FROM {old.relation})", "(SELECT) AS t")
 
 
 def _contested(found: Renames, catalog: Catalog, kept: list[Kept]) -> Iterator[tuple[Name, str, str]]:
@@ -89,12 +130,28 @@ def keep_renames(connection: "Connection", there: Renames) -> None:
     """Keep what another database calls what this one has; the ledger's schema is there."""
     connection.execute(_MADE)
     connection.execute("TRUNCATE rollbook.renamed")
-    connection.execute("INSERT INTO rollbook.renamed VALUES (%s::jsonb)", (json.dumps(encode(there.rows())),))
+    told = json.dumps(encode(_Kept(there.rows(), there.anew)))
+    connection.execute("INSERT INTO rollbook.renamed VALUES (%s::jsonb)", (told,))
 
 
 def read_renames(connection: "Connection") -> Renames:
     """Read it; nothing where none was kept."""
+    return _read(connection) or Renames()
+
+
+def _read(connection: "Connection") -> Renames | None:
     if connection.execute(_KNOWN, ("rollbook.renamed",)).fetchone() != (True,):
-        return Renames()
+        return None
     row = connection.execute("SELECT told FROM rollbook.renamed").fetchone()
-    return Renames() if row is None else Renames.of(build(tuple[Renamed, ...], row[0]))
+    if row is None:
+        return None
+    kept = build(_Kept, row[0])
+    return replace(Renames.of(kept.rows), anew=kept.anew)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What stands in the ledger."""
+
+    rows: tuple[Renamed, ...]
+    anew: tuple[str, ...] = ()
