@@ -172,6 +172,20 @@ def test_a_column_that_was_made_anew_is_matched_by_its_name(trio: Any, made: str
     assert done.told.renamed == ("note.stars was made anew: what it was is stars_old now, which has no place",)
 
 
+def test_an_empty_table_is_the_one_of_before_whatever_took_its_name(trio: Any) -> None:
+    """Where a renamed table had no rows, a new one of the same columns under its name is another one."""
+    for url in (trio.live, trio.base, trio.restored):
+        script(url, "CREATE TABLE draft (id int PRIMARY KEY, text text)")
+    note_restored(trio.base)
+    for url in (trio.live, trio.base):
+        script(url, "ALTER TABLE draft RENAME TO post", "CREATE TABLE draft (id int PRIMARY KEY, text text)")
+    script(trio.live, "INSERT INTO post VALUES (1, 'users')", "INSERT INTO draft VALUES (1, 'another thing')")
+
+    carry(Sources(trio.live, trio.restored, trio.base), final=True)
+
+    assert script(trio.restored, "SELECT id, text FROM draft") == [(1, "users")]
+
+
 def test_values_that_agree_by_chance_make_no_column_anew(trio: Any) -> None:
     """What is empty in both, and a default, say nothing: the renamed column is the one of before."""
     migration = (

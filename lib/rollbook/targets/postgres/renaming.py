@@ -123,7 +123,7 @@ def _contested(found: Renames, catalog: Catalog, kept: list[Kept]) -> Iterator[t
 
 def _half(base: "Connection", part: str, whole: str, source: str) -> bool:
     row = base.execute(f"SELECT {part}, {whole} FROM {source}".encode()).fetchone() or (0, 0)
-    return int(row[0]) * 2 >= int(row[1])
+    return 0 < int(row[1]) <= int(row[0]) * 2  # none of none is no sign
 
 
 def keep_renames(connection: "Connection", there: Renames) -> None:
