@@ -38,7 +38,7 @@ _ROWS = """
     INSERT INTO forum_comment SELECT {comments} + g, {posts} + (g + 4) / 5, {users} + (g + 5 * {a} - 1) / (5 * {a}),
         repeat(md5(({comments} + g)::text), 4), '{at}'::timestamptz + g * interval '1 s'
         FROM generate_series(1, {more_comments}) g;
-    SELECT setval(pg_get_serial_sequence(name, 'id'), last) FROM (VALUES ('forum_user', {users} + {more_users}),
+    SELECT setval(pg_get_serial_sequence(name, 'id'), greatest(last, 1)) FROM (VALUES ('forum_user', {users} + {more_users}),
         ('forum_post', {posts} + {more_posts}), ('forum_comment', {comments} + {more_comments})) AS t (name, last)"""
 
 
@@ -126,9 +126,35 @@ class Site:
             more_users=more,
             more_posts=more * posts,
             more_comments=more * posts * 5,
-            a=posts,
+            a=max(1, posts),
             at=at,
         )
+
+
+class OneTable(Site):
+    """A site that has users alone, and to which nothing but users came: rows without a foreign key, and few indexes."""
+
+    def write(self, server: Server, database: str) -> None:
+        """Write into *database* what users do."""
+        server.run(database, self._rows(self.users, self.written, 0, "2026-01-01"), "VACUUM ANALYZE")
+
+    def written_rows(self) -> Mapping[str, tuple[str, str]]:
+        """Give the conditions of the rows that were written since."""
+        return {"forum_user": (f"id > {self.users}", "false")}
+
+    def ids(self, count: int) -> Mapping[str, tuple[int, ...]]:
+        """Give the ids of the first *count* rows written."""
+        return {"user": _after(self.users, count)}
+
+    def forget(self) -> tuple[str, ...]:
+        """Give the statement that takes new rows out again."""
+        return (f"DELETE FROM forum_user WHERE id > {self.users}",)
+
+    def begin(self, server: Server, database: str) -> None:
+        """Make *database* as it is at the backup."""
+        server.drop(database)
+        server.run("postgres", f"CREATE DATABASE {database} TEMPLATE template0")
+        server.run(database, _TABLES, self._rows(0, self.users, 0, "2024-01-01"), _INDEXES, "VACUUM ANALYZE")
 
 
 def _after(last: int, count: int) -> tuple[int, ...]:
