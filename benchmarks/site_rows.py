@@ -38,8 +38,9 @@ _ROWS = """
     INSERT INTO forum_comment SELECT {comments} + g, {posts} + (g + 4) / 5, {users} + (g + 5 * {a} - 1) / (5 * {a}),
         repeat(md5(({comments} + g)::text), 4), '{at}'::timestamptz + g * interval '1 s'
         FROM generate_series(1, {more_comments}) g;
-    SELECT setval(pg_get_serial_sequence(name, 'id'), greatest(last, 1)) FROM (VALUES ('forum_user', {users} + {more_users}),
-        ('forum_post', {posts} + {more_posts}), ('forum_comment', {comments} + {more_comments})) AS t (name, last)"""
+    SELECT setval(pg_get_serial_sequence(name, 'id'), greatest(last, 1)) FROM (VALUES
+        ('forum_user', {users} + {more_users}), ('forum_post', {posts} + {more_posts}),
+        ('forum_comment', {comments} + {more_comments})) AS t (name, last)"""
 
 
 @dataclass(frozen=True, slots=True)
