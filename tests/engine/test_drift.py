@@ -1,12 +1,15 @@
 """What was agreed to holds for the plan that was shown, and for no other."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from rollbook import plan as plans
 from rollbook.engine import Engine
-from rollbook.errors import PlanDrift
+from rollbook.engine.stepper import Stepper
+from rollbook.errors import PlanDrift, RefusedError
 from rollbook.journal import replay
 from rollbook.planner import plan_undo
 from rollbook.run import Run
@@ -108,3 +111,28 @@ def test_an_undo_that_drifted_goes_on_back(workshop: Workshop) -> None:
 
     assert back.status == "undone"
     assert not (workshop.folder / "a.txt").exists()
+
+
+@dataclass(frozen=True)
+class Seen:
+    missing: str
+
+
+class Look:
+    """A look that finds what forbids to go on."""
+
+    def probe(self, read: Any) -> Seen:
+        return Seen(read)
+
+    def refusal(self, state: Seen) -> str:
+        return f"{state.missing} is not there"
+
+
+def test_a_look_that_refuses_says_why_and_not_that_it_was_planned_otherwise() -> None:
+    """What it found that forbids the run is told before that the plan was made on something else."""
+    planned = SimpleNamespace(address="look", before={"missing": ""}, bound_fields=lambda state: state)
+    session = SimpleNamespace(planner=SimpleNamespace(read="a table"))
+    look: Any = Look()
+
+    with pytest.raises(RefusedError, match="a table is not there"):
+        Stepper._read(cast("Any", SimpleNamespace(planned=planned, session=session)), look)

@@ -89,7 +89,7 @@ class Renames:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Lasting:
     """A column that is there still: its table and its name *before*, and both since."""
 
     before: Name
@@ -98,11 +98,11 @@ class Kept:
     called: str
 
 
-def renames(kept: Iterable[Kept]) -> Renames:
+def renames(lasting: Iterable[Lasting]) -> Renames:
     """Tell by columns that are there still what was renamed."""
     tables: dict[Name, Name] = {}
     columns: dict[Name, dict[str, str]] = {}
-    for one in kept:
+    for one in lasting:
         if one.since != one.before:
             tables[one.since] = one.before
         if one.called != one.column:

@@ -1,6 +1,6 @@
 """The law of the way back, on random rows: what users wrote since a swap is told from what the rollback left otherwise."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from random import Random
@@ -123,6 +123,33 @@ class Expected:
             self.rows[at] = now
 
 
+def made(trio: Any, rng: Random, names: Renames, *, based: bool, noted: bool) -> Sources:
+    """Make a site, which users write to before and after it is migrated."""
+    backup, migration = deeds(rng, 12, gone=True), deeds(rng, 6, gone=False)
+    for url in (trio.live, trio.base, trio.restored):
+        script(url, f"{SCHEMA}; {backup}")
+    if noted:
+        note_backup(trio.live, trio.restored)
+    if noted or names:
+        note_restored(trio.base)
+    script(trio.live, deeds(rng, 4, gone=True))
+    for url in (trio.live, trio.base):
+        script(url, f"{MIGRATED}; {migration}")
+    script(trio.live, deeds(rng, 8, gone=False))
+    return Sources(trio.live, trio.restored, trio.base if based else None)
+
+
+def gone_back(trio: Any, rng: Random, sources: Sources, policy: Policy, names: Renames) -> Since:
+    """Carry both passes, users writing in between, and swap."""
+    with renamed(names, trio.live, trio.base):
+        note_apart(sources, rules_with({}))
+        carry(sources, final=False, policy=policy)
+    script(trio.live, deeds(rng, 4, gone=False))
+    with renamed(names, trio.live, trio.base):
+        carry(sources, final=True, policy=policy)
+        return swapped(trio.restored, trio.live)
+
+
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     rng=st.randoms(use_true_random=False),
@@ -142,25 +169,8 @@ def test_the_way_back_takes_what_users_wrote_since_and_nothing_else(
     """
     trio.clear()
     names = names if based else ()
-    backup, migration = deeds(rng, 12, gone=True), deeds(rng, 6, gone=False)
-    for url in (trio.live, trio.base, trio.restored):
-        script(url, f"{SCHEMA}; {backup}")
-    if noted:
-        note_backup(trio.live, trio.restored)
-    if noted or names:
-        note_restored(trio.base)
-    script(trio.live, deeds(rng, 4, gone=True))
-    for url in (trio.live, trio.base):
-        script(url, f"{MIGRATED}; {migration}")
-    script(trio.live, deeds(rng, 8, gone=False))
-    sources = Sources(trio.live, trio.restored, trio.base if based else None)
-    with renamed(names, trio.live, trio.base):
-        note_apart(sources, rules_with({}))
-        carry(sources, final=False, policy=policy)
-    script(trio.live, deeds(rng, 4, gone=False))
-    with renamed(names, trio.live, trio.base):
-        carry(sources, final=True, policy=policy)
-        moment = swapped(trio.restored, trio.live)
+    sources = made(trio, rng, names, based=based, noted=noted)
+    moment = gone_back(trio, rng, sources, policy, names)
     kept, stood = read(trio.live), read(trio.restored)
     script(trio.restored, deeds(rng, 8, gone=True))
 
@@ -172,15 +182,11 @@ def test_the_way_back_takes_what_users_wrote_since_and_nothing_else(
             carry_back(trio.restored, trio.live, moment, back)
 
     expected = Expected(kept, stood, read(trio.restored), "backup" if back is KEEP_BACKUP else "live")
-    since = {f"public.{name}" for name in TABLES} | {f"public.{new}" for old, new in names if "." not in old}
-    called = {old: new for old, new in names if "." not in old and new != "aside"} | {"loose": called_since(names)}
-    found = {(at[0], at[1]) for at in conflicts(trio.live)}
-    assert (read(trio.live), found) == (
-        expected.rows,
-        {(called.get(table, table), key) for table, key in expected.conflicts},
-    )
+    called = {table: called_since(table, names) for table in TABLES}
+    since = {(called[table], key) for table, key in expected.conflicts}
+    assert (read(trio.live), conflicts(trio.live)) == (expected.rows, since)
     with renamed(names, trio.live):
-        moment = swapped(trio.live, trio.restored, frozenset(since))
+        moment = swapped(trio.live, trio.restored, called.values())
     kept, stood = read(trio.restored), read(trio.live)
     script(trio.live, deeds(rng, 8, gone=False))
 
@@ -200,19 +206,19 @@ def conflicts(url: str) -> set[tuple[str, str]]:
         return {(one.table.name, one.key[0]) for one in read_conflicts(connection)}
 
 
-def called_since(names: Renames) -> str:
-    """Give what the first table is called since."""
-    found = "loose"
+def called_since(table: str, names: Renames) -> str:
+    """Give what a table is called since: renames come one after the other."""
     for old, new in names:
-        found = new if old == found else found
-    return found
+        table = new if old == table else table
+    return table
 
 
-def swapped(incoming: str, live: str, names: frozenset[str] = frozenset(f"public.{name}" for name in TABLES)) -> Since:
+def swapped(incoming: str, live: str, tables: Iterable[str] = TABLES) -> Since:
     """Do what a swap, or a way back, does to what the passes wrote down."""
     with closing(connect(incoming)) as ours, closing(connect(live)) as theirs:
         theirs.autocommit = True
         assert keep_stood(ours, theirs)
     finish(incoming)
     ((xid,),) = script(incoming, "SELECT pg_current_xact_id()::text::bigint")
+    names = frozenset(f"public.{name}" for name in tables)
     return Since(xid, names, names)

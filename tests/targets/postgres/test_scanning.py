@@ -82,3 +82,16 @@ def test_a_table_without_a_page_has_nothing(trio: Trio) -> None:
         found = scanning.scan(Side(live, table, table.relation), "t.id", since, within="t.id <= 4000", most=100)
 
     assert (found.marks.tolist(), found.within, found.beyond) == ([], 0, 0)
+
+
+def test_names_with_braces_are_no_places_to_fill_in(trio: Trio) -> None:
+    """A key that is called by what looks like a place in a text is read like any other."""
+    script(trio.live, 'CREATE TABLE t ("i{}d{0}" bigint PRIMARY KEY); INSERT INTO t VALUES (7)')
+    since = Since(read_sealed(trio.live), read_sealed(trio.live))
+    script(trio.live, "INSERT INTO t VALUES (8)")
+    with closing(connect(trio.live, reading=True)) as live:
+        table = read_catalog(live).tables[Name("public", "t")]
+
+        found = scanning.scan(Side(live, table, table.relation), 't."i{}d{0}"', since, most=100)
+
+    assert (found.marks.tolist(), found.within) == ([8], 2)

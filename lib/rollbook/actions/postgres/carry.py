@@ -18,9 +18,9 @@ from ...targets.base import PostgresReader
 from ...values import RUN_ID, Plain, Unknown
 from .databases import list_databases
 from .outlook import Outlook, read_outlook
+from .reading import holds_passes
 
 _LATER: Final = Unknown("steps.this step.outputs.rows")
-_THERE: Final = "SELECT pg_catalog.to_regclass('rollbook.passes') IS NOT NULL AS there"
 _PASSES: Final = """
     SELECT final, run, number, told - 'writes' AS told FROM rollbook.passes ORDER BY at DESC"""
 
@@ -228,7 +228,7 @@ def _lacking(server: PostgresReader, restored: str) -> tuple[str, ...]:
 
 def _passes(server: PostgresReader, restored: str) -> Iterator[tuple[tuple[bool, str, int], Told]]:
     """Give the passes that were carried through, the latest first."""
-    if not next(server.rows_in(restored, _THERE))["there"]:
+    if not holds_passes(server, restored):
         return
     for row in server.rows_in(restored, _PASSES):
         yield (row["final"], row["run"], row["number"]), build(Told, row["told"])

@@ -7,6 +7,7 @@ from ...postgres.properties import READ, Properties
 from ...schema import build
 from ...targets.base import HostReader, PostgresReader
 
+_PASSES = "SELECT pg_catalog.to_regclass('rollbook.passes') IS NOT NULL AS there"
 _VERSION = "SELECT current_setting('server_version_num')::int AS version"
 _SIZE = "SELECT pg_catalog.pg_database_size(CAST(:database AS name)) AS size"
 _FOLDER = "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory'"
@@ -21,6 +22,11 @@ def server_version(server: PostgresReader) -> int:
 def database_size(server: PostgresReader, name: str) -> int:
     """Give a database's size in bytes."""
     return int(next(server.rows(_SIZE, {"database": name}))["size"])
+
+
+def holds_passes(server: PostgresReader, database: str) -> bool:
+    """Say whether a database holds what passes of carrying over wrote down."""
+    return bool(next(server.rows_in(database, _PASSES))["there"])
 
 
 def count_large_objects(server: PostgresReader, database: str) -> int:

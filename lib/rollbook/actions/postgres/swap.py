@@ -18,12 +18,11 @@ from ...postgres.swapping import StaleSessionsEnd, Swap, SwapBack, SwapRecord
 from ...targets.base import PoolerReader, PostgresReader
 from ...values import RUN_ID, Plain
 from .databases import Listed, list_databases
-from .reading import read_properties
+from .reading import holds_passes, read_properties
 from .surroundings import read_account, read_obstacles
 from .writes import read_written
 
 _PUBLISHED = "SELECT pubname AS name FROM pg_catalog.pg_publication ORDER BY 1"
-_NOTED = "SELECT pg_catalog.to_regclass('rollbook.passes') IS NOT NULL AS there"
 _INSIDE = """
     SELECT count(*) AS sessions FROM pg_catalog.pg_stat_activity
     WHERE datid = :oid AND backend_type = 'client backend'"""
@@ -151,7 +150,7 @@ In the database `postgres`, as the owner of both:
         return replace(
             state,
             stale=self._stale(read, kept.oid),
-            noted=readable and next(iter(server.rows_in(state.live, _NOTED)))["there"] is True,
+            noted=readable and holds_passes(server, state.live),
             swapped_at=record.at if record else "",
             written=read_written(server, record.writes) if record and readable else (),
         )

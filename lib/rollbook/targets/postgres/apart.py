@@ -27,7 +27,7 @@ from .ledger import last_pass, open_ledger
 from .loading import load
 from .newer import Newer, look_newer
 from .renaming import base_renames
-from .session import connect, connect_beside
+from .session import connect, connect_beside, is_there
 from .stood_rows import note_touched
 from .wording import worded
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from .session import Connection
 
 _MADE: Final = "CREATE TABLE rollbook.apart (relation bigint PRIMARY KEY, touched boolean NOT NULL)"
-_THERE: Final = "SELECT pg_catalog.to_regclass('rollbook.apart') IS NOT NULL"
 _BATCH: Final = 20_000
 
 
@@ -43,7 +42,7 @@ def note_apart(sources: Sources, rules: Rules) -> None:
     """Note it in the ledger of the restored database, once; may be done again. Raises as `carry` does."""
     with worded(), closing(connect(sources.restored)) as ours:
         open_ledger(ours)
-        if last_pass(ours) is not None or ours.execute(_THERE).fetchone() == (True,):
+        if last_pass(ours) is not None or is_there(ours, "rollbook.apart"):
             return
         ours.execute(_MADE.encode())
         counted: dict[int, bool] = {}

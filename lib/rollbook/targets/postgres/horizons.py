@@ -10,6 +10,7 @@ from ...dataclass import dataclass
 from ...postgres.catalog import Table
 from ...postgres.horizon import Horizon, Place, Since, contradiction, refusal
 from ...schema import build, encode
+from .session import is_there
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -164,7 +165,7 @@ def _known(then: Horizon | None, now: Horizon | None) -> Known:
 
 
 def _kept(connection: "Connection", name: str) -> Horizon | None:
-    if connection.execute("SELECT pg_catalog.to_regclass('rollbook.horizons') IS NULL").fetchone() == (True,):
+    if not is_there(connection, "rollbook.horizons"):
         return None
     row = connection.execute("SELECT told FROM rollbook.horizons WHERE name = %s", (name,)).fetchone()
     return None if row is None else build(Horizon, row[0])

@@ -11,6 +11,7 @@ from ...postgres.names import Name, quote
 from ...postgres.passes import Mark, Told
 from ...postgres.staging import Stage
 from ...schema import build, encode
+from .session import is_there
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -94,7 +95,7 @@ class Pass:
 
 def last_pass(connection: "Connection") -> Pass | None:
     """Give the latest pass that was carried through; None where there was none."""
-    if connection.execute("SELECT pg_catalog.to_regclass('rollbook.passes')").fetchone() == (None,):
+    if not is_there(connection, "rollbook.passes"):
         return None
     query = "SELECT final, run, number, told FROM rollbook.passes ORDER BY at DESC LIMIT 1"
     found = connection.execute(query).fetchone()

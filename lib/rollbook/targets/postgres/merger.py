@@ -24,6 +24,7 @@ from .merging import NEW, Desk, Watch, merge_table
 from .naming import Moves, Reading, read_natural, renamed, rows_with
 from .newer import Newer, look_newer
 from .resolving import Stages
+from .session import is_there
 from .spelling import may_be_respelled, respelled
 from .sums import Summed
 from .surveys import forget_survey, look_again, save_counts, save_survey
@@ -249,7 +250,6 @@ class Merger:
         """Give the backup's own rows of a table, whatever earlier passes did to them, as *seen* by a connection."""
         lined = self._shape(table.name)
         stage = Stage(table, lined.key)
-        known = seen.execute("SELECT pg_catalog.to_regclass(%s)", (stage.pristine,)).fetchone()
-        if known == (None,):
+        if not is_there(seen, stage.pristine):
             return table.relation
         return replace(stage, last=read_last(self.work.connection, stage)).before()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from ...dataclass import dataclass
 from ...postgres.names import Name, quote
-from .session import connect
+from .session import connect, is_there
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -26,7 +26,6 @@ _PARTS: Final = """
     JOIN pg_catalog.pg_class p ON p.oid = i.inhparent JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
     WHERE c.relispartition AND c.relkind IN ('r', 'p')
     ORDER BY (SELECT count(*) FROM pg_catalog.pg_partition_ancestors(c.oid)), 1, 2"""
-_THERE: Final = "SELECT pg_catalog.to_regclass(%s) IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +67,7 @@ def _make(ours: "Connection", part: _Part) -> bool:
 
     tables = {Name(*row[:2]): row[2:] for row in ours.execute(_PARTITIONED.encode()).fetchall()}
     split_as, owner = tables.get(part.parent, (None, ""))
-    there = ours.execute(_THERE, (part.name.sql,)).fetchone() == (True,)
-    if there or split_as != part.split_as:
+    if is_there(ours, part.name.sql) or split_as != part.split_as:
         return False
     try:
         with ours.transaction():

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 from ...dataclass import dataclass
 from ...postgres.catalog import Catalog, Table
 from ...postgres.names import Name, quote
-from ...postgres.renames import Kept, Renamed, Renames, renames
+from ...postgres.renames import Lasting, Renamed, Renames, renames
 from ...schema import build, encode
 from .catalog import read_catalog
+from .session import is_there
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -29,7 +30,6 @@ _STILL: Final = """
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = o.number AND NOT a.attisdropped
     ORDER BY 4, 5, o.number"""
-_KNOWN: Final = "SELECT pg_catalog.to_regclass(%s) IS NOT NULL"
 _MADE: Final = "CREATE TABLE IF NOT EXISTS rollbook.renamed (told jsonb NOT NULL)"
 
 
@@ -51,23 +51,23 @@ def base_renames(base: "Connection") -> Renames:
     settled = _read(base)
     if settled is not None:
         return settled
-    if base.execute(_KNOWN, ("rollbook.numbers",)).fetchone() != (True,):
+    if not is_there(base, "rollbook.numbers"):
         return Renames()
-    kept = [Kept(Name(*row[:2]), row[2], Name(*row[3:5]), row[5]) for row in base.execute(_STILL)]
-    found = renames(kept)
+    lasting = [Lasting(Name(*row[:2]), row[2], Name(*row[3:5]), row[5]) for row in base.execute(_STILL)]
+    found = renames(lasting)
     if not found.tables and not found.columns:
         return found
-    return _settled(base, found, kept)
+    return _settled(base, found, lasting)
 
 
-def _settled(base: "Connection", found: Renames, kept: list[Kept]) -> Renames:
+def _settled(base: "Connection", found: Renames, lasting: list[Lasting]) -> Renames:
     """Tell what was renamed from what was put aside while it was made anew, by what the new one holds."""
     catalog = read_catalog(base)
-    there = {one.since for one in kept}
+    there = {one.since for one in lasting}
     for since, before in sorted(found.tables.items()):
-        if before in catalog.tables and before not in there and _is_made_anew(base, catalog, since, before, kept):
+        if before in catalog.tables and before not in there and _is_made_anew(base, catalog, since, before, lasting):
             found = found.without_table(since)
-    for table, column, earlier in list(_contested(found, catalog, kept)):
+    for table, column, earlier in list(_contested(found, catalog, lasting)):
         if _was_filled(base, catalog.tables[table], column, earlier):
             found = found.without_column(table, column)
     return found
@@ -97,10 +97,10 @@ def _was_filled(base: "Connection", table: Table, aside: str, new: str) -> bool:
     return False
 
 
-def _is_made_anew(base: "Connection", catalog: Catalog, since: Name, before: Name, kept: list[Kept]) -> bool:
+def _is_made_anew(base: "Connection", catalog: Catalog, since: Name, before: Name, lasting: list[Lasting]) -> bool:
     """Say whether a table has most of the columns that the one put aside had, and at least half of its rows, by key."""
     new, old = catalog.tables[before], catalog.tables[since]
-    columns = {one.called: one.column for one in kept if one.since == since}
+    columns = {one.called: one.column for one in lasting if one.since == since}
     shared = {called: column for called, column in columns.items() if column in new.names}
     if len(shared) * 2 <= len(columns):
         return False
@@ -112,9 +112,9 @@ def _is_made_anew(base: "Connection", catalog: Catalog, since: Name, before: Nam
     return _half(base, part, f"(SELECT count(*) FROM {old.relation})", "(SELECT) AS t")
 
 
-def _contested(found: Renames, catalog: Catalog, kept: list[Kept]) -> Iterator[tuple[Name, str, str]]:
+def _contested(found: Renames, catalog: Catalog, lasting: list[Lasting]) -> Iterator[tuple[Name, str, str]]:
     """Give each renamed column whose old name a new one has: its table, its name, and the old one."""
-    there = {(one.since, one.called) for one in kept}
+    there = {(one.since, one.called) for one in lasting}
     for table, own in found.columns.items():
         for column, earlier in own.items():
             if table in catalog.tables and earlier in catalog.tables[table].names and (table, earlier) not in there:
@@ -130,7 +130,7 @@ def keep_renames(connection: "Connection", there: Renames) -> None:
     """Keep what another database calls what this one has; the ledger's schema is there."""
     connection.execute(_MADE)
     connection.execute("TRUNCATE rollbook.renamed")
-    told = json.dumps(encode(_Kept(there.rows(), there.anew)))
+    told = json.dumps(encode(_Entry(there.rows(), there.anew)))
     connection.execute("INSERT INTO rollbook.renamed VALUES (%s::jsonb)", (told,))
 
 
@@ -140,17 +140,17 @@ def read_renames(connection: "Connection") -> Renames:
 
 
 def _read(connection: "Connection") -> Renames | None:
-    if connection.execute(_KNOWN, ("rollbook.renamed",)).fetchone() != (True,):
+    if not is_there(connection, "rollbook.renamed"):
         return None
     row = connection.execute("SELECT told FROM rollbook.renamed").fetchone()
     if row is None:
         return None
-    kept = build(_Kept, row[0])
-    return replace(Renames.of(kept.rows), anew=kept.anew)
+    entry = build(_Entry, row[0])
+    return replace(Renames.of(entry.rows), anew=entry.anew)
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _Entry:
     """What stands in the ledger."""
 
     rows: tuple[Renamed, ...]

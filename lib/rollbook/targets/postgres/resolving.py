@@ -18,6 +18,7 @@ from ...postgres.names import Name, equal, listed, literal
 from ...postgres.orphans import Link
 from ...postgres.staging import STATE, THERE, Stage
 from .ledger import note_last, read_last
+from .session import is_there
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -43,8 +44,7 @@ class Stages:
             return None
         stage = Stage(found, key or found.keys[0].columns)
         self.run(*stage.make())
-        known = self.connection.execute("SELECT pg_catalog.to_regclass(%s) IS NOT NULL", (stage.pristine,)).fetchone()
-        if fresh := known == (False,):
+        if fresh := not is_there(self.connection, stage.pristine):
             self.run(*stage.make_pristine())
             note_last(self.connection, stage)
         self.made[table] = replace(stage, last=read_last(self.connection, stage), fresh=fresh)

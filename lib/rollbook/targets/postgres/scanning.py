@@ -50,7 +50,7 @@ def _by_pages(side: Side, mark: str, since: Since, within: str, most: int) -> Sc
     query = (
         f"SELECT count(*) FILTER (WHERE {within}), count(*),"
         f" pg_catalog.array_agg({mark}) FILTER (WHERE {within} AND {since.newer('t')})::text"
-        f" FROM {side.relation} AS t WHERE t.ctid >= '({{}},0)'{{}}"
+        f" FROM {side.relation} AS t WHERE t.ctid >= "
     )
     readers = (side.connection,) if side.beside is None else (side.connection, side.beside)
     read = partial(_read, query=query, starts=starts, pages=pages, found=found, most=most)
@@ -67,8 +67,8 @@ def _read(
     within = rows = 0
     for start in starts:
         end = start + _PAGES_AT_ONCE
-        last = end >= pages
-        statement = query.format(start, "" if last else f" AND t.ctid < '({end},0)'")
+        # Put behind it, and not into it: names may have braces.
+        statement = f"{query}'({start},0)'" + ("" if end >= pages else f" AND t.ctid < '({end},0)'")
         part, more, marks = connection.execute(statement.encode()).fetchone() or (0, 0, None)
         within, rows = within + part, rows + more
         if marks is not None:

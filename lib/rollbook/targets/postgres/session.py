@@ -55,6 +55,11 @@ def connect(url: str, *, label: str = "rollbook", reading: bool = False) -> "Con
     return opened
 
 
+def is_there(connection: "Connection", table: str) -> bool:
+    """Say whether a database has a table, given as SQL has its name."""
+    return connection.execute("SELECT pg_catalog.to_regclass(%s) IS NOT NULL", (table,)).fetchone() == (True,)
+
+
 def connect_beside(url: str, first: "Connection") -> "Connection":
     """Connect once more to the database at *url*, to read what *first* reads there: it has the same snapshot."""
     row = first.execute("SELECT pg_catalog.pg_export_snapshot()").fetchone()

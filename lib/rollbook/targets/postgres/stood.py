@@ -19,6 +19,7 @@ from .catalog import read_catalog
 from .ledger import read_last
 from .loading import load
 from .renaming import keep_renames, read_renames
+from .session import is_there
 from .stood_rows import MADE, note_rows_again, rows_apart
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def keep_stood(incoming: "Connection", live: "Connection") -> bool:
 
     Both are closed; whatever an attempt before this one kept is replaced.
     """
-    if incoming.execute("SELECT pg_catalog.to_regclass('rollbook.apart') IS NULL").fetchone() == (True,):
+    if not is_there(incoming, "rollbook.apart"):
         return False
     touched = {int(oid): bool(all_) for oid, all_ in incoming.execute(_APART)}
     there = read_renames(incoming)
@@ -148,8 +149,7 @@ def _keys(incoming: "Connection", table: Table, key: Sequence[str], *, touched: 
     """Give the query for the keys of the rows to keep: those that the migration left otherwise, and conflicts."""
     wanted = [f"SELECT {listed(key)} FROM {one}" for one in (f"rollbook.apart_{table.oid}", _clash(table))]
     pristine = f"rollbook.pristine_{table.oid}"
-    there = incoming.execute("SELECT pg_catalog.to_regclass(%s) IS NOT NULL", (pristine,)).fetchone()
-    if touched and there == (True,):
+    if touched and is_there(incoming, pristine):
         wanted.append(f"SELECT {listed(key)} FROM {pristine}")
         stage = Stage(table, tuple(key))
         beyond = replace(stage, last=read_last(incoming, stage)).had("t")
@@ -185,7 +185,7 @@ class Then:
 
 def known_tables(kept: "Connection") -> Mapping[Name, tuple[str, ...]]:
     """Name the tables that it was kept of, each with the key by which its rows are known."""
-    if kept.execute("SELECT pg_catalog.to_regclass('rollbook.known') IS NULL").fetchone() == (True,):
+    if not is_there(kept, "rollbook.known"):
         return {}
     rows = kept.execute("SELECT namespace, relation, key FROM rollbook.known")
     return {Name(schema, name): tuple(key) for schema, name, key in rows}
@@ -193,7 +193,7 @@ def known_tables(kept: "Connection") -> Mapping[Name, tuple[str, ...]]:
 
 def is_recorded(kept: "Connection", stage: Stage) -> bool:
     """Tell whether rows of a table were carried into the kept database by an attempt that was cut off."""
-    return kept.execute("SELECT pg_catalog.to_regclass(%s) IS NOT NULL", (stage.pristine,)).fetchone() == (True,)
+    return is_there(kept, stage.pristine)
 
 
 class Lookup:

@@ -18,6 +18,7 @@ from ...postgres.renames import Renames, called_before
 from ...postgres.shape import Shape, shape
 from .catalog import read_catalog
 from .differences import Difference, Side, differences
+from .session import is_there
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -32,7 +33,6 @@ MADE: Final = (
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, namespace text, relation text, row text, more integer)""",
 )
 _NOTED: Final = "CREATE TABLE IF NOT EXISTS rollbook.apart_rows (relation bigint PRIMARY KEY, touched boolean NOT NULL)"
-_THERE: Final = "SELECT pg_catalog.to_regclass(%s) IS NOT NULL"
 _CONFLICTS: Final = "SELECT DISTINCT namespace, relation FROM rollbook.conflicts"
 
 
@@ -86,7 +86,7 @@ def rows_apart(incoming: "Connection", live: "Connection", there: Renames) -> It
     *there* is what live calls what *incoming* has: it is kept under live's names.
     Where it did not, and nothing was left out, the two hold the same rows and are not compared.
     """
-    if incoming.execute(_THERE, ("rollbook.apart_rows",)).fetchone() != (True,):
+    if not is_there(incoming, "rollbook.apart_rows"):
         return
     noted: dict[int, bool] = dict(incoming.execute("SELECT relation, touched FROM rollbook.apart_rows").fetchall())
     if not noted:
@@ -108,7 +108,7 @@ def rows_apart(incoming: "Connection", live: "Connection", there: Renames) -> It
 
 def read_apart(kept: "Connection", lined: Shape) -> Counter[Cells] | None:
     """Give by how many of each row a table had more when it became live; None where that is not known."""
-    if kept.execute(_THERE, ("rollbook.alike",)).fetchone() != (True,):
+    if not is_there(kept, "rollbook.alike"):
         return None
     of = "WHERE (namespace, relation) = (%s, %s)"
     known = kept.execute(f"SELECT columns FROM rollbook.alike {of}".encode(), lined.table).fetchone()
@@ -120,7 +120,7 @@ def read_apart(kept: "Connection", lined: Shape) -> Counter[Cells] | None:
 
 def note_rows_again(kept: "Connection") -> None:
     """Note it of the kept database, once rows were carried back into it, for the swap that takes that back in turn."""
-    if kept.execute(_THERE, ("rollbook.alike",)).fetchone() != (True,):
+    if not is_there(kept, "rollbook.alike"):
         return
     touched = {Name(*row) for row in kept.execute("SELECT DISTINCT namespace, relation FROM rollbook.unlike")}
     known = {Name(*row) for row in kept.execute("SELECT namespace, relation FROM rollbook.alike")}
