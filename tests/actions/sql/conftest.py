@@ -10,6 +10,7 @@ import pytest
 from servers import SqlServer
 
 from rollbook.postgres.objects import told, unlike
+from rollbook.targets.postgres.sessions import drop_with_sessions
 from rollbook.targets.postgres.target import PostgresProbe
 
 from .taken import Beside, open_pool
@@ -37,6 +38,10 @@ class Taken(Beside):
     def rows(self, query: str, database: str = LIVE) -> list[tuple[Any, ...]]:
         with psycopg.connect(f"{self.url}{database}", autocommit=True) as connection:
             return connection.execute(query.encode()).fetchall()
+
+    def drop(self, database: str) -> None:
+        with psycopg.connect(f"{self.url}postgres", autocommit=True) as connection:
+            drop_with_sessions(connection, database)
 
     def exact(self, table: str, database: str = LIVE) -> list[tuple[Any, ...]]:
         return self.rows(f"TABLE {table} ORDER BY 1", database)

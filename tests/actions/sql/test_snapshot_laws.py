@@ -41,7 +41,7 @@ class SnapshotWorld(FakeWorld):
         self._taken, self._folder = taken, folder
         self.read = taken.read  # type: ignore[assignment]  # readers of the real targets
         for name in _scratch(taken):
-            taken.execute(f'DROP DATABASE "{name}" WITH (FORCE)', "postgres")
+            taken.drop(name)
         shutil.rmtree(folder / "made", ignore_errors=True)
         load(taken, str(folder / "given"), run="given", into=LOADED)
 
@@ -67,7 +67,7 @@ def folder(taken: Taken, tmp_path: Path) -> Iterator[Path]:
     Path(path).rename(tmp_path / "given")
     yield tmp_path
     for name in _scratch(taken):
-        taken.execute(f'DROP DATABASE "{name}" WITH (FORCE)', "postgres")
+        taken.drop(name)
 
 
 @pytest.mark.parametrize("law", LAWS, ids=law_id)

@@ -84,7 +84,7 @@ def test_it_is_sealed_and_opened_again(sealing: Taken, key: Key, tmp_path: Path)
     ending = ".age" if key.recipient.startswith("age1") else ".gpg"
     files = [file for file in Path(path).rglob("*") if file.is_file()]
     assert all(file.name.endswith(ending) for file in files if file.name != "manifest.json")
-    sealing.execute(f'DROP DATABASE "{database}" WITH (FORCE)', "postgres")
+    sealing.drop(database)
 
 
 def test_the_wrong_key_opens_nothing(sealing: Taken, key: Key, tmp_path: Path) -> None:

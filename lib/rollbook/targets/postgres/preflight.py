@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .target import PostgresTarget
 
 _STANDBYS: Final = """
-    SELECT coalesce(nullif(r.application_name, ''), host(r.client_addr), 'standby'), coalesce(r.state, 'connected'),
+    SELECT coalesce(nullif(r.application_name, ''), host(r.client_addr), 'standby'), r.state,
            pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), r.replay_lsn)::bigint,
            extract(epoch FROM r.replay_lag)::float
     FROM pg_catalog.pg_stat_replication r JOIN pg_catalog.pg_stat_activity a USING (pid)
@@ -100,12 +100,15 @@ def _rights(target: "PostgresTarget", connection: "Connection") -> Iterator[Find
 
 def _standbys(target: "PostgresTarget", connection: "Connection") -> Iterator[Finding]:
     for name, state, behind, seconds in connection.execute(_STANDBYS):
-        if behind is None:
+        if state is None:
             advice = (
                 f"GRANT pg_read_all_stats TO {quote(str(connection.info.user))}; else filling does not wait for it."
             )
-            message = f"{state}; its lag is not told to this account"
+            message = "connected; its lag is not told to this account"
             yield target.finding(f"standby {name}", "warning", message, advice)
+        elif behind is None:
+            advice = "It has just connected, or copies a backup: look again before a step that writes much."
+            yield target.finding(f"standby {name}", "warning", f"{state}; it has told no lag yet", advice)
         elif behind > _LAG:
             message = f"{state}, {behind / 2**20:.0f} MiB behind" + (f" ({seconds:.0f} s)" if seconds else "")
             advice = "A restore and a pass write that much and more: wait until it has caught up."

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from ...errors import ConflictError, Interrupted, TargetError
 from ...ops import Execution, OpResult
 from ...postgres.manifest import LIMIT, Manifest, read_manifest
-from ...postgres.names import quote
 from ...postgres.properties import Properties
 from ...postgres.restoring import RestoreDatabase
 from ...postgres.scratch import Mark
 from .contents import differing
 from .horizons import keep_horizon, read_horizon
 from .programs import Host, claim, end_earlier, every, host_of, run_program
+from .sessions import drop_with_sessions
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -74,7 +74,7 @@ def drop_unfinished(connection: "Connection", workshop: str, run: str, *, advice
             f"the database {workshop!r} is there, and this run did not make it: {found[1] or 'no comment'}",
             advice=advice,
         )
-    connection.execute(f"DROP DATABASE {quote(workshop)} WITH (FORCE)".encode())
+    drop_with_sessions(connection, workshop)
 
 
 def _fill(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from ...errors import Interrupted, StepFailed
 from ...ops import Execution
+from ...postgres.names import quote
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -17,7 +18,22 @@ _END: Final = """
     WHERE datid = ANY (%s) AND pid <> pg_catalog.pg_backend_pid() AND NOT pid = ANY (%s)
       AND (backend_type = 'client backend' OR backend_type LIKE 'logical replication%%')
       AND (%s OR coalesce(application_name, '') NOT LIKE 'rollbook%%')"""
+_OWN: Final = """
+    SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
+    WHERE datname = %s AND pid <> pg_catalog.pg_backend_pid() AND backend_type = 'client backend'"""
 _PAUSE: Final = 0.02
+
+
+def drop_with_sessions(connection: "Connection", database: str) -> None:
+    """
+    End the sessions of clients in a database, and drop it, if it is there.
+
+    Not `WITH (FORCE)`: that asks for the right to end every process that is in, and none but a superuser may end a
+    worker of autovacuum (it has no role), which a plain DROP DATABASE ends by itself. That waits 5 seconds for those
+    that were told to go.
+    """
+    connection.execute(_OWN, (database,))
+    connection.execute(f"DROP DATABASE IF EXISTS {quote(database)}".encode())
 
 
 def end_sessions(

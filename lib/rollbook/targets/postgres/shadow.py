@@ -11,6 +11,7 @@ from ...postgres.programs import conninfo
 from ..shadow import Records, migrate_copy, result_of
 from .programs import end_earlier, environment, host_of, run_program
 from .restore import drop_unfinished, maintenance
+from .sessions import drop_with_sessions
 
 if TYPE_CHECKING:
     from .target import PostgresTarget
@@ -45,7 +46,7 @@ def shadow_run(target: "PostgresTarget", op: ShadowRun, execution: Execution) ->
         return result_of(op, before, _look(target, op.database), execution)
     finally:
         with maintenance(target, execution) as connection:
-            connection.execute(f"{op.dropping} WITH (FORCE)".encode())
+            drop_with_sessions(connection, op.database)
 
 
 def _copy(target: "PostgresTarget", op: ShadowRun, execution: Execution) -> None:

@@ -37,6 +37,8 @@ def standby(give: Give, site: Site, server_folder: Path) -> Iterator[SqlServer]:
     """Start a standby of the site's server."""
     folder, primary = server_folder / f"standby-{site.live}", site.url("postgres", "postgres")
     server = give("standby", lambda: start_standby(folder, primary))
+    lag = "SELECT bool_and(replay_lsn IS NOT NULL) FROM pg_stat_replication"
+    until(lambda: site.admin(lag) == [(True,)])  # it tells none at first
     yield server
     server.stop()
 
@@ -158,6 +160,11 @@ def test_preflight_tells_rights_and_standbys(site: Site, standby: SqlServer) -> 
     assert found["may keep roles from logging in"].severity == "warning"
     assert found["may keep roles from logging in"].advice == f'ALTER ROLE "{site.keeper}" CREATEROLE;'
     assert found["standby walreceiver"].message.endswith("KiB behind")
+
+    site.admin(f"REVOKE pg_read_all_stats FROM {site.keeper}")
+    hidden = findings(site.machine())["standby walreceiver"]
+    assert (hidden.severity, hidden.message) == ("warning", "connected; its lag is not told to this account")
+    assert f'GRANT pg_read_all_stats TO "{site.keeper}"' in hidden.advice
 
 
 def test_a_database_that_is_closed_in_a_swap_is_still_reached(site: Site) -> None:
