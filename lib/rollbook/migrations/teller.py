@@ -14,7 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.operations import RunPython
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
-from django.db.models import Field, Model
+from django.db.models import NOT_PROVIDED, Field, Model, Value
 
 OWN = ("django.db.migrations.operations.", "django.contrib.postgres.operations")
 # What leaves tables, columns and rows as they are.
@@ -273,8 +273,12 @@ def between_renamed(old: "Field", new: "Field") -> "Iterator[dict[str, Any]]":
 
 def default_of(field: "Field", connection: "BaseDatabaseWrapper") -> "dict[str, Any]":
     """Give the value that a row has in a field nobody filled in, where that is one and the same for all."""
-    if field.has_default():
-        empty = {dict: "{}", list: "[]"} if field.get_internal_type() == "JSONField" else {}
+    empty = {dict: "{}", list: "[]"} if field.get_internal_type() == "JSONField" else {}
+    own = getattr(field, "db_default", NOT_PROVIDED)  # since Django 5.0; a new column has it, whatever `default` says
+    if own is not NOT_PROVIDED:
+        found = own.value if isinstance(own, Value) else own
+        found = found if found else empty.get(type(found), found)
+    elif field.has_default():
         found = empty.get(field.default) if callable(field.default) else field.default
     elif field.null:
         found = None

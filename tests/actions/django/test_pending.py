@@ -150,7 +150,7 @@ def test_outputs_name_what_is_doomed(small: Evolving) -> None:
 def test_what_a_way_back_leaves_in_columns_is_told(
     request: pytest.FixtureRequest, tmp_path: Path, machine_here: Machine, database: str, made_up: Mapping[str, Any]
 ) -> None:
-    """A default, also an empty list, or no text; of a number that has no default, the zero that MariaDB makes up."""
+    """A default, also an empty list, or no text; the database's own; of a number without, the zero of MariaDB."""
     site = Evolving(tmp_path / "site", environment_of(request.getfixturevalue(f"{database}_url")), machine_here, PYTHON)
     site.write("shop")
     fields = (
@@ -158,15 +158,21 @@ def test_what_a_way_back_leaves_in_columns_is_told(
         '("cents", models.IntegerField())',
         '("tags", models.JSONField(default=list))',
         '("at", models.DateField())',
+        '("state", models.CharField(max_length=9, null=True, db_default="new"))',
+        '("rank", models.IntegerField(default=1, db_default=models.Value(7)))',
+        '("since", models.DateTimeField(db_default=Now()))',
     )
-    site.migration("shop", "0001_initial", model("Price", *fields, '("rate", models.FloatField(default=1.5))'))
+    now = "from django.db.models.functions import Now"
+    site.migration("shop", "0001_initial", model("Price", *fields, '("rate", models.FloatField(default=1.5))'), code=now)
     site.migrate("-v", "0")
-    gone = (f'migrations.RemoveField("price", "{name}"),' for name in ("name", "cents", "tags", "at", "rate"))
+    names = ("name", "cents", "tags", "at", "state", "rank", "since", "rate")
+    gone = (f'migrations.RemoveField("price", "{name}"),' for name in names)
     site.migration("shop", "0002_gone", "\n".join(gone))
 
     found = site.pending()["defaults"]
 
-    assert found == {"shop_price.name": "", "shop_price.tags": "[]", "shop_price.rate": 1.5, **made_up}
+    own = {"shop_price.state": "new", "shop_price.rank": 7}  # Now() is another one for each row
+    assert found == {"shop_price.name": "", "shop_price.tags": "[]", "shop_price.rate": 1.5, **own, **made_up}
 
 
 def test_an_operation_is_found_by_its_line(small: Evolving) -> None:
