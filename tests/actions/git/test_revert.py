@@ -219,16 +219,23 @@ def test_a_linked_work_tree_is_worked_on_alone(host: Bound, tmp_path: Path) -> N
     assert live("symbolic-ref", "--short", "HEAD") == "live"
 
 
-def test_a_revert_that_moves_a_submodule_is_refused(host: Bound, tmp_path: Path) -> None:
-    """The submodule is named; git would leave its folder at the wrong commit."""
+@pytest.mark.parametrize("moving", [False, True])
+def test_a_revert_that_moves_a_submodule_is_refused(host: Bound, tmp_path: Path, *, moving: bool) -> None:
+    """The submodule is named, also one that git is told to pass over; git would leave its folder at the wrong commit."""
     repo, _ = bad_deploy(tmp_path / "r")
     inner = new_repo(tmp_path / "inner")
     inner.write({"x": "x"}, "x")
     repo("submodule", "--quiet", "add", str(inner.path), "vendor")
-    added = repo.write({}, "add vendor", day=9)
+    repo("config", "--file", ".gitmodules", "submodule.vendor.ignore", "all")
+    bad = repo.write({}, "add vendor", day=9)
+    if moving:
+        there = Repo(repo.path / "vendor")
+        there.write({"x": "y"}, "y")
+        repo("update-index", "--cacheinfo", f"160000,{there('rev-parse', 'HEAD')},vendor")
+        bad = repo.write({"posts": "bad"}, "move vendor", day=10)
 
     with pytest.raises(RefusedError, match="submodules vendor"):
-        host.plan(_revert(repo, added))
+        host.plan(_revert(repo, bad))
 
 
 def test_no_repository_is_told(host: Bound, tmp_path: Path) -> None:

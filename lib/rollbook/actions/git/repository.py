@@ -47,8 +47,11 @@ status=0
 merge() { git -c core.quotePath=true merge-tree --write-tree --name-only --no-messages "$ours" "$theirs"; }
 merge >"$spare/merged" || status=$?
 head -n 1 "$spare/merged"
-[ "$status" -ne 0 ] || git diff-tree -r --raw --no-renames "$3^{tree}" "$(head -n 1 "$spare/merged")"
-[ "$status" -eq 0 ] || tail -n +2 "$spare/merged"
+if [ "$status" -eq 0 ]; then
+  git diff-tree -r --raw --no-renames --ignore-submodules=none "$3^{tree}" "$(head -n 1 "$spare/merged")"
+else
+  tail -n +2 "$spare/merged"
+fi
 exit "$status"
 """
 # git shows as modified, too, what it would store otherwise than it is stored (line ends, by .gitattributes). Such a
@@ -225,9 +228,9 @@ class Repository:
 
     def changed(self, old: str, new: str) -> Expected:
         """Give the paths in which two trees or commits differ."""
-        return _expected(
-            new, self.out("diff-tree", "-r", "--raw", "--no-renames", f"{old}^{{tree}}", f"{new}^{{tree}}")
-        )
+        # What .gitmodules has git pass over in a work tree is part of a commit all the same.
+        options = ("-r", "--raw", "--no-renames", "--ignore-submodules=none")
+        return _expected(new, self.out("diff-tree", *options, f"{old}^{{tree}}", f"{new}^{{tree}}"))
 
     def expected(self, of: str, back_to: str, head: str) -> Expected:
         """Compute what taking the way from *back_to* to *of* out of *head* gives; the repository stays untouched."""
