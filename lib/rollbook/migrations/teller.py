@@ -273,7 +273,7 @@ def between_renamed(old: "Field", new: "Field") -> "Iterator[dict[str, Any]]":
 
 def default_of(field: "Field", connection: "BaseDatabaseWrapper") -> "dict[str, Any]":
     """Give the value that a row has in a field nobody filled in, where that is one and the same for all."""
-    empty = {dict: "{}", list: "[]"} if field.get_internal_type() == "JSONField" else {}
+    empty: "dict[Any, str]" = {dict: "{}", list: "[]"} if field.get_internal_type() == "JSONField" else {}
     own = getattr(field, "db_default", NOT_PROVIDED)  # since Django 5.0; a new column has it, whatever `default` says
     if own is not NOT_PROVIDED:
         found = own.value if isinstance(own, Value) else own

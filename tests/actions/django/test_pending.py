@@ -163,7 +163,9 @@ def test_what_a_way_back_leaves_in_columns_is_told(
         '("since", models.DateTimeField(db_default=Now()))',
     )
     now = "from django.db.models.functions import Now"
-    site.migration("shop", "0001_initial", model("Price", *fields, '("rate", models.FloatField(default=1.5))'), code=now)
+    site.migration(
+        "shop", "0001_initial", model("Price", *fields, '("rate", models.FloatField(default=1.5))'), code=now
+    )
     site.migrate("-v", "0")
     names = ("name", "cents", "tags", "at", "state", "rank", "since", "rate")
     gone = (f'migrations.RemoveField("price", "{name}"),' for name in names)
