@@ -24,7 +24,7 @@ class TableLoss:
 
     *backup* and *live* count rows, None where there is no such table. *by* says what rows were told apart by: their
     key, their whole content where the table has none (a changed row then counts as one deleted and one added), or not
-    at all. What is not known is None. *note* says what else is to be known.
+    at all. What is not known is None. *note* says what else is to be known, *renamed* what live calls otherwise.
     """
 
     table: str
@@ -37,10 +37,16 @@ class TableLoss:
     only_backup: tuple[str, ...] = ()
     only_live: tuple[str, ...] = ()
     note: str = ""
+    renamed: tuple[str, ...] = ()
 
     @property
     def differs(self) -> bool:
         """Say whether anything of it is not as in the backup, or not known to be."""
+        return bool(self.renamed) or self.rows_differ
+
+    @property
+    def rows_differ(self) -> bool:
+        """Say whether its rows are not as in the backup, or not known to be."""
         if self.backup is None or self.live is None:
             return True
         if self.by in ("key", "row"):

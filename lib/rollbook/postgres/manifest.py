@@ -87,7 +87,7 @@ class TableContent:
             else quote(column.name)
             for column in self.columns
         )
-        return f"(SELECT {listed} FROM {table.relation})"
+        return f"(SELECT {listed} FROM {table.relation} AS t)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import field, replace
 
 from ..dataclass import dataclass
 from .catalog import Catalog, Table
-from .horizon import Horizon, Place
+from .horizon import Horizon, Place, Since
 from .names import Name, quote
 
 
@@ -54,12 +54,20 @@ class Renames:
     def told(self) -> Iterator[str]:
         """Say what was renamed, a line each."""
         for name in sorted({*self.tables, *self.columns}):
-            before = self.tables.get(name, name)
-            if before != name:
-                yield f"{name} is {before} in the backup"
-            for column, earlier in sorted(self.columns.get(name, {}).items()):
-                yield f"{name}.{column} is {before}.{earlier} in the backup"
+            yield from self.told_of(name)
         yield from self.anew
+
+    def by_table(self) -> Mapping[Name, tuple[str, ...]]:
+        """Say what was renamed of each table, by what the backup calls it."""
+        return {self.tables.get(name, name): tuple(self.told_of(name)) for name in {*self.tables, *self.columns}}
+
+    def told_of(self, name: Name) -> Iterator[str]:
+        """Say what was renamed of a table, by its name since."""
+        before = self.tables.get(name, name)
+        if before != name:
+            yield f"{name} is {before} in the backup"
+        for column, earlier in sorted(self.columns.get(name, {}).items()):
+            yield f"{name}.{column} is {before}.{earlier} in the backup"
 
     def without_table(self, since: Name) -> "Renames":
         """Leave a table out that was put aside when it was made anew."""
@@ -96,6 +104,22 @@ class Lasting:
     column: str
     since: Name
     called: str
+
+
+def lasting_since(since: Since) -> Iterator[Lasting]:
+    """Give the columns of one database that are there in both snapshots."""
+    there = {
+        column: (Name(one.schema, one.name), name) for one in since.now.places for name, column in _numbers(one).items()
+    }
+    for one in since.then.places:
+        for name, column in _numbers(one).items():
+            if column in there:
+                yield Lasting(Name(one.schema, one.name), name, *there[column])
+
+
+def _numbers(one: Place) -> Mapping[str, str]:
+    """Give where each column of a table is, whatever its type; those in several parts, with their types."""
+    return {name: ".".join(place.split(".")[:2]) for name, place in one.columns.items()}
 
 
 def renames(lasting: Iterable[Lasting]) -> Renames:

@@ -274,6 +274,44 @@ def test_dumps_of_every_form_tell_the_losses(forum: Forum, tmp_path: Path, form:
     assert (given["added"], given["changed"], given["deleted"]) == (2, 0, 1)
 
 
+def backed_up(forum: Forum, folder: Path) -> str:
+    """Back live up; gives the path."""
+    backup = forum.action("postgres.backup", folder=str(folder), run="20260102T030405.678Z-1a2b3c")
+    before = backup.probe(forum.read)
+    (made,) = [op.carry_out(forum.pool, FakeExecution()) for op in backup.ops(before, backup.desired(before))]
+    return str(made.outputs["path"])
+
+
+def test_a_table_that_was_renamed_is_compared_with_its_manifest(forum: Forum, tmp_path: Path) -> None:
+    """Of tables that took each other's names, too, only what was written since counts; the new names are told."""
+    forum.execute(
+        "CREATE TABLE cats (id integer PRIMARY KEY, name text); CREATE TABLE dogs (LIKE cats INCLUDING ALL);"
+        "INSERT INTO cats SELECT g, 'cat ' || g FROM generate_series(1, 500) g;"
+        "INSERT INTO dogs SELECT g, 'dog ' || g FROM generate_series(1, 300) g;"
+        "CREATE TABLE parts (id integer PRIMARY KEY) PARTITION BY RANGE (id);"
+        "CREATE TABLE parts_a PARTITION OF parts FOR VALUES FROM (1) TO (1000); INSERT INTO parts VALUES (1), (900)"
+    )
+    backup = backed_up(forum, tmp_path)
+    forum.execute(
+        "ALTER TABLE cats RENAME TO spare; ALTER TABLE dogs RENAME TO cats; ALTER TABLE spare RENAME TO dogs;"
+        "ALTER TABLE cats RENAME COLUMN name TO called; ALTER TABLE parts RENAME TO pieces;"
+        "INSERT INTO dogs VALUES (900, 'cat'); UPDATE cats SET called = 'x' WHERE id = 7; DELETE FROM cats WHERE id = 8;"
+        "INSERT INTO pieces VALUES (901)"
+    )
+    loss = forum.action("postgres.data_loss", backup=backup)
+
+    state = loss.probe(forum.read)
+
+    assert {one.table: (one.added, one.changed, one.deleted) for one in state.tables} == {
+        "cats": (1, 0, 0),
+        "dogs": (0, 1, 1),
+        "parts": (1, 0, 0),
+    }
+    assert state.gone == ()
+    told = "dogs   300 -> 299 rows, 1 changed, 1 deleted, cats is dogs in the backup, cats.called is dogs.name"
+    assert any(line.startswith(told) for line in loss.details(Change(state, state)))
+
+
 @pytest.mark.parametrize(
     ("migration", "since"),
     [
@@ -299,14 +337,12 @@ def test_a_table_that_was_migrated_is_compared_with_its_manifest(
         "CREATE TABLE moods (id integer PRIMARY KEY, day date NOT NULL, mood mood);"
         "INSERT INTO moods SELECT g, '2026-01-01', 'ok' FROM generate_series(1, 500) g"
     )
-    backup = forum.action("postgres.backup", folder=str(tmp_path), run="20260102T030405.678Z-1a2b3c")
-    before = backup.probe(forum.read)
-    (made,) = [op.carry_out(forum.pool, FakeExecution()) for op in backup.ops(before, backup.desired(before))]
+    backup = backed_up(forum, tmp_path)
     forum.execute(
         f"{migration}; DELETE FROM moods WHERE id::text = '300'; UPDATE moods SET mood = 'sad' WHERE id::text = '4'"
     )
     forum.execute(since)
-    loss = forum.action("postgres.data_loss", backup=str(made.outputs["path"]))
+    loss = forum.action("postgres.data_loss", backup=backup)
 
     given = loss.outputs(loss.probe(forum.read), ())
 

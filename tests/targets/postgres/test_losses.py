@@ -5,6 +5,7 @@ from contextlib import closing
 
 import psycopg
 import pytest
+from carry_horizons import note_backup
 from servers import _program
 
 from rollbook.postgres.loss import Depth, TableLoss
@@ -112,3 +113,23 @@ def test_inserts_are_not_guessed_at(trio: Trio) -> None:
 
     assert (found.backup, found.live, found.by) == (None, 1, "")
     assert "INSERT" in found.note
+
+
+def test_a_restored_database_tells_what_was_renamed(trio: Trio) -> None:
+    """Tables and columns that live calls otherwise are compared with what they were; the rest is told as it is."""
+    for url in (trio.live, trio.base):
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(SITE)
+    note_backup(trio.live, trio.base)
+    with psycopg.connect(trio.live, autocommit=True) as connection:
+        connection.execute("ALTER TABLE users RENAME TO people; ALTER TABLE people RENAME COLUMN name TO called")
+        connection.execute("UPDATE people SET called = 'other' WHERE id IN (4, 5); CREATE TABLE users (id integer)")
+
+    with closing(connect(trio.live, reading=True)) as live, closing(connect(trio.base, reading=True)) as base:
+        found = {one.table: one for one in database_losses(live, base, depth="rows") if one.differs}
+
+    told = ("people is users in the backup", "people.called is users.name in the backup")
+    assert found == {
+        "users": TableLoss("users", 500, 500, 0, 2, 0, "key", renamed=told),
+        "users (new)": TableLoss("users (new)", None, 0),
+    }

@@ -70,7 +70,10 @@ STDOUT` of both sides through `diff`. Neither `showmigrations` nor the number of
 
     def _losses(self, compared: tuple[TableLoss, ...]) -> Iterator[str]:
         for one in compared:
-            if one.table in self.ignore or not one.differs:
+            if one.table in self.ignore:
+                continue
+            yield from one.renamed
+            if not one.rows_differ:
                 continue
             lost = one.live is None or bool(one.changed or one.deleted)
             if self.rows == "same" or lost:

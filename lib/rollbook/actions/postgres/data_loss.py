@@ -138,6 +138,7 @@ def _told(one: TableLoss) -> str:
     ]
     parts = [f"{one.backup} -> {one.live} rows", *counts]
     parts += ["told apart by whole rows: it has no key"] * (one.by == "row")
+    parts += one.renamed
     parts += [f"columns gone from live: {', '.join(one.only_backup)}"] * bool(one.only_backup)
     parts += [f"columns only in live: {', '.join(one.only_live)}"] * bool(one.only_live)
     return ", ".join(parts)

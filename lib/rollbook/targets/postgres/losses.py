@@ -12,11 +12,13 @@ from ...postgres.dumptext import Block, blocks
 from ...postgres.horizon import Since
 from ...postgres.loss import Depth, Lining, TableLoss, lining
 from ...postgres.names import Name, listed
+from ...postgres.renames import called_before, stood_before
 from ...postgres.shape import Shape, shape
 from .catalog import read_catalog
 from .differences import Side, rows_of, survey
 from .horizons import read_horizon, since_backup
 from .newer import Newer, look_newer
+from .renaming import live_renames
 from .spill import Spill, Tally, by_key, by_row
 from .sums import rows_in
 
@@ -149,7 +151,7 @@ def _live_rows(live: "Connection", table: Table, columns: Sequence[str]) -> Iter
 
 def counted(live: "Connection", table: Table) -> int:
     """Count the rows of a table."""
-    row = live.execute(f"SELECT count(*) FROM {table.relation}".encode()).fetchone()
+    row = live.execute(f"SELECT count(*) FROM {table.relation} AS t".encode()).fetchone()
     return row[0] if row else 0
 
 
@@ -172,10 +174,15 @@ def database_losses(live: "Connection", backup: "Connection", *, depth: Depth) -
     Where it is known of rows that they were not written since the backup, they are not looked at; else hashes of chunks
     are compared first, so that what is equal is not read. In the order of their names.
     """
-    theirs, old = read_catalog(live).tables, read_catalog(backup).tables
     since = since_backup(backup, live, read_horizon(live)).since
+    renamed = live_renames(live, since)
+    if since is not None:
+        since = replace(since, now=stood_before(since.now, renamed))
+    theirs, old = called_before(read_catalog(live), renamed).tables, read_catalog(backup).tables
+    told = renamed.by_table()
     return tuple(
-        _losses(name, live, theirs.get(name), backup, old.get(name), depth, since) for name in sorted({*theirs, *old})
+        replace(_losses(name, live, theirs.get(name), backup, old.get(name), depth, since), renamed=told.get(name, ()))
+        for name in sorted({*theirs, *old})
     )
 
 

@@ -13,8 +13,11 @@ from ...postgres.dumptext import blocks
 from ...postgres.loss import ByWhat, Depth, Lining, TableLoss, lining
 from ...postgres.manifest import Manifest, TableContent
 from ...postgres.names import Name, listed
+from ...postgres.renames import called_before
 from .catalog import read_catalog
+from .horizons import read_horizon, since_horizon
 from .losses import counted, part_roots, spilled, tallied
+from .renaming import live_renames
 from .spill import Spill, by_key, by_row
 from .sums import read_sums, rows_in
 
@@ -51,17 +54,21 @@ class _Look:
 
     def __init__(self, live: "Connection", manifest: Manifest, sums: bytes, dump: Dump, depth: Depth) -> None:
         self._live, self._manifest, self._sums, self._dump, self._depth = live, manifest, sums, dump, depth
-        self._tables = read_catalog(live).tables
-        self._roots = part_roots(live)
+        self._renamed = live_renames(live, since_horizon(manifest.horizon, live, read_horizon(live)).since)
+        catalog = read_catalog(live)
+        self._tables = called_before(catalog, self._renamed).tables
+        self._roots = {part: self._renamed.table(root, catalog.tables) for part, root in part_roots(live).items()}
         # Hashes are the server's own: another major may hash otherwise.
         self._comparable = live.info.server_version // 10_000 == manifest.major
 
     def all(self) -> Iterator[TableLoss]:
         """Compare every table of either side."""
         known = {content.title: content for content in self._manifest.tables}
+        told = self._renamed.by_table()
         for name, content in known.items():
             table = self._tables.get(name)
-            yield TableLoss(str(name), content.rows, None) if table is None else self._compared(content, table)
+            found = TableLoss(str(name), content.rows, None) if table is None else self._compared(content, table)
+            yield replace(found, renamed=told.get(name, ()))
         for name, table in self._tables.items():
             if name not in known:
                 yield TableLoss(str(name), None, counted(self._live, table))

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from ...dataclass import dataclass
 from ...postgres.catalog import Catalog, Table
+from ...postgres.horizon import Since
 from ...postgres.names import Name, quote
-from ...postgres.renames import Lasting, Renamed, Renames, renames
+from ...postgres.renames import Lasting, Renamed, Renames, lasting_since, renames
 from ...schema import build, encode
 from .catalog import read_catalog
 from .session import is_there
@@ -58,6 +59,13 @@ def base_renames(base: "Connection") -> Renames:
     if not found.tables and not found.columns:
         return found
     return _settled(base, found, lasting)
+
+
+def live_renames(live: "Connection", since: Since | None) -> Renames:
+    """Tell what was renamed in live since a backup of it; nothing where that is not known."""
+    lasting = [] if since is None else list(lasting_since(since))
+    found = renames(lasting)
+    return _settled(live, found, lasting) if found.tables or found.columns else found
 
 
 def _settled(base: "Connection", found: Renames, lasting: list[Lasting]) -> Renames:
