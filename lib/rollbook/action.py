@@ -197,6 +197,10 @@ class Action(Generic[S]):
         """
         return self.probe(read)
 
+    def probe_after(self, read: Readers, goal: S) -> S:  # noqa: ARG002  # most kinds read the same either way
+        """Read the state that an undo came to, which is to be *goal*."""
+        return self.probe(read)
+
     def desired(self, before: S) -> S:
         """Say what the state should be; the state found, for kinds that only read."""
         return before

@@ -49,7 +49,7 @@ class Machine:
     def undo(self, action: Action[Any], change: Change[Any]) -> None:
         decision = action.undo(change)
         assert isinstance(decision, Reverse)
-        self.carry_out(*action.ops(action.probe(self.read), decision.goal))
+        self.carry_out(*action.ops(action.probe_for(self.read, decision.goal), decision.goal))
 
     def outputs(self, action: Action[Any]) -> Mapping[str, Plain]:
         change = self.plan(action)

@@ -151,6 +151,9 @@ startsecs=0
 command=false
 autostart=false
 startretries=1
+[program:looping]
+command=false
+startretries=1000
 """
 
 
@@ -191,6 +194,23 @@ def test_an_undo_starts_exactly_what_supervisor_ran(machine: Machine, supervisor
     assert change.before.running == ("celery:celery_00", "celery:celery_01", "web")
     assert stopped == ()
     assert action.probe(machine.read).running == change.before.running
+
+
+def test_an_undo_sets_going_what_did_not_come_up_then(machine: Machine, supervisor: Callable[..., Any]) -> None:
+    """What was tried again and again comes last and fails nothing, so that all others run; before, it did not run."""
+    supervisor(services=["web"], wanted="started").probe(machine.read)  # until it has started
+    action, look = (
+        supervisor(services=["web", "looping"], wanted=wanted, patience="2s") for wanted in ("stopped", "started")
+    )
+    change = machine.apply(action)
+    stopped = look.probe(machine.read)
+
+    machine.undo(action, change)
+
+    assert (change.before.running, change.before.moving) == (("web",), ("looping",))
+    assert (stopped.running, stopped.moving) == ((), ())
+    found = look.probe(machine.read)
+    assert (found.running, found.moving) == (("web",), ("looping",))
 
 
 def test_a_program_that_does_not_come_up_fails_the_start(machine: Machine, supervisor: Callable[..., Any]) -> None:

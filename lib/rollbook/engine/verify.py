@@ -24,7 +24,8 @@ def verify_after(attempt: Attempt, after: AnyState) -> AnyState:
     before = planned.bound_fields(attempt.begun.before if attempt.begun else None)
     if action.family == "command" and isinstance(before, dict) and all(value is None for value in before.values()):
         return after
-    found = action.probe(attempt.session.planner.read)
+    read = attempt.session.planner.read
+    found = action.probe(read) if planned.goal is None else action.probe_after(read, after)
     missing = changed_fields(planned.bound_fields(encode(after)), planned.bound_fields(encode(found)))
     if missing:
         raise StepFailed(

@@ -145,10 +145,11 @@ def reverse_restores(case: Case) -> None:
     for done in range(count + 1):
         world = case.fresh()
         world.carry_out(*_change(action, world).ops)
-        back = tuple(action.ops(action.probe(world.read), undo.goal))
+        back = tuple(action.ops(action.probe_for(world.read, undo.goal), undo.goal))
         world.carry_out(*back[:done])
-        world.carry_out(*action.ops(action.probe(world.read), undo.goal))
-        found, wanted = (_compared(action, state) for state in (action.probe(world.read), undo.goal))
+        world.carry_out(*action.ops(action.probe_for(world.read, undo.goal), undo.goal))
+        states = action.probe_after(world.read, undo.goal), undo.goal
+        found, wanted = (_compared(action, state) for state in states)
         _require(found == wanted, f"undone with a cut after {done} ops: wanted {wanted}, found {found}")
 
 

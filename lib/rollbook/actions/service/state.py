@@ -8,7 +8,7 @@ from typing import ClassVar, Final, Literal
 
 from ...action import Action, Change, Leave, Readers, Ref, Reverse, Subject, Undo, Verdict, evidence
 from ...dataclass import dataclass
-from ...ops import Awaited, Op
+from ...ops import Awaited, Command, Op
 from ...targets.base import CommandResult, HostReader
 from ...values import NOW, Plain, Unknown
 from .commands import Commands
@@ -18,6 +18,7 @@ from .systemd import Systemd
 
 _SETTLING: Final = 15.0  # seconds that a look waits for a service on its way
 _EVERY: Final = 0.3
+_ANY: Final = tuple(range(256))  # exit codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,15 @@ class ServicesState:
     Which of the services run, and which are still on their way to or from it.
 
     *stale* are those that have been running since before the step began, which matters to a restart only.
-    *seen* is what their manager says of each.
+    *seen* is what their manager says of each. *tried* are set going, whatever comes of it, and of what is found those
+    that are going.
     """
 
     running: tuple[str, ...]
     moving: tuple[str, ...]
     stale: tuple[str, ...]
     seen: Mapping[str, str] = evidence()
+    tried: tuple[str, ...] = evidence(default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,8 @@ class ServiceState(Action[ServicesState]):
 
     They are those of systemd, of supervisor, or any that have `commands:` to start, stop and tell them. A name may be
     a pattern (`celery*`), except with `commands:`. To stop, the list is gone through as it stands, and what then
-    comes back is started the other way round; to start or restart, the reverse. An undo starts exactly what ran before.
+    comes back is started the other way round; to start or restart, the reverse. An undo starts exactly what ran before;
+    what had been starting again and again by then is set going after all others, and not waited for.
 
     What a service's manager says is looked at, never an exit code alone. A service that is just starting or stopping
     is waited for. A service that failed counts as stopped; one that is tried again and again never counts as started.
@@ -120,6 +124,21 @@ class ServiceState(Action[ServicesState]):
                 return _state(found, since if self.wanted == "restarted" else None)
             read.pause(min(_EVERY, left))
 
+    def probe_for(self, read: Readers, goal: ServicesState) -> ServicesState:
+        """Look at them in an undo: of what is only set going it matters whether it goes, and not how far it came."""
+        found = self.probe(read)
+        tried = {*goal.tried}
+        return replace(
+            found,
+            running=tuple(name for name in found.running if name not in tried),
+            moving=tuple(name for name in found.moving if name not in tried),
+            tried=tuple(sorted(tried & {*found.running, *found.moving})),
+        )
+
+    def probe_after(self, read: Readers, goal: ServicesState) -> ServicesState:
+        """Look at them as in an undo."""
+        return self.probe_for(read, goal)
+
     def _look(self, host: HostReader) -> tuple[Service, ...]:
         def run(argv: tuple[str, ...]) -> CommandResult:
             return host.run(argv, run_as=self.run_as)
@@ -140,7 +159,7 @@ class ServiceState(Action[ServicesState]):
 
     def ops(self, old: ServicesState, new: ServicesState) -> tuple[Op, ...]:
         """Give the commands, service by service; what is to be stopped and started comes in opposite orders."""
-        stopping = [name for name in {*old.running, *old.moving} - {*new.running} if self._is_own(name)]
+        stopping = [name for name in {*old.running, *old.moving} - {*new.running, *new.tried} if self._is_own(name)]
         starting = {*new.running} - ({*old.running} - ({*old.stale} - {*new.stale}))
         stops = [self._op("stop", name) for name in self._ordered(stopping, back=self.wanted != "stopped")]
         starts = [
@@ -148,7 +167,12 @@ class ServiceState(Action[ServicesState]):
             for name in self._ordered(starting, back=self.wanted == "stopped")
             for verb in (self._manager().restart() if name in old.running else ("start",))
         ]
-        return (*stops, *starts)
+        tries = self._ordered({*new.tried} - {*old.tried, *old.running, *old.moving}, back=self.wanted == "stopped")
+        return (*stops, *starts, *map(self._try, tries))
+
+    def _try(self, name: str) -> Op:
+        """Give the command that sets a service going, whatever it says."""
+        return Command(self.target.name, self._manager().way("start", name).argv, ok=_ANY, run_as=self.run_as)
 
     def _is_own(self, name: str) -> bool:
         return self._place(name)[0] < len(self.services)
@@ -180,8 +204,14 @@ class ServiceState(Action[ServicesState]):
         was = tuple(sorted({*change.before.running, *change.before.moving}))
         if was == change.after.running:
             return Leave("a restart is not taken back: they run on with what they read when they were restarted")
-        told = f"what ran before is started again: {', '.join(was)}" if self.wanted == "stopped" else ""
-        return Reverse(replace(change.before, running=was, moving=(), stale=()), told or "what did not run is stopped")
+        before = change.before
+        goal = replace(before, moving=(), stale=(), tried=before.moving)
+        if self.wanted != "stopped":
+            return Reverse(goal, "what did not run is stopped")
+        told = [f"what ran before is started again: {', '.join(before.running)}"] if before.running else []
+        if before.moving:
+            told.append(f"set going, and not waited for, for it did not come up then: {', '.join(before.moving)}")
+        return Reverse(goal, "; ".join(told))
 
     def verdict(self, change: Change[ServicesState]) -> Verdict:
         """Sort it."""
