@@ -118,6 +118,11 @@ def kept_rows(table: object, count: int) -> str:
     return f"{table}: {count} rows are missing, and have no place"
 
 
+def kept_changed(table: object, count: int, columns: Iterable[str]) -> str:
+    """Say that rows are there, and not as they were, whoever changed them."""
+    return f"{table}: {count} rows are not as they were, in {', '.join(columns)}, and stay as they are"
+
+
 def kept_cells(column: object, count: int) -> str:
     """Say that cells of a column are not as they were, and not as a way back leaves them."""
     hint = f"left: {column}=VALUE says what else the migration put there, and is to go"

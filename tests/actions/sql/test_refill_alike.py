@@ -91,7 +91,9 @@ def test_what_cannot_be_put_back_is_told(taken: Both) -> None:
     (kept,) = cells.outputs(told.after, ())["kept"]
     assert kept.startswith("flags.one: 3 cells are not as they were, nor as the way back leaves them (left: flags.one=")
     assert taken.plan(said).before.fill == ("flags.one",)
-    assert "left as it is: flags: 1 rows are missing, and have no place" in rows.details(missing)
+    told_rows = rows.details(missing)
+    assert "left as it is: flags: 1 rows are missing, and have no place" in told_rows
+    assert "left as it is: flags: 2 rows are not as they were, in one, and stay as they are" in told_rows
 
 
 def test_cells_whose_row_is_gone_are_told(taken: Both) -> None:

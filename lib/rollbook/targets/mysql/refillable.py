@@ -11,7 +11,7 @@ from ...mysql.names import equal, quote, within
 from ...mysql.recovering import FILLING, marked_by, working_name
 from ...mysql.refilling import CellRefill, RowRefill
 from ...postgres.order import flat, in_order
-from ...recovering import Asked, kept_cells, kept_rowless, kept_rows
+from ...recovering import Asked, kept_cells, kept_changed, kept_rowless, kept_rows
 from .session import number
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Refills(NamedTuple):
     """
     What can be put back now, and the columns of which nothing tells what their cells hold that nobody wrote.
 
-    *kept* are tables and columns, each with a count, of which rows are missing or cells differ and none has its place.
+    *kept* are tables and columns, each with a count, of which rows are missing or cells differ and stay as they are.
     """
 
     rows: tuple[RowRefill, ...] = ()
@@ -106,8 +106,10 @@ class _Look:
             if self._is_staged(name) or self._some(one.table, self._rows(one, order[at + 1 :])):
                 self._filling.add(name)
                 yield one
-            elif missed := self._count(one.table, (f"NOT {there(table, self._ours.schema, one.key, 's')}",)):
+                continue
+            if missed := self._count(one.table, (f"NOT {there(table, self._ours.schema, one.key, 's')}",)):
                 self.kept.append(kept_rows(name, missed))
+            self._tell_changed(one, table)
 
     def columns(self) -> Iterator[CellRefill]:
         """Look at columns."""
@@ -124,6 +126,14 @@ class _Look:
                     yield one
                 else:
                     self._keep(one, unlike)
+
+    def _tell_changed(self, one: RowRefill, table: Table) -> None:
+        """Tell which rows are there on both sides and differ; where others are put back, that writes them down."""
+        unlike = {name: differs(table.column(name)) for name in one.compared}
+        rows = self._count(one.table, (f"({' OR '.join(unlike.values())})",), one.key) if unlike else 0
+        if rows:
+            columns = [name for name, differing in unlike.items() if self._some(one.table, (differing,), one.key)]
+            self.kept.append(kept_changed(one, rows, columns))
 
     def _keep(self, one: CellRefill, unlike: Sequence[str]) -> None:
         """Tell what of a column has no place."""

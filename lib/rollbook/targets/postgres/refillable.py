@@ -14,7 +14,7 @@ from ...postgres.names import Name, beside_parameters, equal, listed, quote
 from ...postgres.order import flat, in_order
 from ...postgres.refilling import CellRefill, RowRefill, clashing, keys_over, left_in, parentless, uniques_over
 from ...postgres.shape import Shape, shape
-from ...recovering import CELL, Asked, kept_cells, kept_rowless, kept_rows
+from ...recovering import CELL, Asked, kept_cells, kept_changed, kept_rowless, kept_rows
 from .differences import Difference, Side, differences
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Refills(NamedTuple):
     """
     What can be put back now, and the columns of which nothing tells what their cells hold that nobody wrote.
 
-    *kept* are tables and columns, each with a count, of which rows are missing or cells differ and none has its place.
+    *kept* are tables and columns, each with a count, of which rows are missing or cells differ and stay as they are.
     """
 
     rows: tuple[RowRefill, ...] = ()
@@ -145,7 +145,20 @@ class _Look:
                 missed += len(keys)
         if missed:
             self.kept.append(kept_rows(one.table, missed))
+        self._tell_changed(one, lined)
         return False
+
+    def _tell_changed(self, one: RowRefill, lined: Shape) -> None:
+        """Tell which rows are there on both sides and differ; where others are put back, that writes them down."""
+        rows, columns = 0, set[str]()
+        with ExitStack() as stack:
+            for found in self._differences(stack, lined, (*one.key, *one.compared)) if one.compared else ():
+                if found.base and found.live:
+                    rows += 1
+                    sides = zip((*one.key, *one.compared), found.base, found.live, strict=True)
+                    columns.update(name for name, base, live in sides if base != live)
+        if rows:
+            self.kept.append(kept_changed(one.table, rows, [name for name in one.compared if name in columns]))
 
     def _takes(
         self, source: "Connection", live: "Connection", one: RowRefill, keys: Sequence[Cells], later: Collection[Name]
