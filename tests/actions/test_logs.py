@@ -92,6 +92,27 @@ def test_rotated_logs_are_followed(machine: Machine, log: Path, rotate: Callable
     assert outcome.seen["lost"] == []
 
 
+@pytest.mark.parametrize("rotations", [2, 11])
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_rotations_of_one_second_are_all_followed(machine: Machine, log: Path, rotations: int, ending: str) -> None:
+    """In a burst of errors a log is rotated by size again and again; of one time the higher number is the older."""
+    mark = _mark(machine, log)
+    _append(log, "ERROR 0\n")
+    for number in range(1, rotations + 1):
+        for old in range(number - 1, 0, -1):
+            log.with_name(f"app.log.{old}{ending}").rename(log.with_name(f"app.log.{old + 1}{ending}"))
+        content = log.read_bytes()
+        log.with_name(f"app.log.1{ending}").write_bytes(gzip.compress(content) if ending else content)
+        log.write_text(f"ERROR {number}\n")
+    for path in log.parent.glob("app.log*"):
+        os.utime(path, (1764230400, 1764230400))
+
+    outcome = _scan(machine, mark)
+
+    assert outcome.seen["lines"] == [f"{log}: ERROR {number}" for number in range(rotations + 1)]
+    assert outcome.seen["lost"] == []
+
+
 def _compress_at_once(log: Path) -> None:
     _compress(log)
     os.utime(log.with_name("app.log.1.gz"), (log.stat().st_mtime, log.stat().st_mtime))
@@ -119,6 +140,28 @@ def test_logs_that_were_empty_at_the_mark_are_followed(
 
     late = [f"{log}: ERROR that came late"] if yesterday else []
     assert sorted(outcome.seen["lines"]) == sorted([f"{log}: ERROR one", f"{log}: ERROR two", *late])
+    assert outcome.seen["lost"] == []
+
+
+@pytest.mark.parametrize("rotate", [_rename, _copy_and_truncate, _compress_at_once, _twice])
+@pytest.mark.parametrize("yesterday", [False, True])
+def test_logs_that_were_not_there_at_the_mark_are_followed(
+    machine: Machine, tmp_path: Path, rotate: Callable[[Path], None], *, yesterday: bool
+) -> None:
+    """With `nocreate`, or `delay`, the next line makes the file anew; what it got is seen though it is rotated again."""
+    log = tmp_path / "app.log"
+    if yesterday:
+        log.with_name("app.log.1").write_text("ERROR of yesterday\n")
+    mark = _mark(machine, log)
+    if yesterday:
+        log.with_name("app.log.1").rename(log.with_name("app.log.3"))
+    log.write_text("ERROR one\n")
+    rotate(log)
+    _append(log, "ERROR two\n")
+
+    outcome = _scan(machine, mark)
+
+    assert outcome.seen["lines"] == [f"{log}: ERROR one", f"{log}: ERROR two"]
     assert outcome.seen["lost"] == []
 
 

@@ -6,25 +6,30 @@ from datetime import UTC, datetime
 from typing import Final
 
 from ..errors import TargetError
+from .absence import ABSENCE, ABSENT
 from .base import FileStat, Owner
 from .hosts import too_large
 from .local_files import kind_of
 from .process import Launch, Sink
 
-_ABSENT: Final = 44
 _SECONDS: Final = 300.0
 
-_THERE: Final = '[ -e "$1" ] || [ -L "$1" ] || exit 44\n'
+_THERE: Final = ABSENCE + '[ -e "$1" ] || [ -L "$1" ] || absent -- "$1"\n'
+_LED_TO: Final = ABSENCE + '[ -e "$1" ] || absent -L -- "$1"\n'
 _STAT: Final = _THERE + 'exec stat -c "%f %s %Y %u:%g %U:%G" -- "$1"'
-_READ: Final = '[ -e "$1" ] || exit 44\nexec head -c "$2" < "$1"'
-_HASH: Final = '[ -e "$1" ] || exit 44\nexec sha256sum < "$1"'
-_NAMES: Final = """\
+_READ: Final = _LED_TO + 'exec head -c "$2" < "$1"'
+_HASH: Final = _LED_TO + 'exec sha256sum < "$1"'
+_NAMES: Final = (
+    _LED_TO
+    + """\
 [ -d "$1" ] || exit 44
+if ! [ -r "$1" ] || ! [ -x "$1" ]; then echo 'Permission denied' >&2; exit 1; fi
 cd -- "$1" || exit
 for name in * .[!.]* ..?*; do
   if [ -e "$name" ] || [ -L "$name" ]; then printf '%s\\000' "$name"; fi
 done
 """
+)
 _REMOVE: Final = """\
 if [ -d "$1" ] && ! [ -L "$1" ]; then echo "$1 is a folder" >&2; exit 1; fi
 rm -f -- "$1"
@@ -93,7 +98,7 @@ class ShellFiles:
         collected = _Collected()
         argv = ("sh", "-c", script, "sh", *arguments)
         exited = self._launch(Launch(argv, stdin=stdin, timeout=_SECONDS), collected)
-        if exited == _ABSENT:
+        if exited == ABSENT:
             return None
         if exited:
             said = self._safe(collected.errors.decode(errors="replace"))

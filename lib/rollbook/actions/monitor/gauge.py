@@ -118,10 +118,10 @@ class _LogGauge:
             self._count += sum(self._matching(path, mark, now))
         return float(self._count)
 
-    def _matching(self, path: str, mark: FileMark | None, now: FileMark | None) -> list[int]:
+    def _matching(self, path: str, mark: FileMark | None, now: FileMark) -> list[int]:
         source, found = self._source, []
         for part in self._files.since(path, mark).parts:
-            end = now.offset if now and part.path == path else part.end
+            end = now.offset if part.path == path else part.end
             for text in self._files.lines(part.until(end)):
                 found.append(len(matching_lines(text, source.patterns, source.allowed)))
         return found

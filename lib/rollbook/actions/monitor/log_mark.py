@@ -57,7 +57,7 @@ class LogMark(Assertion):
             "units": list(self.units),
             "cursor": cursor_of(host) if self.units else "",
         }
-        lines = [f"{path}: {f'{mark.offset} bytes' if mark else 'not there yet'}" for path, mark in marks.items()]
+        lines = [f"{path}: {f'{mark.offset} bytes' if mark.there else 'not there yet'}" for path, mark in marks.items()]
         return Outcome(True, "\n".join((*lines, *(f"journal of {unit}" for unit in self.units))), {"mark": mark})
 
     def outputs(self, after: Outcome, results: Sequence[OpResult]) -> Mapping[str, Plain]:  # noqa: ARG002  # no ops

@@ -2,33 +2,35 @@
 Log files on a host from a mark onwards, whatever rotation does to them meanwhile.
 
 A mark is the size of a file, its inode, and a hash of the last bytes before that place. By the hash a file is found
-again that was renamed, copied and truncated, or compressed; by its absence it is known that lines were lost. Of an
-empty file a hash tells nothing, and its inode soon is another file's: there it is noted what lay rotated beside it, and
-when that was last written.
+again that was renamed, copied and truncated, or compressed; by its absence it is known that lines were lost. Of a file
+that is empty or not there yet a hash tells nothing, and an inode soon is another file's: there it is noted what lay
+rotated beside it, and when that was last written.
 """
 
 import fnmatch
 import posixpath
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final, Self
 
 from ...dataclass import dataclass
 from ...errors import TargetError
+from ...targets.absence import ABSENCE, ABSENT
 from ...targets.base import CommandResult, HostReader
 from ...values import Plain
 
 _CHUNK: Final = 2_000_000
 _PRINT: Final = 1024
 _LONGEST: Final = 200_000  # characters of a line
-_ABSENT: Final = 44
+_NONE: Final = -1
 _SECONDS: Final = 120.0
-_OPEN: Final = 'open() { case $1 in *.gz) zcat -- "$1" ;; *) cat -- "$1" ;; esac; }\n'
+_NUMBERED: Final = re.compile(r"\.(\d{1,3})(?:\.[a-z]\w*)?$")  # not a date
 _LOOK: Final = (
-    '[ -f "$1" ] || exit 44\n'
-    + _OPEN
-    + 'case $1 in *.gz) size=$(zcat -- "$1" | wc -c) ;; *) size=$(stat -c %s -- "$1") ;; esac\n'
-    + 'echo "$(stat -c "%i %Y" -- "$1") $size"'
+    ABSENCE
+    + '[ -e "$1" ] || absent -L -- "$1"\n[ -f "$1" ] || exit 44\n'
+    + 'case $1 in *.gz) size=$(zcat -- "$1" | wc -c) ;; *) size=$(stat -L -c %s -- "$1") ;; esac\n'
+    + 'echo "$(stat -L -c "%i %Y" -- "$1") $size"'
 )
 _READ: Final = 'case $1 in *.gz) zcat -- "$1" | tail -c +"$2" ;; *) tail -c +"$2" -- "$1" ;; esac | head -c "$3"'
 _HASH: Final = f"{{ {_READ}; }} | sha256sum"
@@ -40,7 +42,7 @@ class FileMark:
     A place in a log file.
 
     Of an empty one, *newest* is when it or a rotated one beside it was last written, in seconds, and *beside* the place
-    in the latter; -1 of any other.
+    in the latter; -1 of any other. One that is not there yet is as an empty one, with -1 as its inode.
     """
 
     inode: int
@@ -48,6 +50,11 @@ class FileMark:
     print: str
     newest: int = -1
     beside: "FileMark | None" = None
+
+    @property
+    def there(self) -> bool:
+        """Whether there was a file."""
+        return self.inode != _NONE
 
     @classmethod
     def read(cls, plain: Plain) -> Self:
@@ -93,6 +100,12 @@ class _Seen:
     size: int
 
 
+def _age(seen: _Seen) -> tuple[int, int, str]:
+    """Order rotated files by time; of one second the one with the higher number is the older, else names decide."""
+    number = _NUMBERED.search(seen.path)
+    return seen.modified, -int(number[1]) if number else 0, seen.path
+
+
 class LogFiles:
     """The log files of a host."""
 
@@ -111,31 +124,32 @@ class LogFiles:
             found |= dict.fromkeys(posixpath.join(folder, one) for one in names if not one.endswith(".gz"))
         return tuple(found)
 
-    def mark(self, path: str) -> FileMark | None:
-        """Note where the file ends now; None where there is none."""
+    def mark(self, path: str) -> FileMark:
+        """Note where the file ends now, also where it is not there yet."""
         seen = self._look(path)
-        if seen is None or seen.size:
-            return self._place(seen) if seen else None
-        last = max(self._rotated(path), key=lambda other: other.modified, default=None)
-        newest = max(seen.modified, last.modified if last else 0)
-        return replace(self._place(seen), newest=newest, beside=self._place(last) if last else None)
+        if seen and seen.size:
+            return self._place(seen)
+        last = next(reversed(self._rotated(path)), None)
+        newest = max((each.modified for each in (seen, last) if each), default=0)
+        place = self._place(seen) if seen else FileMark(_NONE, 0, "")
+        return replace(place, newest=newest, beside=self._place(last) if last else None)
 
     def _place(self, seen: _Seen) -> FileMark:
         return FileMark(seen.inode, seen.size, self._print(seen.path, seen.size))
 
     def since(self, path: str, mark: FileMark | None) -> Grown:
-        """Find what was written since *mark*; all of the file where it was not there then."""
+        """Find what was written since *mark*; all of the file where it is new."""
         now = self._look(path)
         if mark is None:
             return Grown((Part(path, 0, now.size),) if now else ())
         if mark.newest < 0 and now and self._holds(now, mark):
             return Grown((Part(path, mark.offset, now.size),))
         whole = (Part(path, 0, now.size),) if now else ()
-        older = sorted(self._rotated(path), key=lambda seen: (seen.modified, seen.path))
+        older = self._rotated(path)
         lost = f"{path} was {'truncated or replaced' if now else 'removed'} since the mark"
         if mark.newest >= 0:
             rotated = tuple(self._written_since(mark, older))
-            found = rotated or (now is not None and now.inode == mark.inode)
+            found = rotated or not mark.there or (now is not None and now.inode == mark.inode)
             return Grown((*rotated, *whole), "" if found else lost)
         for index, seen in enumerate(older):
             if self._holds(seen, mark):
@@ -144,7 +158,7 @@ class LogFiles:
         return Grown(whole, lost)
 
     def _written_since(self, mark: FileMark, rotated: Iterable[_Seen]) -> Iterator[Part]:
-        """Give what was written since the mark of an empty file, and lies in rotated ones."""
+        """Give what was written since the mark of an empty or absent file, and lies in rotated ones."""
         for seen in rotated:
             if seen.modified >= mark.newest:
                 known = mark.beside is not None and self._holds(seen, mark.beside)
@@ -170,17 +184,19 @@ class LogFiles:
             return False
         return self._print(seen.path, mark.offset) == mark.print
 
-    def _rotated(self, path: str) -> Iterator[_Seen]:
+    def _rotated(self, path: str) -> tuple[_Seen, ...]:
+        """Give those beside it, the oldest first."""
         folder, name = posixpath.split(path)
-        for other in self._host.list_folder(folder or "."):
-            if other != name and other.startswith((f"{name}.", f"{name}-", f"{name}_")):
-                seen = self._look(posixpath.join(folder, other))
-                if seen:
-                    yield seen
+        beside = tuple(
+            self._look(posixpath.join(folder, other))
+            for other in self._host.list_folder(folder or ".")
+            if other != name and other.startswith((f"{name}.", f"{name}-", f"{name}_"))
+        )
+        return tuple(sorted((seen for seen in beside if seen), key=_age))
 
     def _look(self, path: str) -> _Seen | None:
         result = self._run(_LOOK, path)
-        if result.exited == _ABSENT:
+        if result.exited == ABSENT:
             return None
         inode, modified, size = map(int, result.stdout.split())
         return _Seen(path, inode, modified, size)
@@ -191,7 +207,7 @@ class LogFiles:
 
     def _run(self, script: str, *arguments: str) -> CommandResult:
         result = self._host.run(("sh", "-c", script, "sh", *arguments), timeout=_SECONDS)
-        if result.exited not in (0, _ABSENT) or result.stderr:
+        if result.exited not in (0, ABSENT) or result.stderr:
             raise TargetError(
                 f"{self._host.name}: {arguments[0]} cannot be read: {result.stderr.strip()[-500:]}",
                 advice="May the account of this target read that log?",
@@ -199,6 +215,6 @@ class LogFiles:
         return result
 
 
-def told_marks(marks: Mapping[str, FileMark | None]) -> dict[str, Plain]:
+def told_marks(marks: Mapping[str, FileMark]) -> dict[str, Plain]:
     """Give marks for later steps."""
-    return {path: None if mark is None else mark.told() for path, mark in marks.items()}
+    return {path: mark.told() for path, mark in marks.items()}
