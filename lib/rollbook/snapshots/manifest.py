@@ -43,6 +43,7 @@ class SnapshotManifest:
 
     *started* and *finished* are ISO 8601 UTC by the server's clock, *version* is server_version_num or as MariaDB
     tells it. *identity* is what tells the server from others, *settings* those under which values were written.
+    *missing* are tables and columns that were to be saved and were not there: nothing of them can come back.
     """
 
     run: str
@@ -58,6 +59,7 @@ class SnapshotManifest:
     files: tuple[FileEntry, ...]
     sealed: Sealed = ""
     packed: Literal["gzip"] = "gzip"
+    missing: tuple[str, ...] = ()
     content: Literal["snapshot"] = SNAPSHOT
     format: int = FORMAT
 

@@ -22,7 +22,8 @@ class TakeSnapshot(Op):
     Save *tables* of the live database into a folder *name* below *folder* on this machine, in one consistent read.
 
     It is written beside its place and takes its name when it is complete. *wanted* are the patterns of tables and of
-    columns by which the tables were chosen: that they still lead to these is looked at in the same read.
+    columns by which the tables were chosen: that they still lead to these is looked at in the same read. *missing* are
+    noted as what was not there.
     """
 
     op: ClassVar[str] = "sql.take_snapshot"
@@ -36,6 +37,7 @@ class TakeSnapshot(Op):
     tables: tuple[Chosen, ...]
     wanted: tuple[tuple[str, ...], tuple[str, ...]]
     encrypt_to: str = ""
+    missing: tuple[str, ...] = ()
 
     @property
     def path(self) -> str:

@@ -189,6 +189,19 @@ def test_a_snapshot_that_lacks_what_is_wanted_is_refused(taken: Taken, tmp_path:
         carry_out(taken, use("sql.snapshot_check", snapshot=path, wanted=["posts", "users.name", "loose"]))
 
 
+def test_what_was_not_there_then_is_not_waited_for(taken: Taken, tmp_path: Path) -> None:
+    """A migration may drop what was never there (IF EXISTS): that is noted, told, and does not keep the rest away."""
+    taken.both(SITE)
+    path = save(taken, tmp_path / "kept", tables=["posts"], missing=["loose", "posts.mood"])
+    action = use("sql.snapshot_check", snapshot=path, wanted=["posts", "loose", "posts.mood"])
+
+    outputs = carry_out(taken, action)
+
+    assert (outputs["tables"], outputs["columns"]) == (["posts"], [])
+    told = "was not there when it was taken, and does not come back: loose, posts.mood"
+    assert told in action.details(taken.plan(action))
+
+
 def test_a_table_that_changed_since_the_plan_is_not_saved(taken: Taken, tmp_path: Path) -> None:
     """The plan is what is saved, or nothing is."""
     taken.both(SITE)

@@ -87,6 +87,10 @@ class SqlSnapshot(Action[SnapshotState]):
     absent: Literal["refuse", "pass"] = field(
         default="refuse", metadata={"help": "what is named and not there: refuse, or pass over"}
     )
+    missing: tuple[str, ...] = field(
+        default=(),
+        metadata={"help": "what was looked for and is not there; it is noted, so that nobody waits for it to come back"},
+    )
     local: Ref[HostReader] = field(default=Ref("local"), metadata={"help": "this machine"})
     run: str = field(default=str(RUN_ID), metadata={"help": "the run's id, which stands in its name"})
 
@@ -156,6 +160,7 @@ class SqlSnapshot(Action[SnapshotState]):
             tables=old.choice.tables,
             wanted=(self.tables, self.columns),
             encrypt_to=self.encrypt_to,
+            missing=self.missing,
         )
         return (taking,)
 

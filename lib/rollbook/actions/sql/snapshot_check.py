@@ -36,6 +36,7 @@ class CheckedSnapshot:
     problems: tuple[str, ...] = evidence()
     tally: tuple[Tally, ...] = evidence(default=())
     left: tuple[str, ...] = evidence(default=())
+    missing: tuple[str, ...] = evidence(default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ class SqlSnapshotCheck(Fact[CheckedSnapshot]):
     not given, the files are compared and the rows are not.
 
     With `wanted` the outputs `tables` and `columns` are only what that names, and a snapshot that lacks some of it is
-    refused: it was taken before other migrations than those that are taken back.
+    refused: it was taken before other migrations than those that are taken back. What was noted in it as not there
+    does not come back and is not waited for.
     """
 
     kind: ClassVar[str] = "sql.snapshot_check"
@@ -86,7 +88,8 @@ class SqlSnapshotCheck(Fact[CheckedSnapshot]):
         told = found.manifest
         strange = tuple(strangers(told, family_of(server), server.identity(), server.database, self.environment))
         contents = found.contents.tables if found.contents else ()
-        part, left = self._part(contents, sound=not (strange or found.problems))
+        wanted = None if self.wanted is None else [one for one in self.wanted if one not in told.missing]
+        part, left = self._part(contents, wanted, sound=not (strange or found.problems))
         return CheckedSnapshot(
             checksum=found.sha256,
             path=self.snapshot,
@@ -101,13 +104,16 @@ class SqlSnapshotCheck(Fact[CheckedSnapshot]):
             problems=(*strange, *found.problems),
             tally=told.tally,
             left=left,
+            missing=told.missing,
         )
 
-    def _part(self, contents: Sequence[SavedTable], *, sound: bool) -> tuple[Part, tuple[str, ...]]:
+    def _part(
+        self, contents: Sequence[SavedTable], wanted: Sequence[str] | None, *, sound: bool
+    ) -> tuple[Part, tuple[str, ...]]:
         """Give what of it is to come back, and what stays in it; a sealed one that nobody opened has neither."""
         tables = tuple(one.name for one in contents if one.whole and not one.beside)
         columns = tuple(f"{one.name}.{name}" for one in contents for name in one.doomed)
-        part = chosen(tables, columns, self.wanted)
+        part = chosen(tables, columns, wanted)
         if contents and part.lacking and sound:
             raise RefusedError(
                 f"the snapshot {self.snapshot} has no {', '.join(part.lacking)}: it cannot give that back.",
@@ -126,7 +132,9 @@ class SqlSnapshotCheck(Fact[CheckedSnapshot]):
         found = change.after
         read = "every row read" if found.opened else "sealed: its files were compared, its rows were not read"
         left = (f"stays in it, for it is not wanted: {', '.join(found.left)}",) if found.left else ()
-        return (f"snapshot of {found.database}, {found.started}, {found.rows} rows, {read}", *left)
+        missing = ", ".join(found.missing)
+        gone = (f"was not there when it was taken, and does not come back: {missing}",) if missing else ()
+        return (f"snapshot of {found.database}, {found.started}, {found.rows} rows, {read}", *left, *gone)
 
     def outputs(self, after: CheckedSnapshot, results: Sequence[OpResult]) -> Mapping[str, Plain]:  # noqa: ARG002  # it only reads
         """Give what it is, and which tables and columns it brings back."""

@@ -67,6 +67,7 @@ def take_snapshot(target: "SqlTarget", op: Op, execution: Execution) -> OpResult
             tables=told_rows(contents),
             files=(),
             sealed=folder.sealed,
+            missing=op.missing,
         )
     return folder.finish(contents, manifest)
 

@@ -54,6 +54,7 @@ def take_snapshot(target: "PostgresTarget", op: Op, execution: Execution) -> OpR
             tables=told_rows(contents),
             files=(),
             sealed=folder.sealed,
+            missing=op.missing,
         )
     return folder.finish(contents, manifest)
 
