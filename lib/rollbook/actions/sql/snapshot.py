@@ -89,7 +89,9 @@ class SqlSnapshot(Action[SnapshotState]):
     )
     missing: tuple[str, ...] = field(
         default=(),
-        metadata={"help": "what was looked for and is not there; it is noted, so that nobody waits for it to come back"},
+        metadata={
+            "help": "what was looked for and is not there; it is noted, so that nobody waits for it to come back"
+        },
     )
     local: Ref[HostReader] = field(default=Ref("local"), metadata={"help": "this machine"})
     run: str = field(default=str(RUN_ID), metadata={"help": "the run's id, which stands in its name"})
