@@ -35,8 +35,8 @@ class Asked:
 
     With *existing* `fill` also rows of named tables, and cells of named columns, that are there; *left* tells what
     the cells of such a column hold where nobody wrote, by table.column. *narrowed* are the types that a column was made
-    to hold less with, and was taken back from: what its cells hold then is computed from those of the source. *remake*
-    says what of what a table had besides is made again where it is there without.
+    to hold less with, and was taken back from: what its cells hold then is computed from those of the source, and
+    *filled* is what NULL became. *remake* says what of what a table had besides is made again where it is there without.
     """
 
     source: str
@@ -46,6 +46,7 @@ class Asked:
     parents_gone: ParentsGone = "stop"
     narrowed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     remake: tuple[Remake, ...] = ()
+    filled: Mapping[str, str] = field(default_factory=dict)
 
     def wants(self, table: str, column: str | None = None) -> bool:
         """Say whether a table, or a column, is to come back where it is missing."""

@@ -31,8 +31,8 @@ class Deed:
 
     *old* and *new* are types as the database writes them, empty where they are not known or stay; *null* says whether
     the column may be NULL afterwards, *computed* whether nobody writes into it. *default* is what a row has where
-    nobody filled the column in. *open* says that more may go with it than is named. Of an index or constraint *column*
-    is the name. *text* is SQL that is still to be read.
+    nobody filled the column in, and what NULL becomes where it may not be NULL afterwards. *open* says that more may
+    go with it than is named. Of an index or constraint *column* is the name. *text* is SQL that is still to be read.
     """
 
     deed: DeedKind

@@ -157,5 +157,6 @@ def _altered(deed: Deed, column: str, vendor: str) -> _Judged:
     told += ["may not be NULL any more"] if required else []
     if not told:
         return _Judged("harmless", note=f"{column}: {deed.old} -> {deed.new}" if deed.old != deed.new else "")
-    narrowing = Narrowing(column, deed.new if lost else "", required)
+    filled = deed.default if required and isinstance(deed.default, str | bool | int | float) else None
+    narrowing = Narrowing(column, deed.new if lost else "", required, filled)
     return _Judged("narrows", (), (column,), note=f"{column} {', '.join(told)}", narrowing=(narrowing,))

@@ -22,6 +22,15 @@ def narrowed_types(narrowing: Iterable[Narrowing]) -> Mapping[str, tuple[str, ..
     return found
 
 
+def filled_nulls(narrowing: Iterable[Narrowing]) -> Mapping[str, str]:
+    """Give what NULL became in columns that may not be NULL any more, as a server reads it, by table.column."""
+    found: dict[str, str] = {}
+    for one in narrowing:
+        if one.filled is not None:
+            found.setdefault(one.column, str(int(one.filled) if isinstance(one.filled, bool) else one.filled))
+    return found
+
+
 def left_on_postgres(types: tuple[str, ...], back: str) -> str | None:
     """Give the SQL, with `CELL`, of what *types* and the way back to *back* leave; None for types it cannot read."""
     made = CELL

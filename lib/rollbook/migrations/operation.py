@@ -21,11 +21,16 @@ DESTRUCTIVE: Final[tuple[Effect, ...]] = ("destroys_table", "destroys_column", "
 
 @dataclass(frozen=True, slots=True)
 class Narrowing:
-    """A column that is to hold less: of type *to* where that changes, and never NULL where *required*."""
+    """
+    A column that is to hold less: of type *to* where that changes, and never NULL where *required*.
+
+    *filled* is what NULL becomes then, None where that is not known.
+    """
 
     column: str
     to: str = ""
     required: bool = False
+    filled: str | bool | int | float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,15 +186,18 @@ class Teller:
         old, new = step.old(step.operation.model_name), step.new(step.operation.model_name)
         if self._allowed(step, new):
             one, other = old._meta.get_field(step.operation.old_name), new._meta.get_field(step.operation.new_name)
-            yield from self._altered(step, old, one, other)
+            yield from self._altered(step, old, one, other, {})
 
     def _alter_field(self, step: "Step") -> "Iterator[dict[str, Any]]":
         old, new = step.old(step.operation.model_name), step.new(step.operation.model_name)
         if self._allowed(step, new):
             one, other = old._meta.get_field(step.operation.name), new._meta.get_field(step.operation.name)
-            yield from self._altered(step, old, one, other)
+            given = other if step.operation.preserve_default else step.operation.field
+            yield from self._altered(step, old, one, other, filled_by(one, given, self.connection))
 
-    def _altered(self, step: "Step", model: "type[Model]", old: "Field", new: "Field") -> "Iterator[dict[str, Any]]":
+    def _altered(
+        self, step: "Step", model: "type[Model]", old: "Field", new: "Field", filled: "dict[str, Any]"
+    ) -> "Iterator[dict[str, Any]]":
         was, will = self._type(old), self._type(new)
         if old.many_to_many and new.many_to_many:
             if old.remote_field.through._meta.auto_created and new.remote_field.through._meta.auto_created:
@@ -205,7 +208,7 @@ class Teller:
         if was is None or will is None:
             yield {"deed": "unknown", "why": f"{old} becomes another kind of field, which Django refuses"}
             return
-        yield from self._column(model, old, new)
+        yield from self._column(model, old, new, filled)
         if was != will:
             # The columns of foreign keys that lead here change with it.
             for other in step.before.apps.get_models(include_auto_created=True):
@@ -214,13 +217,15 @@ class Teller:
                         deed = {"deed": "alter_column", "table": other._meta.db_table, "column": key.column}
                         yield {**deed, "old": was, "new": will, "was_null": key.null, "null": key.null}
 
-    def _column(self, model: "type[Model]", old: "Field", new: "Field") -> "Iterator[dict[str, Any]]":
+    def _column(
+        self, model: "type[Model]", old: "Field", new: "Field", filled: "dict[str, Any]"
+    ) -> "Iterator[dict[str, Any]]":
         table, was, will = model._meta.db_table, self._type(old), self._type(new)
         if old.column != new.column:
             yield {"deed": "rename_column", "table": table, "column": old.column, "to": new.column}
         if was != will or old.null != new.null:
             deed = {"deed": "alter_column", "table": table, "column": new.column, "old": was, "new": will}
-            yield {**deed, "was_null": old.null, "null": new.null}
+            yield {**deed, "was_null": old.null, "null": new.null, **filled}
 
     def _run_sql(self, step: "Step") -> "Iterator[dict[str, Any]]":
         operation = step.operation
@@ -288,6 +293,12 @@ def default_of(field: "Field", connection: "BaseDatabaseWrapper") -> "dict[str, 
         found = 0 if connection.vendor == "mysql" and str(field.db_type(connection)).startswith(NUMBERS) else None
     found = str(found) if isinstance(found, Decimal) else found
     return {"default": found} if isinstance(found, (str, int, float, bool)) else {}
+
+
+def filled_by(old: "Field", new: "Field", connection: "BaseDatabaseWrapper") -> "dict[str, Any]":
+    """Give what NULL becomes where a field may not be NULL any more: Django fills in a default that it is given."""
+    given = new.has_default() or getattr(new, "db_default", NOT_PROVIDED) is not NOT_PROVIDED
+    return default_of(new, connection) if old.null and not new.null and given else {}
 
 
 def place_of(code: "Callable[..., Any]") -> str:

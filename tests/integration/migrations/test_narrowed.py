@@ -18,6 +18,9 @@ migrations.CreateModel("Fare", [
     ("at", models.DateTimeField()),
     ("size", models.FloatField()),
     ("name", models.CharField(max_length=40)),
+    ("note", models.CharField(max_length=20, null=True)),
+    ("rate", models.DecimalField(max_digits=12, decimal_places=4, null=True)),
+    ("kind", models.IntegerField(null=True)),
 ]),
 """
 NARROWS = """\
@@ -26,7 +29,18 @@ migrations.AlterField("fare", "paid", models.IntegerField(null=True)),
 migrations.AlterField("fare", "at", models.DateField()),
 migrations.AlterField("fare", "size", models.IntegerField()),
 migrations.AlterField("fare", "name", models.CharField(max_length=9)),
+migrations.AlterField("fare", "note", models.CharField(max_length=20, default="none")),
+migrations.AlterField("fare", "rate", models.DecimalField(max_digits=10, decimal_places=2, default=7)),
+migrations.AlterField("fare", "kind", models.IntegerField(default=3), preserve_default=False),
 """
+
+
+def fare(at: int) -> str:
+    """Give a row as SQL; where a column may be NULL, it is now and then."""
+    paid = f"{at}.5" if at % 3 else "NULL"
+    note, rate, kind = "'mine'" if at % 2 else "NULL", f"{at}.1234" if at % 5 else "NULL", at if at % 4 else "NULL"
+    moment = f"'2026-01-{at:02} {at:02}:30:00.{at:06}'"
+    return f"({at}, {at}.{at:04}, {paid}, {moment}, {at}.5, 'fare', {note}, {rate}, {kind})"
 
 
 @pytest.fixture(params=["postgres_server", "mariadb_server"])
@@ -37,23 +51,25 @@ def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
         board.code.write(APP)
         board.code.migration(APP, FIRST, MADE)
         board.code.migrate("-v", "0")
-        fares = (
-            f"({at}, {at}.{at:04}, {f'{at}.5' if at % 3 else 'NULL'}, '2026-01-{at:02} {at:02}:30:00.{at:06}', {at}.5, 'fare')"
-            for at in range(1, 24)
-        )
-        board.execute(f"INSERT INTO board_fare (id, price, paid, at, size, name) VALUES {', '.join(fares)}")  # noqa: S608
+        fares = map(fare, range(1, 24))
+        named = "id, price, paid, at, size, name, note, rate, kind"
+        board.execute(f"INSERT INTO board_fare ({named}) VALUES {', '.join(fares)}")  # noqa: S608
         board.code.migration(APP, DROPS, NARROWS)
         yield Desk(tmp_path / "desk", board)
 
 
 @pytest.mark.timeout(300)
 def test_every_value_comes_back_but_those_that_people_wrote(desk: Desk) -> None:
-    """Nobody is asked what rounding left; what was written since stays and is told; the undo takes out what came."""
+    """
+    Nobody is asked what rounding left, or what NULL became; what was written since stays and is told.
+
+    The undo takes out what came.
+    """
     board = desk.board
     before = board.rows("SELECT * FROM board_fare ORDER BY id")
     desk.does(*PROTECT)
     board.code.migrate("-v", "0", APP)
-    board.execute("UPDATE board_fare SET price = 77.25 WHERE id = 5")
+    board.execute("UPDATE board_fare SET price = 77.25, note = 'none' WHERE id = 5")
     narrowed = board.rows("SELECT * FROM board_fare ORDER BY id")
 
     desk.does(*RECOVER, "--answer=look=yes")
@@ -63,5 +79,6 @@ def test_every_value_comes_back_but_those_that_people_wrote(desk: Desk) -> None:
     assert [str(price) for (price,) in board.rows("SELECT price FROM board_fare WHERE id = 5")] == ["77.2500"]
     (kept,) = desk.folder.glob(".rollbook/runs/*/recovered/cells-kept*price*")
     assert "5.0005" in kept.read_text()
+    assert board.rows("SELECT note FROM board_fare WHERE id = 5") == [("none",)]  # somebody wrote what NULL became
     desk.does("undo", "last", "--yes")
     assert board.rows("SELECT * FROM board_fare ORDER BY id") == narrowed

@@ -7,7 +7,7 @@ from typing import ClassVar
 from ...action import Action, Change, Leave, Readers, Ref, Reverse, Subject, Undo, Verdict, evidence
 from ...dataclass import dataclass
 from ...errors import RefusedError
-from ...migrations.narrowed import narrowed_types
+from ...migrations.narrowed import filled_nulls, narrowed_types
 from ...migrations.operation import Narrowing
 from ...mysql.recovering import MysqlRecovery
 from ...ops import Op, OpResult
@@ -136,9 +136,9 @@ class Recover(Action[RecoverState]):
             raise RefusedError("the source is the live database itself.", advice="Name the restored one in source:.")
         require_source(server, self.source)
         left = left_told(self.left, self.said)
-        narrowed = narrowed_types(self.narrowing)
+        narrowed, filled = narrowed_types(self.narrowing), filled_nulls(self.narrowing)
         found = server.recovery(
-            Asked(self.source, self.only, self.existing, left, self.parents_gone, narrowed, self.remake)
+            Asked(self.source, self.only, self.existing, left, self.parents_gone, narrowed, self.remake, filled)
         )
         if found.keyless:
             raise RefusedError(

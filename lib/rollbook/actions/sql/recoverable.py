@@ -7,7 +7,7 @@ from typing import ClassVar
 from ...action import Change, Fact, Readers, Ref, Subject, evidence, identity
 from ...dataclass import dataclass
 from ...errors import RefusedError
-from ...migrations.narrowed import narrowed_types
+from ...migrations.narrowed import filled_nulls, narrowed_types
 from ...migrations.operation import Narrowing
 from ...migrations.table import aligned
 from ...ops import OpResult
@@ -86,7 +86,8 @@ class SqlRecoverable(Fact[SourceState]):
         server = read[self.server]
         require_source(server, self.source)
         left, narrowed = left_told(self.left, self.said), narrowed_types(self.narrowing)
-        found = server.recovery(Asked(self.source, self.only, self.existing, left, narrowed=narrowed))
+        filled = filled_nulls(self.narrowing)
+        found = server.recovery(Asked(self.source, self.only, self.existing, left, narrowed=narrowed, filled=filled))
         if found.keyless:
             raise RefusedError(
                 f"no key tells the rows of these apart, here and in {self.source}: {', '.join(found.keyless)}.",

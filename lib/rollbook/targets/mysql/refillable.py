@@ -11,7 +11,7 @@ from ...mysql.names import equal, quote, within
 from ...mysql.recovering import FILLING, marked_by, working_name
 from ...mysql.refilling import CellRefill, RowRefill
 from ...postgres.order import flat, in_order
-from ...recovering import Asked, kept_cells, kept_changed, kept_rowless, kept_rows
+from ...recovering import CELL, Asked, kept_cells, kept_changed, kept_rowless, kept_rows
 from .session import number
 
 if TYPE_CHECKING:
@@ -183,8 +183,10 @@ def left_in(table: Table, column: Column, asked: Asked) -> str | None:
     said = f"{table.name}.{column.name}"
     if said in asked.left:
         return told(column, asked.left[said])
-    if said in asked.narrowed and (left := left_on_mysql(asked.narrowed[said], column.type)):
-        return left
+    types, filled = asked.narrowed.get(said, ()), asked.filled.get(said)
+    left = left_on_mysql(types, column.type) if types else CELL
+    if left and (types or filled is not None):
+        return left if filled is None else f"COALESCE({left}, {told(column, filled)})"
     if column.default is not None:
         return None if "(" in column.default else f"DEFAULT(t.{quote(column.name)})"  # computed for each row anew
     return None if column.required else "NULL"

@@ -10,7 +10,7 @@ from ...dataclass import dataclass
 from ...migrations.narrowed import left_on_postgres
 from ...postgres.catalog import Catalog, Table
 from ...postgres.copytext import Cells, value
-from ...postgres.names import Name, beside_parameters, equal, listed, quote
+from ...postgres.names import Name, beside_parameters, equal, listed, literal, quote
 from ...postgres.order import flat, in_order
 from ...postgres.refilling import CellRefill, RowRefill, clashing, keys_over, left_in, parentless, uniques_over
 from ...postgres.shape import Shape, shape
@@ -110,11 +110,15 @@ class _Look:
     def _left(self, name: Name, column: str) -> str | None:
         """Give what a narrowing left of cells, unless somebody told; None where cells of the source do not fit it."""
         said = f"{name}.{column}"
-        if said in self._asked.left or said not in self._asked.narrowed:
+        types, filled = self._asked.narrowed.get(said, ()), self._asked.filled.get(said)
+        if said in self._asked.left or (not types and filled is None):
             return None
-        left = left_on_postgres(self._asked.narrowed[said], self._ours.tables[name].column(column).type)
+        back = self._ours.tables[name].column(column).type
+        left = left_on_postgres(types, back) if types else CELL
         if left is None:
             return None
+        if filled is not None:
+            left = f"COALESCE({left}, {literal(filled)}::{back})"
         made = left.replace(CELL, quote(column))
         with closing(self._connect(self._source)) as source:
             return (
