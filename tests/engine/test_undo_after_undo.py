@@ -559,3 +559,20 @@ def test_what_is_known_late_hides_nothing_that_would_be_left_out(workshop: Works
 
     with pytest.raises(UndoRefused, match=r"leaves out: cd\[p\]\."):
         workshop.undo(back)
+
+
+def test_what_an_undo_never_came_to_is_not_done_again(workshop: Workshop) -> None:
+    """A step that an undo would leave is done again by the undo of an undo that passed it, and of no other."""
+    say = '{{name: Say {0}., shell.run: {{command: "echo +{0} >> log", directory: "{1}"}}, effect: idempotent, id: {0}'
+    first, second = (say.format(name, workshop.folder) for name in "ab")
+    back = f'{{id: unb, name: Unsay it., shell.run: {{command: "[ -e may ]", directory: "{workshop.folder}"}}}}'
+    workshop.write("r", f"steps:\n- {first}, undo: {{leave: it is said}}}}\n- {second}, undo: {{steps: [{back}]}}}}\n")
+    run = workshop.run("r")
+
+    workshop.undo(workshop.undo(run))
+    cut_off = workshop.said()
+    (workshop.folder / "may").touch()
+    workshop.undo(workshop.undo(run))
+
+    assert cut_off == ["+a", "+b", "+b"]
+    assert workshop.said() == ["+a", "+b", "+b", "+a", "+b"]

@@ -198,7 +198,7 @@ class _Way:
             )
         if (reversed_ := self._reversing(backs)) is not None:
             return self._reversed(use, reversed_, projection)
-        left = any(back.planned.verdict == "skip" for back in backs)
+        left = any(back.planned.verdict == "skip" and back.done for back in backs)  # and came to it
         if left and past.planned.effect != "once":
             return self._left(use, past, projection)
         return self._stands(use, past, "the undo left it as it was" if left else "the undo did not take it back")
