@@ -301,6 +301,14 @@ class Assertion(Action[Outcome]):
         """Say what will be looked at, for the plan: in one line, or one for each thing."""
         return ""
 
+    def foretell(self, read: Readers) -> tuple[str, ...]:  # noqa: ARG002  # most have nothing to tell beforehand
+        """
+        Look while planning at what had better be known before the run; gives lines for the plan, and never raises.
+
+        They bind nothing, and decide nothing: the step looks again in its turn.
+        """
+        return ()
+
     def undo(self, change: Change[Outcome]) -> Undo[Outcome]:  # noqa: ARG002  # nothing was changed
         """Leave it: nothing was changed."""
         return Leave("it only looked")

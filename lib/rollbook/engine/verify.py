@@ -62,6 +62,12 @@ def verify_steps(attempt: Attempt, outputs: Plain) -> None:
         outcome = look(attempt, check, outputs)
         if not outcome.passed:
             raise StepFailed(f"{attempt.planned.address}: {check.name or check.id}: {outcome.message}")
+        _warn(attempt, outcome)
+
+
+def _warn(attempt: Attempt, outcome: Outcome) -> None:
+    if outcome.warning:
+        attempt.session.record("warning", step=attempt.planned.address, text=outcome.warning)
 
 
 def look(attempt: Attempt, check: Step, outputs: Plain) -> Outcome:
@@ -80,8 +86,7 @@ def carry_assertion(attempt: Attempt) -> None:
     outcome = attempt.action.probe(attempt.session.planner.read)
     if not outcome.passed:
         raise StepFailed(f"{attempt.planned.name}: {outcome.message}", outputs=encode(outcome))
-    if outcome.warning:
-        attempt.session.record("warning", step=attempt.planned.address, text=outcome.warning)
+    _warn(attempt, outcome)
     details = outcome.message.splitlines()
     outputs = attempt.action.outputs(outcome, ())
     attempt.finish("ok", after=encode(outcome), outputs=outputs, details=details)

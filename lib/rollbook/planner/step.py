@@ -161,7 +161,7 @@ def plan_action(
         case Question():
             return _plan_question(replace(planned, **own._asdict()), action, use, desk)
         case Assertion():
-            shown = tuple(action.describe().splitlines())
+            shown = (*action.describe().splitlines(), *action.foretell(desk.read))
             outputs = encode(unknown_outputs(use.step.id))
             return replace(
                 planned, verdict="read", reason="looked at in its turn", details=shown, outputs=outputs, **own._asdict()

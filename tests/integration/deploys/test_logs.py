@@ -29,3 +29,21 @@ def test_the_maintenance_page_is_no_error(desk: Desk) -> None:
     assert "1 lines found since the mark" in said
     assert "knows no task of that name" in said
     assert "Service Unavailable: /shows/" not in said
+
+
+def test_logs_that_nobody_may_read_keep_no_site_down(desk: Desk) -> None:
+    """The plan tells of them; in its turn nothing waits for them, and the run says what was not looked at."""
+    log = desk.board.folder / "error.log"
+    log.symlink_to(log)  # which nobody, root included, can follow
+    inventory = desk.folder / "inventory" / "board.yml"
+    inventory.write_text(inventory.read_text().replace(f"[{desk.board.folder}/web.log]", f"[{log}]"))
+
+    _, planned = desk.type("plan", *desk.going_back()[1:-1])
+    code, said = desk.type(*desk.going_back())
+    told = {step.address: step for step in desk.last().steps}
+
+    assert "CANNOT BE LOOKED AT" in planned
+    assert code == 0, said[-4000:]
+    assert all("cannot be read" in told[step].error for step in ("mark", "opened", "watch"))
+    assert all("status != 'failed' does not hold" in told[step].reason for step in ("starting", "logs"))
+    assert told["start"].status == "changed"

@@ -12,6 +12,7 @@ from ...matching import check_pattern, matching_lines
 from ...parse import read_json
 from ...targets.base import HostReader, HttpReader, Reader, SqlReader
 from ...values import Plain
+from .absent import unlooked
 from .log_scan import ERRORS
 from .logs import FileMark, LogFiles
 from .prometheus import metric, read_selector
@@ -89,7 +90,7 @@ def gauge_of(reader: Reader, source: WatchedLog | WatchedPage | WatchedQuery) ->
     """Give what reads *source* through *reader*; of logs it counts what comes from now on."""
     match reader, source:
         case HostReader(), WatchedLog():
-            return _LogGauge(reader, source)
+            return LogGauge(reader, source)
         case HttpReader(), WatchedPage():
             return lambda: _of_page(reader, source)
         case SqlReader(), WatchedQuery():
@@ -100,12 +101,15 @@ def gauge_of(reader: Reader, source: WatchedLog | WatchedPage | WatchedQuery) ->
     )
 
 
-class _LogGauge:
-    """Counts the matching lines since it was made, reading each only once."""
+class LogGauge:
+    """Counts the matching lines since it was made, reading each once; *unlooked* warns of logs that are not there."""
 
     def __init__(self, host: HostReader, source: WatchedLog) -> None:
+        self._host = host
         self._files = LogFiles(host)
         self._source = source
+        self._there = set[str]()
+        self.unlooked = ""
         self._marks = {path: self._files.mark(path) for path in self._files.named(source.files)}
         self._count = 0
 
@@ -116,6 +120,8 @@ class _LogGauge:
             mark, now = self._marks.get(path), self._files.mark(path)
             self._marks[path] = now
             self._count += sum(self._matching(path, mark, now))
+        self._there |= {path for path, mark in self._marks.items() if mark.there}
+        self.unlooked = unlooked(self._host, self._source.files, self._there)
         return float(self._count)
 
     def _matching(self, path: str, mark: FileMark | None, now: FileMark) -> list[int]:

@@ -9,6 +9,7 @@ from ...dataclass import dataclass
 from ...ops import OpResult
 from ...targets.base import HostReader
 from ...values import Plain
+from .absent import foretold
 from .journald import cursor_of
 from .logs import LogFiles, told_marks
 
@@ -19,7 +20,8 @@ class LogMark(Assertion):
     Note where log files and the journal end, so that `log.scan` looks at what came after.
 
     That is looked at in the step's turn, never while planning: what is logged in between is not the run's doing.
-    The last part of a file's name may hold `*`; files that appear later are then looked at from their beginning.
+    The last part of a file's name may hold `*`; files that appear later are then looked at from their beginning. A file
+    that is not there may be written later, so it stops nothing; the plan tells of it. One that may not be read fails.
     """
 
     kind: ClassVar[str] = "log.mark"
@@ -45,6 +47,10 @@ class LogMark(Assertion):
     def describe(self) -> str:
         """Say whose end is noted."""
         return f"note where they end: {', '.join((*self.files, *(f'journal of {unit}' for unit in self.units)))}"
+
+    def foretell(self, read: Readers) -> tuple[str, ...]:
+        """Tell which of the files are not there, while there is time to look for them."""
+        return tuple(foretold(read[self.target], self.files))
 
     def probe(self, read: Readers) -> Outcome:
         """Look where they end."""

@@ -10,6 +10,7 @@ from ...errors import StepFailed
 from ...matching import check_pattern, matching_lines
 from ...targets.base import HostReader
 from ...values import Plain
+from .absent import unlooked
 from .journald import lines_since
 from .logs import FileMark, LogFiles
 
@@ -25,6 +26,7 @@ class _Count:
     found: dict[str, int] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
+    unlooked: str = ""
 
     def add(self, place: str, lines: tuple[str, ...]) -> None:
         """Take lines that were found in *place*."""
@@ -40,6 +42,7 @@ class LogScan(Assertion):
 
     A line counts when one of `patterns` is found in it and none of `allowed`. Rotated, copied and compressed files are
     followed. Where lines since the mark are gone, because a file was truncated, it fails, unless `lost` says `allow`.
+    A file that was never there, neither at the mark nor now, is a warning; one that may not be read fails.
     """
 
     kind: ClassVar[str] = "log.scan"
@@ -83,6 +86,8 @@ class LogScan(Assertion):
         for place, text in self._texts(host, count):
             read.pause(0)  # an operator who wants to stop need not wait for the end of the logs
             count.add(place, matching_lines(text, self.patterns, self.allowed))
+        there = (path for path, mark in self.since["files"].items() if mark and FileMark.read(mark).there)
+        count.unlooked = unlooked(host, tuple(self.since["patterns"]), there)
         return self._told(count)
 
     def _texts(self, host: HostReader, count: _Count) -> Iterator[tuple[str, str]]:
@@ -106,4 +111,6 @@ class LogScan(Assertion):
         more = total - len(count.lines)
         lines = [*count.lines, *([f"… and {more} more"] if more > 0 else [])]
         seen: dict[str, Plain] = {"count": total, "found": count.found, "lines": count.lines, "lost": count.lost}
-        return Outcome(passed, "\n".join((f"{head}{f': {places}' if places else ''}", *count.lost, *lines)), seen)
+        missing = [count.unlooked] if count.unlooked else []
+        told = "\n".join((f"{head}{f': {places}' if places else ''}", *count.lost, *missing, *lines))
+        return Outcome(passed, told, seen, warning=count.unlooked)

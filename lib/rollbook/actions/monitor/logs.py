@@ -100,6 +100,10 @@ class _Seen:
     size: int
 
 
+def _is_open(name: str) -> bool:
+    return bool(set(name) & set("*?["))
+
+
 def _age(seen: _Seen) -> tuple[int, int, str]:
     """Order rotated files by time; of one second the one with the higher number is the older, else names decide."""
     number = _NUMBERED.search(seen.path)
@@ -117,12 +121,22 @@ class LogFiles:
         found: dict[str, None] = {}
         for pattern in patterns:
             folder, name = posixpath.split(pattern)
-            if not set(name) & set("*?["):
+            if not _is_open(name):
                 found[pattern] = None
                 continue
             names = fnmatch.filter(self._host.list_folder(folder or "."), name)
             found |= dict.fromkeys(posixpath.join(folder, one) for one in names if not one.endswith(".gz"))
         return tuple(found)
+
+    def absent(self, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        """Give those of *patterns* of which there is no file now, and none that was rotated away."""
+        return tuple(pattern for pattern in patterns if not self._any(pattern))
+
+    def _any(self, pattern: str) -> bool:
+        folder, name = posixpath.split(pattern)
+        if _is_open(name):
+            return bool(fnmatch.filter(self._host.list_folder(folder or "."), f"{name}*"))
+        return self._look(pattern) is not None or bool(self._beside(pattern))
 
     def mark(self, path: str) -> FileMark:
         """Note where the file ends now, also where it is not there yet."""
@@ -186,13 +200,15 @@ class LogFiles:
 
     def _rotated(self, path: str) -> tuple[_Seen, ...]:
         """Give those beside it, the oldest first."""
-        folder, name = posixpath.split(path)
-        beside = tuple(
-            self._look(posixpath.join(folder, other))
-            for other in self._host.list_folder(folder or ".")
-            if other != name and other.startswith((f"{name}.", f"{name}-", f"{name}_"))
-        )
+        beside = tuple(map(self._look, self._beside(path)))
         return tuple(sorted((seen for seen in beside if seen), key=_age))
+
+    def _beside(self, path: str) -> tuple[str, ...]:
+        folder, name = posixpath.split(path)
+        others = self._host.list_folder(folder or ".")
+        return tuple(
+            posixpath.join(folder, other) for other in others if other.startswith((f"{name}.", f"{name}-", f"{name}_"))
+        )
 
     def _look(self, path: str) -> _Seen | None:
         result = self._run(_LOOK, path)

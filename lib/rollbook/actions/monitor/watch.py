@@ -10,7 +10,8 @@ from ...dataclass import dataclass
 from ...errors import TargetError
 from ...targets.base import HostReader, HttpReader, Reader, SqlReader
 from ...values import Plain
-from .gauge import Unreadable, WatchedLog, WatchedPage, WatchedQuery, gauge_of
+from .absent import foretold
+from .gauge import LogGauge, Unreadable, WatchedLog, WatchedPage, WatchedQuery, gauge_of
 from .growth import Growth
 from .samples import Sample, sparkline
 
@@ -32,7 +33,8 @@ class MonitorWatch(Assertion):
     It comes from exactly one of `log` (matching lines of log files), `http` (a path of a JSON answer, or a metric as
     Prometheus collects them) and `sql` (the first value of a query). With `per` it is a counter, and its growth in that
     time is what is watched; lines of logs are, per minute. A look that gives no number counts as one outside of the
-    limit. More than `outside` of those fail at once. All samples are kept, and drawn in the report.
+    limit. More than `outside` of those fail at once. All samples are kept, and drawn in the report. A log that is not
+    there from beginning to end is a warning; one that may not be read gives no number.
     """
 
     kind: ClassVar[str] = "monitor.watch"
@@ -108,16 +110,22 @@ class MonitorWatch(Assertion):
         seconds, every = self.for_.total_seconds(), self.every.total_seconds()
         return f"{self._source.label}{unit}: {self._limit} for {seconds:g} s, looked at every {every:g} s{more}"
 
+    def foretell(self, read: Readers) -> tuple[str, ...]:
+        """Tell which logs are not there, while there is time to look for them."""
+        host = read[self.target]
+        return tuple(foretold(host, self.log.files)) if self.log and isinstance(host, HostReader) else ()
+
     def probe(self, read: Readers) -> Outcome:
         """Look until the time is over, or too much was outside of the limit."""
-        gauge = Growth(gauge_of(read[self.target], self._source), self._per, read)
+        source = gauge_of(read[self.target], self._source)
+        gauge = Growth(source, self._per, read)
         started, samples = read.monotonic(), list[Sample]()
         while True:
             if gauge.ready:
                 samples.append(self._sample(gauge, started, read))
                 left = self.for_.total_seconds() - samples[-1].at
                 if left <= 0 or self._outside(samples) > self.outside:
-                    return self._told(samples)
+                    return self._told(samples, source.unlooked if isinstance(source, LogGauge) else "")
                 read.pause(min(self.every.total_seconds(), left))
             else:
                 gauge.prepare()
@@ -140,7 +148,7 @@ class MonitorWatch(Assertion):
     def _outside(self, samples: Sequence[Sample]) -> int:
         return sum(not self._fits(sample) for sample in samples)
 
-    def _told(self, samples: Sequence[Sample]) -> Outcome:
+    def _told(self, samples: Sequence[Sample], unlooked: str) -> Outcome:
         outside = self._outside(samples)
         values = [sample.value for sample in samples if sample.value is not None]
         between = f"between {min(values):g} and {max(values):g}" if values else "no number at all"
@@ -155,4 +163,5 @@ class MonitorWatch(Assertion):
             "above": self.above,
             "outside": outside,
         }
-        return Outcome(outside <= self.outside, "\n".join((head, sparkline(samples), *first)), seen)
+        told = (head, sparkline(samples), *first, *([unlooked] if unlooked else []))
+        return Outcome(outside <= self.outside, "\n".join(told), seen, warning=unlooked)
