@@ -8,10 +8,15 @@ import pytest
 from carry_sites import mighty_if, site
 from databases import script
 
-from rollbook.targets.postgres.carry import Errand, Sources, carry
+from rollbook.postgres.conflict import KEEP_LIVE
+from rollbook.postgres.rules import rules_with
+from rollbook.targets.postgres.apart import note_apart
+from rollbook.targets.postgres.carry import Errand, Sources, carry, finish
+from rollbook.targets.postgres.carry_back import Since, carry_back
 from rollbook.targets.postgres.exporting import Exports
-from rollbook.targets.postgres.ledger import read_exported
+from rollbook.targets.postgres.ledger import read_conflicts, read_exported
 from rollbook.targets.postgres.session import connect
+from rollbook.targets.postgres.stood import keep_stood
 
 pytestmark = pytest.mark.server
 
@@ -92,6 +97,47 @@ def test_partitions_that_do_not_go_beside_those_of_the_backup_are_left_out(trio:
         ("event_1", "new"),
         ("event_1", "old"),
     ]
+
+
+@pytest.mark.parametrize("mighty", [False, True])
+@pytest.mark.parametrize("key", ["PRIMARY KEY (id, day)", "CHECK (day > 0)"])
+def test_rows_that_no_partition_takes_are_conflicts(trio: Any, key: str, mighty: bool) -> None:
+    """Where the migration made room for them in a way that does not go beside the backup's, they are left out and listed."""
+    good = (PARTS[0].replace("PRIMARY KEY (id, day)", key), *PARTS[1:])
+    wider = "CREATE TABLE event_all PARTITION OF event FOR VALUES FROM (0) TO (40)"
+    anew = ("CREATE TABLE moved AS TABLE event", "DROP TABLE event_1", wider, "INSERT INTO event TABLE moved")
+    users = ("INSERT INTO event (day, what) VALUES (2, 'new')", "INSERT INTO event (day, what) VALUES (20, 'late')")
+    sources = mighty_if(trio, site(trio, good, anew, users), mighty)
+
+    done = carry(sources, final=True)
+
+    assert done.conflicts == 1
+    with closing(connect(sources.restored)) as restored:
+        (found,) = read_conflicts(restored)
+    assert (found.kind, found.about, found.settled) == ("check_failed", "its partitions", "left_out")
+    assert script(trio.restored, "SELECT what FROM event ORDER BY what") == [("new",), ("old",)]
+
+
+def test_on_the_way_back_rows_that_no_partition_takes_are_conflicts(trio: Any) -> None:
+    """A migration that detached a partition left no place for what users write into the one that is live then."""
+    sources = site(trio, PARTS, ("ALTER TABLE event DETACH PARTITION event_1",), ())
+    note_apart(sources, rules_with({}))
+    carry(sources, final=True)
+    with closing(connect(trio.restored)) as ours, closing(connect(trio.live)) as theirs:
+        theirs.autocommit = True
+        assert keep_stood(ours, theirs)
+    finish(trio.restored)
+    ((xid,),) = script(trio.restored, "SELECT pg_current_xact_id()::text::bigint")
+    script(trio.restored, "UPDATE event SET what = 'edited' WHERE day = 1")
+    written = frozenset({"public.event_1"})
+
+    carry_back(trio.restored, trio.live, Since(xid, written, written), KEEP_LIVE)
+
+    with closing(connect(trio.live)) as kept:
+        found = [one for one in read_conflicts(kept) if one.kind != "edited_by_both"]  # by the migration, which took it
+    assert [(one.kind, one.about, one.settled) for one in found] == [("check_failed", "its partitions", "left_out")]
+    assert found[0].live is not None
+    assert found[0].live["what"] == "edited"
 
 
 @pytest.mark.parametrize("mighty", [False, True])

@@ -20,6 +20,7 @@ from .differences import Difference
 from .ledger import note_conflicts, note_exported
 from .loading import load
 from .merging import BATCH, Watch, tally
+from .partitions import checks_of
 from .resolving import Stages
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def count_table(
 def settle_counted(work: Stages, counted: Counted) -> None:
     """Take from the new rows what has no parent, once it is known which parents there are."""
     work.run(counted.missed())
-    for check in counted.table.checks:
+    for check in checks_of(work.connection, counted.table):
         work.run(*counted.failing(check))
     for unique in counted.table.uniques:
         work.run(*counted.clashing(unique))

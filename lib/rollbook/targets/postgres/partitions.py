@@ -9,6 +9,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from ...dataclass import dataclass
+from ...postgres.catalog import Check, Table
 from ...postgres.names import Name, quote
 from .session import connect, is_there
 
@@ -26,6 +27,11 @@ _PARTS: Final = """
     JOIN pg_catalog.pg_class p ON p.oid = i.inhparent JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
     WHERE c.relispartition AND c.relkind IN ('r', 'p')
     ORDER BY (SELECT count(*) FROM pg_catalog.pg_partition_ancestors(c.oid)), 1, 2"""
+
+_PLACE: Final = """
+    SELECT coalesce(string_agg('(' || coalesce(pg_catalog.pg_get_partition_constraintdef(t.relid), 'true') || ')',
+                               ' OR '), 'false')
+    FROM pg_catalog.pg_partition_tree(%s::oid::regclass) t WHERE t.isleaf"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,14 @@ def make_partitions(url: str, live: str) -> tuple[Name, ...]:
         made = tuple(part.name for part in parts if _make(ours, part))
         ours.commit()
     return made
+
+
+def checks_of(connection: "Connection", table: Table) -> tuple[Check, ...]:
+    """Give what a row must be to have a place in a table: its checks, and that one of its partitions takes it."""
+    if not table.partitioned:
+        return table.checks
+    ((place,),) = connection.execute(_PLACE, (table.oid,)).fetchall()
+    return (*table.checks, Check("its partitions", place))
 
 
 def _make(ours: "Connection", part: _Part) -> bool:

@@ -18,6 +18,7 @@ from ...postgres.names import Name, equal, listed, literal
 from ...postgres.orphans import Link
 from ...postgres.staging import STATE, THERE, Stage
 from .ledger import note_last, read_last
+from .partitions import checks_of
 from .session import is_there
 
 if TYPE_CHECKING:
@@ -148,7 +149,8 @@ def _each(stages: Stages) -> tuple[Stage, ...]:
 
 
 def _checks(stages: Stages) -> bool:
-    found = [_check(stages, stage, check) for stage in _each(stages) for check in stage.table.checks]
+    each = ((stage, checks_of(stages.connection, stage.table)) for stage in _each(stages))
+    found = [_check(stages, stage, check) for stage, checks in each for check in checks]
     return any(found)
 
 
