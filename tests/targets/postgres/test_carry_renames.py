@@ -252,3 +252,53 @@ def test_tables_of_many_parts_are_followed(trio: Any) -> None:
         (298, "left_one")
     ]
     assert script(trio.restored, "SELECT count(*) FROM left_one") == [(298,)]
+
+
+@pytest.mark.parametrize("name", ["note", "remark"])
+@pytest.mark.parametrize("noted", [False, True], ids=["sums", "transactions"])
+def test_a_table_that_became_a_partition_goes_on_in_what_it_is_a_part_of(trio: Any, name: str, *, noted: bool) -> None:
+    """As tables are made partitioned: under their own name or another, the one of before is a part of the new one."""
+    migration = (
+        "ALTER TABLE note RENAME TO note_old",
+        "ALTER TABLE note_old RENAME text TO body",
+        f"CREATE TABLE {name} (id bigint NOT NULL, body text, stars int, author_id bigint) PARTITION BY RANGE (id)",
+        f"ALTER TABLE {name} ATTACH PARTITION note_old FOR VALUES FROM (0) TO (3500)",
+        f"CREATE TABLE note_new PARTITION OF {name} FOR VALUES FROM (3500) TO (9000)",
+    )
+    users = (
+        f"INSERT INTO {name} VALUES (3100, 'low', 1, 2), (4000, 'high', 2, 3)",
+        f"UPDATE {name} SET body = 'edited' WHERE id = 7",
+        f"DELETE FROM {name} WHERE id = 8",
+    )
+    sources = renamed_site(trio, migration, users, noted=noted)
+
+    done = carry(sources, final=True)
+
+    assert (done.conflicts, done.only_live) == (0, ())
+    found = script(trio.restored, "SELECT id, text FROM note WHERE id IN (7, 8) OR id > 3000 ORDER BY id")
+    assert found == [(7, "edited"), (3100, "low"), (4000, "high")]
+
+
+def test_tables_that_became_parts_of_one_have_no_place_in_each_other(trio: Any) -> None:
+    """Where a table took in another one, rows of both are in one by now: those that the backup cannot take are listed."""
+    for url in (trio.live, trio.base, trio.restored):
+        script(
+            url,
+            "CREATE TABLE event (id int PRIMARY KEY, what text) PARTITION BY RANGE (id)",
+            "CREATE TABLE event_1 PARTITION OF event FOR VALUES FROM (0) TO (10)",
+            "CREATE TABLE event_2 (id int PRIMARY KEY, what text)",
+            "INSERT INTO event VALUES (1, 'one'); INSERT INTO event_2 VALUES (11, 'eleven')",
+        )
+    note_restored(trio.base)
+    for url in (trio.live, trio.base):
+        script(url, "ALTER TABLE event ATTACH PARTITION event_2 FOR VALUES FROM (10) TO (20)")
+    script(trio.live, "INSERT INTO event VALUES (2, 'two'), (12, 'twelve'); DELETE FROM event WHERE id = 1")
+
+    done = carry(Sources(trio.live, trio.restored, trio.base), final=True)
+
+    assert done.conflicts == 1
+    with closing(connect(trio.restored)) as restored:
+        (found,) = read_conflicts(restored)
+    assert (found.key, found.about, found.settled) == (("12",), "its partitions", "left_out")
+    assert script(trio.restored, "SELECT * FROM event") == [(2, "two")]
+    assert script(trio.restored, "SELECT * FROM event_2") == [(11, "eleven")]

@@ -25,10 +25,13 @@ _NUMBERS: Final = """
     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^pg_'
       AND n.nspname NOT IN ('information_schema', 'rollbook')"""
+# What is a partition by now is what it is a part of, whose columns are called alike.
 _STILL: Final = """
-    SELECT o.namespace, o.name, o.attribute, n.nspname, c.relname, a.attname
+    SELECT o.namespace, o.name, o.attribute, n.nspname, r.relname, a.attname, c.relispartition
     FROM rollbook.numbers o JOIN pg_catalog.pg_class c ON c.oid = o.relation
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_catalog.pg_class r
+      ON r.oid = CASE WHEN c.relispartition THEN pg_catalog.pg_partition_root(c.oid) ELSE c.oid END
+    JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = o.number AND NOT a.attisdropped
     ORDER BY 4, 5, o.number"""
 _MADE: Final = "CREATE TABLE IF NOT EXISTS rollbook.renamed (told jsonb NOT NULL)"
@@ -54,11 +57,26 @@ def base_renames(base: "Connection") -> Renames:
         return settled
     if not is_there(base, "rollbook.numbers"):
         return Renames()
-    lasting = [Lasting(Name(*row[:2]), row[2], Name(*row[3:5]), row[5]) for row in base.execute(_STILL)]
+    lasting = _lasting(base)
     found = renames(lasting)
     if not found.tables and not found.columns:
         return found
     return _settled(base, found, lasting)
+
+
+def _lasting(base: "Connection") -> list[Lasting]:
+    """
+    Give the columns that are there still.
+
+    A table that became a partition goes on in a table that was made for it, but not in one with rows of others.
+    """
+    rows = [
+        (part, Lasting(Name(*row[:2]), row[2], Name(*row[3:5]), row[5]))
+        for *row, part in base.execute(_STILL).fetchall()
+    ]
+    before = {name: {one.before for _, one in rows if one.since == name} for name in {one.since for _, one in rows}}
+    own = {one.since for part, one in rows if not part}
+    return [one for part, one in rows if not part or (one.since not in own and len(before[one.since]) == 1)]
 
 
 def live_renames(live: "Connection", since: Since | None) -> Renames:
