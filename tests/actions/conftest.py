@@ -1,5 +1,6 @@
 """What tests of actions share: this machine as a target, read and written for real."""
 
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -68,6 +69,20 @@ def machine() -> Iterator[Machine]:
     pool = TargetPool(
         {"local": TargetSpec("local", "local")}, SecretStore({"TOKEN": "s3cret-token-value"}, redactor), redactor
     )
+    yield Machine(pool)
+    pool.close()
+
+
+# Root may read everything; without these it is an account like others.
+_HUMBLE = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.geteuid() == 0 else ["env"]
+
+
+@pytest.fixture
+def humble() -> Iterator[Machine]:
+    """Give this machine under the name `web`, where the account may not go everywhere."""
+    redactor = Redactor()
+    specs = {"local": TargetSpec("local", "local"), "web": TargetSpec("web", "command", {"prefix": _HUMBLE})}
+    pool = TargetPool(specs, SecretStore({}, redactor), redactor)
     yield Machine(pool)
     pool.close()
 

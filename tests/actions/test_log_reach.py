@@ -1,29 +1,13 @@
 """Logs that nobody can look into, or that are somewhere else: told, and never taken for logs without errors."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from rollbook.errors import TargetError
-from rollbook.targets import Redactor, SecretStore, TargetPool
-from rollbook.targets.base import TargetSpec
 
 from .conftest import Machine, use
-
-# Root may read everything; without these it is an account like others.
-_HUMBLE = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.geteuid() == 0 else ["env"]
-
-
-@pytest.fixture
-def humble() -> Iterator[Machine]:
-    """Give this machine under the name `web`, where the account may not go everywhere."""
-    redactor = Redactor()
-    specs = {"local": TargetSpec("local", "local"), "web": TargetSpec("web", "command", {"prefix": _HUMBLE})}
-    pool = TargetPool(specs, SecretStore({}, redactor), redactor)
-    yield Machine(pool)
-    pool.close()
 
 
 @pytest.fixture

@@ -8,27 +8,6 @@ from ..dataclass import dataclass
 from .manifest import FILE
 from .source import ARCHIVES, BackupKind
 
-# Of each entry: what it is, its size in KiB, when it was last written to, its first bytes, and its name.
-LISTING: Final = """\
-cd -- "$1" 2>/dev/null || exit 44
-for name in * .*.partial; do
-  head= last=$name
-  case $name in
-    .*.partial) if [ ! -d "$name" ]; then continue; fi; kind=partial ;;
-    *) kind= ;;
-  esac
-  if [ "$kind" = partial ]; then :
-  elif [ -f "$name/manifest.json" ]; then kind=rollbook last=$name/manifest.json
-  elif [ -f "$name/toc.dat" ]; then kind=directory last=$name/toc.dat
-  elif [ -f "$name" ]; then
-    kind=file head=$(od -A n -t x1 -N 5 -- "$name" | tr -d ' \\n')
-  else continue
-  fi
-  set -- $(du -skL -- "$name") 0
-  printf '%s\\t%s\\t%s\\t%s\\t%s\\000' "$kind" "$1" "$(stat -L -c %Y -- "$last")" "$head" "$name"
-done
-"""
-ABSENT: Final = 44
 _PLAIN: Final = (".sql", ".sql.gz", ".sql.zst")
 _ARCHIVES: Final = (".dump", ".pgdump", ".backup")
 CONTENTS: Final = "toc.dat"  # of a folder that pg_dump made

@@ -9,7 +9,7 @@ import pytest
 from engine.workshop import Workshop
 
 from rollbook.action import Refuse
-from rollbook.errors import SchemaError
+from rollbook.errors import SchemaError, TargetError
 from rollbook.postgres.manifest import Manifest
 from rollbook.postgres.properties import Properties
 
@@ -86,6 +86,48 @@ def test_what_an_unfinished_run_needs_stays(machine: Machine, shelf: Path, tmp_p
 
     assert names(shelf) == ["blog_0_days", "blog_1_days", "shop_0_days", "shop_1_days", "shop_4_days"]
     assert any("shop_4_days stays: run" in line for line in action.details(change))
+
+
+@pytest.mark.parametrize("shut", ["folder", "journal"])
+def test_what_the_run_of_another_account_may_need_stays(
+    humble: Machine, machine: Machine, shelf: Path, tmp_path: Path, shut: str
+) -> None:
+    """A run's folder is open to its own account only: which backup it needs nobody else can tell, so none goes."""
+    workshop = Workshop(tmp_path)
+    step = f"  - {{id: use, name: Use it, shell.run: {{command: [/bin/false, {shelf}/shop_4_days]}}}}"
+    workshop.write("failing", f"steps:\n{step}\n")
+    assert workshop.run("failing").resumable
+    folder = workshop.runs.all()[-1]
+    closed = folder.path if shut == "folder" else folder.journal
+    closed.chmod(0)
+    action = use(
+        "backup.retention", folder=str(shelf), keep=2, runs_on="web", local="web", runs=str(folder.path.parent)
+    )
+
+    change = humble.plan(action)
+    closed.chmod(0o700)
+    for pool in workshop.pools:
+        pool.close()
+
+    assert change.ops == ()
+    assert f"shop_4_days stays: run {folder.path.name} may need it" in "\n".join(action.details(change))
+    assert len(machine.plan(use("backup.retention", folder=str(shelf), keep=2)).ops) == 5
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o300, 0o600], ids=oct)
+@pytest.mark.parametrize("which", ["runs", "shelf"])
+def test_what_may_not_be_looked_at_is_not_empty(humble: Machine, shelf: Path, which: str, mode: int) -> None:
+    """Where the folder of runs or of backups is shut, nothing is known, and nothing is cleared away."""
+    runs = shelf.parent / "runs"
+    runs.mkdir()
+    places = {"folder": str(shelf), "runs": str(runs)}
+    action = use("backup.retention", keep=2, runs_on="web", local="web", **places)
+    closed = runs if which == "runs" else shelf
+    closed.chmod(mode)
+
+    with pytest.raises(TargetError, match="Permission denied"):
+        humble.plan(action)
+    closed.chmod(0o700)
 
 
 def test_what_an_unfinished_run_was_to_clear_away_goes(machine: Machine, shelf: Path, tmp_path: Path) -> None:

@@ -7,13 +7,15 @@ from typing import ClassVar, Final
 
 from ...action import Action, Change, Family, Readers, Ref, Refuse, Subject, Undo, evidence
 from ...dataclass import dataclass
-from ...errors import SchemaError
+from ...errors import SchemaError, TargetError
 from ...ops import Command, Op, OpResult
 from ...postgres.manifest import FILE, LIMIT
-from ...postgres.shelf import ABSENT, LISTING, Listed, instant, listed, newest_first
+from ...postgres.shelf import Listed, instant, listed, newest_first
 from ...saved import check_saved_path
 from ...snapshots.kept import read_kept
+from ...targets.absence import ABSENCE, ABSENT
 from ...targets.base import HostReader
+from ...targets.listing import list_saved
 from ...values import RUN_ID, Plain
 
 _SECONDS: Final = 600.0
@@ -21,20 +23,36 @@ _SECONDS: Final = 600.0
 _REMOVE: Final = 'mv -- "$1" "$2" && rm -rf -- "$2"'
 # The journals of runs that are not over for good, with the names that stand in them.
 # No run needs a backup because it was to clear it away: a record of a retention's, or a plan with one, does not count.
-_UNFINISHED: Final = """\
+# A run of another account's is nobody else's to read, and may need any of them.
+_UNFINISHED: Final = (
+    ABSENCE
+    + """\
 runs=$1 own=$2; shift 2
-for journal in "$runs"/*/journal.jsonl; do
-  run=${journal%/*} run=${run##*/}
-  if [ ! -f "$journal" ] || [ "$run" = "$own" ]; then continue; fi
+[ -e "$runs" ] || absent -L -- "$runs"
+if ! [ -r "$runs" ] || ! [ -x "$runs" ]; then echo "$runs: Permission denied" >&2; exit 1; fi
+for folder in "$runs"/*/; do
+  run=${folder%/} journal=${folder}journal.jsonl
+  run=${run##*/}
+  if [ ! -d "$folder" ] || [ "$run" = "$own" ]; then continue; fi
+  if [ ! -x "$folder" ] || { [ -e "$journal" ] && [ ! -r "$journal" ]; }; then
+    for name in "$@"; do printf '%s\\tshut\\t%s\\000' "$run" "$name"; done
+    continue
+  fi
+  if [ ! -f "$journal" ]; then continue; fi
   ended=$(grep -F '"type":"run_finished"' "$journal" | tail -n 1)
   case $ended in *'"status":"succeeded"'*|*'"status":"undone"'*|*'"status":"abandoned"'*) continue ;; esac
   for name in "$@"; do
     used=$(grep -F -e "$name" "$journal" | grep -vF -e '"going"' -e 'going: none -> ')
-    if [ -n "$used" ]; then printf '%s\\t%s\\000' "$run" "$name"; fi
+    if [ -n "$used" ]; then printf '%s\\tgoing\\t%s\\000' "$run" "$name"; fi
   done
 done
 exit 0
 """
+)
+_WHY: Final = {
+    "going": "run {run} is not over",
+    "shut": "run {run} may need it, and its journal may not be read: clear away as its account, or as root",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +104,7 @@ class BackupRetention(Action[Kept]):
     def probe(self, read: Readers) -> Kept:
         """List the backups and the runs that may need them."""
         host, folder = read[self.runs_on], self.folder.rstrip("/")
-        found = host.run(("sh", "-c", LISTING, "sh", folder), timeout=_SECONDS)
-        entries = () if found.exited == ABSENT else listed(folder, found.stdout)
+        entries = listed(folder, list_saved(host, folder))
         ours = [one for entry in entries if entry.kind == "rollbook" and (one := _told(host, entry)) is not None]
         old = self._old(newest_first(ours), instant(read.now()))
         names = [one.path.rpartition("/")[2] for one in old]
@@ -96,7 +113,7 @@ class BackupRetention(Action[Kept]):
         return Kept(
             going=tuple(one.path for one in going),
             staying=tuple(one.path for one in ours if one not in going),
-            held=tuple(f"{name} stays: run {run} is not over" for name, run in sorted(needed.items())),
+            held=tuple(f"{name} stays: {why}" for name, why in sorted(needed.items())),
             bytes=sum(one.bytes for one in going),
         )
 
@@ -113,8 +130,14 @@ class BackupRetention(Action[Kept]):
 
     def _needed(self, local: HostReader, names: Sequence[str]) -> Mapping[str, str]:
         argv = ("sh", "-c", _UNFINISHED, "sh", self.runs, self.run, *names)
-        pairs = (line.partition("\t") for line in local.run(argv, timeout=_SECONDS).stdout.split("\0") if line)
-        return {name: run for run, _, name in pairs}
+        found = local.run(argv, timeout=_SECONDS)
+        if found.exited not in (0, ABSENT):
+            raise TargetError(
+                f"{local.name}: which runs need a backup is not known: {found.stderr.strip()[-500:]}",
+                advice="Nothing was cleared away. May this account look into the folder of runs?",
+            )
+        lines = (line.split("\t", 2) for line in found.stdout.split("\0") if line)
+        return {name: _WHY[why].format(run=run) for run, why, name in lines}
 
     def desired(self, before: Kept) -> Kept:
         """Want none that is to go."""

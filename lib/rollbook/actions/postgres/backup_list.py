@@ -12,9 +12,10 @@ from ...ops import OpResult
 from ...postgres.archive import read_listing
 from ...postgres.manifest import FILE, LIMIT, is_snapshot, read_manifest
 from ...postgres.programs import Programs
-from ...postgres.shelf import ABSENT, LISTING, Listed, instant, listed, newest, newest_first, stored
+from ...postgres.shelf import Listed, instant, listed, newest, newest_first, stored
 from ...schema import encode
 from ...targets.base import HostReader, ObjectReader, PostgresReader
+from ...targets.listing import list_saved
 from ...values import Plain
 from .reading import find_programs, server_version
 
@@ -75,8 +76,7 @@ class PostgresBackupList(Fact[Shelf]):
 
     def _in_folder(self, server: PostgresReader, read: Readers) -> Iterator[Listed]:
         host, folder = read[self.runs_on], self.folder.rstrip("/")
-        found = host.run(("sh", "-c", LISTING, "sh", folder), timeout=_SECONDS)
-        entries = () if found.exited == ABSENT else tuple(listed(folder, found.stdout))
+        entries = tuple(listed(folder, list_saved(host, folder)))
         programs = find_programs(server, host, server_version(server) // 10_000)
         for one in entries:
             if not _is_snapshot(host, one):

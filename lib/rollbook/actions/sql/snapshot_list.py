@@ -10,16 +10,16 @@ from ...dataclass import dataclass
 from ...errors import SchemaError
 from ...ops import OpResult
 from ...postgres.manifest import FILE, LIMIT, is_snapshot
-from ...postgres.shelf import ABSENT, LISTING, listed
+from ...postgres.shelf import listed
 from ...saved import check_saved_path
 from ...schema import encode
 from ...snapshots.contents import BESIDE
 from ...snapshots.manifest import SnapshotManifest, read_snapshot, strangers
 from ...targets.base import HostReader, SnapshotReader
+from ...targets.listing import list_saved
 from ...values import Plain
 from .servers import family_of
 
-_SECONDS: Final = 600.0
 _SHOWN: Final = 12
 
 
@@ -72,9 +72,8 @@ class SqlSnapshotList(Fact[SnapshotShelf]):
         """Read their manifests."""
         server, local, folder = read[self.server], read[self.local], self.folder.rstrip("/")
         family, who, database = family_of(server), server.identity(), server.database
-        found = local.run(("sh", "-c", LISTING, "sh", folder), timeout=_SECONDS)
         own, others = [], 0
-        for path, manifest in () if found.exited == ABSENT else _manifests(local, folder, found.stdout):
+        for path, manifest in _manifests(local, folder, list_saved(local, folder)):
             if any(strangers(manifest, family, who, database, self.environment)):
                 others += 1
             else:
