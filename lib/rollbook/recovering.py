@@ -36,7 +36,7 @@ class Asked:
     With *existing* `fill` also rows of named tables, and cells of named columns, that are there; *left* tells what
     the cells of such a column hold where nobody wrote, by table.column. *narrowed* are the types that a column was made
     to hold less with, and was taken back from: what its cells hold then is computed from those of the source, and
-    *filled* is what NULL became. *remake* says what of what a table had besides is made again where it is there without.
+    *filled* is what NULL became. *remake* says what of a table is made again where it is there without.
     """
 
     source: str
