@@ -42,6 +42,16 @@ def test_a_deploy_is_taken_back_and_what_came_after_stays(host: Bound, tmp_path:
     assert repo("status", "--porcelain") == ""
 
 
+@pytest.mark.parametrize("name", ["a:b", ":", '"a" b', "#a\\b"])
+def test_a_repository_may_have_any_name(host: Bound, tmp_path: Path, name: str) -> None:
+    """A colon, a quote or a backslash in its path parts nothing."""
+    repo, commits = bad_deploy(tmp_path / name)
+
+    host.apply(_revert(repo, commits["deploy"]))
+
+    assert repo.files()["app.py"] == "one\ntwo\nthree\n"
+
+
 def test_what_git_revert_gives_is_the_tree_that_was_planned(host: Bound, tmp_path: Path) -> None:
     """The expected tree equals the one that git's own revert makes."""
     repo, commits = bad_deploy(tmp_path / "r")

@@ -38,7 +38,8 @@ case $objects in /*) ;; *) objects=$PWD/$objects ;; esac
 spare=$(mktemp -d)
 trap 'rm -rf -- "$spare"' EXIT
 mkdir "$spare/pack" "$spare/info"
-export GIT_ALTERNATE_OBJECT_DIRECTORIES="$objects" GIT_OBJECT_DIRECTORY="$spare"
+printf '%s\\n' "$objects" >"$spare/info/alternates"  # by the environment, a colon would part it
+export GIT_OBJECT_DIRECTORY="$spare"
 export GIT_AUTHOR_NAME=x GIT_AUTHOR_EMAIL=x GIT_COMMITTER_NAME=x GIT_COMMITTER_EMAIL=x
 base=$(git commit-tree -m base "$1^{tree}")
 ours=$(git commit-tree -m ours -p "$base" "$3^{tree}")
