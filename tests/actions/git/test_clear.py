@@ -72,6 +72,27 @@ def test_a_file_with_an_odd_name_is_not_written_over(host: Bound, tmp_path: Path
 
 
 @MOVES
+def test_files_in_the_way_are_seen_among_any_number(
+    host: Bound, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, move: Move
+) -> None:
+    """Asked for in commands that are short enough for any host, none of the files that come is left out."""
+    repo = new_repo(tmp_path / "r")
+    folder = "/".join(letter * 200 for letter in "abcd")
+    many = [f"{folder}/{number:0150}" for number in range(300)]
+    repo.write({**dict.fromkeys(many, "theirs"), "app.py": "good\n"}, "good")
+    deploy = repo.write(dict.fromkeys(many), "deploy")
+    (repo.path / folder).mkdir(parents=True, exist_ok=True)
+    (repo.path / many[0]).write_text("mine")
+    (repo.path / many[-1]).write_text("mine")
+    monkeypatch.setenv("GIT_TRACE", str(tmp_path / "trace"))
+
+    with pytest.raises(RefusedError, match=f"{many[0]}, {many[-1]}"):
+        host.plan(move(repo, deploy))
+
+    assert max(map(len, (tmp_path / "trace").read_text().splitlines())) < 64 * 1024
+
+
+@MOVES
 @pytest.mark.parametrize("flag", ["assume-unchanged", "skip-worktree"])
 def test_changes_that_git_was_told_not_to_see_are_seen(host: Bound, tmp_path: Path, move: Move, flag: str) -> None:
     """Local changes under such a flag stop the plan where the move brings other ones."""

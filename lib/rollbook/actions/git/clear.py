@@ -4,17 +4,18 @@ What keeps a work tree from being moved: changes, also hidden ones, files in the
 git looks too, but only when it moves; it writes over ignored files, and `reset --hard` over any.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ...errors import RefusedError
 from .names import pathspec, shown_path
-from .repository import AT_ONCE, Expected, Repository, listed
+from .repository import Expected, Repository, listed
 
 # Tags of `ls-files -v`: assume-unchanged, which --hard and --force restore wherever it is, and skip-worktree.
 _RESTORED: Final = "h"
 _SKIPPED: Final = "S"
 _UNSEEN: Final = _RESTORED + _SKIPPED
+_LONGEST: Final = 30_000  # bytes of names in one command: over ssh it is one argument, of at most 128 KiB, and quoted
 
 
 def require_clear(repository: Repository, wanted: Expected, half: str, *, hard: bool = False) -> None:
@@ -66,8 +67,8 @@ def _require_unlocked(repository: Repository) -> None:
 def untracked(repository: Repository, paths: tuple[str, ...]) -> tuple[str, ...]:
     """Name what lies at one of *paths*, or where it wants a folder, and is not known to git."""
     folders = {parent for path in paths for parent in _parents(path)}
-    at = _others(repository, paths)
-    above = (path for path in _others(repository, folders, "--directory") if path in folders)
+    at = _others(repository, map(pathspec, sorted(paths)))
+    above = (path for path in _others(repository, map(pathspec, sorted(folders)), "--directory") if path in folders)
     return tuple(map(shown_path, dict.fromkeys((*at, *above))))
 
 
@@ -79,13 +80,24 @@ def _parents(path: str) -> Iterable[str]:
         yield parent if "\\" in parent else parent.strip('"')
 
 
-def _others(repository: Repository, paths: Iterable[str], *options: str) -> list[str]:
-    asked, found = [pathspec(path) for path in sorted(paths)], list[str]()
-    for start in range(0, len(asked), AT_ONCE):
-        found += repository.out(
-            "ls-files", "--others", "--full-name", *options, "--", *asked[start : start + AT_ONCE]
-        ).splitlines()
+def _others(repository: Repository, asked: Iterable[str], *options: str) -> list[str]:
+    found = list[str]()
+    for some in _portions(asked):
+        found += repository.out("ls-files", "--others", "--full-name", *options, "--", *some).splitlines()
     return found
+
+
+def _portions(asked: Iterable[str]) -> Iterator[list[str]]:
+    """Part names so that a command with them is short enough for any host."""
+    some, length = list[str](), 0
+    for name in asked:
+        if some and length + len(name.encode()) > _LONGEST:
+            yield some
+            some, length = [], 0
+        some.append(name)
+        length += len(name.encode())
+    if some:
+        yield some
 
 
 def hidden_changes(repository: Repository, paths: tuple[str, ...], *, hard: bool) -> tuple[str, ...]:

@@ -1,10 +1,10 @@
 """The commands that write into a repository, each of which may be cut off and carried out again."""
 
 import shlex
-from collections.abc import Sequence
 from typing import Final
 
 from ...ops import Command
+from .renewed import remove_renewed
 from .repository import MOVE_MARK, move_mark
 
 # A write leaves a mark with its name until it has ended. Where the mark is there already, the write before was killed:
@@ -31,12 +31,6 @@ fi
 {line}
 rm -f "$mark"
 """
-_RENEWED: Final = """\
-for path in {paths}; do
-  (cd "$(git rev-parse --show-toplevel)" && git cat-file -e ":0:$path" &&
-    git cat-file --filters ":0:$path" | cmp -s - "./$path" && rm -f "./$path") || true
-done
-"""
 _GIT: Final = "git -c core.hooksPath=/dev/null"
 # A file that git was told to assume unchanged, and that was touched, would stop the move, whatever its content.
 _REFRESHED: Final = f"{_GIT} update-index -q --really-refresh || true\n"
@@ -45,17 +39,16 @@ _REF_MARK: Final = "rollbook-ref"  # of its own: writing a ref leaves a move tha
 _PACKED_LOCKS: Final = ("packed-refs.lock", "packed-refs.new")
 
 
-def switch(target: str, repository: str, old: str, on: str, renewed: Sequence[str] = ()) -> Command:
+def switch(target: str, repository: str, old: str, on: str) -> Command:
     """
     Check out a branch (`refs/heads/…`) or a commit; no hook of the repository runs.
 
-    Files that are *renewed* git takes for changed although they are as it checked them out: while they are, they are
-    removed first, and it brings what is to be there.
+    Files that git takes for changed although they are as it checked them out are removed first where it is to bring
+    other ones.
     """
     branch = on.removeprefix("refs/heads/")
     to = "--no-guess" if branch != on else "--detach"
-    removed = _RENEWED.format(paths=shlex.join(renewed)) if renewed else ""
-    line = f"{_REFRESHED}{removed}{_GIT} switch $force {to} {shlex.quote(branch)}"
+    line = f"{_REFRESHED}{remove_renewed(shlex.quote(on))}{_GIT} switch $force {to} {shlex.quote(branch)}"
     return _written(target, repository, move_mark(old, on), _HEAD_LOCKS, line)
 
 

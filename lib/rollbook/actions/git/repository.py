@@ -13,6 +13,7 @@ from ...dataclass import dataclass
 from ...errors import RefusedError, TargetError
 from ...targets.base import CommandResult, HostReader
 from .names import shown_path
+from .renewed import NAME_RENEWED
 
 QUIET: Final = ("-c", "core.hooksPath=/dev/null", "-c", "core.quotePath=true", "-c", "log.showSignature=false")
 ENVIRONMENT: Final = ("env", "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "LC_ALL=C")
@@ -55,19 +56,6 @@ else
 fi
 exit "$status"
 """
-# git shows as modified, too, what it would store otherwise than it is stored (line ends, by .gitattributes). Such a
-# file is as a checkout writes it. Filters are not run for a look: what has one is taken for changed.
-_AS_CHECKED_OUT: Final = """\
-cd "$(git rev-parse --show-toplevel)" || exit 1
-for path in "$@"; do
-  if [ -L "$path" ]; then continue; fi
-  case $(git check-attr filter -- "$path") in *": filter: unspecified") ;; *) continue ;; esac
-  git diff-files --raw -- ":(top,literal)$path" | grep -q '^:\\([0-7]*\\) \\1 ' || continue
-  git cat-file -e ":0:$path" || continue
-  if git cat-file --filters ":0:$path" | cmp -s - "./$path"; then printf '%s\\000' "$path"; fi
-done
-"""
-AT_ONCE: Final = 200  # paths in one command
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,26 +170,20 @@ class Repository:
 
     def dirty(self) -> tuple[str, ...]:
         """Name tracked files that are not as committed; not those that git shows as modified once checked out."""
-        lines = self._status()
-        unchanged = self._as_checked_out(lines)
-        return tuple(sorted({shown_path(line[3:]) for line in lines} - unchanged))
-
-    def renewed(self) -> frozenset[str]:
-        """Name files that git shows as modified, and would not move, but that are as it checked them out."""
-        return self._as_checked_out(self._status())
-
-    def _status(self) -> list[str]:
         found = self.out("status", "--porcelain=v1", "--untracked-files=no", "--no-renames").splitlines()
-        return [line for line in found if line]
+        shown = {shown_path(line[3:]) for line in found if line}
+        if any(line.startswith(" M") for line in found):
+            shown -= {shown_path(name) for name in self._script(NAME_RENEWED).splitlines()}
+        return tuple(sorted(shown))
 
-    def _as_checked_out(self, lines: Iterable[str]) -> frozenset[str]:
-        paths = [shown_path(line[3:]) for line in lines if line.startswith(" M")]
-        found: set[str] = set()
-        for start in range(0, len(paths), AT_ONCE):
-            argv = (*ENVIRONMENT, "sh", "-c", _AS_CHECKED_OUT, "sh", *paths[start : start + AT_ONCE])
-            said = self._host.run(argv, timeout=_SECONDS, directory=self._path)
-            found.update(filter(None, said.stdout.split("\0")))
-        return frozenset(found)
+    def _script(self, script: str) -> str:
+        said = self._host.run((*ENVIRONMENT, "sh", "-c", script), timeout=_SECONDS, directory=self._path)
+        if said.exited:
+            raise TargetError(
+                f"{self.place}: which files are as they were checked out cannot be told: {_said(said)}",
+                advice=_advice(said.stderr),
+            )
+        return said.stdout
 
     def busy(self) -> str:
         """Name what is half done in it (a merge, a rebase), or nothing."""

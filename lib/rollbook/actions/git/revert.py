@@ -43,8 +43,7 @@ class RevertState:
     What is checked out, on which commit (*base*) the branch is made, and the tree of the *made* branch.
 
     *tree* is what the revert gives, *count* how many files change in it, *changed* the first five hundred of them;
-    *kept* says why the branch stays after an undo, *half* which move was cut off that left it where it is; *renewed*
-    are files in its way that git shows as modified although they are as it checked them out.
+    *kept* says why the branch stays after an undo, *half* which move was cut off that left it where it is.
     """
 
     on: str
@@ -59,7 +58,6 @@ class RevertState:
     commit: str | Unknown | None = evidence(default=None)
     kept: str = evidence(default="")
     half: str = evidence(default="")
-    renewed: tuple[str, ...] = evidence(default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +134,6 @@ merge only: the number of the parent that was deployed before, see `git show --n
             wanted.changed[:_KEPT],
             tip,
             half=half,
-            renewed=_renewed(repository, wanted) if on != self._ref else (),
         )
 
     def _made(self, repository: Repository, tip: str | None, wanted: Expected) -> str | None:
@@ -175,16 +172,13 @@ merge only: the number of the parent that was deployed before, see `git show --n
         if tip is None:
             return replace(goal, on=on)
         half = repository.half_moved(on, (goal.on, self._ref))
-        renewed: tuple[str, ...] = ()
         if half or on != goal.on:
-            back = repository.changed(tip, goal.base)
-            require_clear(repository, back, half)
-            renewed = _renewed(repository, back)
+            require_clear(repository, repository.changed(tip, goal.base), half)
         more = int(repository.out("rev-list", "--count", f"{goal.base}..{tip}")) - 1
         if more:
             kept = f"{self.branch} stays: {more} more commits are on it"
-            return replace(goal, on=on, commit=tip, kept=kept, half=half, renewed=renewed)
-        return replace(goal, on=on, made=repository.commit(tip).tree, commit=tip, half=half, renewed=renewed)
+            return replace(goal, on=on, commit=tip, kept=kept, half=half)
+        return replace(goal, on=on, made=repository.commit(tip).tree, commit=tip, half=half)
 
     def desired(self, before: RevertState) -> RevertState:
         """Want the branch, checked out; nothing where the deploy is taken back already."""
@@ -198,7 +192,7 @@ merge only: the number of the parent that was deployed before, see `git show --n
         if new.made is not None and old.made is None:
             ops.append(self._make(new))
         if old.on != new.on:
-            ops.append(switch(self.target.name, self.repository, old.on, new.on, old.renewed))
+            ops.append(switch(self.target.name, self.repository, old.on, new.on))
         elif old.half:
             ops.append(settle(self.target.name, self.repository, old.half))
         if new.made is None and old.made is not None:
@@ -251,7 +245,3 @@ merge only: the number of the parent that was deployed before, see `git show --n
         files_change = "1 file changes" if found.count == 1 else f"{found.count} files change"
         head = [f"takes back {found.told}; {files_change}:"] if found.told else []
         return (*head, *files, *more, "hooks of the repository do not run (core.hooksPath=/dev/null)")
-
-
-def _renewed(repository: Repository, wanted: Expected) -> tuple[str, ...]:
-    return tuple(sorted(repository.renewed() & set(wanted.changed)))
