@@ -72,6 +72,30 @@ def test_a_file_with_an_odd_name_is_not_written_over(host: Bound, tmp_path: Path
 
 
 @MOVES
+@pytest.mark.parametrize("name", ["lib", "v[1]*\\", "we\nird", "gr\udcfcn"])
+def test_a_repository_of_its_own_in_the_way_is_told_while_planning(
+    host: Bound, tmp_path: Path, move: Move, name: str
+) -> None:
+    """Where the move brings files into a folder that is another repository by now, the plan says so."""
+    repo = new_repo(tmp_path / "r")
+    repo.write({f"{name}/deep/f": "theirs", f"{name}2/f": "theirs", "app.py": "good\n"}, "good")
+    deploy = repo.write({f"{name}/deep/f": None, f"{name}2/f": None}, "deploy")
+    shutil.rmtree(repo.path / name, ignore_errors=True)
+    Repo(repo.path)("init", "-q", name)
+    Repo(repo.path / name).write({"f": "mine"}, "mine")
+    (repo.path / f"{name}2").mkdir(exist_ok=True)
+    (repo.path / f"{name}2" / "mine").write_text("mine")
+
+    with pytest.raises(RefusedError, match="does not know") as refused:
+        host.plan(move(repo, deploy))
+
+    assert "2" not in str(refused.value).partition("brings its own: ")[2]
+    shutil.rmtree(repo.path / name)
+    host.apply(move(repo, deploy))
+    assert (repo.path / name / "deep/f").read_text() == "theirs"
+
+
+@MOVES
 def test_files_in_the_way_are_seen_among_any_number(
     host: Bound, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, move: Move
 ) -> None:

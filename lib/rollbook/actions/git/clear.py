@@ -69,7 +69,20 @@ def untracked(repository: Repository, paths: tuple[str, ...]) -> tuple[str, ...]
     folders = {parent for path in paths for parent in _parents(path)}
     at = _others(repository, map(pathspec, sorted(paths)))
     above = (path for path in _others(repository, map(pathspec, sorted(folders)), "--directory") if path in folders)
-    return tuple(map(shown_path, dict.fromkeys((*at, *above))))
+    return tuple(map(shown_path, dict.fromkeys((*at, *above, *_repositories(repository, folders)))))
+
+
+def _repositories(repository: Repository, folders: set[str]) -> list[str]:
+    """Name those of *folders* that are repositories of their own: git does not bring files of this one into them."""
+    known = repository.out("ls-files", "--full-name", ":/").splitlines() if folders else ()
+    asked = sorted(folders.difference(parent for path in known for parent in _parents(path)))
+    # Of a folder, what lies in it is printed, and only of a repository the name itself.
+    found = _others(repository, [pathspec(name, inside=False) for name in asked])
+    return [name for name in map(_without_slash, found) if name in folders]
+
+
+def _without_slash(name: str) -> str:
+    return name.removesuffix('/"') + '"' if name.endswith('/"') else name.removesuffix("/")
 
 
 def _parents(path: str) -> Iterable[str]:

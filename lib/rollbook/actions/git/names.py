@@ -10,6 +10,7 @@ _HEAD: Final = re.compile(r"^(HEAD|@)(?=$|[~^])")
 _SHIFTING: Final = re.compile(r"@\{|:/|\^\{/")
 _ESCAPE: Final = re.compile(rb"\\([0-7]{3}|.)")
 _ANY: Final = re.compile(r"\\(?:[0-7]{3}|.)|[*[]")
+_GLOB: Final = re.compile(r"[*?[\\]")
 _LETTERS: Final = {b"a": 7, b"b": 8, b"t": 9, b"n": 10, b"v": 11, b"f": 12, b"r": 13}
 
 
@@ -54,12 +55,17 @@ def shown_path(name: str) -> str:
     return text if text.isprintable() else name
 
 
-def pathspec(name: str) -> str:
-    """Give what has git look for a path that it printed; of one that cannot be shown, any byte where it is odd."""
-    plain = shown_path(name)
-    if plain != name or not name.startswith('"'):
+def pathspec(name: str, *, inside: bool = True) -> str:
+    """
+    Give what has git look for a path that it printed; of one that cannot be shown, any byte where it is odd.
+
+    Unless *inside*, it looks for a folder as such, not for what lies in it; other names that begin so may be found too.
+    """
+    plain, end = shown_path(name), "" if inside else "*/"
+    odd = plain == name and name.startswith('"')
+    if inside and not odd:
         return f":(top,literal){plain}"
-    return ":(top,glob)" + _ANY.sub("?", name[1:-1])
+    return ":(top,glob)" + (_ANY.sub("?", name[1:-1]) if odd else _GLOB.sub(r"\\\g<0>", plain)) + end
 
 
 def _escaped(found: re.Match[bytes]) -> bytes:
