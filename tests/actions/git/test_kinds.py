@@ -153,3 +153,26 @@ def test_a_push_that_somebody_overtook_writes_nothing(host: Bound, shared: tuple
         host.carry_out(*change.ops)
 
     assert remote("rev-parse", "main") == moved
+
+
+@pytest.mark.parametrize("places", [1, 2])
+def test_a_push_asks_where_it_pushes_to(host: Bound, shared: tuple[Repo, Repo], places: int) -> None:
+    """A remote that is fetched from elsewhere is asked, moved and taken back where it is pushed to, all of it."""
+    repo, remote = shared
+    others = [Repo(remote.path.with_name(f"other{number}.git")) for number in range(places)]
+    for other in others:
+        repo("init", "-q", "--bare", str(other.path))
+        repo("remote", "set-url", "--add", "--push", "origin", str(other.path))
+    repo("push", "-q", str(others[0].path), "main:refs/heads/half")
+    new, half = (use("git.push", repository=str(repo.path), branch=name) for name in ("new", "half"))
+
+    change = host.apply(new)
+    made = [other("rev-parse", "new") for other in others]
+    host.undo(new, change)
+    host.apply(half)
+
+    assert made == [repo("rev-parse", "main")] * places
+    assert [other("branch", "--list", "new") for other in others] == [""] * places
+    assert [other("rev-parse", "half") for other in others] == [repo("rev-parse", "main")] * places
+    assert remote("branch", "--list", "new", "half") == ""
+    assert host.plan(half).ops == ()

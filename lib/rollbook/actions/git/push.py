@@ -67,17 +67,29 @@ class GitPush(Action[PushState]):
     def probe(self, read: Readers) -> PushState:
         """Ask the remote."""
         repository = Repository(read[self.target], self.repository)
-        commit, there = repository.commit(self.source).id, self._there(repository)
+        commit = repository.commit(self.source).id
+        there = self._there(repository, commit)
         if there not in (None, commit):
             self._require_forward(repository, commit, str(there))
         return PushState(there, commit)
 
     def probe_for(self, read: Readers, goal: PushState) -> PushState:
         """Ask the remote, on the way back."""
-        return replace(goal, remote=self._there(Repository(read[self.target], self.repository)))
+        return replace(goal, remote=self._there(Repository(read[self.target], self.repository), goal.remote))
 
-    def _there(self, repository: Repository) -> str | None:
-        lines = repository.out("ls-remote", "--heads", self.remote, self._ref).splitlines()
+    def _there(self, repository: Repository, wanted: str | None) -> str | None:
+        """Ask where it is pushed to; of several places, give how it stands in one where it is not as *wanted*."""
+        found = [self._at(repository, place) for place in self._places(repository)]
+        return next((commit for commit in found if commit != wanted), wanted)
+
+    def _places(self, repository: Repository) -> list[str]:
+        asked = ("remote", "get-url", "--all")
+        fetched, pushed = (repository.run(*asked, *option, self.remote).stdout for option in ((), ("--push",)))
+        # By its name, the remote's other settings hold too; an address that was given has none.
+        return [self.remote] if fetched == pushed else pushed.splitlines()
+
+    def _at(self, repository: Repository, place: str) -> str | None:
+        lines = repository.out("ls-remote", "--heads", place, self._ref).splitlines()
         return next((line.split()[0] for line in lines if line.split()[1:] == [self._ref]), None)
 
     def _require_forward(self, repository: Repository, commit: str, there: str) -> None:
