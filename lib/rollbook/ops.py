@@ -142,7 +142,8 @@ class Command(Op):
     Run a program on a host or behind a command prefix.
 
     *argv* is never given to a shell unless *shell* says so (then it is one string for `sh -c`).
-    *ok* lists the exit codes that mean success. *timeout* in seconds kills the process group.
+    *ok* lists the exit codes that mean success. *timeout* in seconds kills the process group. *label* is what people
+    know it by where it fails, in place of a long script; they are then told more of what it said.
     """
 
     op: ClassVar[str] = "command"
@@ -157,6 +158,7 @@ class Command(Op):
     run_as: str | None = None
     detach: bool = False
     no_log: bool = False
+    label: str = ""
 
     def render(self) -> tuple[str, ...]:
         """Give the line that a person would type."""

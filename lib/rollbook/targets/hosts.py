@@ -22,6 +22,8 @@ JUDGED: Final = 1 << 25
 LARGEST: Final = 1_000_000  # bytes of a file that is edited
 PROBED: Final = 1 << 23
 _NOT_FOUND: Final = 127
+_SHOWN: Final = 300  # of a line
+_LABELLED: Final = 6  # lines of a script's end: its reason seldom is the very last
 
 C = TypeVar("C")
 
@@ -159,7 +161,7 @@ class HostTarget(BaseTarget[C]):
         )
 
     def _failed(self, op: Command, exited: int, output: CommandOutput) -> CommandFailed:
-        line = op.render()[0]
+        line = op.label or op.render()[0]
         wanted = " or ".join(str(code) for code in op.ok)
         ended = f"was ended by signal {-exited}" if exited < 0 else f"ended with exit code {exited}, not {wanted}"
         missing = exited == _NOT_FOUND
@@ -168,13 +170,14 @@ class HostTarget(BaseTarget[C]):
             f"{self.safe(line)} on {self.name} {ended}",
             exited=exited,
             tail=tail,
-            advice=f"Is the program installed on {self.name} and on its PATH?" if missing else _last_line(tail),
+            advice=f"Is the program installed on {self.name} and on its PATH?" if missing else _said(op, tail),
         )
 
 
-def _last_line(tail: str) -> str:
-    lines = tail.strip().splitlines()
-    return f"It said last: {lines[-1][:300]}" if lines else "It printed nothing."
+def _said(op: Command, tail: str) -> str:
+    most = _LABELLED if op.label else 1
+    lines = [line.strip()[:_SHOWN] for line in tail.splitlines() if line.strip()]
+    return f"It said last: {' / '.join(lines[-most:])}" if lines else "It printed nothing."
 
 
 class HostProbe(BaseProbe, HostReader):

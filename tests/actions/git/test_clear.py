@@ -140,6 +140,22 @@ def test_changes_that_git_was_told_not_to_see_are_seen(host: Bound, tmp_path: Pa
     assert repo.files() == {"app.py": "good\n", "settings.py": "theirs\n", "same.py": "same\n"}
 
 
+@MOVES
+def test_a_move_that_fails_says_what_git_said(host: Bound, tmp_path: Path, move: Move) -> None:
+    """The failure names git's own command, not the script around it, and gives git's reason."""
+    repo, commits = bad_deploy(tmp_path / "r")
+    change = host.plan(move(repo, commits["deploy"]))
+    (repo.path / ".git/index.lock").touch()
+
+    with pytest.raises(CommandFailed) as failed:
+        host.carry_out(*change.ops)
+
+    command = "git switch back/deploy" if move is _revert else f"git reset --hard {commits['good']}"
+    assert str(failed.value).startswith(f"`{command}")
+    assert "set -e" not in str(failed.value)
+    assert "index.lock': File exists" in (failed.value.advice or "")
+
+
 @pytest.mark.parametrize("flag", ["assume-unchanged", "skip-worktree"])
 def test_local_settings_that_no_move_concerns_stay(host: Bound, tmp_path: Path, flag: str) -> None:
     """A revert leaves hidden changes elsewhere; a reset, which would restore them where it may, is not planned."""

@@ -155,6 +155,21 @@ def test_a_push_that_somebody_overtook_writes_nothing(host: Bound, shared: tuple
     assert remote("rev-parse", "main") == moved
 
 
+def test_what_the_remote_said_is_in_the_failure(host: Bound, shared: tuple[Repo, Repo]) -> None:
+    """A push that the remote refuses is told by a short command, with its reason."""
+    repo, remote = shared
+    hook = remote.path / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho 'GH006: protected branch' >&2; exit 1\n")
+    hook.chmod(0o755)
+
+    with pytest.raises(CommandFailed) as failed:
+        host.apply(use("git.push", repository=str(repo.path), branch="main"))
+
+    pushed = f"`git push origin {repo('rev-parse', 'HEAD')}:refs/heads/main` in {repo.path} on local"
+    assert str(failed.value).startswith(f"{pushed} ended with exit code 1")
+    assert "GH006: protected branch / " in (failed.value.advice or "")
+
+
 @pytest.mark.parametrize("places", [1, 2])
 def test_a_push_asks_where_it_pushes_to(host: Bound, shared: tuple[Repo, Repo], places: int) -> None:
     """A remote that is fetched from elsewhere is asked, moved and taken back where it is pushed to, all of it."""

@@ -49,13 +49,14 @@ def switch(target: str, repository: str, old: str, on: str) -> Command:
     branch = on.removeprefix("refs/heads/")
     to = "--no-guess" if branch != on else "--detach"
     line = f"{_REFRESHED}{remove_renewed(shlex.quote(on))}{_GIT} switch $force {to} {shlex.quote(branch)}"
-    return _written(target, repository, move_mark(old, on), _HEAD_LOCKS, line)
+    return _written(target, repository, move_mark(old, on), _HEAD_LOCKS, line, f"git switch {branch}")
 
 
 def reset(target: str, repository: str, old: str, commit: str, on: str) -> Command:
     """Move *on*, which is checked out and at *old*, to *commit*, with index and work tree; no hook runs."""
     locks = (*_HEAD_LOCKS, f"{on}.lock") if on.startswith("refs/") else _HEAD_LOCKS
-    return _written(target, repository, move_mark(old, commit), locks, f"{_REFRESHED}{_GIT} reset --hard {commit}")
+    line = f"{_REFRESHED}{_GIT} reset --hard {commit}"
+    return _written(target, repository, move_mark(old, commit), locks, line, f"git reset --hard {commit}")
 
 
 def settle(target: str, repository: str, half: str) -> Command:
@@ -63,7 +64,7 @@ def settle(target: str, repository: str, half: str) -> Command:
     to = shlex.quote(half.rpartition(" to ")[2])
     # In the index what was to come is told from what git does not know, so that it is removed again.
     line = f"{_GIT} read-tree -m -i HEAD {to}\n{_GIT} reset --quiet --hard HEAD"
-    return _written(target, repository, half, _HEAD_LOCKS, line)
+    return _written(target, repository, half, _HEAD_LOCKS, line, "git reset --hard HEAD")
 
 
 def make_ref(target: str, repository: str, ref: str, commit: str) -> Command:
@@ -78,12 +79,14 @@ def remove_ref(target: str, repository: str, ref: str, commit: str) -> Command:
 
 def write_ref(target: str, repository: str, ref: str, line: str) -> Command:
     """Carry out a *line* of the shell, or several, that makes or removes a ref."""
-    return _written(target, repository, ref, (f"{ref}.lock", *_PACKED_LOCKS), line, _REF_MARK)
+    locks = (f"{ref}.lock", *_PACKED_LOCKS)
+    return _written(target, repository, ref, locks, line, f"git update-ref {ref}", _REF_MARK)
 
 
 def _written(
-    target: str, repository: str, name: str, locks: tuple[str, ...], line: str, mark: str = MOVE_MARK
+    target: str, repository: str, name: str, locks: tuple[str, ...], line: str, label: str, mark: str = MOVE_MARK
 ) -> Command:
     # Each value in it is quoted.
     script = _SCRIPT.format(mark=mark, name=shlex.quote(name), locks=shlex.join(locks), line=line)
-    return Command(target, (script,), shell=True, directory=repository)  # noqa: S604  # as above
+    label = f"`{label}` in {repository}"
+    return Command(target, (script,), shell=True, directory=repository, label=label)  # noqa: S604  # as above

@@ -120,7 +120,14 @@ class GitPush(Action[PushState]):
         what = f"{new.remote or ''}:{self._ref}"
         argv = ("git", "-c", "core.hooksPath=/dev/null", "push", "--porcelain", *lease, self.remote, what)
         environment = {"GIT_TERMINAL_PROMPT": "0"}
-        command = Command(self.target.name, argv, directory=self.repository, environment=environment, timeout=_PATIENCE)
+        command = Command(
+            self.target.name,
+            argv,
+            directory=self.repository,
+            environment=environment,
+            timeout=_PATIENCE,
+            label=f"`git push {self.remote} {what}` in {self.repository}",
+        )
         return (command,)
 
     def undo(self, change: Change[PushState]) -> Undo[PushState]:
