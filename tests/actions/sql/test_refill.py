@@ -186,6 +186,28 @@ def test_cells_that_somebody_wrote_stay(taken: Taken) -> None:
     assert [row["level"] for row in taken.told("cells-kept-users-level.csv")] == ["8"]
 
 
+def test_references_come_back_into_a_table_with_a_trigger(taken: Taken) -> None:
+    """Keys whose check waits, as Django makes them, are checked before the users' triggers act again; and so on the way out."""
+    taken.both(
+        "CREATE TABLE gone (id int PRIMARY KEY); CREATE TABLE keep (id int PRIMARY KEY, note text, gone_id int"
+        " REFERENCES gone DEFERRABLE INITIALLY DEFERRED); INSERT INTO gone VALUES (1), (2);"
+        "INSERT INTO keep VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', NULL); CREATE TABLE seen (id int);"
+        "CREATE OR REPLACE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN INSERT INTO public.seen VALUES (NEW.id); RETURN NULL; END';"
+        "CREATE TRIGGER noted AFTER UPDATE ON keep FOR EACH ROW EXECUTE FUNCTION note()"
+    )
+    taken.execute("UPDATE keep SET gone_id = NULL, note = NULL; DELETE FROM gone; TRUNCATE seen")
+    action = taken.recover(existing="fill", only=["gone", "keep.gone_id", "keep.note"])
+
+    change = taken.do(action)
+    back = taken.rows("SELECT id, note, gone_id FROM keep ORDER BY id")
+    taken.undo(action, change)
+
+    assert back == [(1, "a", 1), (2, "b", 2), (3, "c", None)]
+    assert taken.rows("SELECT count(gone_id), count(note) FROM keep") == [(0, 0)]
+    assert taken.rows("TABLE seen") == []
+
+
 def test_what_was_left_has_to_be_told(taken: Taken) -> None:
     """Of a column that may not be NULL and has no default, nothing tells which cells nobody wrote but who looked."""
     _back(taken)

@@ -243,6 +243,8 @@ def quiet(live: "Connection", table: Name, catalog: Catalog) -> Iterator[None]:
     for one in concerned:
         live.execute(one.disable().encode())
     yield
+    if concerned:  # a table of which foreign keys are still to be checked cannot be altered
+        live.execute("SET CONSTRAINTS ALL IMMEDIATE")
     for one in concerned:
         live.execute(one.enable().encode())
 
