@@ -48,6 +48,9 @@ from rollbook.demo.process import free_port, spawn, stop
 from rollbook.demo.sample import Sample, build_sample
 from rollbook.library import stock_folder
 
+# Where git started the tests, as `git rebase --exec` does, their repositories are not to be its own.
+for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"):
+    os.environ.pop(name, None)
 # A machine with much else to do is no reason to fail.
 settings.register_profile("untimed", parent=settings.default, deadline=None)
 settings.load_profile("untimed")

@@ -5,7 +5,7 @@ import pwd
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from ..errors import TargetError
 from .base import TargetSpec
@@ -15,6 +15,18 @@ from .local_settings import LocalSettings
 from .process import Launch, Sink, never, processes_with, run_process
 from .sudo import SudoSink, as_user
 from .surroundings import Surroundings
+
+# git and its hooks set these for what they start, and they count more than the folder in which a step's git works.
+_WHICH_REPOSITORY: Final = (
+    b"GIT_DIR",
+    b"GIT_WORK_TREE",
+    b"GIT_INDEX_FILE",
+    b"GIT_COMMON_DIR",
+    b"GIT_OBJECT_DIRECTORY",
+    b"GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    b"GIT_NAMESPACE",
+    b"GIT_PREFIX",
+)
 
 
 class LocalTarget(HostTarget[LocalSettings]):
@@ -26,7 +38,7 @@ class LocalTarget(HostTarget[LocalSettings]):
         super().__init__(spec, settings, surroundings)
         self.files = LocalFiles()
         # Read once: to decode and encode it again for each command takes longer than all else before its start.
-        self._environment = dict(os.environb)
+        self._environment = {name: value for name, value in os.environb.items() if name not in _WHICH_REPOSITORY}
 
     def identity(self) -> Mapping[str, str]:
         """Give the host name and the machine's id where it has one."""

@@ -99,7 +99,7 @@ def run_process(
     limit = None if launch.timeout is None else time.monotonic() + launch.timeout
     marked = {MARK: launch.mark} if launch.mark else {}
     added = {os.fsencode(name): os.fsencode(value) for name, value in {**launch.environment, **marked}.items()}
-    environment = {**(os.environb if inherited is None else inherited), **added} if added else None
+    environment = {**(os.environb if inherited is None else inherited), **added} if added else inherited
     with _Group(launch, environment) as group:
         while not group.read(sink, _LOOK if limit is None else min(_LOOK, max(limit - time.monotonic(), 0.0))):
             if limit is not None and time.monotonic() >= limit:

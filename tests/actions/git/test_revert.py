@@ -52,6 +52,28 @@ def test_a_repository_may_have_any_name(host: Bound, tmp_path: Path, name: str) 
     assert repo.files()["app.py"] == "one\ntwo\nthree\n"
 
 
+def test_the_repository_that_is_named_is_worked_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """Not the one of a git, or of its hook, that started the run and left its mark in the environment."""
+    (repo, commits), (other, _) = bad_deploy(tmp_path / "r"), bad_deploy(tmp_path / "other")
+    before = other.everything()
+    with monkeypatch.context() as hook:
+        hook.setenv("GIT_DIR", str(other.path / ".git"))
+        hook.setenv("GIT_WORK_TREE", str(other.path))
+        hook.setenv("GIT_INDEX_FILE", str(other.path / ".git/index"))
+        host = request.getfixturevalue("host")
+
+        change = host.apply(_revert(repo, commits["deploy"]))
+        verified = use("git.verify", repository=str(repo.path), tree=change.after.tree, branch="rollback").probe(
+            host.read
+        )
+
+    assert verified.passed, verified.message
+    assert "channels/posts.py" in repo.files()
+    assert other.everything() == before
+
+
 def test_what_git_revert_gives_is_the_tree_that_was_planned(host: Bound, tmp_path: Path) -> None:
     """The expected tree equals the one that git's own revert makes."""
     repo, commits = bad_deploy(tmp_path / "r")
