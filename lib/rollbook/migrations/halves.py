@@ -166,7 +166,8 @@ def _unseen(mine: Sequence[Told], numbers: Sequence[int]) -> Iterator[str]:
     """Give what takes back operations of which nothing tells whether they are done, to be looked at by a person."""
     for number in reversed(numbers):
         one = mine[number]
-        yield f"-- of {_name(one)} it cannot be seen what was done: look, and take that back first, by"
+        how = ", by" if one.backwards else "; no statement of it can be written without that"
+        yield f"-- of {_name(one)} it cannot be seen what was done: look, and take that back first{how}"
         yield from (f"--   {line}" for sql in one.backwards for line in sql.splitlines())
 
 

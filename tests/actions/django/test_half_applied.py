@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -260,7 +261,9 @@ def test_what_cannot_be_seen_is_shown_on_the_way_back() -> None:
     )
 
     [half] = find_halves([drop, narrow], {"a": TABLE})
+    [bare] = find_halves([drop, replace(narrow, backwards=())], {"a": TABLE})
 
+    assert bare.backwards[0].endswith("take that back first; no statement of it can be written without that")
     seen, line, *rest = half.backwards
     assert seen == "-- of Narrow a.x it cannot be seen what was done: look, and take that back first, by"
     assert line == "--   ALTER TABLE a MODIFY x text"

@@ -196,6 +196,9 @@ def test_what_a_migration_took_that_died_half_way_comes_back(estate: Estate) -> 
     code, refused = estate.run("runbook", "protect-migration", "test", app=APP)
     assert code == 1, refused
     assert "died half way: what it dropped by then is gone" in " ".join(refused.split())
+    code, refused = estate.run("runbook", "recover-migration-data", "test", app=APP, to="0001")
+    assert code == 1, refused
+    assert "died half way. `run-runbook settle-half-migration` shows how far it came" in " ".join(refused.split())
 
     code, sent = estate.type("resume", playbook.id, "--answer=recover@test/settle/way=backwards", "--yes")
     early, told = estate.type("resume", playbook.id, "--answer=recover@test/settle/by_hand=done", "--yes")

@@ -303,6 +303,20 @@ def test_a_snapshot_from_before_another_migration_is_refused(site: Site) -> None
     assert site.everything() == gone
 
 
+def test_where_nothing_is_to_be_taken_back_nothing_is_loaded(site: Site) -> None:
+    """Before the migration, and after all of it came back, that is said; the database and its server stay as they are."""
+    site.protect()
+    before = site.everything()
+
+    code, said = site.recover()
+
+    assert code == 1, said
+    assert "No migration of board after 0001 is applied in test: there is nothing to take back." in " ".join(
+        said.split()
+    )
+    assert (site.everything(), site.beside()) == (before, [])
+
+
 def test_a_site_that_does_not_answer_is_refused(site: Site) -> None:
     """A manage.py that is not there, and settings that do not load, are told as that; nothing is written."""
     before = site.everything()
