@@ -210,6 +210,20 @@ def test_undo_carries_what_was_written_since(site: Site, tmp_path: Path) -> None
     assert script(site.url(), "SELECT to_regnamespace('rollbook')") == [(None,)]
 
 
+def test_a_table_that_was_emptied_since_is_told(site: Site) -> None:
+    """No counter has the rows that TRUNCATE took: the plan of an undo says that they are not counted."""
+    carried(site)
+    machine, action = site.machine(), swap(site)
+    machine.apply(action)
+    script(site.url(), "TRUNCATE note")
+
+    (told,) = action.probe(machine.read).written
+
+    assert told.startswith(
+        "public.note: 0 new, 0 changed, 0 deleted rows, and it was emptied or written anew as a whole"
+    )
+
+
 def test_undo_carries_rows_that_nothing_tells_apart(site: Site, tmp_path: Path) -> None:
     """Rows of a table without a key come back too, one of several that are alike goes, and the undo of that is the same."""
     for name in site.names:
