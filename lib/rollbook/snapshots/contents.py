@@ -36,11 +36,16 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a snapshot will hold; *absent* are names that fit nothing, *refused* says what cannot be saved, and why."""
+    """
+    What a snapshot will hold; *absent* are names that fit nothing, *refused* says what cannot be saved, and why.
+
+    *warned* says what will stand in the way of putting it back.
+    """
 
     tables: tuple[Chosen, ...] = ()
     absent: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    warned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

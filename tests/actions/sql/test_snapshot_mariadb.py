@@ -13,6 +13,7 @@ import pymysql
 import pytest
 import sqlalchemy as sa
 
+from rollbook.action import Change
 from rollbook.errors import RefusedError, RollbookError
 from rollbook.ops import Op, OpResult
 from rollbook.planner.readers import LiveReaders
@@ -224,6 +225,25 @@ def test_columns_are_saved_with_what_they_hang_on(shop: Shop, tmp_path: Path) ->
     assert made.index("`name`") < made.index("`nick`")
     query = "SELECT id, name, nick, score, twice, team FROM users ORDER BY id"
     assert shop.rows(query, schema=database) == shop.rows(query)
+
+
+def test_what_will_keep_columns_from_coming_back_is_told_before_they_go(shop: Shop, tmp_path: Path) -> None:
+    """A trigger that filling would fire has to go by then; one of a table that comes back whole does not."""
+    shop.rows(
+        "CREATE TABLE a (id int PRIMARY KEY, x int)",
+        "CREATE TABLE b (id int PRIMARY KEY)",
+        "CREATE TRIGGER noted BEFORE UPDATE ON a FOR EACH ROW SET NEW.id = NEW.id",
+        "CREATE TRIGGER other BEFORE UPDATE ON b FOR EACH ROW SET NEW.id = NEW.id",
+    )
+    action = use("sql.snapshot", into=str(tmp_path), tables=["b"], columns=["a.x"], run=RUN)
+    before = action.probe(shop.read)
+    after = action.desired(before)
+
+    *_, told = action.details(Change(before, after, action.ops(before, after)))
+
+    assert told.startswith(
+        "putting columns back would fire triggers, which MySQL and MariaDB cannot keep quiet: noted (on a);"
+    )
 
 
 def test_foreign_keys_of_tables_that_stay_have_a_stand_in(shop: Shop, tmp_path: Path) -> None:

@@ -200,6 +200,7 @@ def _lines(choice: Choice) -> Iterator[str]:
     beside = [one.name for one in choice.tables if one.beside]
     if beside:
         yield f"with it: {', '.join(beside)}"
+    yield from choice.warned
 
 
 def _others(columns: Sequence[str], doomed: Sequence[str]) -> Iterator[str]:

@@ -51,9 +51,16 @@ def read_doomed(connection: "Connection", schema: str, tables: Collection[str], 
     )
     names = [f"{name}.{column.name}" for name, table in catalog.tables.items() for column in table.columns]
     lacking = (*absent(tables, list(catalog.tables)), *absent(columns, names))
-    return Doomed(
-        Choice(chosen if named or doomed else (), lacking, refused), catalog, frozenset(named), frozenset(whole), parts
-    )
+    choice = Choice(chosen if named or doomed else (), lacking, refused, tuple(_fired(catalog, doomed)))
+    return Doomed(choice, catalog, frozenset(named), frozenset(whole), parts)
+
+
+def _fired(catalog: Catalog, doomed: Collection[str]) -> Iterator[str]:
+    if firing := catalog.firing({"UPDATE": doomed}):
+        yield (
+            f"putting columns back would fire triggers, which MySQL and MariaDB cannot keep quiet: {', '.join(firing)};"
+            " drop them by then for as long as it takes"
+        )
 
 
 def _keyless(catalog: Catalog, doomed: Collection[str]) -> Iterator[str]:
