@@ -77,7 +77,7 @@ def _build(taken: TakenOnMariadb, world: World) -> None:
         taken.execute(f"INSERT INTO {table} SELECT * FROM {BACKUP}.{table}")
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(world=worlds(KEYS, TYPES))
 def test_what_was_there_is_there_again(both: TakenOnMariadb, world: World) -> None:
     """A table that is dropped, or emptied, and columns that are dropped, or emptied, come back bit for bit; the undo takes out all."""
@@ -96,7 +96,7 @@ def test_what_was_there_is_there_again(both: TakenOnMariadb, world: World) -> No
     assert (both.objects(LIVE), both.exact("part")) == (objects, rows)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(world=worlds(KEYS, TYPES))
 def test_what_was_emptied_is_filled_again(both: TakenOnMariadb, world: World) -> None:
     """Rows of an emptied table, and cells of emptied columns, come back bit for bit; the undo empties them again."""

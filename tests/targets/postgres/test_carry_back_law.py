@@ -150,7 +150,7 @@ def gone_back(trio: Any, rng: Random, sources: Sources, policy: Policy, names: R
         return swapped(trio.restored, trio.live)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     rng=st.randoms(use_true_random=False),
     policy=st.sampled_from((KEEP_LIVE, KEEP_BACKUP)),

@@ -25,7 +25,7 @@ from rollbook.targets.postgres.session import connect
 
 pytestmark = pytest.mark.server
 KEEP_BACKUP = Policy("keep_backup", {})
-EXAMPLES = int(os.environ.get("ROLLBOOK_CARRY_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("ROLLBOOK_CARRY_EXAMPLES", "30"))
 TORTURED = 400
 _WRITE = merging._write
 _REFUSE = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''fired''; END'"
