@@ -78,6 +78,25 @@ def test_rows_are_half_open(age: timedelta, row: int, severity: str) -> None:
         assert matrix.refusal(found) is None
 
 
+def test_what_people_were_shown_is_what_counts() -> None:
+    """Where the deploy has grown past a bound since, the table is held to what it said then, and both are told."""
+    given = {"age": "25h", "severity": "major", "table": TABLE, "advised": "rollback"}
+    agreeing, against = use("decide.matrix", **given, override="rollback"), use("decide.matrix", **given)
+
+    found = agreeing.probe(READ)
+
+    assert (found.decision, found.advised, found.against, agreeing.refusal(found)) == (
+        "rollback",
+        "rollback",
+        False,
+        None,
+    )
+    assert "it said rollback when it was shown" in agreeing.details(Change(found, found))[-1]
+    assert against.probe(READ).decision == "rollback"
+    other = use("decide.matrix", **given, override="fix-forward")
+    assert other.refusal(other.probe(READ)) == "The table says rollback: to fix-forward instead needs a reason."
+
+
 def test_a_deploy_to_come_is_refused() -> None:
     """A time ahead of the clock is a wrong zone or a wrong clock, and decides nothing."""
     matrix = use("decide.matrix", deployed_at=deployed(-2 * timedelta(hours=1)), severity="minor", table=TABLE)
@@ -157,6 +176,7 @@ def test_cures_stand_beside_each_other() -> None:
         ({"table": [{"risk": "none"}]}, "a decision for each severity"),
         ({"severity": "bad"}, "severity: expected one of critical, major, minor; found 'bad'"),
         ({"override": "pray"}, "override: expected one of rollback, fix-forward; found 'pray'"),
+        ({"advised": "pray"}, "advised: expected one of rollback, fix-forward; found 'pray'"),
         ({"age": None}, "one of deployed_at and age"),
         ({"deployed_at": "2024-05-01T12:30:00Z"}, "one of deployed_at and age"),
         ({"age": None, "deployed_at": "2024-05-01T12:30:00"}, "without a zone nobody knows"),

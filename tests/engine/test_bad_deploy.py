@@ -126,6 +126,39 @@ def test_deciding_otherwise_takes_a_reason_that_the_report_has(stood_in: Worksho
     assert [answer.value for answer in run.answers if answer.address == "why"] == ["The fix is tested."]
 
 
+@pytest.mark.parametrize("choice", ["rollback", "fix-forward"])
+def test_the_advice_that_was_shown_holds(stood_in: Workshop, choice: str) -> None:
+    """Whoever thinks it over until the deploy is past a bound of the matrix is held to what it said when they were asked."""
+    begun, first = stood_in.clock(), {name: answer for name, answer in ANSWERS.items() if name != "choice"}
+    inputs = deployed(stood_in, 23)
+    waiting = stood_in.run("bad-deploy", nobody({**first, "severity": "major"}), inputs=inputs)
+    assert (waiting.status, waiting.waiting_for) == ("waiting", "choice")
+    stood_in.clock = lambda: begun + timedelta(hours=2)
+    answers = {**first, "severity": "major", "choice": choice, "why": "The fix is tested."}
+
+    run = stood_in.resume(nobody(answers))
+
+    decision = run.step("decision")
+    assert decision is not None
+    assert run.status == "succeeded", decision.error
+    assert any("it said rollback when it was shown" in line for line in decision.details)
+    assert bool(carried_out(stood_in.folder)) is (choice == "rollback")
+    assert [answer.value for answer in run.answers if answer.address == "why"] == (
+        [] if choice == "rollback" else ["The fix is tested."]
+    )
+
+
+def test_a_plan_is_the_same_while_the_matrix_says_the_same(stood_in: Workshop) -> None:
+    """Nothing that binds goes by the clock alone, so a saved plan is still that plan a while later."""
+    inputs = deployed(stood_in, 3)
+    first, begun = stood_in.planner("bad-deploy", inputs, ANSWERS).plan(), stood_in.clock()
+    stood_in.clock = lambda: begun + timedelta(minutes=5)
+
+    later = stood_in.planner("bad-deploy", inputs, ANSWERS).plan()
+
+    assert later.digest == first.digest
+
+
 def test_a_deploy_to_come_is_refused(stood_in: Workshop) -> None:
     """A time in the wrong zone is told before anything is asked about it."""
     with pytest.raises(RefusedError, match="ahead of this machine's clock"):

@@ -32,7 +32,8 @@ class DecideMatrix(Fact[Decision]):
     Look up in a table what to do about a deploy: rows are ages, columns severities, cells decisions.
 
     A row begins where the one before ends: what is just as old as a bound is past it. `override` goes against the
-    table and needs a `reason`. `cures` are shown beside it, for whoever must choose between two ways out.
+    table and needs a `reason`. `cures` are shown beside it, for whoever must choose between two ways out. Where people
+    decide by what an earlier step showed, its output `advised` is what counts: meanwhile the deploy grows older.
     """
 
     kind: ClassVar[str] = "decide.matrix"
@@ -53,6 +54,7 @@ class DecideMatrix(Fact[Decision]):
     table: tuple[Row, ...] = field(metadata={"help": "rows by age, each with below: and a decision for each severity"})
     deployed_at: datetime | None = field(default=None, metadata={"help": "when it was deployed, with its zone"})
     age: timedelta | None = field(default=None, metadata={"help": "how long ago that was, instead"})
+    advised: str = field(default="", metadata={"help": "what the table said when it was shown; else what it says now"})
     override: str = field(default="", metadata={"help": "a decision that may differ from the table's"})
     reason: str = field(default="", metadata={"help": "why, where it does"})
     cures: tuple[Cure, ...] = field(default=(), metadata={"help": "ways out, with time, disk, downtime and loss"})
@@ -65,8 +67,10 @@ class DecideMatrix(Fact[Decision]):
         if (self.deployed_at is None) == (self.age is None):
             raise ValueError("expected one of deployed_at and age")
         known = dict.fromkeys(decision for row in self.table for decision in row.decisions.values())
-        if self.override and self.override not in known:
-            raise ValueError(f"override: expected one of {', '.join(known)}; found {self.override!r}")
+        for name in ("advised", "override"):
+            given = getattr(self, name)
+            if given and given not in known:
+                raise ValueError(f"{name}: expected one of {', '.join(known)}; found {given!r}")
 
     def subjects(self) -> frozenset[Subject]:
         """Name nothing: only the clock is looked at."""
@@ -76,7 +80,7 @@ class DecideMatrix(Fact[Decision]):
         """Look at the clock, and up in the table."""
         now = parse_instant(read.now())
         age = self.age if self.age is not None else now - (self.deployed_at or now)
-        advised = self.table[row_at(self.table, age)].decisions[self.severity]
+        advised = self.advised or self._says(age)
         decision = self.override or advised
         return Decision(
             decision,
@@ -87,6 +91,9 @@ class DecideMatrix(Fact[Decision]):
             deployed_at=encode(self.deployed_at or (now - age).replace(microsecond=0)),
             seconds=age.total_seconds(),
         )
+
+    def _says(self, age: timedelta) -> str:
+        return self.table[row_at(self.table, age)].decisions[self.severity]
 
     def refusal(self, state: Decision) -> str | None:
         """Refuse a deploy that is yet to come, and a decision against the table that nobody gives a reason for."""
@@ -107,6 +114,10 @@ class DecideMatrix(Fact[Decision]):
             f"deployed {found.deployed_at}, {span(found.seconds)} ago; severity {found.severity}: {found.advised}",
             *table_lines(self.table, at, found.severity),
         ]
+        if found.advised != self._says(timedelta(seconds=found.seconds)):
+            lines.append(
+                f"it said {found.advised} when it was shown to whoever decided; the deploy has grown older since"
+            )
         if found.against:
             lines.append(f"AGAINST THE TABLE: {found.decision}, because {found.reason}")
         return (*lines, *(cure_lines(self.cures) if self.cures else ()))
