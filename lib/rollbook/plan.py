@@ -4,7 +4,7 @@ import hashlib
 import json
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import field, replace
 from pathlib import Path
 from typing import Final, Literal
@@ -66,6 +66,18 @@ def plain_address(address: str) -> str:
     """Take a loop's item, a group's member and an attempt off each part of an address."""
     parts = (part.partition("#")[0].partition("@")[0].partition("[")[0] for part in address.split("/"))
     return "/".join(parts)
+
+
+def answer_to(address: str, step_id: str, answers: Mapping[str, str], own: Collection[str]) -> str | None:
+    """
+    Give the one of *answers* that is meant for a step: by its address, else by its id.
+
+    An id that a step of the runbook's *own* has means that one, and none of the same id in an include or a stage.
+    """
+    if address in answers:
+        return answers[address]
+    inside = "/" in address.removeprefix("undo/")
+    return None if inside and step_id in own else answers.get(step_id)
 
 
 @dataclass(frozen=True, slots=True)

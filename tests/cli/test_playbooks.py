@@ -129,6 +129,20 @@ def test_a_saved_plan_of_a_playbook_is_carried_out(own: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_answer_to_a_step_of_its_own_answers_none_in_a_stage(own: Path) -> None:
+    """Of two questions of one id a short name means the playbook's; the stage's waits until it is answered by its address."""
+    asking = NOTE.replace("steps:\n", 'steps:\n  - {id: sure, name: Ask, human.confirm: {text: "Write now?"}}\n')
+    (own / "runbooks/write-note.yml").write_text(asking)
+    (own / "playbooks/note-everywhere.yml").write_text(SCENE.replace("[here, prod]", "[here]"))
+
+    asked = run(own, "run-playbook", *GIVEN, "--yes")
+    waiting = (own / "here.txt").exists()
+    done = run(own, "resume", "last", "--answer", "note@here/sure=yes", "--yes")
+
+    assert (asked.returncode, waiting) == (3, False), asked.stdout + asked.stderr
+    assert (done.returncode, (own / "here.txt").read_text()) == (0, "hello"), done.stdout + done.stderr
+
+
 def test_what_is_called_is_what_is_meant(own: Path) -> None:
     """A playbook is not run as a runbook, nor the other way round; each error says what to type."""
     runbook = run(own, "run-runbook", "note-everywhere", "--env", "here", "--yes")

@@ -17,6 +17,7 @@ from rollbook.journal import utc_now
 from rollbook.library import Library
 from rollbook.plan import Plan
 from rollbook.planner import plan_undo
+from rollbook.planner.answers import own_ids
 from rollbook.run import Run
 from rollbook.runs import RunFolder, Runs, operator
 
@@ -148,7 +149,8 @@ class Desk:
             return self._engine(folder, place).run(plan, reason="a test")
 
     def _engine(self, folder: RunFolder, place: Workplace, doubts: Mapping[str, OnDoubt] | None = None) -> Engine:
-        asker = Nobody({**place.planner.answers, **self.answers}, operator(), doubts or {}, agrees=True)
+        given, own = {**place.planner.answers, **self.answers}, own_ids(place.planner.runbook)
+        asker = Nobody(given, operator(), doubts or {}, agrees=True, own=own)
         return Engine(folder, place.planner, asker=asker, watcher=Silent())
 
     @contextmanager

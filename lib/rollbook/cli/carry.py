@@ -14,6 +14,7 @@ from ..errors import Interrupted, RollbookError
 from ..journal import read_records, utc_now
 from ..plan import Plan
 from ..planner import plan_undo
+from ..planner.answers import own_ids
 from ..run import DONE, Run, StepStatus
 from ..runs import RunFolder, Runs
 from ..undos import Undone
@@ -179,7 +180,8 @@ def _reports(run: Run, folder: RunFolder) -> Mapping[str, Path]:
 
 def _asker(keyboard: Keyboard | None, prepared: Prepared, place: Workplace, folder: RunFolder, here: Screen) -> Asker:
     who = place.planner.operator
-    sheet = Sheet(prepared.answers, who, prepared.doubts, prepared.yes, prepared.given)
+    own = own_ids(place.planner.runbook)
+    sheet = Sheet(prepared.answers, who, prepared.doubts, prepared.yes, own, prepared.given)
     if keyboard is None:
         return Unattended(sheet, here, place.sites)
     return TerminalAsker(keyboard, sheet, who, folder.id, place.sites, place.planner.stop.is_set)

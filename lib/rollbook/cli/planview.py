@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Final
 
 from ..action import Verdict
-from ..plan import SYMBOLS, Plan, PlannedStep, heading_of, shown
+from ..plan import SYMBOLS, Plan, PlannedStep, answer_to, heading_of, shown
 from ..report.wording import visible
 from ..values import Plain
 from .beginning import begins_at
@@ -98,6 +98,7 @@ def step_lines(
     """Yield the steps under their stages and phases; *plan* tells what comes before the first of them."""
     after = boundaries(plan.steps, sites or {}, plan.passed, begins_at(plan, sites or {}))
     stage = ("", "")
+    own = {step.address for step in plan.steps}
     for (*place, section, phase), group in groupby(steps, key=_heading_of):
         title = phase or ("At the end, however it ends" if section == "finally" else "")
         yield ""
@@ -107,7 +108,7 @@ def step_lines(
         if title:
             yield screen.paint(visible(title), "bold")
         for step in group:
-            given = bool({step.address, step.id} & plan.answers.keys())
+            given = answer_to(step.address, step.id, plan.answers, own) is not None
             yield from one_step(step, screen, after.get(step.address), given=given)
 
 

@@ -1,12 +1,12 @@
 """What the engine needs from whoever started it: somebody who answers, and somebody who watches."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal, Protocol
 
 from ..action import Prompt
 from ..dataclass import dataclass
 from ..journal import Record
-from ..plan import Plan, PlannedStep
+from ..plan import Plan, PlannedStep, answer_to
 from ..values import Plain
 
 OnFailure = Literal["retry", "skip", "done", "undo", "stop"]
@@ -85,16 +85,21 @@ class Silent:
 
 @dataclass(frozen=True, slots=True)
 class Nobody:
-    """An asker without a terminal: gives the *answers* it was given (address or step id → text), else None."""
+    """
+    An asker without a terminal: gives the *answers* it was given (address or step id → text), else None.
+
+    *own* are the ids of the runbook's own steps, which mean no other.
+    """
 
     answers: Mapping[str, str]
     by: str
     doubts: Mapping[str, OnDoubt]
     agrees: bool = False
+    own: Collection[str] = ()
 
     def answer(self, step: PlannedStep, prompt: Prompt, problem: str) -> Given | None:
         """Give the answer named for the step; once only, so a refused answer waits."""
-        text = self.answers.get(step.address, self.answers.get(step.id))
+        text = answer_to(step.address, step.id, self.answers, self.own)
         if text is None or problem:
             return None
         if text == "default":

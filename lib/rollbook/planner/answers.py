@@ -1,22 +1,28 @@
 """The answers that were given with a command, for questions that a plan will ask."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from ..action import Question
 from ..errors import RefusedError, UsageError
+from ..plan import answer_to
 from ..runbook import Runbook
 from ..values import Plain
 from .scope import Use
 
 
-def planned_answer(use: Use, question: Question, answers: Mapping[str, str]) -> Plain | None:
+def own_ids(runbook: Runbook) -> frozenset[str]:
+    """Name the steps that *runbook* has itself, and no include or stage of it."""
+    return frozenset(step.id for step in (*runbook.steps, *runbook.finally_))
+
+
+def planned_answer(use: Use, question: Question, answers: Mapping[str, str], own: Collection[str]) -> Plain | None:
     """
-    Give the value that a question is planned on: from *answers* by address or id, or its default. None: not known.
+    Give the value that a question is planned on: from *answers*, as `answer_to` does, or its default. None: not known.
 
     Raises `RefusedError` for one that it does not take, and for one that stops the run.
     """
     prompt = question.prompt()
-    text = answers.get(use.address, answers.get(use.step.id))
+    text = answer_to(use.address, use.step.id, answers, own)
     if text is None or (use.scope.environment.inventory.protected and prompt.kind == "approve"):
         return prompt.default if prompt.has_default else None
     if text == "default":

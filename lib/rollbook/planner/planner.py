@@ -18,7 +18,7 @@ from ..runbook import Runbook, Step
 from ..schema import encode
 from ..targets.pool import redact
 from ..values import NOW, RUN_ID, Plain, Unknown, alike
-from .answers import check_answers, planned_answer
+from .answers import check_answers, own_ids, planned_answer
 from .environment import all_targets, environments, require_targets
 from .expansion import Expansion
 from .locking import lock_scope, locks_of, once, planned_lock
@@ -303,7 +303,7 @@ class Planner:
 
     def answer(self, use: Use, question: Question) -> Plain | None:
         """Give the value that a question is planned on, of the answers that there are by now. None: not known."""
-        return planned_answer(use, question, self.answers)
+        return planned_answer(use, question, self.answers, own_ids(self.runbook))
 
     def _identities(self, steps: tuple[PlannedStep, ...], base: Plan | None) -> dict[str, Mapping[str, str]]:
         """Ask the targets who they are; those that *base* tells of have told it when the run began."""
