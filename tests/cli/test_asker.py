@@ -60,7 +60,7 @@ def test_what_was_answered_is_not_asked_again_for_agreement(tmp_path: Path) -> N
         finished("choice"),
         ("waiting", {"step": "choice", "text": "the newly planned steps must be agreed to", "agreement": True}),
     )
-    sheet = Sheet({}, "grace@laptop", {}, True, given=given_already(run))
+    sheet = Sheet({}, "grace@laptop", {}, True, given_already(run))
 
     assert sheet.answer(CHOICE, CHOOSE, "") == Given("65ab03/65ab04", "ada@desk", "terminal")
     assert sheet.answer(CHOICE, CHOOSE, "not one of these") is None

@@ -48,7 +48,7 @@ def nobody(
     agrees: bool = True,
 ) -> Helpful:
     """Give an asker without a terminal."""
-    return Helpful(answers or {}, OPERATOR, doubts or {}, agrees, decisions=decisions or {})
+    return Helpful(answers or {}, OPERATOR, doubts or {}, agrees, decisions or {})
 
 
 class Seen(Silent):

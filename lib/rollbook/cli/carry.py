@@ -181,7 +181,7 @@ def _reports(run: Run, folder: RunFolder) -> Mapping[str, Path]:
 def _asker(keyboard: Keyboard | None, prepared: Prepared, place: Workplace, folder: RunFolder, here: Screen) -> Asker:
     who = place.planner.operator
     own = own_ids(place.planner.runbook)
-    sheet = Sheet(prepared.answers, who, prepared.doubts, prepared.yes, own, prepared.given)
+    sheet = Sheet(prepared.answers, who, prepared.doubts, prepared.yes, prepared.given, own=own)
     if keyboard is None:
         return Unattended(sheet, here, place.sites)
     return TerminalAsker(keyboard, sheet, who, folder.id, place.sites, place.planner.stop.is_set)

@@ -1,6 +1,7 @@
 """What the engine needs from whoever started it: somebody who answers, and somebody who watches."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import field
 from typing import Literal, Protocol
 
 from ..action import Prompt
@@ -95,7 +96,7 @@ class Nobody:
     by: str
     doubts: Mapping[str, OnDoubt]
     agrees: bool = False
-    own: Collection[str] = ()
+    own: Collection[str] = field(default=(), kw_only=True)
 
     def answer(self, step: PlannedStep, prompt: Prompt, problem: str) -> Given | None:
         """Give the answer named for the step; once only, so a refused answer waits."""

@@ -21,10 +21,17 @@ class Waiting(Exception):  # no error: the run waits for somebody
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A question's value, and by whom it was given."""
+    """A question's value, by whom it was given, when (ISO 8601, UTC), and why, where that was said."""
 
     value: Plain
     by: str
+    at: str
+    reason: str = ""
+
+    @property
+    def outputs(self) -> dict[str, Plain]:
+        """What later steps may ask for."""
+        return {"value": self.value, "by": self.by, "at": self.at, "reason": self.reason}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ def ask(session: Session, step: PlannedStep, question: Question, at_work: AtWork
             raise StepFailed(f"{source.by} answered so that the run stops: {reason}")
         given[source.by] = value
         if prompt.kind != "approve" or len(given) >= prompt.quorum:
-            return Answered(value, ", ".join(given))
+            return Answered(value, ", ".join(given), session.planner.read.now(), source.reason)
 
 
 def _keep(
@@ -106,7 +113,7 @@ def take_at_hand(session: Session, step: PlannedStep, question: Question) -> Ans
     reason = question.refused(value)
     if reason:
         raise StepFailed(f"{given.by} answered so that the run stops: {reason}")
-    return Answered(value, given.by)
+    return Answered(value, given.by, session.planner.read.now(), given.reason)
 
 
 def _one(

@@ -151,7 +151,7 @@ class Stepper:
         match action:
             case Question():
                 answer = ask(attempt.session, attempt.planned, action)
-                attempt.finish("ok", outputs={"value": answer.value, "by": answer.by}, by=answer.by)
+                attempt.finish("ok", outputs=answer.outputs, by=answer.by)
             case Fact():
                 self._read(attempt, action)
             case _ if action.family == "assertion":

@@ -316,7 +316,10 @@ def decode_op(content: Mapping[str, Plain]) -> Op:
 def _plan_question(planned: PlannedStep, action: Question, use: Use, desk: Desk) -> PlannedStep:
     prompt = encode(action.prompt())
     value = desk.answer(use, action)
-    outputs = encode(unknown_outputs(use.step.id)) if value is None else {"value": value}
+    outputs: Plain = encode(unknown_outputs(use.step.id))
+    if value is not None:  # by whom, when and why is known once it is given
+        later = {name: Unknown(f"steps.{use.step.id}.outputs.{name}") for name in ("by", "at", "reason")}
+        outputs = encode({"value": value, **later})
     return replace(
         planned,
         verdict="ask",

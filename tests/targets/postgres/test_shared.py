@@ -107,6 +107,19 @@ def test_after_a_lost_session_the_next_look_has_another(trio: Trio, reader: Post
         assert reader.catalog(OTHER).tables == {}
 
 
+def test_a_server_that_goes_away_from_its_maintenance_database_does_not_answer(
+    trio: Trio, reader: PostgresReader
+) -> None:
+    """Whether live is closed is asked from beside: a session lost there is an answer that did not come, and no defect."""
+    ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'postgres' AND usename = 'keeper'"
+    with reader.together():
+        assert not reader.closed()
+        with psycopg.connect(trio.mighty().live, autocommit=True) as mighty:
+            mighty.execute(ended.encode())
+
+        assert not reader.closed()
+
+
 def test_threads_share_nothing(reader: PostgresReader) -> None:
     """What one thread holds together is not another's: a session answers one question at a time."""
     found: list[int] = []

@@ -176,7 +176,7 @@ class PostgresProbe(SqlProbe, PostgresReader):
         """Read which database this is; where it is closed for a swap, the server tells it from beside."""
         if not self.closed():
             return super().identity()
-        with self._shared.connection(self._maintenance) as connection:
+        with asked("reading who the server is"), self._shared.connection(self._maintenance) as connection:
             allowed = "SELECT has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')"
             if connection.execute(allowed).fetchone() != (True,):
                 return {"database": self.database}
@@ -187,7 +187,7 @@ class PostgresProbe(SqlProbe, PostgresReader):
         """Tell whether the live database takes no connections at present, as in the middle of a swap."""
         query = "SELECT datallowconn FROM pg_catalog.pg_database WHERE datname = %s"
         try:
-            with self._shared.connection(self._maintenance) as connection:
+            with asked("looking at the database"), self._shared.connection(self._maintenance) as connection:
                 return connection.execute(query, (self.database,)).fetchone() == (False,)
         except Unreachable:
             return False  # whoever asks next says why
