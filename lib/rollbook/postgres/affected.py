@@ -39,6 +39,10 @@ class Users:
         )
         return tuple(dict.fromkeys((*told, *self.refers.get(table, ()))))
 
+    def has(self, table: str, key: str) -> bool:
+        """Say whether what points at this column of a table points at a user."""
+        return (table, key) == (self.table, self.key)
+
     def look_up(self, table: Table) -> str:
         """Give the query of the addresses of those whose keys are given as texts, in the users' *table*."""
         key = quote(self.key)

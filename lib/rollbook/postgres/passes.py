@@ -41,13 +41,18 @@ class Differing:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A file of rows that have no place; *what* says which, *sha256* is its checksum."""
+    """
+    A file of rows that have no place; *what* says which, *sha256* is its checksum.
+
+    *refers* tells what columns point at, as (table, column), of a table that no database has any more.
+    """
 
     what: str
     path: str
     rows: int
     size: int
     sha256: str
+    refers: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def written(self) -> WrittenFile:
         """Give it as an op tells of what it left behind."""

@@ -120,6 +120,20 @@ def test_rows_and_cells_without_a_place_concern_their_users(site: Shop, tmp_path
     }
 
 
+def test_rows_of_a_table_that_only_the_deploy_had_concern_their_users(site: Shop, tmp_path: Path) -> None:
+    """No database has the table any more: what its file says of its foreign keys tells whose a row is."""
+    rows = [{"id": "1", "who": "4", "draft": "8"}, {"id": "2", "who": "5", "draft": "9"}]
+    file = {**written(tmp_path, "rows of draft", rows), "refers": {"who": ["member", "id"], "draft": ["draft", "id"]}}
+
+    found, outputs = listed(site, tmp_path, exported=[file])
+
+    assert found == {
+        "m4@mail.example": ["4", "0", "1", "0", "draft"],
+        "m5@mail.example": ["5", "0", "1", "0", "draft"],
+    }
+    assert outputs["untold"] == []
+
+
 def test_everybody_with_rows_in_a_taken_table_is_concerned(site: Shop, tmp_path: Path) -> None:
     """Foreign keys tell, and what is said where there are none; a table of which neither tells is named."""
     rows, outputs = listed(site, tmp_path, tables=["post", "rating", "tag", "never"])
@@ -141,6 +155,15 @@ def test_who_cannot_be_written_to_is_counted(site: Shop, tmp_path: Path) -> None
     rows, outputs = listed(site, tmp_path, exported=[file])
 
     assert (list(rows), outputs["without_email"], outputs["gone"]) == (["m1@mail.example"], 1, 1)
+
+
+def test_whatever_an_address_holds_each_counts_once(site: Shop, tmp_path: Path) -> None:
+    """Also one with the end of a line in it."""
+    site.run("UPDATE member SET mail = E'm1@mail.example\n(home)' WHERE id = 1")
+
+    found, outputs = listed(site, tmp_path, tables=["post"])
+
+    assert (len(found), outputs["users"]) == (3, 3)
 
 
 def test_the_list_is_for_its_owner_and_no_address_is_told(site: Shop, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`postgres.affected_users`: the addresses of those whom lost rows concern, in a file for a person."""
 
+import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from typing import ClassVar
@@ -73,8 +74,9 @@ DISTINCT u.email FROM auth_user u JOIN t ON t.author_id = u.id WHERE t.id IN (â€
         found = read[self.local].sha256(self.path)
         if found is None:
             return ListState(False, database)
-        lines = sum(1 for _ in read[self.local].lines(("cat", "--", self.path)))
-        return ListState(True, database, found, lines - 1)
+        lines = (line.decode() for line in read[self.local].lines(("cat", "--", self.path)))
+        users = sum(1 for _ in csv.reader(lines)) - 1  # an address may hold anything, also the end of a line
+        return ListState(True, database, found, users)
 
     def desired(self, before: ListState) -> ListState:
         """Want it there."""

@@ -76,7 +76,8 @@ class _Concerned:
                 if one.what == "conflicts":
                     self._conflicts(rows)
                 elif one.what.startswith(ROWS_OF):
-                    self._of_table(_table(one.what, ROWS_OF), rows, "left_out")
+                    told = [name for name, (table, key) in one.refers.items() if self._users.has(table, key)]
+                    self._of_table(_table(one.what, ROWS_OF), rows, "left_out", told)
                 elif one.what.startswith(CELLS_OF):
                     self._of_table(_table(one.what, CELLS_OF), rows, "conflicts")
                 elif one.what.startswith(COLUMNS_OF):
@@ -103,9 +104,14 @@ class _Concerned:
             for key in {side[name] for side in sides for name in columns if side.get(name)}:
                 self._concern(key, row["table"], "conflicts")
 
-    def _of_table(self, table: str, rows: Iterable[Cells], how: str) -> None:
-        """Take in rows of a table, or parts of some: where they do not tell whose they are, the rows themselves do."""
-        columns, found = self._columns(table), table_named(self._catalog, table)
+    def _of_table(self, table: str, rows: Iterable[Cells], how: str, told: Sequence[str] = ()) -> None:
+        """
+        Take in rows of a table, or parts of some: where they do not tell whose they are, the rows themselves do.
+
+        Columns that are *told* to say whose a row is are those of a table that is there no more.
+        """
+        columns = tuple(dict.fromkeys((*told, *self._users.of(table, self._catalog)))) if told else self._columns(table)
+        found = table_named(self._catalog, table)
         key = found.keys[0].columns if found is not None and found.keys else ()
         parts: list[Sequence[str]] = []
         for row in rows:

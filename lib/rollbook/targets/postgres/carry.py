@@ -8,7 +8,7 @@ The server holds some twenty bytes in memory for each foreign key of a row that 
 says `differences`.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import field, replace
 from functools import partial
@@ -232,7 +232,14 @@ def _read_live(
 def _export_tables(live: "Connection", theirs: Catalog, names: Sequence[Name], exports: Exports) -> None:
     for name in names:
         fill = partial(export_table, live, theirs.tables[name])
-        exports.add(f"rows of {name}", f"only-live-{name.schema}.{name.name}.csv".replace("/", "_"), fill)
+        file = f"only-live-{name.schema}.{name.name}.csv".replace("/", "_")
+        exports.add(f"rows of {name}", file, fill, dict(_referring(theirs, name)))
+
+
+def _referring(theirs: Catalog, name: Name) -> Iterator[tuple[str, tuple[str, str]]]:
+    for key in theirs.foreign_keys:
+        if key.child == name and len(key.columns) == 1:
+            yield key.columns[0], (str(key.parent), key.parent_columns[0])
 
 
 def _export_columns(live: "Connection", merger: Merger, exports: Exports) -> None:

@@ -62,13 +62,15 @@ class Exports:
     folder: Path
     files: list[Exported] = field(default_factory=list)
 
-    def add(self, what: str, name: str, fill: Callable[[Write], int]) -> Exported:
+    def add(
+        self, what: str, name: str, fill: Callable[[Write], int], refers: Mapping[str, tuple[str, str]] | None = None
+    ) -> Exported:
         """Write one file by *fill*, which gives how many rows it wrote; in place once it is whole."""
         make_folder(self.folder)
         path = self.folder / name
         with LinesFile(path) as file:
             rows = fill(file.write)
-        made = Exported(what, str(path), rows, file.size, file.sha256)
+        made = Exported(what, str(path), rows, file.size, file.sha256, refers or {})
         self.files.append(made)
         return made
 
