@@ -76,6 +76,75 @@ def test_what_is_not_there_is_put_in(form: Format, text: str, key: str, value: S
 
 
 @pytest.mark.parametrize(
+    ("form", "text", "key"),
+    [
+        ("env", "A=1\nB=2\n", "NEW"),
+        ("env", "A=1\nB=2", "NEW"),
+        ("ini", INI, "server.new"),
+        ("ini", INI, "fresh.new"),
+        ("toml", TOML, "tool.poetry.new"),
+        ("toml", TOML, "fresh.new"),
+        ("json", JSON, "new"),
+        ("yaml", YAML, "new"),
+        ("yaml", YAML, "deep.new"),
+    ],
+)
+def test_a_line_put_in_ends_as_the_others(form: Format, text: str, key: str) -> None:
+    """A file whose lines end with CRLF has no other line end after a key was put in."""
+    after = put(text.replace("\n", "\r\n"), form, key, "n")
+
+    assert after == put(text, form, key, "n").replace("\n", "\r\n")
+
+
+ALIASES = "default: &d\n  level: info\n  tags: [a]\nweb: *d\nlist:\n  - &l {x: 1}\n  - *l\nnames: &n a\nother: *n\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "alias", "place"),
+    [
+        ("web.level", "web", r"default \(line 1\)"),
+        ("web.new", "web", r"default \(line 1\)"),
+        ("web.tags.0", "web", r"default \(line 1\)"),
+        ("list.1.x", "list.1", r"list.0 \(line 6\)"),
+        ("other", "other", r"names \(line 8\)"),
+    ],
+)
+def test_nothing_is_written_through_an_alias(key: str, alias: str, place: str) -> None:
+    """Writing through an alias of YAML would change every place that uses it; it is refused, with what it stands for."""
+    with pytest.raises(Unfit, match=f"^{alias} is an alias of {place}.*set it at .* or write {alias} out"):
+        put(ALIASES, "yaml", key, "debug")
+
+
+def test_a_value_that_an_alias_has_already_needs_no_writing() -> None:
+    """What is read through an alias is read, and left alone where it is the value wanted."""
+    assert read(ALIASES, "yaml", "web.level") == (True, "info")
+    assert put(ALIASES, "yaml", "web.level", "info") == ALIASES
+
+
+@pytest.mark.parametrize(
+    ("key", "was", "becomes"),
+    [
+        ("default.level", "info", '"debug"'),
+        ("list.0.x", "1", '"debug"'),
+        ("default.tags.0", "[a]", '["debug"]'),
+        ("names", "&n a", '&n "debug"'),
+    ],
+)
+def test_what_an_alias_stands_for_can_be_written(key: str, was: str, becomes: str) -> None:
+    """At the place where a value with an anchor is written it is written, as people would."""
+    assert put(ALIASES, "yaml", key, "debug") == ALIASES.replace(was, becomes)
+
+
+def test_a_merged_key_gets_a_line_of_its_own() -> None:
+    """A key that only a merge brings in is put in beside the merge, which leaves the others alone."""
+    text = "default: &d\n  level: info\nweb:\n  <<: *d\n  b: 2\n"
+
+    after = put(text, "yaml", "web.level", "debug")
+
+    assert yaml.safe_load(after) == {"default": {"level": "info"}, "web": {"level": "debug", "b": 2}}
+
+
+@pytest.mark.parametrize(
     ("form", "text", "key", "message"),
     [
         ("env", "A='b\nc'\n", "A", "several lines"),

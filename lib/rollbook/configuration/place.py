@@ -21,7 +21,8 @@ class Place:
     """
     A span of a text: where the value stands, or with *there* False, where it is to be put in.
 
-    *before* and *after* go around a value that is put in.
+    *before* and *after* go around a value that is put in. *shared* says why nothing may be written there, where the
+    text at the place counts at others too.
     """
 
     start: int
@@ -29,10 +30,19 @@ class Place:
     there: bool = True
     before: str = ""
     after: str = ""
+    shared: str = ""
 
     def filled(self, text: str, raw: str) -> str:
-        """Give *text* with *raw* at the place."""
-        return f"{text[: self.start]}{self.before}{raw}{self.after}{text[self.end :]}"
+        """Give *text* with *raw* at the place, lines broken as in the text. Raises `Unfit` where it is shared."""
+        if self.shared:
+            raise Unfit(self.shared)
+        before, after = (_broken_as(text, part) for part in (self.before, self.after))
+        return f"{text[: self.start]}{before}{raw}{after}{text[self.end :]}"
+
+
+def _broken_as(text: str, part: str) -> str:
+    returns = text.count("\r\n") * 2 > text.count("\n")
+    return re.sub(r"(?<!\r)\n", "\r\n", part) if returns else part
 
 
 def names_of(key: str) -> tuple[str, ...]:

@@ -1,10 +1,13 @@
 """Formats that hold a tree: json and yaml."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from json.decoder import JSONDecodeError
 from typing import TYPE_CHECKING, Any, Final
 
+from .aliases import is_alias, told_alias
 from .place import Place, Scalar, Unfit, names_of
 
 if TYPE_CHECKING:
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
 
 _BLANK: Final = " \t\r\n"
 _DECODER: Final = json.JSONDecoder()
+_ANCHOR: Final = re.compile(r"&\S+[ \t]+")
 
 
 def json_place(text: str, key: str) -> Place:
@@ -99,25 +103,31 @@ def _parsed(text: str) -> Any:  # noqa: ANN401  # what a parser gives
 
 
 def yaml_place(text: str, key: str) -> Place:
-    """Find a scalar by its path; a last name that a block mapping does not have is put in after its last."""
+    """
+    Find a scalar by its path; a last name that a block mapping does not have is put in after its last.
+
+    Through an alias the place is shared: it is there to be read, and not to be written.
+    """
     import yaml
 
-    node = _yaml(text, yaml.compose)
-    names = names_of(key)
+    root = node = _yaml(text, yaml.compose)
+    names, shared = names_of(key), ""
     for index, name in enumerate(names):
         found = _child(node, name)
         if found is not None:
+            if not shared and is_alias(node, name, found):
+                shared = told_alias(root, found, ".".join(names[: index + 1]))
             node = found
             continue
         if not isinstance(node, yaml.MappingNode) or node.flow_style or index + 1 < len(names) or not node.value:
             raise Unfit(f"there is no {'.'.join(names[: index + 1])} in a mapping written as a block")
-        return _new_line(text, node, name)
+        return replace(_new_line(text, node, name), shared=shared)
     if not isinstance(node, yaml.ScalarNode) or node.style in ("|", ">"):
         raise Unfit("the value is no single one in one line, which is not edited")
     start, end = node.start_mark.index, node.end_mark.index
-    if text[start - 1 : start] == ":":
-        return Place(start, end, before=" ")
-    return Place(start, end)
+    anchor = _ANCHOR.match(text, start, end)
+    start = anchor.end() if anchor else start
+    return Place(start, end, before=" " if text[start - 1 : start] == ":" else "", shared=shared)
 
 
 def _yaml(text: str, parse: Callable[..., Any]) -> Any:  # noqa: ANN401  # what a parser gives
