@@ -51,6 +51,16 @@ def test_what_an_undo_took_away_is_gone() -> None:
     assert scratch_of(back.run()) == ()
 
 
+def test_half_a_fetched_backup_that_nobody_will_resume_is_told() -> None:
+    """A fetch that was cut off leaves what it had fetched, beside the place that the backup was to have."""
+    plan = plan_of((step("fetch", kind="backup.download", verdict="create"),))
+    ops = [{"op": f"backup.{name}", "folder": "/b", "name": "2026/shop"} for name in ("download", "download_dump")]
+
+    given_up = Story(plan).begin("fetch", ops=ops).finish("abandoned")
+
+    assert halves_of(given_up) == (("/b/2026/.shop.partial", "fetch"),) * 2
+
+
 def test_half_a_backup_that_nobody_will_resume_is_told() -> None:
     """Once a run was given up in the middle of a backup, its end names the folder; a backup that ended left none."""
     plan = plan_of((step("dump", kind="postgres.backup", verdict="create"),))

@@ -7,7 +7,7 @@ from .dataclass import dataclass
 from .run import Run, StepRun
 
 _DROPS: Final = ("sql.drop_scratch", "postgres.drop_scratch")
-_BACKUPS: Final = ("postgres.snapshot_dump", "sql.take_snapshot")
+_BACKUPS: Final = ("postgres.snapshot_dump", "sql.take_snapshot", "backup.download", "backup.download_dump")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def halves_of(run: Run) -> tuple[tuple[str, str], ...]:
     """
     cut_off = [step for step in run.steps if step.started_at and not step.done and step.status != "failed"]
     return tuple(
-        (f"{op['folder']}/.{op['name']}.partial", step.address)
+        (half_of(f"{op['folder']}/{op['name']}"), step.address)
         for step in (cut_off if run.status == "abandoned" else ())
         for op in step.ops
         if isinstance(op, dict) and op.get("op") in _BACKUPS
@@ -54,6 +54,12 @@ def snapshots_of(run: Run) -> tuple[str, ...]:
         op for step in run.steps for op in step.ops if isinstance(op, dict) and op.get("op") == "sql.take_snapshot"
     )
     return tuple(f"{op['folder']}/{name}" for op in taken for name in (op["name"], f".{op['name']}.partial"))
+
+
+def half_of(path: str) -> str:
+    """Give the folder in which the backup that is to be at *path* is made, or fetched, until it is whole."""
+    above, _, name = path.rpartition("/")
+    return f"{above}/.{name}.partial"
 
 
 def _made(step: StepRun) -> Iterator[str]:

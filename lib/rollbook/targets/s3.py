@@ -15,7 +15,7 @@ from ..snapshots.kept import read_kept
 from .base import Finding, ObjectReader, StoredObject
 from .probe import BaseProbe
 from .s3_fetch import fetch
-from .s3_files import entry_of, settle, sweep, teller
+from .s3_files import entry_of, give_up, settle, sweep, teller
 from .s3_parts import IN_PARTS, forget_parts
 from .settings import S3Settings
 from .surroundings import BaseTarget
@@ -163,9 +163,10 @@ class S3Target(BaseTarget[S3Settings]):
     def _fetch(self, op: BackupDownload, entry: FileEntry, partial: Path, tell: Callable[[int], None]) -> None:
         path = partial / entry.path
         if not path.resolve().is_relative_to(partial.resolve()):
-            raise TargetError(
+            give_up(
+                partial,
                 f"{self.url(op.name)} has a file that would lie outside of it: {entry.path}",
-                advice="Its manifest was not made by Rollbook: do not use it.",
+                "Its manifest was not made by Rollbook: do not use it.",
             )
         if path.is_file() and entry_of(partial, entry.path) == entry:
             tell(entry.size)
@@ -176,9 +177,10 @@ class S3Target(BaseTarget[S3Settings]):
                 self.settings.bucket, self.full(f"{op.name}/{entry.path}"), str(path), Callback=tell
             )
         if entry_of(partial, entry.path) != entry:
-            raise TargetError(
+            give_up(
+                partial,
                 f"{self.url(f'{op.name}/{entry.path}')} is not as its manifest says",
-                advice="It is damaged in the store: take another backup.",
+                "It is damaged in the store: take another backup.",
             )
 
     @contextmanager

@@ -10,7 +10,7 @@ from ..errors import TargetError
 from ..ops import Execution, OpResult, WrittenFile
 from ..postgres.keeping import DumpDownload
 from ..postgres.shelf import CONTENTS, StoredFile, parts_of
-from .s3_files import entry_of, settle, sweep, teller
+from .s3_files import entry_of, give_up, settle, sweep, teller
 
 if TYPE_CHECKING:
     from .s3 import S3Target
@@ -29,10 +29,10 @@ def fetch(target: "S3Target", op: DumpDownload, execution: Execution) -> OpResul
     make_folder(partial)
     for part, path in places.items():
         if not path.resolve().is_relative_to(partial.resolve()):
-            raise TargetError(
-                f"{target.url(part.key)} would lie outside of {place}", advice="No pg_dump made it: do not use it."
+            give_up(
+                partial, f"{target.url(part.key)} would lie outside of {place}", "No pg_dump made it: do not use it."
             )
-        _fetch_one(target, part, path, tell)
+        _fetch_one(target, part, path, partial, tell)
     sweep(partial, (str(path.relative_to(partial)) for path in places.values()))
     settle(partial / place.name if single else partial, place)
     if single:
@@ -41,7 +41,7 @@ def fetch(target: "S3Target", op: DumpDownload, execution: Execution) -> OpResul
     return OpResult(files=(WrittenFile(str(place if single else place / CONTENTS), entry.size, entry.sha256),))
 
 
-def _fetch_one(target: "S3Target", part: StoredFile, path: Path, tell: Callable[[int], None]) -> None:
+def _fetch_one(target: "S3Target", part: StoredFile, path: Path, partial: Path, tell: Callable[[int], None]) -> None:
     written = part.modified.timestamp()
     if path.is_file() and (path.stat().st_size, int(path.stat().st_mtime)) == (part.size, int(written)):
         tell(part.size)
@@ -50,9 +50,10 @@ def _fetch_one(target: "S3Target", part: StoredFile, path: Path, tell: Callable[
     with target.explained(f"downloading {part.key}"):
         target.client.download_file(target.settings.bucket, target.full(part.key), str(path), Callback=tell)
     if path.stat().st_size != part.size:
-        raise TargetError(
+        give_up(
+            partial,
             f"{target.url(part.key)} was written to meanwhile: {part.size} bytes before, {path.stat().st_size} now",
-            advice="Wait until it is whole, then plan again.",
+            "Wait until it is whole, then plan again.",
         )
     # When a dump without a manifest is from is told by its file's time.
     os.utime(path, (written, written))

@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NoReturn
 
 from ..beside import sync_folder
 from ..errors import Interrupted, TargetError
@@ -32,6 +34,16 @@ def teller(total: int, execution: Execution) -> Callable[[int], None]:
             raise Interrupted("it was stopped; what was moved already need not be moved again")
 
     return tell
+
+
+def give_up(partial: Path, message: str, advice: str) -> NoReturn:
+    """
+    Refuse what the store has, and clear away what was fetched of it: nobody goes on with that.
+
+    What was killed or stopped, or found no store, is left to a resume.
+    """
+    shutil.rmtree(partial, ignore_errors=True)
+    raise TargetError(message, advice=advice)
 
 
 def settle(partial: Path, place: Path) -> None:

@@ -125,7 +125,7 @@ def test_what_is_damaged_is_not_sent(store: Store, folder: Path) -> None:
 
 
 def test_what_was_damaged_in_the_store_is_not_taken(store: Store, folder: Path, tmp_path: Path) -> None:
-    """One changed byte keeps the folder from getting its name; what is right then is fetched again."""
+    """One changed byte keeps the folder from getting its name, and nothing of it stays; right again, it is fetched."""
     store.desk.apply(use("backup.upload", backup=str(folder)))
     key = f"backups/shop/{NAME}/dump/toc.dat"
     store.client.put_object(Bucket=store.bucket, Key=key, Body=b"tok")
@@ -134,6 +134,7 @@ def test_what_was_damaged_in_the_store_is_not_taken(store: Store, folder: Path, 
     with pytest.raises(TargetError, match="not as its manifest says"):
         store.desk.apply(action)
     assert not action.probe(store.desk.read).exists
+    assert list((tmp_path / "b").iterdir()) == []
     store.client.put_object(Bucket=store.bucket, Key=key, Body=b"toc")
     store.desk.apply(action)
 
@@ -152,6 +153,24 @@ def test_a_manifest_cannot_write_elsewhere(store: Store, folder: Path, tmp_path:
 
     with pytest.raises(TargetError, match="outside of it"):
         store.desk.apply(use("backup.download", name=NAME, folder=str(tmp_path / "b")))
+    assert [path for path in tmp_path.rglob("*") if ".partial" in path.name] == []
+
+
+@pytest.mark.parametrize("name", [NAME, "nightly.dump", "2026/shop.dump"])
+def test_a_folder_may_be_told_from_where_rollbook_runs(
+    store: Store, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """`backup_folder: backups` is a folder for whatever takes backups, and for what fetches them."""
+    monkeypatch.chdir(tmp_path)
+    store.desk.apply(use("backup.upload", backup=str(folder)))
+    store.client.put_object(Bucket=store.bucket, Key=f"backups/shop/{name}", Body=b"PGDMP and more")
+    action = use("backup.download", name=name, folder="backups")
+
+    store.desk.apply(action)
+
+    assert (tmp_path / "backups" / name).exists()
+    assert action.outputs(action.probe(store.desk.read), ())["path"] == f"backups/{name}"
+    assert store.desk.plan(action).ops == ()
 
 
 def test_another_backup_is_not_written_over(store: Store, folder: Path) -> None:

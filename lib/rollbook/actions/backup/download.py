@@ -12,6 +12,7 @@ from ...ops import Op, OpResult
 from ...postgres.keeping import BackupDownload, DumpDownload
 from ...postgres.manifest import FILE, LIMIT
 from ...postgres.shelf import CONTENTS, parts_of, told_instant
+from ...saved import check_saved_path
 from ...snapshots.kept import read_kept
 from ...targets.base import HostReader, ObjectReader
 from ...values import Plain, Unknown
@@ -43,7 +44,8 @@ class BackupDownloaded(Action[FetchedBackup]):
 
     What others put there without a manifest, a dump in one file or the folder of a `pg_dump -Fd`, is taken by the size
     and checksum that the store tells, and keeps the time at which it was written there. It has its name when every
-    file is there and right. A kill in between costs nothing: files that arrived whole are not fetched again.
+    file is there and right. A kill in between costs nothing: files that arrived whole are not fetched again. Where the
+    store's is damaged, nothing of it stays.
     """
 
     kind: ClassVar[str] = "backup.download"
@@ -64,8 +66,7 @@ class BackupDownloaded(Action[FetchedBackup]):
     local: Ref[HostReader] = field(default=Ref("local"), metadata={"help": "this machine"})
 
     def __post_init__(self) -> None:
-        if not self.folder.startswith("/"):
-            raise ValueError("folder: expected a path from the root on")
+        check_saved_path("folder", self.folder)
         if any(not part or part.startswith(".") for part in self.name.split("/")):
             raise ValueError("name: expected the name of a backup, as postgres.backup_list or backup.upload gave it")
 
