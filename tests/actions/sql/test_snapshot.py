@@ -3,7 +3,9 @@
 import stat
 from pathlib import Path
 
+import psycopg
 import pytest
+from servers import SqlServer
 
 from .conftest import BACKUP, Taken
 from .snapshots import carry_out, drop, load, save, use
@@ -41,6 +43,37 @@ def test_its_files_are_for_their_owner_only(taken: Taken, tmp_path: Path) -> Non
     assert path in made
     assert {stat.S_IMODE(file.stat().st_mode) for file in made if file.is_dir()} == {0o700}
     assert {stat.S_IMODE(file.stat().st_mode) for file in made if file.is_file()} == {0o600}
+
+
+ODD = """
+    CREATE SCHEMA other; CREATE SEQUENCE other.shared; CREATE SEQUENCE "our s";
+    CREATE TABLE kept (id serial PRIMARY KEY, name text, c int DEFAULT nextval('other.shared'), "d ""x" int);
+    CREATE TABLE gone (id int DEFAULT nextval('other.shared'), n int DEFAULT nextval('"our s"'), t text);
+    INSERT INTO kept (name, "d ""x") VALUES ('a', 1), ('b', 2); INSERT INTO gone (t) VALUES ('x'), ('y');
+    GRANT SELECT (id, name, c, "d ""x") ON kept TO PUBLIC; GRANT USAGE ON SEQUENCE kept_id_seq TO PUBLIC;
+    GRANT SELECT ON gone TO left_since; CREATE POLICY own ON gone TO left_since USING (true)"""
+
+
+def test_rights_and_sequences_of_others_keep_no_rows_away(
+    taken: Taken, tmp_path: Path, postgres_server: SqlServer
+) -> None:
+    """Grants on columns that are not saved, sequences that a column does not own, and roles that went since."""
+    with psycopg.connect(postgres_server.url.replace("+psycopg", "") + "postgres", autocommit=True) as mighty:
+        mighty.execute("CREATE ROLE left_since")
+        try:
+            taken.execute(ODD)
+            path = save(taken, tmp_path / "kept", tables=["gone"], columns=["kept.c", 'kept.d "x'])
+        finally:
+            taken.execute("DROP TABLE IF EXISTS gone")
+            mighty.execute("DROP ROLE left_since")
+
+    database = load(taken, path)
+
+    assert taken.rows("SELECT id, n, t FROM gone ORDER BY id", database) == [(3, 1, "x"), (4, 2, "y")]
+    assert taken.rows('SELECT id, c, "d ""x" FROM kept ORDER BY id', database) == [(1, 1, 1), (2, 2, 2)]
+    granted = "SELECT attname FROM pg_attribute WHERE attrelid = 'kept'::regclass AND attacl IS NOT NULL ORDER BY 1"
+    assert taken.rows(granted, database) == [("c",), ('d "x',), ("id",)]
+    drop(taken, database)
 
 
 def test_nothing_named_is_nothing_to_do(taken: Taken, tmp_path: Path) -> None:

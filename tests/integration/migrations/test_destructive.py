@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from actions.conftest import Machine
 from actions.django.evolving import Evolving, environment_of
-from servers import SqlServer
+from servers import SqlServer, _program
 
 from rollbook.targets import Redactor, SecretStore, TargetPool
 from rollbook.targets.base import TargetSpec
@@ -63,6 +63,27 @@ def test_what_is_protected_comes_back(estate: Estate) -> None:
     assert "| `board_note` | – | 50 | 50 | 50 | 50 |" in report
     assert "50 rows or values of board_note were destroyed, and are back." in report
     assert place.scratch() == []
+
+
+def test_what_is_written_while_the_code_is_deployed_comes_back(estate: Estate) -> None:
+    """Users go on in the old code until the new one is there: what they write by then is saved right before it migrates."""
+    place, path = estate.places["test"], estate.folder / "inventory" / "test.yml"
+    late = "INSERT INTO board_note (id, text) VALUES (99, 'late'); DELETE FROM board_note WHERE id = 50;"
+    late += " UPDATE board_page SET motto = 'late' WHERE id = 7"
+    (estate.folder / "late.sh").write_text(f'{_program("psql")} -qX {place.url.replace("+psycopg", "")} -c "{late}"')
+    writing = json.dumps(["sh", str(estate.folder / "late.sh")])
+    path.write_text(re.sub(r"(?m)^vars:$", f"vars:\n  code_command: {writing}", path.read_text()))
+
+    code, said = estate.run("runbook", "migrate-destructively", "test", app=APP, watch_for="1s")
+    assert code == 0, said
+    assert place.contents()["board_note"] is None
+    code, said = estate.run("runbook", "recover-migration-data", "test", app=APP, to="0001")
+
+    assert code == 0, said
+    found = place.contents()
+    assert found["board_note"] is not None
+    assert {50, 99} & {row[0] for row in place.rows("SELECT id FROM board_note")} == {99}
+    assert place.rows("SELECT motto FROM board_page WHERE id = 7") == [("late",)]
 
 
 @pytest.mark.parametrize("estate", ["postgres", "mariadb"], indirect=True)

@@ -1,5 +1,6 @@
 """Reads how single columns are made, and tables that have only some of the columns of another."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +31,8 @@ _COMPUTED_FROM: Final = """
     JOIN pg_catalog.pg_attribute f ON f.attrelid = p.refobjid AND f.attnum = p.refobjsubid
     WHERE d.adrelid = %s AND p.refclassid = 'pg_catalog.pg_class'::regclass AND p.refobjid = d.adrelid
       AND p.refobjsubid > 0 AND p.refobjsubid <> d.adnum AND a.attname::text = ANY (%s)"""
+
+_GRANT: Final = re.compile(r"GRANT [A-Z ]+?(?: \((?P<column>.+?)\))? ON (?P<sequence>SEQUENCE )?")
 
 
 def read_columns(connection: "Connection", wanted: Mapping[Name, Collection[str]]) -> Iterator[ColumnDefinition]:
@@ -111,11 +114,22 @@ def read_part(connection: "Connection", name: Name, columns: Collection[str], do
             *(one.addition(name).statement for one in constraints if one.kind != "f"),
             *indexes,
             *comments,
-            *(one for one in extras if one.startswith("GRANT ")),
+            *(one for one in extras if _is_granted(one, {one.name for one in kept}, sequences=bool(owned))),
         ),
         references=tuple(one.reference(name) for one in constraints if one.kind == "f" and {*one.columns} & {*doomed}),
         sequences=tuple(one.title for one in sequences),
     )
+
+
+def _is_granted(statement: str, columns: Collection[str], *, sequences: bool) -> bool:
+    """Say whether a statement grants something on a table of these columns alone."""
+    found = _GRANT.match(statement)
+    if found is None:
+        return False
+    column = found["column"]
+    if column is not None and column.startswith('"'):
+        column = column[1:-1].replace('""', '"')
+    return sequences if found["sequence"] else column is None or column in columns
 
 
 def _plainly(column: Column, doomed: Collection[str]) -> Column:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Final
 
 from ...postgres.definition import Definition, Reference
-from ...postgres.names import Name, listed, literal
+from ...postgres.names import Name, listed, literal, quote
 from ...postgres.standing import PART, StandIn, marked
 from ...snapshots.contents import Chosen, Contents, SavedTable
 from .definitions import read_outline, read_references
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from .session import Connection
 
 _SEQUENCE: Final = "SELECT last_value, is_called FROM {}"
+_SHARED: Final = """
+    SELECT DISTINCT n.nspname, s.relname
+    FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+    JOIN pg_catalog.pg_depend p ON p.classid = 'pg_catalog.pg_attrdef'::regclass AND p.objid = d.oid
+    JOIN pg_catalog.pg_class s
+      ON p.refclassid = 'pg_catalog.pg_class'::regclass AND s.oid = p.refobjid AND s.relkind = 'S'
+    JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
+    WHERE d.adrelid = %s::regclass AND a.attname = ANY (%s) ORDER BY 1, 2"""
 
 
 def describe(connection: "Connection", doomed: Doomed) -> Contents:
@@ -26,6 +34,7 @@ def describe(connection: "Connection", doomed: Doomed) -> Contents:
         prepare=(
             "SET check_function_bodies = off",
             *read_prerequisites(connection, doomed.catalog, saved, doomed.whole),
+            *_shared_sequences(connection, doomed),
         ),
         tables=tuple(_table(connection, number, *pair) for number, pair in enumerate(pairs, 1)),
         finish=tuple(_finish(connection, doomed)),
@@ -57,6 +66,20 @@ def _table(connection: "Connection", number: int, one: Definition, chosen: Chose
         doomed=chosen.doomed,
         beside=chosen.beside,
     )
+
+
+def _shared_sequences(connection: "Connection", doomed: Doomed) -> Iterator[str]:
+    """Make the sequences that fill columns which do not own them: no table's own statements do."""
+    made = {name for one in doomed.definitions for name in one.sequences}
+    found: dict[Name, None] = {}
+    for one, chosen in zip(doomed.definitions, doomed.choice.tables, strict=True):
+        columns = one.columns if chosen.whole else chosen.doomed
+        rows = connection.execute(_SHARED, (one.name.sql, list(columns))).fetchall()
+        found |= dict.fromkeys(Name(*row) for row in rows)
+    for name in found:
+        if name not in made:
+            yield f"CREATE SCHEMA IF NOT EXISTS {quote(name.schema)}"
+            yield f"CREATE SEQUENCE {name.sql}"
 
 
 def _sequences(connection: "Connection", one: Definition) -> Iterator[str]:

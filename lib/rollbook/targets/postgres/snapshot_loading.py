@@ -1,9 +1,11 @@
 """Loads a snapshot into a database beside the live one, and compares it with what was saved."""
 
+import re
+from collections.abc import Sequence
 from contextlib import closing
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ...errors import Interrupted, TargetError
 from ...ops import Execution, Op, OpResult
@@ -17,6 +19,8 @@ from .recovery import run
 from .restore import MARKED, drop_unfinished, furnish, maintenance
 from .snapshots import rows_of
 from .wording import asked
+
+_OF_ROLES: Final = re.compile(r"GRANT |CREATE POLICY |ALTER \w+ .+ OWNER TO ")
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -50,6 +54,7 @@ def load_snapshot(target: "PostgresTarget", op: Op, execution: Execution) -> OpR
         connection.execute("ANALYZE")
     with maintenance(target, execution) as connection:
         lacking = furnish(target, connection, op.database, op.properties) if op.properties else []
+        lacking = [*loader.lacking, *lacking]
         run(connection, [op.marking("scratch")])
         found = connection.execute(MARKED, (op.database,)).fetchone()
     rows = op.contents.rows
@@ -71,6 +76,7 @@ class _Loader:
         self._op, self._execution, self._identity = op, execution, identity
         self._done = 0
         self._rest: list[str] = []
+        self.lacking: list[str] = []  # owners and rights of roles that are there no more
 
     def load(self) -> None:
         """Make the tables, with their rows."""
@@ -78,19 +84,33 @@ class _Loader:
         with self._connection.transaction():
             run(self._connection, contents.prepare)
             for one in contents.tables:
-                run(self._connection, one.before)
+                self._make(one.before)
                 if one.load:
                     self._copy(one)
                 # Parts find the indexes of a table without rows of its own there, and make theirs by them.
                 alone = list(takewhile(_is_alone, one.after)) if one.load else one.after
-                run(self._connection, alone)
+                self._make(alone)
                 self._rest += one.after[len(alone) :]
 
     def complete(self) -> None:
         """Make indexes, foreign keys, and whatever else comes after the rows."""
         for statement in (*self._rest, *self._op.contents.finish):
             self._stop_if_told()
-            run(self._connection, [statement])
+            self._make([statement])
+
+    def _make(self, statements: Sequence[str]) -> None:
+        """Send them; what only says whose a table is, and who may use it, does not keep the rows from coming back."""
+        from psycopg import errors
+
+        for statement in statements:
+            if not _OF_ROLES.match(statement):
+                run(self._connection, [statement])
+                continue
+            try:
+                with self._connection.transaction():
+                    run(self._connection, [statement])
+            except (errors.UndefinedObject, errors.UndefinedColumn, errors.UndefinedTable) as error:
+                self.lacking.append(f"{statement}: {error.diag.message_primary}")
 
     def _copy(self, one: SavedTable) -> None:
         content = unpacked(Path(self._op.path) / one.file, self._op.sealed, self._identity)
