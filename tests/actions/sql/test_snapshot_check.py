@@ -137,6 +137,8 @@ def test_a_whole_one_tells_what_it_brings_back(taken: Taken, tmp_path: Path) -> 
         ({"tables": ["gone"]}, "has none of these: gone"),
         ({"columns": ["users.gone"]}, "has none of these: users.gone"),
         ({"columns": ["loose.a"]}, "loose has no primary key"),
+        ({"columns": ["elder.a"]}, "heir inherits from elder, and its columns go with those: back the database up"),
+        ({"tables": ["heir"]}, "heir inherits from another table"),
     ],
 )
 def test_what_cannot_be_saved_is_refused(
@@ -144,6 +146,7 @@ def test_what_cannot_be_saved_is_refused(
 ) -> None:
     """A name that fits nothing, or a column whose rows nothing tells apart, stops before anything is written."""
     taken.both(SITE)
+    taken.execute("CREATE TABLE elder (id int PRIMARY KEY, a int); CREATE TABLE heir () INHERITS (elder)")
 
     with pytest.raises(RefusedError, match=message):
         save(taken, tmp_path / "kept", **named)

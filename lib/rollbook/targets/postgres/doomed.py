@@ -35,7 +35,7 @@ def read_doomed(connection: "Connection", tables: Collection[str], columns: Coll
     beside = {name for name in catalog.tables if name.name in BESIDE} - named
     whole = named | beside
     doomed = dict(_columns(catalog, columns, whole))
-    refused = [*_keyless(catalog, doomed), *_inheriting(connection, whole)]
+    refused = [*_keyless(catalog, doomed), *_inheriting(connection, whole, doomed)]
     parts = {} if refused else dict(_parts(connection, catalog, whole, doomed))
     made = tuple(read_definitions(connection, whole))
     parted = tuple(read_part(connection, name, kept, doomed[name]) for name, kept in sorted(parts.items()))
@@ -72,13 +72,17 @@ def _keyless(catalog: Catalog, doomed: Collection[Name]) -> Iterator[str]:
             yield f"{name} has no primary key by which its columns could be put back; in tables: it is saved whole"
 
 
-def _inheriting(connection: "Connection", whole: Collection[Name]) -> Iterator[str]:
-    query = """SELECT n.nspname, c.relname FROM pg_catalog.pg_class c
+def _inheriting(connection: "Connection", whole: Collection[Name], doomed: Collection[Name]) -> Iterator[str]:
+    query = """SELECT n.nspname, c.relname, pn.nspname, p.relname FROM pg_catalog.pg_class c
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid
-        WHERE NOT c.relispartition AND c.relkind = 'r'"""
-    for schema, relation in connection.execute(query):
+        JOIN pg_catalog.pg_class p ON p.oid = i.inhparent JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
+        WHERE NOT c.relispartition AND c.relkind = 'r' ORDER BY 1, 2"""
+    for schema, relation, *parent in connection.execute(query):
         if Name(schema, relation) in whole:
             yield f"{Name(schema, relation)} inherits from another table: back the database up instead"
+        elif Name(*parent) in doomed:
+            told = f"{Name(schema, relation)} inherits from {Name(*parent)}, and its columns go with those"
+            yield f"{told}: back the database up instead"
 
 
 def _parts(
