@@ -3,7 +3,7 @@
 import shlex
 from typing import Final
 
-from ...ops import Command
+from ...ops import Script
 from .renewed import remove_renewed
 from .repository import MOVE_MARK, move_mark
 
@@ -39,7 +39,7 @@ _REF_MARK: Final = "rollbook-ref"  # of its own: writing a ref leaves a move tha
 _PACKED_LOCKS: Final = ("packed-refs.lock", "packed-refs.new")
 
 
-def switch(target: str, repository: str, old: str, on: str) -> Command:
+def switch(target: str, repository: str, old: str, on: str) -> Script:
     """
     Check out a branch (`refs/heads/…`) or a commit; no hook of the repository runs.
 
@@ -52,14 +52,14 @@ def switch(target: str, repository: str, old: str, on: str) -> Command:
     return _written(target, repository, move_mark(old, on), _HEAD_LOCKS, line, f"git switch {branch}")
 
 
-def reset(target: str, repository: str, old: str, commit: str, on: str) -> Command:
+def reset(target: str, repository: str, old: str, commit: str, on: str) -> Script:
     """Move *on*, which is checked out and at *old*, to *commit*, with index and work tree; no hook runs."""
     locks = (*_HEAD_LOCKS, f"{on}.lock") if on.startswith("refs/") else _HEAD_LOCKS
     line = f"{_REFRESHED}{_GIT} reset --hard {commit}"
     return _written(target, repository, move_mark(old, commit), locks, line, f"git reset --hard {commit}")
 
 
-def settle(target: str, repository: str, half: str) -> Command:
+def settle(target: str, repository: str, half: str) -> Script:
     """Bring the work tree back to what is checked out, where a move with the mark *half* was cut off."""
     to = shlex.quote(half.rpartition(" to ")[2])
     # In the index what was to come is told from what git does not know, so that it is removed again.
@@ -67,26 +67,28 @@ def settle(target: str, repository: str, half: str) -> Command:
     return _written(target, repository, half, _HEAD_LOCKS, line, "git reset --hard HEAD")
 
 
-def make_ref(target: str, repository: str, ref: str, commit: str) -> Command:
+def make_ref(target: str, repository: str, ref: str, commit: str) -> Script:
     """Make a ref at *commit*, as long as it is not there."""
-    return write_ref(target, repository, ref, f"{_GIT} update-ref {shlex.quote(ref)} {commit} ''")
+    told = f"git update-ref {ref} {commit}"
+    return write_ref(target, repository, ref, f"{_GIT} update-ref {shlex.quote(ref)} {commit} ''", told)
 
 
-def remove_ref(target: str, repository: str, ref: str, commit: str) -> Command:
+def remove_ref(target: str, repository: str, ref: str, commit: str) -> Script:
     """Remove a ref, as long as it still is at *commit*."""
-    return write_ref(target, repository, ref, f"{_GIT} update-ref -d {shlex.quote(ref)} {commit}")
+    told = f"git update-ref -d {ref} {commit}"
+    return write_ref(target, repository, ref, f"{_GIT} update-ref -d {shlex.quote(ref)} {commit}", told)
 
 
-def write_ref(target: str, repository: str, ref: str, line: str) -> Command:
-    """Carry out a *line* of the shell, or several, that makes or removes a ref."""
+def write_ref(target: str, repository: str, ref: str, line: str, told: str) -> Script:
+    """Carry out a *line* of the shell, or several, that makes or removes a ref; *told* is what people read of it."""
     locks = (f"{ref}.lock", *_PACKED_LOCKS)
-    return _written(target, repository, ref, locks, line, f"git update-ref {ref}", _REF_MARK)
+    return _written(target, repository, ref, locks, line, told, _REF_MARK)
 
 
 def _written(
-    target: str, repository: str, name: str, locks: tuple[str, ...], line: str, label: str, mark: str = MOVE_MARK
-) -> Command:
-    # Each value in it is quoted.
+    target: str, repository: str, name: str, locks: tuple[str, ...], line: str, told: str, mark: str = MOVE_MARK
+) -> Script:
+    # Each value in it is quoted. What else it does makes sure that it can be cut off and done over.
     script = _SCRIPT.format(mark=mark, name=shlex.quote(name), locks=shlex.join(locks), line=line)
-    label = f"`{label}` in {repository}"
-    return Command(target, (script,), shell=True, directory=repository, label=label)  # noqa: S604  # as above
+    label, says = f"`{told}` in {repository}", f"(cd {shlex.quote(repository)} && {told})"
+    return Script(target, (script,), shell=True, directory=repository, label=label, says=says)  # noqa: S604  # as above

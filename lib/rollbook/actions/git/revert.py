@@ -213,7 +213,8 @@ merge only: the number of the parent that was deployed before, see `git show --n
             ref=shlex.quote(self._ref),
             none=_NO_REF,
         )
-        return write_ref(self.target.name, self.repository, self._ref, script)
+        told = f"git merge-tree; git commit-tree {new.tree} -p {new.base}; git update-ref {self._ref}"
+        return write_ref(self.target.name, self.repository, self._ref, script, told)
 
     def undo(self, change: Change[RevertState]) -> Undo[RevertState]:
         """Go back to what was checked out."""
