@@ -7,12 +7,31 @@ from ...errors import StepFailed, TargetError, Unreachable
 
 
 @contextmanager
+def _losses_named() -> Iterator[None]:
+    """
+    Take for a lost connection what the driver takes for a wrong use of COPY.
+
+    It does so where a session ends just after the last row: the end of the rows is one result, the server's last word
+    another. What the server itself refuses has a code.
+    """
+    import psycopg
+
+    try:
+        yield
+    except psycopg.ProgrammingError as error:
+        if error.sqlstate is None and "mix COPY" in str(error):
+            raise psycopg.OperationalError("the server ended the session just after the last row") from error
+        raise
+
+
+@contextmanager
 def worded(what: str = "the pass", *, into: str = "restored") -> Iterator[None]:
     """Turn the driver's errors into ours, with the table and the constraint that the server names."""
     import psycopg
 
     try:
-        yield
+        with _losses_named():
+            yield
     except psycopg.IntegrityError as error:
         found = error.diag
         what = f"the constraint {found.constraint_name}" if found.constraint_name else "the table"
@@ -45,7 +64,8 @@ def asked(doing: str) -> Iterator[None]:
     import psycopg
 
     try:
-        yield
+        with _losses_named():
+            yield
     except psycopg.errors.ObjectNotInPrerequisiteState as error:
         raise _refused(f"a statement while {doing}", error) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
@@ -67,7 +87,8 @@ def connected(what: str) -> Iterator[None]:
     import psycopg
 
     try:
-        yield
+        with _losses_named():
+            yield
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise Unreachable(
             f"PostgreSQL went away during {what}: {error}".strip(), advice="Resume: what is there is looked at first."
