@@ -207,7 +207,9 @@ class _Changing(FakeDatabase):
         super().__init__("db")
         self.numbers = numbers
 
-    def rows(self, query: str, parameters: object = None) -> Iterator[dict[str, object]]:
+    def rows(
+        self, query: str, parameters: object = None, *, within: float | None = None
+    ) -> Iterator[dict[str, object]]:
         return iter([{"n": self.numbers.pop(0)}])
 
 

@@ -113,6 +113,16 @@ def test_a_query_is_watched() -> None:
     assert not _watch(read, sql={"query": QUERY}, target="db", above=3).passed
 
 
+@pytest.mark.parametrize(("time", "limit"), [("3s", 10.0), ("5m", 300.0), ("0s", None)])
+def test_a_query_may_take_as_long_as_is_watched(time: str, limit: float | None) -> None:
+    """One that hangs does not hold the run for longer; where one look is all, the target's own limit holds."""
+    database = FakeDatabase("db", {QUERY: [{"count": 3}]})
+
+    assert _watch(FakeReaders({"db": database}), sql={"query": QUERY}, target="db", below=4, **{"for": time}).passed
+
+    assert set(database.limits) == {limit}
+
+
 def test_lines_of_logs_are_watched_per_minute(machine: Machine, tmp_path: Path) -> None:
     """Lines that come while it watches count once each; those from before do not."""
     log = tmp_path / "web.log"

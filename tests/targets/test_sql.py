@@ -87,6 +87,27 @@ def test_a_statement_has_a_time_limit(
     assert list(reader_of(made).rows("SELECT 1 AS one")) == [{"one": 1}]
 
 
+@pytest.mark.parametrize("server", ["mariadb", "postgres"])
+def test_a_query_may_have_a_limit_of_its_own(
+    request: pytest.FixtureRequest, make_pool: Callable[..., TargetPool], server: str
+) -> None:
+    """It holds for that query and no other, and never beyond the target's."""
+    made = make_pool(
+        ledger=("sql", {"url": request.getfixturevalue(f"{server}_url"), "statement_timeout": 5}),
+        hasty=("sql", {"url": request.getfixturevalue(f"{server}_url"), "statement_timeout": 0.3}),
+    )
+    sleep = {"mariadb": "sleep", "postgres": "pg_sleep"}[server]
+
+    for name, within in (("ledger", 0.3), ("hasty", 60)):
+        began = time.monotonic()
+        with pytest.raises(TargetError, match="ran past its time limit"):
+            list(made.reader(name).rows(f"SELECT {sleep}(20)", within=within))
+        assert time.monotonic() - began < 4
+
+    assert list(reader_of(made).rows("SELECT 1 AS one", within=3)) == [{"one": 1}]
+    assert len(list(reader_of(made).rows(f"SELECT {sleep}(0.6)"))) == 1
+
+
 @pytest.mark.parametrize(("name", "at"), [("full", FULL), ("fraction", FRACTION), ("millis", MILLIS)])
 def test_a_time_that_was_read_matches_what_is_stored(pool: TargetPool, execution: Any, name: str, at: datetime) -> None:
     """A time comes back aware and in UTC, and as a parameter equals the column it came from, whatever its fraction."""

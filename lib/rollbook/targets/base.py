@@ -196,9 +196,13 @@ class SqlReader(Reader, Protocol):
     def dialect(self) -> Literal["mysql", "postgresql", "sqlite"]:
         """The database's family; MariaDB is mysql."""
 
-    def rows(self, query: str, parameters: Mapping[str, Plain] | None = None) -> Iterator[dict[str, Plain]]:
+    def rows(
+        self, query: str, parameters: Mapping[str, Plain] | None = None, *, within: float | None = None
+    ) -> Iterator[dict[str, Plain]]:
         """
         Stream a query's rows; `:name` parameters, `{"$date": …}` for times.
+
+        What takes longer than *within* seconds, by default the target's `statement_timeout`, the server ends.
 
         Times come back as aware UTC datetimes where the column is one (SQLite: ISO text columns too
         when declared datetime).

@@ -20,6 +20,7 @@ from .sql_address import PORTS, Family, address, family, for_reader, through
 from .sql_engine import check_options, family_of, make_engine, read_to_its_end
 from .sql_errors import explain
 from .sql_facts import clock, dated, grants, identify, rights
+from .sql_limit import limit
 from .sql_lock import SqlLock
 from .sql_values import cell, exported, parameters, with_fractions
 from .surroundings import BaseTarget, Surroundings
@@ -325,7 +326,9 @@ class SqlProbe(BaseProbe, SnapshotReader):
         except SQLAlchemyError as error:
             raise explain(self._name, "asking which database it is", error) from error
 
-    def rows(self, query: str, parameters: Mapping[str, Plain] | None = None) -> Iterator[dict[str, Plain]]:
+    def rows(
+        self, query: str, parameters: Mapping[str, Plain] | None = None, *, within: float | None = None
+    ) -> Iterator[dict[str, Plain]]:
         """
         Stream a query's rows; `:name` parameters, `{"$date": …}` for times.
 
@@ -333,7 +336,7 @@ class SqlProbe(BaseProbe, SnapshotReader):
         Raises `Unreachable` or `TargetError`, at the first row or a later one.
         """
         self.require_query(query)
-        return self.stream(self._engine, query, parameters or {})
+        return self.stream(self._engine, query, parameters or {}, within)
 
     def require_query(self, query: str) -> None:
         """Raise `TargetError` where *query* does not begin like one that only reads."""
@@ -344,13 +347,17 @@ class SqlProbe(BaseProbe, SnapshotReader):
                 advice="A reader only takes SELECT and the like.",
             )
 
-    def stream(self, engine: "Engine", query: str, given: Mapping[str, Plain]) -> Iterator[dict[str, Plain]]:
+    def stream(
+        self, engine: "Engine", query: str, given: Mapping[str, Plain], within: float | None = None
+    ) -> Iterator[dict[str, Plain]]:
         """Stream the rows of a query from *engine*, which only reads; whoever lets go early hears no error."""
         from sqlalchemy.exc import SQLAlchemyError
 
         handed = False
         try:
             with engine.connect() as session:
+                if within is not None:
+                    limit(session, min(within, self._settings.statement_timeout))
                 if query.lstrip("( \n\t")[:4].lower() != "show":  # PostgreSQL has no cursor for it
                     session.execution_options(stream_results=True, max_row_buffer=_BATCH)
                 # Closed before the session: PyMySQL must read a result to its end before the next statement.

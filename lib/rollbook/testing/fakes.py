@@ -225,10 +225,18 @@ class FakeDatabase(FakeTarget):
     def __init__(self, name: str = "database", answers: Mapping[str, list[dict[str, Plain]]] | None = None) -> None:
         super().__init__(name, "sql")
         self.answers = dict(answers or {})
+        self.limits: list[float | None] = []
 
-    def rows(self, query: str, parameters: Mapping[str, Plain] | None = None) -> Iterator[dict[str, Plain]]:  # noqa: ARG002  # the text tells
-        """Give the rows for *query*."""
+    def rows(
+        self,
+        query: str,
+        parameters: Mapping[str, Plain] | None = None,  # noqa: ARG002  # the text tells
+        *,
+        within: float | None = None,
+    ) -> Iterator[dict[str, Plain]]:
+        """Give the rows for *query*, and note how long it might take."""
         self.answer()
+        self.limits.append(within)
         if query not in self.answers:
             raise TargetError(f"{self.name} knows no answer to: {query}")
         return iter(self.answers[query])

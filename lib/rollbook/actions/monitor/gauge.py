@@ -86,15 +86,19 @@ class WatchedQuery:
         return self.query
 
 
-def gauge_of(reader: Reader, source: WatchedLog | WatchedPage | WatchedQuery) -> Gauge:
-    """Give what reads *source* through *reader*; of logs it counts what comes from now on."""
+def gauge_of(reader: Reader, source: WatchedLog | WatchedPage | WatchedQuery, within: float | None) -> Gauge:
+    """
+    Give what reads *source* through *reader*; of logs it counts what comes from now on.
+
+    A query gets *within* seconds for each look.
+    """
     match reader, source:
         case HostReader(), WatchedLog():
             return LogGauge(reader, source)
         case HttpReader(), WatchedPage():
             return lambda: _of_page(reader, source)
         case SqlReader(), WatchedQuery():
-            return lambda: _of_query(reader, source)
+            return lambda: _of_query(reader, source, within)
     raise RefusedError(
         f"{source.label} cannot be watched through {reader.name}, which is {reader.kind}.",
         advice="Name a target of the right kind: a host, an http or a sql target.",
@@ -146,8 +150,8 @@ def _of_page(site: HttpReader, page: WatchedPage) -> float:
     return number(found)
 
 
-def _of_query(database: SqlReader, query: WatchedQuery) -> float:
-    row = next(iter(database.rows(query.query, query.parameters)), None)
+def _of_query(database: SqlReader, query: WatchedQuery, within: float | None) -> float:
+    row = next(iter(database.rows(query.query, query.parameters, within=within)), None)
     if not row:
         raise Unreadable("the query gives no row")
     return number(next(iter(row.values())))

@@ -16,6 +16,7 @@ from .growth import Growth
 from .samples import Sample, sparkline
 
 _MOST: Final = 5000
+_PATIENCE: Final = 10.0
 _SECONDS: Final = {1: "second", 60: "minute", 3600: "hour", 86400: "day"}
 
 
@@ -33,8 +34,9 @@ class MonitorWatch(Assertion):
     It comes from exactly one of `log` (matching lines of log files), `http` (a path of a JSON answer, or a metric as
     Prometheus collects them) and `sql` (the first value of a query). With `per` it is a counter, and its growth in that
     time is what is watched; lines of logs are, per minute. A look that gives no number counts as one outside of the
-    limit. More than `outside` of those fail at once. All samples are kept, and drawn in the report. A log that is not
-    there from beginning to end is a warning; one that may not be read gives no number.
+    limit, and so does one with a query that takes longer than all of `for`, 10 s at the least. More than `outside` of
+    those fail at once. All samples are kept, and drawn in the report. A log that is not there from beginning to end is
+    a warning; one that may not be read gives no number.
     """
 
     kind: ClassVar[str] = "monitor.watch"
@@ -88,6 +90,12 @@ class MonitorWatch(Assertion):
         return 60.0 if self.log and self.per is None else self.per.total_seconds() if self.per else None
 
     @property
+    def _patience(self) -> float | None:
+        """Give the seconds that a query may take; where there is one look only, the target's own limit holds."""
+        seconds = self.for_.total_seconds()
+        return max(seconds, _PATIENCE) if seconds else None
+
+    @property
     def _unit(self) -> str:
         if self._per is None:
             return ""
@@ -117,7 +125,7 @@ class MonitorWatch(Assertion):
 
     def probe(self, read: Readers) -> Outcome:
         """Look until the time is over, or too much was outside of the limit."""
-        source = gauge_of(read[self.target], self._source)
+        source = gauge_of(read[self.target], self._source, self._patience)
         gauge = Growth(source, self._per, read)
         started, samples = read.monotonic(), list[Sample]()
         while True:
