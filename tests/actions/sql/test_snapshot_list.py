@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from rollbook.action import Change
+
 from .conftest import Taken
 from .snapshots import save, use
 
@@ -53,5 +55,31 @@ def test_without_one_the_run_stops(taken: Taken, tmp_path: Path) -> None:
     action = use("sql.snapshot_list", folder=str(tmp_path), environment="stage")
     state = action.probe(taken.read)
 
-    assert "no complete snapshot of this database (1 are of something else)" in str(action.refusal(state))
+    refusal = str(action.refusal(state))
+    assert "no complete snapshot of this database (1 are of something else)." in refusal
+    assert "snapshot=, stored= (out of a store) or backup=" in refusal
     assert use("sql.snapshot_list", folder=str(tmp_path), optional=True).refusal(state) is None
+
+
+@pytest.mark.parametrize(("was", "becomes"), [('"run"', '"ruN"'), ('"run":', '"run";'), ('"format": 1', '"format": 3')])
+def test_one_that_is_damaged_is_named(taken: Taken, tmp_path: Path, was: str, becomes: str) -> None:
+    """A snapshot that is there and cannot be read is no reason to look for it elsewhere; a backup is none of these."""
+    taken.both(SITE)
+    broken = snapshot(taken, tmp_path, "r1") / "manifest.json"
+    assert was in broken.read_text()
+    broken.write_text(broken.read_text().replace(was, becomes))
+    (tmp_path / "dump").mkdir()
+    (tmp_path / "dump" / "manifest.json").write_text("{}")
+    action = use("sql.snapshot_list", folder=str(tmp_path), environment="stage")
+
+    state = action.probe(taken.read)
+    refusal = str(action.refusal(state))
+    older = snapshot(taken, tmp_path, "r0")
+
+    assert f"{broken.parent.name}: its manifest.json cannot be read (" in refusal
+    assert "dump" not in refusal
+    found = action.probe(taken.read)
+    assert (found.newest, action.refusal(found)) == (str(older), None)
+    assert any(
+        line.startswith(f"not to be chosen: {broken.parent.name}: ") for line in action.details(Change(found, found))
+    )

@@ -1,13 +1,13 @@
 """`sql.snapshot_list`: the snapshots in a folder that are of this database, and the newest one."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import field
 from typing import ClassVar, Final
 
 from ...action import Change, Fact, Readers, Ref, evidence, identity
 from ...dataclass import dataclass
-from ...errors import SchemaError
+from ...errors import RefusedError, SchemaError
 from ...ops import OpResult
 from ...postgres.manifest import FILE, LIMIT, is_snapshot
 from ...postgres.shelf import listed
@@ -36,11 +36,16 @@ class ListedSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotShelf:
-    """The snapshots of a folder, newest first; *newest* is its path, or empty; *others* are of something else."""
+    """
+    The snapshots of a folder, newest first; *newest* is its path, or empty; *others* are of something else.
+
+    *broken* names each whose manifest cannot be read, with why: of what it is nobody can tell.
+    """
 
     newest: str = identity()
     snapshots: tuple[ListedSnapshot, ...] = evidence()
     others: int = evidence(default=0)
+    broken: tuple[str, ...] = evidence(default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +77,28 @@ class SqlSnapshotList(Fact[SnapshotShelf]):
         """Read their manifests."""
         server, local, folder = read[self.server], read[self.local], self.folder.rstrip("/")
         family, who, database = family_of(server), server.identity(), server.database
-        own, others = [], 0
+        own, others, broken = [], 0, []
         for path, manifest in _manifests(local, folder, list_saved(local, folder)):
-            if any(strangers(manifest, family, who, database, self.environment)):
+            if isinstance(manifest, str):
+                broken.append(f"{path.rpartition('/')[2]}: {manifest}")
+            elif any(strangers(manifest, family, who, database, self.environment)):
                 others += 1
             else:
                 own.append(_listed(path, manifest))
         own.sort(key=lambda one: (one.started, one.path), reverse=True)
-        return SnapshotShelf(own[0].path if own else "", tuple(own), others)
+        return SnapshotShelf(own[0].path if own else "", tuple(own), others, tuple(broken))
 
-    def refusal(self, state: SnapshotShelf) -> str | None:
-        """Refuse to go on without one."""
+    def refusal(self, state: SnapshotShelf) -> RefusedError | None:
+        """Refuse to go on without one, with what is there instead."""
         if state.newest or self.optional:
             return None
         more = f" ({state.others} are of something else)" if state.others else ""
-        return f"{self.folder} has no complete snapshot of this database{more}."
+        broken = "".join(f" {one}." for one in state.broken)
+        return RefusedError(
+            f"{self.folder} has no complete snapshot of this database{more}.{broken}",
+            advice="Is it the right folder, and the right environment? Else name what to put back from: for"
+            " recover-migration-data snapshot=, stored= (out of a store) or backup=.",
+        )
 
     def details(self, change: Change[SnapshotShelf]) -> tuple[str, ...]:
         """Show the newest of them."""
@@ -95,6 +107,7 @@ class SqlSnapshotList(Fact[SnapshotShelf]):
         more = len(state.snapshots) - _SHOWN
         lines += [f"and {more} older ones"] if more > 0 else []
         lines += [f"{state.others} are of another database or environment"] if state.others else []
+        lines += [f"not to be chosen: {one}" for one in state.broken]
         return tuple(lines) or ("there is none",)
 
     def outputs(self, after: SnapshotShelf, results: Sequence[OpResult]) -> Mapping[str, Plain]:  # noqa: ARG002  # it only reads
@@ -109,15 +122,20 @@ class SqlSnapshotList(Fact[SnapshotShelf]):
         }
 
 
-def _manifests(local: HostReader, folder: str, listing: str) -> Iterator[tuple[str, SnapshotManifest]]:
-    """Read the manifest of each complete snapshot; one that cannot be read is none."""
+def _manifests(local: HostReader, folder: str, listing: str) -> Iterator[tuple[str, SnapshotManifest | str]]:
+    """Read the manifest of each complete snapshot; of one that cannot be read, say why."""
     for one in listed(folder, listing):
         if one.kind != "rollbook" or not one.complete:
             continue
         content = local.read_file(f"{one.path}/{FILE}", limit=LIMIT)
-        if content is not None and is_snapshot(content):
-            with suppress(SchemaError, ValueError):
+        if content is None:
+            continue
+        try:
+            is_backup = not is_snapshot(content) and isinstance(json.loads(content), dict)
+            if not is_backup:
                 yield one.path, read_snapshot(content.decode())
+        except (SchemaError, ValueError) as error:
+            yield one.path, f"its {FILE} cannot be read ({str(error).splitlines()[0]})"
 
 
 def _listed(path: str, manifest: SnapshotManifest) -> ListedSnapshot:
