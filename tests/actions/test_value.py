@@ -49,6 +49,17 @@ def test_a_text_that_stood_there_is_not_shown(machine: Machine, tmp_path: Path) 
     assert plain.details(machine.plan(plain))[0] == "DEBUG: off → on"
 
 
+def test_an_alias_is_told_with_the_place_to_set_instead(machine: Machine, tmp_path: Path) -> None:
+    """A plan refuses what would change other keys, and says which key is meant to be set."""
+    path = tmp_path / "app.yaml"
+    path.write_text("default: &d\n  level: info\nweb: *d\n")
+
+    with pytest.raises(TargetError, match=r"web\.level of .* cannot be set: web is an alias of default") as caught:
+        machine.plan(use("config.value", path=str(path), key="web.level", value="debug"))
+
+    assert str(caught.value.advice).startswith("Set default.level if that is meant")
+
+
 def test_a_file_that_is_not_there_or_not_so_is_told(machine: Machine, tmp_path: Path) -> None:
     """Neither a missing file nor one of another format is made up."""
     (tmp_path / "a.json").write_text("a = 1")

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from .place import Shared
+
 if TYPE_CHECKING:
     import yaml
 
@@ -18,12 +20,12 @@ def is_alias(parent: "yaml.Node", name: str, child: "yaml.Node") -> bool:
     return bool(child.start_mark.index <= max(written))
 
 
-def told_alias(root: "yaml.Node", node: "yaml.Node", path: str) -> str:
-    """Say that *path* is an alias of *node*, where that is written, and what now."""
+def alias_of(root: "yaml.Node", node: "yaml.Node", path: str, rest: str) -> Shared:
+    """Say that *path* is an alias of *node*, and where to set the value instead, which is *rest* below it."""
     place, line = written_at(root, node), node.start_mark.line + 1
-    return (
-        f"{path} is an alias of {place} (line {line}), so all that use it would be changed;"
-        f" set it at {place} if that is meant, or write {path} out in the file first"
+    return Shared(
+        f"{path} is an alias of {place} (line {line}), so all that use it would be changed",
+        f"Set {place}{rest and '.'}{rest} if that is meant; else write {path} out in the file first.",
     )
 
 

@@ -16,12 +16,20 @@ class Unfit(ValueError):  # named for what happened, as the errors are
     """The text is not as its format says, or holds at the key what cannot be edited; the message says what."""
 
 
+class Shared(Unfit):
+    """The text at the key counts at other keys too; *now* says what to do instead."""
+
+    def __init__(self, message: str, now: str) -> None:
+        super().__init__(message)
+        self.now = now
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """
     A span of a text: where the value stands, or with *there* False, where it is to be put in.
 
-    *before* and *after* go around a value that is put in. *shared* says why nothing may be written there, where the
+    *before* and *after* go around a value that is put in. *shared* is why nothing may be written there, where the
     text at the place counts at others too.
     """
 
@@ -30,12 +38,12 @@ class Place:
     there: bool = True
     before: str = ""
     after: str = ""
-    shared: str = ""
+    shared: Shared | None = None
 
     def filled(self, text: str, raw: str) -> str:
-        """Give *text* with *raw* at the place, lines broken as in the text. Raises `Unfit` where it is shared."""
+        """Give *text* with *raw* at the place, lines broken as in the text. Raises `Shared` where it is."""
         if self.shared:
-            raise Unfit(self.shared)
+            raise self.shared
         before, after = (_broken_as(text, part) for part in (self.before, self.after))
         return f"{text[: self.start]}{before}{raw}{after}{text[self.end :]}"
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from json.decoder import JSONDecodeError
 from typing import TYPE_CHECKING, Any, Final
 
-from .aliases import is_alias, told_alias
+from .aliases import alias_of, is_alias
 from .place import Place, Scalar, Unfit, names_of
 
 if TYPE_CHECKING:
@@ -111,12 +111,12 @@ def yaml_place(text: str, key: str) -> Place:
     import yaml
 
     root = node = _yaml(text, yaml.compose)
-    names, shared = names_of(key), ""
+    names, shared = names_of(key), None
     for index, name in enumerate(names):
         found = _child(node, name)
         if found is not None:
-            if not shared and is_alias(node, name, found):
-                shared = told_alias(root, found, ".".join(names[: index + 1]))
+            if shared is None and is_alias(node, name, found):
+                shared = alias_of(root, found, ".".join(names[: index + 1]), ".".join(names[index + 1 :]))
             node = found
             continue
         if not isinstance(node, yaml.MappingNode) or node.flow_style or index + 1 < len(names) or not node.value:

@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 
 from ...action import Action, Change, Readers, Ref, Subject, Undo, evidence
 from ...configuration.editing import FORMATS, format_of, put, read
-from ...configuration.place import Format, Scalar
+from ...configuration.place import Format, Scalar, Shared
 from ...dataclass import dataclass
 from ...errors import TargetError
 from ...ops import FileEdit, Op
@@ -96,7 +96,9 @@ class ConfigValue(Action[ConfigState]):
         except ValueError as error:
             raise TargetError(
                 f"{self.key} of {self.path} on {host} cannot be set: {error}.",
-                advice="format: names another format; a file that is written otherwise is edited by shell.run.",
+                advice=error.now
+                if isinstance(error, Shared)
+                else "format: names another format; a file that is written otherwise is edited by shell.run.",
             ) from error
 
     def desired(self, before: ConfigState) -> ConfigState:
