@@ -213,6 +213,16 @@ class _Changing(FakeDatabase):
         return iter([{"n": self.numbers.pop(0)}])
 
 
+@pytest.mark.parametrize(("timeout", "limit"), [("2m", 120.0), ("3s", 10.0)])
+def test_a_query_that_hangs_does_not_outlast_the_wait(timeout: str, limit: float) -> None:
+    """It may take as long as is waited at the most, so the wait is at its end by twice that."""
+    database = FakeDatabase("db", {"q": [{"n": 1}]})
+
+    assert use("wait.for", sql={"query": "q"}, target="db", timeout=timeout).probe(FakeReaders({"db": database})).passed
+
+    assert database.limits == [limit]
+
+
 def test_what_comes_back_is_not_idle() -> None:
     """A query that says so, then not, then so again is idle only once it stayed so long enough."""
     database = _Changing([0, 0, 1, 0, 0, 0, 0, 0])

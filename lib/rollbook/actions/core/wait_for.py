@@ -179,7 +179,7 @@ class WaitFor(Assertion):
                 case HttpReader() as site if self.http:
                     return _look_page(site, self.http, min(left, 10.0))
                 case SqlReader() as database if self.sql:
-                    return _look_query(database, self.sql)
+                    return _look_query(database, self.sql, max(self.timeout.total_seconds(), 10.0))
                 case BrokerReader() as broker if self.queue:
                     return _look_queue(broker, self.queue)
                 case HostReader() as host if not (self.http or self.sql or self.queue):
@@ -220,9 +220,9 @@ def _look_queue(broker: BrokerReader, queue: Queue) -> _Look:
     return _Look(waiting + reserved > 0, f"{waiting} waiting, {reserved} with workers")
 
 
-def _look_query(database: SqlReader, look: Query) -> _Look:
+def _look_query(database: SqlReader, look: Query, seconds: float) -> _Look:
     try:
-        row = next(iter(database.rows(look.query, look.parameters)), None)
+        row = next(iter(database.rows(look.query, look.parameters, within=seconds)), None)
     except Unreachable:
         raise
     except TargetError as error:
