@@ -23,6 +23,7 @@ from django.db.utils import Error as DatabaseError
 
 from .placing import placed, places
 from .teller import Step, Teller, is_own
+from .writing import ending, statements
 
 BEYOND = """
     SELECT n.nspname, c.relname,
@@ -135,29 +136,6 @@ def steps_of(migration: "Migration", state: "ProjectState") -> "tuple[list[Any],
     return found, state
 
 
-def statements(teller: "Teller", step: "Step") -> "dict[str, Any]":
-    """Give the SQL of a step, both ways, where it comes to SQL; *deferred* is what Django runs at a migration's end."""
-    operation, connection = step.operation, teller.connection
-    found: dict[str, Any] = {"forwards": [], "deferred": [], "backwards": []}
-    if not (is_own(operation) and operation.reduces_to_sql):  # it would be carried out, not written down
-        return {**found, "untold": "it is code"}
-    try:
-        with connection.schema_editor(collect_sql=True, atomic=False) as editor:
-            operation.database_forwards(step.app, editor, step.before, step.after)
-            found["forwards"], found["deferred"] = list(editor.collected_sql), [str(one) for one in editor.deferred_sql]
-    except (DatabaseError, ValueError) as error:
-        found["untold"] = " ".join(str(error).split())
-    if not operation.reversible:
-        return {**found, "irreversible": True}
-    try:
-        with connection.schema_editor(collect_sql=True, atomic=False) as editor:
-            operation.database_backwards(step.app, editor, step.after, step.before)
-        found["backwards"] = list(editor.collected_sql)
-    except (DatabaseError, ValueError) as error:
-        found["irreversible"] = " ".join(str(error).split())
-    return found
-
-
 def catalog(connection: "BaseDatabaseWrapper") -> "dict[str, Any]":
     """Read what tables there are, which columns they have and which may be NULL, and the names of what keeps them."""
     found: dict[str, Any] = {}
@@ -179,6 +157,8 @@ def catalog(connection: "BaseDatabaseWrapper") -> "dict[str, Any]":
 
 def place(found: "dict[str, Any]", connection: "BaseDatabaseWrapper") -> None:
     """Name tables with the schemas that they lie in."""
+    for late in lates(found):
+        late["table"] = placed(connection, late["table"])
     for deed in (deed for operation in found["operations"] for deed in operation["deeds"]):
         if not deed.get("table"):
             continue
@@ -187,18 +167,31 @@ def place(found: "dict[str, Any]", connection: "BaseDatabaseWrapper") -> None:
             deed["to"] = placed(connection, deed["to"])
 
 
+def lates(found: "dict[str, Any]") -> "Iterator[dict[str, Any]]":
+    """Give what names an index or constraint, of all that Django runs last."""
+    ways = [way for ends in found["ends"].values() for way in ends.values()]
+    ways += [operation["behind"] for operation in found["operations"] if "behind" in operation]
+    return (late for way in ways for late in way if late["name"])
+
+
 def fold(found: "dict[str, Any]") -> None:
     """Write the names of tables small on both sides, for a server that does so itself."""
     found["catalog"] = {table.lower(): one for table, one in found["catalog"].items()}
+    for late in lates(found):
+        late["table"] = late["table"].lower()
     for deed in (deed for operation in found["operations"] for deed in operation["deeds"]):
         deed.update({key: deed[key].lower() for key in ("table", "to") if key in deed})
 
 
 def told(teller: "Teller", executor: "MigrationExecutor", given: "dict[str, Any]") -> "dict[str, Any]":
     """Tell what every pending migration does, or what those did that are applied."""
-    migrations, operations = [], []
+    migrations, operations, ends = [], [], {}
     for migration, steps in applied(executor, given) if given.get("after") else pending(executor, given):
-        migrations.append(f"{migration.app_label}.{migration.name}")
+        name = f"{migration.app_label}.{migration.name}"
+        migrations.append(name)
+        if given["statements"]:
+            every = [step for _, outer in steps for step in flat(outer)]
+            ends[name] = {"forwards": ending(teller, every), "backwards": ending(teller, every, back=True)}
         for place, outer in steps:
             head = {"app": migration.app_label, "migration": migration.name, "location": place}
             reaching = list(flat(outer))
@@ -207,7 +200,7 @@ def told(teller: "Teller", executor: "MigrationExecutor", given: "dict[str, Any]
             for step in reaching:
                 one = {**head, "operation": type(step.operation).__name__, "deeds": teller.deeds(step)}
                 operations.append({**one, **statements(teller, step)} if given["statements"] else one)
-    return {"pending": migrations, "operations": operations}
+    return {"pending": migrations, "operations": operations, "ends": ends}
 
 
 def look(given: "dict[str, Any]") -> "dict[str, Any]":

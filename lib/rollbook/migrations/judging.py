@@ -9,6 +9,7 @@ from ..dataclass import dataclass
 from ..values import Plain
 from .deed import Deed, placed
 from .operation import Effect, Narrowing, Operation
+from .standing import Late
 from .statements import Statement, read_statements
 from .tracing import Tracing
 from .types import loss, parse_type
@@ -35,8 +36,8 @@ class Told:
     deeds: tuple[Deed, ...]
     location: str = ""
     forwards: tuple[str, ...] = ()
-    deferred: tuple[str, ...] = ()
     backwards: tuple[str, ...] = ()
+    behind: tuple[Late, ...] = ()  # what Django would run last on its way back
     untold: str = ""
     irreversible: bool | str = False
 

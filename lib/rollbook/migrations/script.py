@@ -11,8 +11,7 @@ from ..postgres import holders as postgres
 from ..values import Plain
 
 _FOLDER: Final = Path(__file__).parent
-_END: Final = "\n"
-_OF_PLACING: Final = re.compile(r"^from \.placing import .*\n", re.MULTILINE)
+_OF_THESE: Final = re.compile(r"^from \.\w+ import .*\n", re.MULTILINE)
 _QUERIES: Final[Mapping[str, Plain]] = {
     "postgresql": {"of_session": postgres.OF_SESSION, "cancel": postgres.CANCEL, "end": postgres.END},
     "mysql": {
@@ -30,7 +29,7 @@ _QUERIES: Final[Mapping[str, Plain]] = {
 
 def inside() -> str:
     """Give the one that tells what migrations do as one text, with what makes it answer."""
-    return f"{placing()}\n{_joined('teller.py', 'inside.py')}\nmain(given, answer)\n"
+    return f"{placing()}\n{_joined('teller.py', 'writing.py', 'inside.py')}\nmain(given, answer)\n"
 
 
 def placing() -> str:
@@ -44,8 +43,6 @@ def patient(given: Mapping[str, Plain]) -> str:
     return f"{_joined('watching.py', 'patient.py')}\nimport json\nmain(json.loads({told!r}))\n"
 
 
-def _joined(first: str, second: str) -> str:
-    """Give two modules as one text: the second imports of this package the first, and what `placing` gave before."""
-    text = _OF_PLACING.sub("", (_FOLDER / second).read_text(encoding="utf-8"))
-    before, line, after = text.partition(f"from .{first.removesuffix('.py')} import ")
-    return f"{(_FOLDER / first).read_text(encoding='utf-8')}\n{before}\n{after.partition(_END)[2] if line else ''}"
+def _joined(*names: str) -> str:
+    """Give modules as one text: each imports, of this package, of those before it only, and what `placing` gave."""
+    return "\n".join(_OF_THESE.sub("", (_FOLDER / name).read_text(encoding="utf-8")) for name in names)

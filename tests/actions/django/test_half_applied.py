@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from rollbook.errors import TargetError
 from rollbook.migrations.deed import Deed
-from rollbook.migrations.halves import Catalog, Standing, find_halves
+from rollbook.migrations.halves import find_halves
 from rollbook.migrations.judging import Told
+from rollbook.migrations.standing import Catalog, Ends, Late, Standing
 from rollbook.targets import Redactor, SecretStore, TargetPool
 from rollbook.targets.base import TargetSpec
 
@@ -213,6 +214,53 @@ def test_a_way_back_that_died_is_recognised(shop: Shop, way: str) -> None:
     assert shop.site.machine.outputs(shop.site.use("django.half_applied", **asked))["half_applied"] == []
 
 
+# The way back makes both tables anew, and fails before it gives the column back.
+ANEW = """\
+migrations.RemoveField("item", "note"),
+migrations.RunSQL("SELECT 1", "ALTER TABLE nowhere ADD x integer"),
+migrations.RemoveField("item", "links"),
+migrations.DeleteModel("gone"),
+"""
+GONE = """\
+migrations.CreateModel("gone", [
+    ("id", models.AutoField(primary_key=True)),
+    ("code", models.CharField(max_length=9, unique=True)),
+    ("kind", models.CharField(max_length=9, db_index=True)),
+    ("up", models.ForeignKey("self", models.CASCADE, null=True)),
+], options={"unique_together": {("kind", "up")}}),
+migrations.AddField("item", "links", models.ManyToManyField("shop.gone", related_name="+")),
+"""
+
+
+@pytest.mark.server
+def test_a_way_back_that_died_ends_with_what_django_runs_last(shop: Shop) -> None:
+    """Foreign keys, unique constraints and indexes of tables made anew are in the statements; where missing, it says so."""
+    (shop.site.folder / "shop" / "migrations" / "0002_failing.py").unlink()
+    shop.site.migration("shop", "0002_gone", GONE)
+    shop.site.migrate("-v", "0")
+    before = shop.catalog()
+    shop.site.migration("shop", "0003_anew", ANEW)
+    shop.site.migrate("-v", "0")
+    asked = {"app": "shop", "after": "0002"}
+    with pytest.raises(TargetError):
+        shop.site.machine.apply(shop.site.use("django.migrate", app="shop", to="0002"))
+
+    found = shop.site.machine.outputs(shop.site.use("django.half_applied", **asked))
+    statements = [one for one in found["backwards"]["shop.0003_anew"] if not one.startswith("--")]
+    late = [one["sql"] for one in found["ends"]["backwards"]]
+    shop.execute(*(one for one in statements if one not in late))
+    shop.site.migrate("--fake", "shop", "0002")
+    after = shop.site.use("django.half_applied", **asked, ends=found["ends"]["backwards"], refuse=True)
+    refused = after.refusal(shop.site.machine.plan(after).after)
+    shop.execute(*late)
+
+    assert shop.catalog() == before
+    assert len(late) == 6
+    assert str(refused).startswith("missing of what comes last: 6 indexes or constraints")
+    assert all(sql in str(refused) for sql in late)
+    assert after.refusal(shop.site.machine.plan(after).after) is None
+
+
 def _told(*deeds: Deed) -> Told:
     return Told("app", "0001", "Work", deeds)
 
@@ -268,6 +316,30 @@ def test_what_cannot_be_seen_is_shown_on_the_way_back() -> None:
     assert seen == "-- of Narrow a.x it cannot be seen what was done: look, and take that back first, by"
     assert line == "--   ALTER TABLE a MODIFY x text"
     assert rest[0] == "ALTER TABLE a ADD y int"
+
+
+def test_what_comes_last_is_told_by_table_and_name() -> None:
+    """What is there is left out of a way by its own table's names only, and one of no known name is always told."""
+    make = Told("app", "0001", "Make", (Deed("create_table", "b"),))
+    add = Told("app", "0001", "Add", (Deed("add_column", "a", "y"),))
+    late = (Late("KEY b_i", "b", "b_i"), Late("KEY x", "b", "x"), Late("KEY X on a", "a", "X"), Late("KEY i"))
+    catalog = {"a": Standing({"x": False}, ("i", "x")), "b": Standing({}, ("b_i",))}
+
+    [half] = find_halves([make, add], catalog, {"app.0001": Ends(late)})
+
+    assert half.forwards[:-1] == ("KEY x", "KEY i")
+
+
+def test_what_a_way_back_leaves_behind_is_looked_for_under_its_last_name() -> None:
+    """A table that was renamed before it was dropped comes back, and is renamed: its keys are those of the old name."""
+    rename = Told("app", "0001", "Rename", (Deed("rename_table", "a", to="b"),))
+    drop = Told("app", "0001", "Drop", (Deed("drop_table", "b"),), behind=(Late("KEY i ON b", "b", "i"),))
+    add = Told("app", "0001", "Add", (Deed("add_column", "c", "y"),))
+
+    [half] = find_halves([rename, drop, add], {"c": TABLE})
+
+    assert "KEY i ON b" in half.backwards
+    assert half.ends.backwards == (Late("KEY i ON b", "a", "i"),)
 
 
 def test_what_fits_no_point_is_a_puzzle() -> None:
