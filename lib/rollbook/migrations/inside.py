@@ -38,6 +38,11 @@ BEYOND = """
     WHERE c.relkind IN ('r', 'p', 'f') AND NOT pg_catalog.pg_table_is_visible(c.oid)
         AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'"""
 
+# Django's description of a table lacks the columns that `SELECT *` does not give.
+ALL_COLUMNS = """
+    SELECT table_name, column_name, is_nullable = 'YES' FROM information_schema.columns
+    WHERE table_schema = DATABASE()"""
+
 
 class Wrong(Exception):
     """What was asked for is not there."""
@@ -147,6 +152,11 @@ def catalog(connection: "BaseDatabaseWrapper") -> "dict[str, Any]":
                 "columns": columns,
                 "names": sorted(look.get_constraints(cursor, table)),
             }
+        if connection.vendor == "mysql":
+            cursor.execute(ALL_COLUMNS)
+            for table, column, empty in cursor.fetchall():
+                if table in found:
+                    found[table]["columns"].setdefault(column, bool(empty))
         if connection.vendor == "postgresql":
             cursor.execute(BEYOND)
             for schema, table, columns, empty, names in cursor.fetchall():

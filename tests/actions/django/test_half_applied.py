@@ -101,6 +101,14 @@ def test_a_constraint_that_was_never_made_is_no_trace(shop: Shop) -> None:
 
 
 @pytest.mark.server
+def test_a_column_that_is_invisible_is_there(shop: Shop) -> None:
+    """A column that `SELECT *` does not give is not taken for one that the migration dropped."""
+    shop.execute("ALTER TABLE shop_item MODIFY note varchar(9) NULL INVISIBLE")
+
+    assert shop.found()["half_applied"] == []
+
+
+@pytest.mark.server
 def test_a_migration_that_died_is_recognised_and_its_point_told(shop: Shop) -> None:
     """What is done, what is left and what cannot be seen is told, and Django cannot go on by itself."""
     shop.site.migrate(fails=True)
