@@ -12,7 +12,7 @@ from .script import patient
 _GAVE_UP: Final = 75
 _HALF: Final = 76
 _STANDS: Final = "Rollbook: what came before in this migration stands"
-_SAYS: Final = re.compile(r"^Rollbook: (to end them|gave up|failed): (.*)$", re.MULTILINE)
+_SAYS: Final = re.compile(r"^Rollbook: (to end them|gave up|failed|met): (.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,12 @@ class Migrating(Command):
 
     def _half(self, error: CommandFailed) -> RollbookError:
         said = dict(_SAYS.findall(error.tail))
+        if "met" in said:
+            return TargetError(
+                f"{self.argv[self.begins + 1]} {self.argv[self.begins + 2]} did nothing, for a part of it seems to be "
+                f"done already: {said['met']}",
+                advice=f"Where an earlier attempt died, {self._ways}",
+            )
         return TargetError(
             f"{self.argv[self.begins + 1]} {self.argv[self.begins + 2]} did not come to its end, and what came before "
             f"in it STANDS: {said.get('failed', error.tail)}",

@@ -253,6 +253,8 @@ def test_a_way_back_that_died_ends_with_what_django_runs_last(shop: Shop) -> Non
     with pytest.raises(TargetError):
         shop.site.machine.apply(shop.site.use("django.migrate", app="shop", to="0002"))
 
+    with pytest.raises(TargetError) as again:
+        shop.site.machine.apply(shop.site.use("django.migrate", app="shop", to="0002"))
     found = shop.site.machine.outputs(shop.site.use("django.half_applied", **asked))
     statements = [one for one in found["backwards"]["shop.0003_anew"] if not one.startswith("--")]
     late = [one["sql"] for one in found["ends"]["backwards"]]
@@ -262,6 +264,8 @@ def test_a_way_back_that_died_ends_with_what_django_runs_last(shop: Shop) -> Non
     refused = after.refusal(shop.site.machine.plan(after).after)
     shop.execute(*late)
 
+    assert "did nothing, for a part of it seems to be done already: OperationalError: (1050" in str(again.value)
+    assert "settle-half-migration --set=app=shop --set=after=0002_gone` shows" in again.value.advice
     assert shop.catalog() == before
     assert len(late) == 6
     assert str(refused).startswith("missing of what comes last: 6 indexes or constraints")
