@@ -207,6 +207,11 @@ def test_an_undo_sets_going_what_did_not_come_up_then(machine: Machine, supervis
 
     machine.undo(action, change)
 
+    back = action.probe_for(machine.read, action.undo(change).goal)
+    again = action.undo(type(change)(change.after, back, ())).goal
+    assert action.probe_for(machine.read, again).moving == ()  # how far it came since is nobody's doing
+    assert [op.argv[-1] for op in action.ops(action.probe_for(machine.read, again), again)] == ["web", "looping"]
+    assert action.undo(type(change)(back, again, ())).goal.tried == ("looping",)
     assert (change.before.running, change.before.moving) == (("web",), ("looping",))
     assert (stopped.running, stopped.moving) == ((), ())
     found = look.probe(machine.read)

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from ..errors import ExpressionError
-from ..values import Plain, Secret, Unknown
+from ..values import Plain, Secret, Unknown, unknowns
 from .budget import MAX_TEXT
 from .shield import Shield, TouchedError, shield, shields
 from .text import Raw, shell_text_of, text_of
@@ -127,8 +127,8 @@ def _render_text(template: str, names: Mapping[str, Plain], *, quote: bool) -> P
     written: list[str] = []
     for is_expression, text in parts:
         value = _evaluate(text, names, keep_raw=quote) if is_expression else text
-        if isinstance(value, Unknown):
-            return value
+        if (later := next(unknowns(value), None)) is not None:  # also where a part of it is
+            return later
         written.append(_written(text, value, quote=quote) if is_expression else text)
     if sum(map(len, written)) > MAX_TEXT:
         raise ExpressionError(f"{_short(template)} gives a text of more than {MAX_TEXT} characters.")

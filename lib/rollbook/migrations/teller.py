@@ -5,6 +5,7 @@ Sent as text before that, so it imports nothing of Rollbook, and is valid for Py
 """
 
 import inspect
+import json
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -278,19 +279,19 @@ def between_renamed(old: "Field", new: "Field") -> "Iterator[dict[str, Any]]":
 
 def default_of(field: "Field", connection: "BaseDatabaseWrapper") -> "dict[str, Any]":
     """Give the value that a row has in a field nobody filled in, where that is one and the same for all."""
-    empty: "dict[Any, str]" = {dict: "{}", list: "[]"} if field.get_internal_type() == "JSONField" else {}
     own = getattr(field, "db_default", NOT_PROVIDED)  # since Django 5.0; a new column has it, whatever `default` says
     if own is not NOT_PROVIDED:
         found = own.value if isinstance(own, Value) else own
-        found = found if found else empty.get(type(found), found)
     elif field.has_default():
-        found = empty.get(field.default) if callable(field.default) else field.default
+        found = field.default() if field.default in (dict, list) else field.default
     elif field.null:
         found = None
     elif field.empty_strings_allowed:
         found = ""
     else:  # MySQL and MariaDB make up a zero
         found = 0 if connection.vendor == "mysql" and str(field.db_type(connection)).startswith(NUMBERS) else None
+    if field.get_internal_type() == "JSONField" and isinstance(found, (str, int, float, bool, dict, list)):
+        return {"default": json.dumps(found)}
     found = str(found) if isinstance(found, Decimal) else found
     return {"default": found} if isinstance(found, (str, int, float, bool)) else {}
 

@@ -161,19 +161,20 @@ def test_what_a_way_back_leaves_in_columns_is_told(
         '("state", models.CharField(max_length=9, null=True, db_default="new"))',
         '("rank", models.IntegerField(default=1, db_default=models.Value(7)))',
         '("since", models.DateTimeField(db_default=Now()))',
+        '("kind", models.JSONField(default="plain"))',
     )
     now = "from django.db.models.functions import Now"
     site.migration(
         "shop", "0001_initial", model("Price", *fields, '("rate", models.FloatField(default=1.5))'), code=now
     )
     site.migrate("-v", "0")
-    names = ("name", "cents", "tags", "at", "state", "rank", "since", "rate")
+    names = ("name", "cents", "tags", "at", "state", "rank", "since", "kind", "rate")
     gone = (f'migrations.RemoveField("price", "{name}"),' for name in names)
     site.migration("shop", "0002_gone", "\n".join(gone))
 
     found = site.pending()["defaults"]
 
-    own = {"shop_price.state": "new", "shop_price.rank": 7}  # Now() is another one for each row
+    own = {"shop_price.state": "new", "shop_price.rank": 7, "shop_price.kind": '"plain"'}  # Now() is another one for each row
     assert found == {"shop_price.name": "", "shop_price.tags": "[]", "shop_price.rate": 1.5, **own, **made_up}
 
 

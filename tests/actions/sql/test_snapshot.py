@@ -49,9 +49,12 @@ ODD = """
     CREATE SCHEMA other; CREATE SEQUENCE other.shared; CREATE SEQUENCE "our s";
     CREATE TABLE kept (id serial PRIMARY KEY, name text, c int DEFAULT nextval('other.shared'), "d ""x" int);
     CREATE TABLE gone (id int DEFAULT nextval('other.shared'), n int DEFAULT nextval('"our s"'), t text);
+    CREATE TABLE last (id serial, t text); ALTER TABLE gone ADD same int DEFAULT nextval('last_id_seq');
+    CREATE FUNCTION me() RETURNS text LANGUAGE sql AS 'SELECT current_user::text';
     INSERT INTO kept (name, "d ""x") VALUES ('a', 1), ('b', 2); INSERT INTO gone (t) VALUES ('x'), ('y');
     GRANT SELECT (id, name, c, "d ""x") ON kept TO PUBLIC; GRANT USAGE ON SEQUENCE kept_id_seq TO PUBLIC;
-    GRANT SELECT ON gone TO left_since; CREATE POLICY own ON gone TO left_since USING (true)"""
+    GRANT SELECT ON gone TO left_since; CREATE POLICY own ON gone TO left_since USING (true);
+    CREATE POLICY mine ON gone USING (t = me()); COMMENT ON POLICY mine ON gone IS 'ours'"""
 
 
 def test_rights_and_sequences_of_others_keep_no_rows_away(
@@ -62,9 +65,9 @@ def test_rights_and_sequences_of_others_keep_no_rows_away(
         mighty.execute("CREATE ROLE left_since")
         try:
             taken.execute(ODD)
-            path = save(taken, tmp_path / "kept", tables=["gone"], columns=["kept.c", 'kept.d "x'])
+            path = save(taken, tmp_path / "kept", tables=["gone", "last"], columns=["kept.c", 'kept.d "x'])
         finally:
-            taken.execute("DROP TABLE IF EXISTS gone")
+            taken.execute("DROP TABLE IF EXISTS gone, last")
             mighty.execute("DROP ROLE left_since")
 
     database = load(taken, path)

@@ -28,7 +28,7 @@ class ServicesState:
 
     *stale* are those that have been running since before the step began, which matters to a restart only.
     *seen* is what their manager says of each. *tried* are set going, whatever comes of it, and of what is found those
-    that are going.
+    that are going. *loose* had been only set going by what is undone: how far they came by then is no change.
     """
 
     running: tuple[str, ...]
@@ -36,6 +36,7 @@ class ServicesState:
     stale: tuple[str, ...]
     seen: Mapping[str, str] = evidence()
     tried: tuple[str, ...] = evidence(default=())
+    loose: tuple[str, ...] = evidence(default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ class ServiceState(Action[ServicesState]):
     def probe_for(self, read: Readers, goal: ServicesState) -> ServicesState:
         """Look at them in an undo: of what is only set going it matters whether it goes, and not how far it came."""
         found = self.probe(read)
-        tried = {*goal.tried}
+        tried = {*goal.tried, *goal.loose}
         return replace(
             found,
             running=tuple(name for name in found.running if name not in tried),
@@ -159,7 +160,8 @@ class ServiceState(Action[ServicesState]):
 
     def ops(self, old: ServicesState, new: ServicesState) -> tuple[Op, ...]:
         """Give the commands, service by service; what is to be stopped and started comes in opposite orders."""
-        stopping = [name for name in {*old.running, *old.moving} - {*new.running, *new.tried} if self._is_own(name)]
+        going = {*old.running, *old.moving, *old.tried}
+        stopping = [name for name in going - {*new.running, *new.tried} if self._is_own(name)]
         starting = {*new.running} - ({*old.running} - ({*old.stale} - {*new.stale}))
         stops = [self._op("stop", name) for name in self._ordered(stopping, back=self.wanted != "stopped")]
         starts = [
@@ -205,12 +207,13 @@ class ServiceState(Action[ServicesState]):
         if was == change.after.running:
             return Leave("a restart is not taken back: they run on with what they read when they were restarted")
         before = change.before
-        goal = replace(before, moving=(), stale=(), tried=before.moving)
+        tried = (*before.moving, *before.tried)
+        goal = replace(before, moving=(), stale=(), tried=tried, loose=change.after.tried)
         if self.wanted != "stopped":
             return Reverse(goal, "what did not run is stopped")
         told = [f"what ran before is started again: {', '.join(before.running)}"] if before.running else []
-        if before.moving:
-            told.append(f"set going, and not waited for, for it did not come up then: {', '.join(before.moving)}")
+        if tried:
+            told.append(f"set going, and not waited for, for it did not come up then: {', '.join(tried)}")
         return Reverse(goal, "; ".join(told))
 
     def verdict(self, change: Change[ServicesState]) -> Verdict:

@@ -30,13 +30,15 @@ def describe(connection: "Connection", doomed: Doomed) -> Contents:
     own = {one.name: {*one.columns} for one in doomed.definitions}
     saved = {name: _all(doomed, name, own[name]) for name in own if name in doomed.catalog.tables}
     pairs = zip(doomed.definitions, doomed.choice.tables, strict=True)
+    shared = dict(_shared_sequences(connection, doomed))
     return Contents(
         prepare=(
             "SET check_function_bodies = off",
             *read_prerequisites(connection, doomed.catalog, saved, doomed.whole),
-            *_shared_sequences(connection, doomed),
+            *(f"CREATE SCHEMA IF NOT EXISTS {quote(name.schema)}" for name in shared),
+            *shared.values(),
         ),
-        tables=tuple(_table(connection, number, *pair) for number, pair in enumerate(pairs, 1)),
+        tables=tuple(_table(connection, number, *pair, {*shared.values()}) for number, pair in enumerate(pairs, 1)),
         finish=tuple(_finish(connection, doomed)),
     )
 
@@ -51,7 +53,7 @@ def _all(doomed: Doomed, name: Name, columns: set[str]) -> tuple[str, ...]:
     )
 
 
-def _table(connection: "Connection", number: int, one: Definition, chosen: Chosen) -> SavedTable:
+def _table(connection: "Connection", number: int, one: Definition, chosen: Chosen, made: Collection[str]) -> SavedTable:
     mark = None if chosen.whole else marked(one.name, PART)
     comment = f"COMMENT ON TABLE {one.name.sql} IS {literal(one.comment)}" if one.comment and mark is None else mark
     return SavedTable(
@@ -59,7 +61,7 @@ def _table(connection: "Connection", number: int, one: Definition, chosen: Chose
         whole=chosen.whole,
         columns=chosen.columns,
         file=f"rows/{number:04}" if chosen.read else "",
-        before=one.before,
+        before=tuple(line for line in one.before if line not in made),
         read=chosen.read,
         load=f"COPY {one.name.sql} ({listed(one.columns)}) FROM STDIN" if chosen.read else "",
         after=(*one.after, *_sequences(connection, one), *([comment] if comment else [])),
@@ -68,18 +70,24 @@ def _table(connection: "Connection", number: int, one: Definition, chosen: Chose
     )
 
 
-def _shared_sequences(connection: "Connection", doomed: Doomed) -> Iterator[str]:
-    """Make the sequences that fill columns which do not own them: no table's own statements do."""
-    made = {name for one in doomed.definitions for name in one.sequences}
+def _shared_sequences(connection: "Connection", doomed: Doomed) -> Iterator[tuple[Name, str]]:
+    """
+    Give the sequences that fill columns of a table which does not own them, and what makes each.
+
+    They come before all tables: no table's own statements make them, or those of a later one do.
+    """
+    made = [line for one in doomed.definitions for line in one.before]
     found: dict[Name, None] = {}
     for one, chosen in zip(doomed.definitions, doomed.choice.tables, strict=True):
         columns = one.columns if chosen.whole else chosen.doomed
         rows = connection.execute(_SHARED, (one.name.sql, list(columns))).fetchall()
-        found |= dict.fromkeys(Name(*row) for row in rows)
+        found |= {name: None for name in (Name(*row) for row in rows) if name not in one.sequences}
+    others = {name for one in doomed.definitions for name in one.sequences}
     for name in found:
-        if name not in made:
-            yield f"CREATE SCHEMA IF NOT EXISTS {quote(name.schema)}"
-            yield f"CREATE SEQUENCE {name.sql}"
+        start = f"CREATE SEQUENCE {name.sql}"
+        line = next((line for line in made if line.startswith(f"{start} ")), None)
+        if line is not None or name not in others:  # that of an identity comes with its column
+            yield name, line or start
 
 
 def _sequences(connection: "Connection", one: Definition) -> Iterator[str]:

@@ -20,7 +20,7 @@ from .restore import MARKED, drop_unfinished, furnish, maintenance
 from .snapshots import rows_of
 from .wording import asked
 
-_OF_ROLES: Final = re.compile(r"GRANT |CREATE POLICY |ALTER \w+ .+ OWNER TO ")
+_OF_ROLES: Final = re.compile(r"GRANT |CREATE POLICY |COMMENT ON POLICY |ALTER \w+ .+ OWNER TO ")
 
 if TYPE_CHECKING:
     from .session import Connection
@@ -102,6 +102,7 @@ class _Loader:
         """Send them; what only says whose a table is, and who may use it, does not keep the rows from coming back."""
         from psycopg import errors
 
+        missing = (errors.UndefinedObject, errors.UndefinedColumn, errors.UndefinedTable, errors.UndefinedFunction)
         for statement in statements:
             if not _OF_ROLES.match(statement):
                 run(self._connection, [statement])
@@ -109,7 +110,7 @@ class _Loader:
             try:
                 with self._connection.transaction():
                     run(self._connection, [statement])
-            except (errors.UndefinedObject, errors.UndefinedColumn, errors.UndefinedTable) as error:
+            except (*missing, errors.InvalidSchemaName) as error:
                 self.lacking.append(f"{statement}: {error.diag.message_primary}")
 
     def _copy(self, one: SavedTable) -> None:
