@@ -174,7 +174,11 @@ def test_what_a_way_back_leaves_in_columns_is_told(
 
     found = site.pending()["defaults"]
 
-    own = {"shop_price.state": "new", "shop_price.rank": 7, "shop_price.kind": '"plain"'}  # Now() is another one for each row
+    own = {
+        "shop_price.state": "new",
+        "shop_price.rank": 7,
+        "shop_price.kind": '"plain"',
+    }  # Now() is another one for each row
     assert found == {"shop_price.name": "", "shop_price.tags": "[]", "shop_price.rate": 1.5, **own, **made_up}
 
 
