@@ -149,6 +149,22 @@ def test_a_later_pass_knows_what_moved_by_transactions(trio: Any, made: tuple[st
         assert sum(looked) < 300
 
 
+@pytest.mark.parametrize("made", [(INTEGER,), (TEXT,), PARTS], ids=["integer", "text", "partitioned"])
+def test_what_came_between_two_passes_and_went_before_the_third_is_gone(trio: Any, made: tuple[str, ...]) -> None:
+    """A row that went after the pass that carried it leaves its chunk with as many as the pass before had seen."""
+    good = (*made, "INSERT INTO t SELECT g * 2, 'x' FROM generate_series(1, 5000) g")
+    sources = site(trio, good, ("SELECT 1",), ("UPDATE t SET a = 'u' WHERE id::int = 8",))
+
+    carry(sources, final=False)
+    script(trio.live, "INSERT INTO t VALUES ('777', 'came'), ('88888', 'came')")
+    carry(sources, final=False)
+    script(trio.live, "DELETE FROM t WHERE id::int IN (777, 88888)", "UPDATE t SET a = 'v' WHERE id::int = 4000")
+    carry(sources, final=True)
+
+    every = "SELECT id::int, a FROM t ORDER BY 1"
+    assert script(trio.restored, every) == script(trio.live, every)
+
+
 @pytest.mark.parametrize("what", ["another cluster", "a column made anew", "a part attached"])
 def test_a_later_pass_compares_sums_where_transactions_tell_nothing(trio: Any, what: str) -> None:
     """Where the note is not of live's history, or rows came that nobody wrote, all is compared, and nothing is missed."""

@@ -22,13 +22,15 @@ def moved_since(since: Since, digest: Digest, before: Mapping[int, int], live: S
     """
     Give the chunks of *live* in which a row came, went or was changed since; None where that is more than is of use.
 
-    *before* is how many rows each chunk had then.
+    *before* is how many rows each chunk had then; a chunk with a negative number is one of them, whatever it has.
     """
+    anyway = frozenset(chunk for chunk, rows in before.items() if rows < 0)
+    before = {chunk: rows for chunk, rows in before.items() if rows >= 0}
     most = min(_MOST, max(_FEW, sum(before.values()) // 4))
     found = scan(live, digest.chunk, since, most=most)
     if len(found.marks) > most:
         return None
-    written = frozenset(found.marks)
+    written = frozenset(found.marks) | anyway
     if written and not digest.ranged:
         return written | _gone(digest, before, live)
     rest = sum(rows for chunk, rows in before.items() if chunk not in written)

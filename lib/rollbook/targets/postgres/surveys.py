@@ -8,7 +8,7 @@ and whose conflicts, if any, no other table's rows took part in.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -74,7 +74,8 @@ def look_again(
     """
     Compare live, which stands at *now*, with what a pass before noted of it; None where all of it is to be looked at.
 
-    By transactions the note stays as it is: what moved since is looked at in the next pass as well, which does no harm.
+    By transactions the note stays as it is, but for the chunks that moved since: the next pass looks at these whatever
+    they have, for a row that came before this pass may go after it, and leave as many as there were.
     """
     oid = stage.table.oid
     query = "SELECT digest FROM rollbook.surveys WHERE relation = %s AND way = %s"
@@ -90,10 +91,17 @@ def look_again(
         return None
     if found.sums:
         save_survey(restored, stage, way, found, now)
+    else:
+        _look_next(restored, oid, found.chunks)
     staged = replace(stage, chunk=digest.chunk)
     restored.execute(f"CREATE TEMP TABLE moved_{oid} (c bigint PRIMARY KEY)".encode())
     load(restored, f"{staged.moved} (c)", [b"%d\n" % chunk for chunk in chunks])
     return Again(staged, found._replace(chunks=chunks), _kept(restored, staged))
+
+
+def _look_next(restored: "Connection", oid: int, chunks: Collection[int]) -> None:
+    restored.execute("DELETE FROM rollbook.sums WHERE relation = %s AND chunk = ANY (%s)", (oid, list(chunks)))
+    load(restored, "rollbook.sums (relation, chunk, sum)", [b"%d\t%d\t-1\n" % (oid, chunk) for chunk in chunks])
 
 
 def _look(
