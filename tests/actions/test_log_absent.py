@@ -13,7 +13,7 @@ from rollbook.report import report_of, to_markdown
 
 from .conftest import Machine, use
 
-_STEPS = """\
+_BEGIN = """\
 targets: {}
 steps:
   - id: mark
@@ -22,9 +22,13 @@ steps:
   - id: start
     name: Start the site
     shell.run: {command: "START"}
+"""
+_SCAN = """\
   - id: scan
     name: See that nothing went wrong
     log.scan: {since: "{{ steps.mark.outputs.mark }}"}
+"""
+_WATCH = """\
   - id: watch
     name: Watch the logs
     monitor.watch: {log: {files: ["LOG"]}, below: 5, for: 0s}
@@ -37,8 +41,8 @@ def workshop(tmp_path: Path) -> Workshop:
     return Workshop(tmp_path)
 
 
-def _write(workshop: Workshop, log: Path, start: str = "true") -> None:
-    workshop.write("go", _STEPS.replace("LOG", str(log)).replace("START", start))
+def _write(workshop: Workshop, log: Path, start: str = "true", rest: str = _SCAN + _WATCH) -> None:
+    workshop.write("go", (_BEGIN + rest).replace("LOG", str(log)).replace("START", start))
 
 
 def _warnings(workshop: Workshop) -> list[tuple[str, str]]:
@@ -153,21 +157,8 @@ def test_a_log_that_goes_while_it_is_watched_was_there(machine: Machine, tmp_pat
 
 def test_what_a_steps_own_check_could_not_look_at_is_told(workshop: Workshop) -> None:
     """A check in `verify:` warns as a step of its own does."""
-    text = """\
-    targets: {}
-    steps:
-      - id: mark
-        name: Mark the logs
-        log.mark: {files: ["LOG"]}
-      - id: start
-        name: Start the site
-        shell.run: {command: "true"}
-        verify:
-          - id: scan
-            name: See that nothing went wrong
-            log.scan: {since: "{{ steps.mark.outputs.mark }}"}
-    """
-    workshop.write("go", textwrap.dedent(text).replace("LOG", str(workshop.folder / "none.log")))
+    verify = textwrap.indent(f"verify:\n{_SCAN}", "    ")
+    _write(workshop, workshop.folder / "none.log", rest=verify)
 
     workshop.run("go")
 

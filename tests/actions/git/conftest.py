@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from rollbook.ops import Clock, Op, OpResult
+from rollbook.action import Change
+from rollbook.ops import Clock, Command, Op, OpResult
 from rollbook.planner.step import decode_op, encode_op
 from rollbook.targets import Redactor, SecretStore, TargetPool
 from rollbook.targets.base import TargetSpec
@@ -104,6 +105,13 @@ class Bound(Machine):
     def carry_out(self, *ops: Op) -> tuple[OpResult, ...]:
         """Carry out *ops* bound to a run."""
         return Machine.carry_out(self, *(decode_op(bind(encode_op(op), CLOCK.known())) for op in ops))
+
+    def begun(self, change: Change[Any]) -> Command:
+        """Carry out the first of two ops; gives the other one, bound to the run."""
+        first, last = (decode_op(bind(encode_op(op), CLOCK.known())) for op in change.ops)
+        assert isinstance(last, Command)
+        self.carry_out(first)
+        return last
 
     def result(self, action: Any) -> Any:
         """Apply an action, and probe again."""

@@ -10,12 +10,9 @@ import pytest
 
 from rollbook.action import Reverse
 from rollbook.errors import CommandFailed, RefusedError
-from rollbook.ops import Command
-from rollbook.planner.step import decode_op, encode_op
-from rollbook.values import bind
 
 from ..conftest import use
-from .conftest import CLOCK, Bound, Repo, bad_deploy, new_repo
+from .conftest import Bound, Repo, bad_deploy, new_repo
 
 BRANCH = {"branch": "back/deploy"}
 
@@ -207,9 +204,7 @@ def _half(host: Bound, tmp_path: Path, move: Move, *, killed: bool) -> tuple[Rep
     change = host.plan(action)
     undo = action.undo(change)
     assert isinstance(undo, Reverse)
-    first, last = (decode_op(bind(encode_op(op), CLOCK.known())) for op in change.ops)
-    assert isinstance(last, Command)
-    host.carry_out(first)
+    last = host.begun(change)
     if killed:
         # The filter ends git and the shell, as a power cut would.
         subprocess.run(["sh", "-c", last.argv[0]], cwd=repo.path, start_new_session=True, check=False)

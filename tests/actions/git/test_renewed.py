@@ -9,12 +9,9 @@ import pytest
 
 from rollbook.action import Reverse
 from rollbook.errors import RefusedError
-from rollbook.ops import Command
-from rollbook.planner.step import decode_op, encode_op
-from rollbook.values import bind
 
 from ..conftest import use
-from .conftest import CLOCK, Bound, Repo, new_repo
+from .conftest import Bound, Repo, new_repo
 
 CRLF = "one\r\ntwo\r\n"
 
@@ -177,9 +174,7 @@ def test_a_move_killed_after_it_removed_them_is_ended(host: Bound, tmp_path: Pat
     change = host.plan(action)
     undo = action.undo(change)
     assert isinstance(undo, Reverse)
-    first, last = (decode_op(bind(encode_op(op), CLOCK.known())) for op in change.ops)
-    assert isinstance(last, Command)
-    host.carry_out(first)
+    last = host.begun(change)
     subprocess.run(["sh", "-c", last.argv[0]], cwd=repo.path, start_new_session=True, check=False)
     assert repo("rev-parse", "HEAD") == deploy
     assert repo("status", "--porcelain") != ""
